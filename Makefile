@@ -1,0 +1,58 @@
+# `make demo` and `make test` work on a fresh machine: they make .venv first.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PLUGINS := $(sort $(wildcard plugins/*/*/pyproject.toml))
+EDITABLE := $(foreach plugin,$(PLUGINS),-e $(patsubst %/pyproject.toml,%,$(plugin)))
+export BRAINBENCH_DATA ?= $(wildcard $(abspath ../shared/data))
+
+.PHONY: help setup demo test test-all lint types speed clean
+
+help:
+	@echo "make demo      set up, then score the spectrotemporal model"
+	@echo "make test      set up, then lint, types and tests"
+	@echo "make test-all  the same with the slow tests"
+	@echo "make speed     time ours beside other libraries"
+	@echo "make clean     remove .venv and build leftovers"
+
+setup: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml $(PLUGINS)
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'setuptools>=77'
+	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[test]' $(EDITABLE)
+	touch $@
+
+demo: setup
+	$(BIN)/python -m brainbench_audio.cli.main score --model spectrotemporal --benchmark SimCortex-ridge SimCortex-rsa
+	@echo
+	@if $(BIN)/brainbench data path NH2015comp >/dev/null 2>&1 || $(BIN)/brainbench data get NH2015comp >$(VENV)/demo.log 2>&1; then \
+		$(BIN)/brainbench score --model spectrotemporal --benchmark NH2015comp-ridge; \
+	else \
+		echo "NH2015comp-ridge skipped: $$(tail -n 1 $(VENV)/demo.log)"; \
+	fi
+
+test: lint types
+	$(BIN)/python -m pytest
+
+test-all: lint types
+	$(BIN)/python -m pytest -m ''
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy brainbench_audio $(foreach plugin,$(PLUGINS),$(wildcard $(dir $(plugin))brainbench_*/))
+
+speed: setup
+	$(BIN)/python -m pip install --quiet -e '.[speed]'
+	$(BIN)/python speed/ridge.py
+	$(BIN)/python speed/rsa.py
+	$(BIN)/python speed/cochleagram.py
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -o -name '*.egg-info' | xargs rm -rf

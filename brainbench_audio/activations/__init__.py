@@ -1,0 +1,1 @@
+"""From waveforms to the activations of a model's layers, on disk."""

@@ -1,0 +1,182 @@
+"""Model x stimuli -> activations on disk, a chunk at a time, resumable after any interruption."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio import settings
+from brainbench_audio.activations.store import Features, Plan, StoredActivations
+from brainbench_audio.errors import BrainbenchError, ContractError
+from brainbench_audio.files import locked
+from brainbench_audio.interfaces import Model, ModelWithCard
+from brainbench_audio.progress import progress_bar
+from brainbench_audio.provenance import class_hash, package_hash
+from brainbench_audio.stimuli.audio import Waveform
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+_CHUNK_BYTES = 64 << 20
+_LARGEST_CHUNK = 64
+_CORE_PACKAGES = ("brainbench_audio.activations", "brainbench_audio.stimuli")
+
+
+def activations_folder() -> Path:
+    """Return the activation store."""
+    return settings.cache_home() / "activations"
+
+
+def model_id(model: Model) -> str:
+    """Return the id on a model's card, or the name of its class."""
+    return model.card.id if isinstance(model, ModelWithCard) else type(model).__name__
+
+
+def plan_extraction(
+    model: Model, stimuli: StimulusSet, layers: Sequence[str] | None = None
+) -> Plan | None:
+    """Return what is to be stored and under which key; None if the model cannot be hashed.
+
+    Raises
+    ------
+    ContractError
+        A layer is asked for that the model does not have, or it has none.
+    """
+    chosen = tuple(model.layers if layers is None else layers)
+    unknown = [layer for layer in chosen if layer not in model.layers]
+    if unknown or not chosen:
+        raise ContractError(
+            f"Model {model_id(model)} has no layer {unknown[0] if unknown else 'at all'!r}; it has "
+            f"{', '.join(model.layers) or 'none'}."
+        )
+    fields = _fields(model, stimuli)
+    if fields is None:
+        return None
+    return Plan(fields, stimuli.names, chosen, _chunk_size(model, chosen))
+
+
+@contextmanager
+def extracted(
+    model: Model, stimuli: StimulusSet, layers: Sequence[str] | None = None
+) -> Iterator[StoredActivations]:
+    """Yield the activations of a model, taken from the store as far as they are there.
+
+    What is missing is computed chunk by chunk, so memory holds one chunk and an interrupted run
+    goes on where it stopped. Other processes that want the same activations wait. Activations of a
+    model that cannot be hashed live in a temporary folder for the length of the block.
+
+    Parameters
+    ----------
+    model : Model
+    stimuli : StimulusSet
+    layers : sequence of str, optional
+        All layers by default.
+
+    Raises
+    ------
+    ContractError
+        The model fails, or returns something else than it should.
+    DataError
+        A sound cannot be read.
+    CacheError
+        The store cannot be written to.
+    """
+    plan = plan_extraction(model, stimuli, layers)
+    if plan is None:
+        chosen = tuple(model.layers if layers is None else layers)
+        unkeyed = Plan({}, stimuli.names, chosen, _chunk_size(model, chosen))
+        with tempfile.TemporaryDirectory(prefix="brainbench-") as folder:
+            yield _filled(model, stimuli, Path(folder), unkeyed)
+        return
+    store = activations_folder()
+    with locked(store / plan.key):
+        activations = _filled(model, stimuli, store, plan)
+    yield activations
+
+
+def _filled(model: Model, stimuli: StimulusSet, store: Path, plan: Plan) -> StoredActivations:
+    stored = StoredActivations.open(store, plan)
+    missing = stored.missing()
+    chunks = stored.plan.chunks()
+    total = sum(len(chunks[index]) for index in missing)
+    with progress_bar(total, f"{model_id(model)} hears {stimuli.name}", "sound") as bar:
+        for index in missing:
+            rows = chunks[index]
+            waveforms = stimuli.waveforms(rows, model.sample_rate)
+            stored.write(index, _checked(model, waveforms, plan, [stimuli.names[i] for i in rows]))
+            bar.update(len(rows))
+    return stored
+
+
+def _checked(
+    model: Model, waveforms: list[Waveform], plan: Plan, names: Sequence[str]
+) -> dict[str, Features]:
+    """Run the model and hold it to the contract."""
+    where = f"Model {model_id(model)}, sounds {names[0]} to {names[-1]}"
+    try:
+        given = model.activations(waveforms, layers=list(plan.layers))
+    except BrainbenchError:
+        raise
+    except Exception as error:
+        raise ContractError(f"{where}: activations() raised {error!r}.") from error
+    if not isinstance(given, Mapping):
+        raise ContractError(f"{where}: activations() returned {type(given).__name__}, no mapping.")
+    return {layer: _checked_layer(given, layer, names, where) for layer in plan.layers}
+
+
+def _checked_layer(
+    given: Mapping[str, Any], layer: str, names: Sequence[str], where: str
+) -> npt.NDArray[np.float32]:
+    if layer not in given:
+        raise ContractError(f"{where}: layer {layer!r} is missing; returned were {list(given)}.")
+    try:
+        values = np.asarray(given[layer], dtype=np.float32)
+    except (TypeError, ValueError) as error:
+        raise ContractError(f"{where}: layer {layer!r} is no array of numbers: {error}.") from error
+    if values.ndim != 2 or len(values) != len(names) or values.shape[1] == 0:
+        raise ContractError(
+            f"{where}: layer {layer!r} has shape {values.shape}, expected ({len(names)}, n). "
+            f"Average over time and return one row a sound."
+        )
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        first = names[int(np.argmin(finite))]
+        raise ContractError(
+            f"{where}: layer {layer!r} is NaN or infinite for {int((~finite).sum())} sounds, the "
+            f"first is {first}."
+        )
+    return values
+
+
+def _fields(model: Model, stimuli: StimulusSet) -> dict[str, Any] | None:
+    """Return everything that decides the activations, or None where something cannot be hashed."""
+    fingerprint = getattr(model, "fingerprint", None)
+    if fingerprint is None:
+        return None
+    if isinstance(model, ModelWithCard):
+        source: str | None = package_hash(model.card.packages)
+    else:
+        source = class_hash(model)
+    if source is None:
+        return None
+    return {
+        "model": model_id(model),
+        "fingerprint": fingerprint,
+        "source": source,
+        "core": package_hash(_CORE_PACKAGES),
+        "sample_rate": model.sample_rate,
+        "stimuli": stimuli.fingerprint,
+    }
+
+
+def _chunk_size(model: Model, layers: Sequence[str]) -> int:
+    """Choose the stimuli of a chunk so that its activations stay small in memory."""
+    if not isinstance(model, ModelWithCard):
+        return _LARGEST_CHUNK // 4
+    dims = dict(zip(model.card.layers, model.card.dims, strict=True))
+    size = 4 * sum(dims.get(layer, 0) for layer in layers)
+    return max(1, min(_LARGEST_CHUNK, _CHUNK_BYTES // max(size, 1)))

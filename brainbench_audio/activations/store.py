@@ -1,0 +1,217 @@
+"""Activations on disk: content-keyed, in chunks of stimuli, each chunk whole or absent.
+
+    <store>/<key>/manifest.json             what the key stands for, stimuli, layers, chunk size
+    <store>/<key>/chunk-00000-<digest>.nc   all layers of the first stimuli, and so on
+
+A chunk's name carries the digest of its bytes, so a damaged one gives itself away.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import netCDF4
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.errors import CacheError
+from brainbench_audio.files import atomic_file, hash_file, hash_json, set_aside
+
+_log = logging.getLogger(__name__)
+_DIGITS = 16
+_MANIFEST = "manifest.json"
+FORMAT = 1
+Features = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a folder of the store is to hold.
+
+    Attributes
+    ----------
+    fields : mapping
+        What decides the activations; its hash is the key.
+    stimuli, layers : tuple of str
+        Rows and layers, in order.
+    chunk : int
+        Stimuli a chunk.
+    """
+
+    fields: Mapping[str, Any]
+    stimuli: tuple[str, ...]
+    layers: tuple[str, ...]
+    chunk: int
+
+    @property
+    def key(self) -> str:
+        """SHA-256 over everything but the chunk size."""
+        return hash_json([FORMAT, dict(self.fields), self.stimuli, self.layers])
+
+    def chunks(self) -> list[range]:
+        """Return the rows of each chunk."""
+        starts = range(0, len(self.stimuli), self.chunk)
+        return [range(start, min(start + self.chunk, len(self.stimuli))) for start in starts]
+
+
+class StoredActivations(Mapping[str, Features]):
+    """Layers of one model for one stimulus set; each item is read from disk when asked for.
+
+    Reading a layer gives a float32 array (stimulus, feature).
+    """
+
+    def __init__(self, folder: Path, plan: Plan) -> None:
+        self.folder = folder
+        self.plan = plan
+        self._files: dict[int, Path] = {}
+
+    @classmethod
+    def open(cls, store: Path, plan: Plan) -> StoredActivations:
+        """Open the folder of a plan, making it if need be; damaged chunks are set aside.
+
+        A folder that exists keeps its own chunk size.
+
+        Raises
+        ------
+        CacheError
+            The store cannot be written to.
+        """
+        folder = store / plan.key
+        manifest = folder / _MANIFEST
+        chunk = _stored_chunk(manifest)
+        if chunk is None:
+            with atomic_file(manifest) as temporary:
+                temporary.write_text(_manifest(plan), encoding="utf-8")
+        else:
+            plan = Plan(plan.fields, plan.stimuli, plan.layers, chunk)
+        stored = cls(folder, plan)
+        stored._find_chunks()
+        return stored
+
+    def missing(self) -> list[int]:
+        """Return the numbers of the chunks that are still to be written."""
+        return [index for index in range(len(self.plan.chunks())) if index not in self._files]
+
+    def write(self, index: int, activations: Mapping[str, Features]) -> None:
+        """Write one chunk, whole or not at all.
+
+        Parameters
+        ----------
+        index : int
+            Number of the chunk.
+        activations : mapping of str to float32 array (stimulus, feature)
+            All layers for the chunk's stimuli.
+
+        Raises
+        ------
+        CacheError
+            The folder is full or cannot be written to.
+        """
+        unnamed = self.folder / f"chunk-{index:05d}.nc"
+        try:
+            with atomic_file(unnamed) as temporary:
+                with netCDF4.Dataset(temporary, "w", format="NETCDF4") as data:
+                    rows = len(self.plan.chunks()[index])
+                    data.createDimension("stimulus", rows)
+                    for number, layer in enumerate(self.plan.layers):
+                        _write_layer(data, number, layer, activations[layer])
+                digest = hash_file(temporary)[:_DIGITS]
+        except RuntimeError as error:  # what netCDF4 makes of a full disk
+            raise CacheError(
+                f"Cannot write {unnamed}: {error}. Free some space or choose another folder with "
+                f"BRAINBENCH_HOME."
+            ) from error
+        named = self.folder / f"chunk-{index:05d}-{digest}.nc"
+        os.replace(unnamed, named)
+        self._files[index] = named
+
+    def __getitem__(self, layer: str) -> Features:
+        if layer not in self.plan.layers:
+            raise KeyError(layer)
+        if missing := self.missing():
+            raise CacheError(
+                f"{self.folder} still lacks {len(missing)} chunks: extract them first."
+            )
+        name = _variable(self.plan.layers.index(layer))
+        parts = []
+        for index in range(len(self.plan.chunks())):
+            with netCDF4.Dataset(self._files[index]) as data:
+                data.set_auto_mask(False)
+                parts.append(np.asarray(data[name][:], dtype=np.float32))
+        return np.concatenate(parts)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.plan.layers)
+
+    def __len__(self) -> int:
+        return len(self.plan.layers)
+
+    @property
+    def key(self) -> str:
+        """Key of the plan."""
+        return self.plan.key
+
+    def _find_chunks(self) -> None:
+        for file in sorted(self.folder.glob(f"chunk-*-{'?' * _DIGITS}.nc")):
+            _, index, digest = file.stem.split("-")
+            if hash_file(file)[:_DIGITS] == digest:
+                self._files[int(index)] = file
+            else:
+                aside = set_aside(file)
+                _log.warning("%s is damaged: set aside as %s, computed again", file, aside.name)
+
+
+def stored_sets(store: Path) -> list[dict[str, Any]]:
+    """Return for each folder of the store what its manifest says, with ``bytes`` and ``folder``."""
+    found = []
+    for manifest in sorted(store.glob(f"*/{_MANIFEST}")):
+        try:
+            content = json.loads(manifest.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            content = {}
+        size = sum(file.stat().st_size for file in manifest.parent.iterdir() if file.is_file())
+        found.append({**content, "bytes": size, "folder": str(manifest.parent)})
+    return found
+
+
+def _write_layer(data: netCDF4.Dataset, number: int, layer: str, values: Features) -> None:
+    dimension = f"feature_{number:03d}"
+    data.createDimension(dimension, values.shape[1])
+    variable = data.createVariable(_variable(number), "f4", ("stimulus", dimension))
+    variable.layer = layer
+    variable[:] = values
+
+
+def _variable(number: int) -> str:
+    """Layers are numbered: their own names may hold what netCDF names may not."""
+    return f"layer_{number:03d}"
+
+
+def _manifest(plan: Plan) -> str:
+    content = {
+        "format": FORMAT,
+        "fields": dict(plan.fields),
+        "stimuli": list(plan.stimuli),
+        "layers": list(plan.layers),
+        "chunk": plan.chunk,
+    }
+    return json.dumps(content, indent=1)
+
+
+def _stored_chunk(manifest: Path) -> int | None:
+    """Return the chunk size that an earlier run chose, or None where there is none to be read."""
+    try:
+        chunk = json.loads(manifest.read_text(encoding="utf-8"))["chunk"]
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        aside = set_aside(manifest)
+        _log.warning("%s is damaged (%s): set aside as %s", manifest, error, aside.name)
+        return None
+    return int(chunk)

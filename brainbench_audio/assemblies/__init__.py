@@ -1,0 +1,1 @@
+"""Labelled arrays of measured responses, and the folds that split them."""

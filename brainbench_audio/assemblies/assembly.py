@@ -1,0 +1,167 @@
+"""Assemblies: plain `xarray.DataArray`, flat coordinates, checked at borders, aligned by name."""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import hash_json
+
+TARGET_DIMENSIONS = ("voxel", "component", "label")
+_SHOWN = 5
+
+
+def build(
+    values: npt.ArrayLike,
+    stimuli: Sequence[str],
+    dimension: str,
+    coordinates: Mapping[str, Sequence[Any] | npt.NDArray[Any]],
+    attributes: Mapping[str, str | float] | None = None,
+) -> xr.DataArray:
+    """Label responses once, and check them.
+
+    Parameters
+    ----------
+    values : array (stimulus, target) or (stimulus, target, session)
+        Responses.
+    stimuli : sequence of str
+        Stimulus names, one a row.
+    dimension : str
+        ``"voxel"``, ``"component"`` or ``"label"``.
+    coordinates : mapping of str to sequence
+        Coordinates along ``dimension``; one named like ``dimension`` becomes its index.
+    attributes : mapping, optional
+        Kept in ``attrs``.
+
+    Returns
+    -------
+    xr.DataArray
+
+    Raises
+    ------
+    DataError
+        What `validate` finds.
+
+    Examples
+    --------
+    >>> build([[1.0], [2.0]], ["a", "b"], "component", {"component": ["pitch"]}).shape
+    (2, 1)
+    """
+    array = np.asarray(values)
+    dimensions = ("stimulus", dimension, "session")[: array.ndim]
+    along = {name: (dimension, np.asarray(value)) for name, value in coordinates.items()}
+    try:
+        assembly = xr.DataArray(
+            array, {"stimulus": list(stimuli), **along}, dimensions, attrs=dict(attributes or {})
+        )
+    except ValueError as error:
+        raise DataError(f"Responses and their labels do not fit together: {error}") from error
+    return validate(assembly)
+
+
+def validate(assembly: xr.DataArray) -> xr.DataArray:
+    """Return the assembly unchanged if it is well formed.
+
+    Raises
+    ------
+    DataError
+        Other dimensions than ``stimulus`` x target [x ``session``], no or repeated stimulus names,
+        a MultiIndex, values that are not numbers, or no values at all.
+    """
+    dimensions = assembly.dims
+    if (
+        len(dimensions) not in (2, 3)
+        or dimensions[0] != "stimulus"
+        or dimensions[1] not in TARGET_DIMENSIONS
+        or dimensions[2:] not in ((), ("session",))
+    ):
+        raise DataError(
+            f"An assembly has dimensions (stimulus, {'|'.join(TARGET_DIMENSIONS)}[, session]), "
+            f"this one has {dimensions}: transpose or rename them."
+        )
+    if "stimulus" not in assembly.coords:
+        raise DataError("An assembly needs a coordinate `stimulus` with the stimulus names.")
+    nested = [name for name, index in assembly.indexes.items() if index.nlevels > 1]
+    if nested:
+        raise DataError(f"Coordinate {nested[0]!r} is a MultiIndex: use flat coordinates.")
+    if not np.issubdtype(assembly.dtype, np.number):
+        raise DataError(f"An assembly holds numbers, this one holds {assembly.dtype}.")
+    if assembly.size == 0:
+        raise DataError(f"An assembly of shape {assembly.shape} holds no responses.")
+    names, counts = np.unique(stimulus_names(assembly), return_counts=True)
+    if (counts > 1).any():
+        raise DataError(f"Stimuli named more than once: {_listed(names[counts > 1])}.")
+    return assembly
+
+
+def stimulus_names(assembly: xr.DataArray) -> list[str]:
+    """Return the stimulus names of an assembly, in its order."""
+    return [str(name) for name in assembly["stimulus"].values]
+
+
+def align(assembly: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
+    """Return the rows of the stimuli ``names``, in that order: always by name, never by position.
+
+    Raises
+    ------
+    DataError
+        Some of the names have no row.
+    """
+    rows = {name: row for row, name in enumerate(stimulus_names(assembly))}
+    missing = [name for name in names if name not in rows]
+    if missing:
+        raise DataError(
+            f"{len(missing)} of {len(names)} stimuli have no responses: {_listed(missing)}. The "
+            f"responses are of {_listed(list(rows))}. Use the same stimulus names on both sides."
+        )
+    return assembly.isel(stimulus=[rows[name] for name in names])
+
+
+def select(assembly: xr.DataArray, coordinate: str, value: str) -> xr.DataArray:
+    """Return the targets whose coordinate has this value, upper and lower case alike.
+
+    Raises
+    ------
+    DataError
+        No target has it.
+    """
+    labels = np.char.lower(assembly[coordinate].values.astype(str))
+    chosen = np.flatnonzero(labels == value.lower())
+    if not chosen.size:
+        raise DataError(f"No {assembly.dims[1]} has {coordinate} {value!r}.")
+    return assembly.isel({assembly.dims[1]: chosen})
+
+
+def mean_over_sessions(assembly: xr.DataArray) -> xr.DataArray:
+    """Return the mean over the repeated measurements, missing (NaN) ones left out.
+
+    A value missing in every session stays NaN. Without a dimension ``session`` nothing changes.
+    """
+    if "session" not in assembly.dims:
+        return assembly
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
+        return assembly.mean("session", skipna=True, keep_attrs=True)
+
+
+def content_hash(assembly: xr.DataArray) -> str:
+    """Return a SHA-256 over values, dimensions and coordinates (attributes left out)."""
+    coordinates = {
+        str(name): [[str(dim) for dim in coordinate.dims], coordinate.values.astype(str).tolist()]
+        for name, coordinate in assembly.coords.items()
+    }
+    values = np.ascontiguousarray(assembly.values)
+    digest = hashlib.sha256(values.data).hexdigest()
+    return hash_json([list(assembly.dims), values.shape, values.dtype.str, digest, coordinates])
+
+
+def _listed(names: Sequence[str] | npt.NDArray[Any]) -> str:
+    shown = ", ".join(str(name) for name in names[:_SHOWN])
+    return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

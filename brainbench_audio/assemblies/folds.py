@@ -1,0 +1,115 @@
+"""Folds: which stimuli are held out together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import hash_json
+
+
+@dataclass(frozen=True)
+class Folds:
+    """A fold number for every stimulus.
+
+    Attributes
+    ----------
+    stimuli : tuple of str
+        Stimulus names.
+    assignment : tuple of int
+        Fold of each stimulus, counted from 0.
+    source : str
+        Where the assignment comes from, e.g. ``"published"`` or ``"stratified, seed 0"``.
+
+    Examples
+    --------
+    >>> folds = Folds(("a", "b"), (1, 0), "published")
+    >>> np.asarray(folds.aligned(["b", "a"])).tolist()
+    [0, 1]
+    """
+
+    stimuli: tuple[str, ...]
+    assignment: tuple[int, ...]
+    source: str
+
+    def __post_init__(self) -> None:
+        if len(self.stimuli) != len(self.assignment) or len(set(self.stimuli)) != len(self.stimuli):
+            raise DataError(
+                f"Folds need one number for each stimulus: {len(set(self.stimuli))} different "
+                f"names, {len(self.assignment)} numbers."
+            )
+        used = set(self.assignment)
+        if used != set(range(len(used))) or len(used) < 2:
+            raise DataError(f"Folds are numbered 0, 1, … without a gap, these are {sorted(used)}.")
+
+    def __len__(self) -> int:
+        return len(self.stimuli)
+
+    def __array__(
+        self, dtype: npt.DTypeLike | None = None, copy: bool | None = None
+    ) -> npt.NDArray[Any]:
+        return np.array(self.assignment, dtype=dtype or np.int64)
+
+    def aligned(self, names: Sequence[str]) -> Folds:
+        """Return the folds of the stimuli ``names``, in that order.
+
+        Raises
+        ------
+        DataError
+            A name has no fold.
+        """
+        fold = dict(zip(self.stimuli, self.assignment, strict=True))
+        missing = [name for name in names if name not in fold]
+        if missing:
+            raise DataError(f"{len(missing)} stimuli have no fold, the first is {missing[0]}.")
+        return Folds(tuple(names), tuple(fold[name] for name in names), self.source)
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over names and numbers."""
+        return hash_json([self.stimuli, self.assignment])
+
+
+def stratified(
+    stimuli: Sequence[str], categories: Sequence[str], number: int = 5, seed: int = 0
+) -> Folds:
+    """Deal the stimuli out so that every fold has as much of each category as of any other.
+
+    Each category is shuffled and dealt to the folds in turn, going on where the category before it
+    stopped, so that the sizes of the folds differ by one at most.
+
+    Parameters
+    ----------
+    stimuli, categories : sequence of str
+        A name and a category for each stimulus.
+    number : int
+        Folds.
+    seed : int
+        Decides the shuffling.
+
+    Raises
+    ------
+    DataError
+        Fewer stimuli than folds.
+
+    Examples
+    --------
+    >>> sorted(stratified(["a", "b", "c", "d"], ["x", "x", "y", "y"], number=2).assignment[:2])
+    [0, 1]
+    """
+    if len(stimuli) < number or number < 2:
+        raise DataError(f"{len(stimuli)} stimuli cannot be split into {number} folds.")
+    generator = np.random.default_rng(seed)
+    labels = np.asarray(categories)
+    assignment = np.empty(len(stimuli), dtype=np.int64)
+    dealt = 0
+    for category in np.unique(labels):
+        members = generator.permutation(np.flatnonzero(labels == category))
+        assignment[members] = (dealt + np.arange(len(members))) % number
+        dealt += len(members)
+    return Folds(tuple(stimuli), tuple(assignment.tolist()), f"stratified, seed {seed}")

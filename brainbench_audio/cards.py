@@ -1,0 +1,195 @@
+"""Cards: the light descriptions a plugin hands over first.
+
+A card is plain data. Making one imports nothing; its ``loader`` names the function, as
+``"module:function"``, that is imported when somebody loads the thing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class WeightsFile:
+    """One published file of weights.
+
+    Attributes
+    ----------
+    url : str
+        ``https://…`` or ``hf://owner/name/path``.
+    size : int
+        Bytes, 0 if not known.
+    sha256 : str or None
+        64 hex digits; None pins the hash of the first download.
+    """
+
+    url: str
+    size: int = 0
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelCard:
+    """What is known about a model before it is loaded.
+
+    Attributes
+    ----------
+    id : str
+        Lower case, ``family-variant``.
+    family, label : str
+        Family of models; the name on plots.
+    parameters : int
+        Number of weights, 0 for a fixed transform.
+    layers : tuple of str
+        Names in the order in which sound passes through them.
+    dims : tuple of int
+        Features of each layer.
+    sample_rate : int
+        Hz of the waveforms the model takes.
+    licence, citation, training_data, source : str
+        Of the published model; ``citation`` is BibTeX, ``source`` a URL.
+    weights : tuple of WeightsFile
+        Empty for a model without weights.
+    packages : tuple of str
+        Import packages whose source decides the activations; hashed into the cache key.
+    loader : str
+        ``"module:function"``, called as ``function(card, **options)``, returns a `Model`.
+    """
+
+    id: str
+    family: str
+    label: str
+    parameters: int
+    layers: tuple[str, ...]
+    dims: tuple[int, ...]
+    sample_rate: int
+    licence: str
+    citation: str
+    training_data: str
+    source: str
+    packages: tuple[str, ...]
+    loader: str
+    weights: tuple[WeightsFile, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetCard:
+    """What is known about a data set (brain responses or a listening task) before it is loaded.
+
+    Attributes
+    ----------
+    id : str
+        First part of the benchmark ids, e.g. ``"NH2015comp"``.
+    subsets : tuple of str
+        Names that may follow the id after a dot.
+    provides : frozenset of str
+        What a metric can count on: ``responses`` (one or more brain targets), ``multivariate``
+        (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels).
+    subset_provides : frozenset of str or None
+        The same for each subset, where it differs.
+    stimuli : int
+        Number of stimuli.
+    description, licence, citation, source, size : str
+        Of the data; ``size`` is that of the download, in words.
+    packages : tuple of str
+        Import packages whose source decides the data.
+    loader : str
+        ``"module:function"``, called as ``function(card, subset)``, returns a `Dataset`.
+    downloader : str or None
+        ``"module:function"``, called as ``function(card, source)`` with ``source`` a folder or
+        archive the user has already, or None for the published place; returns the folder that then
+        holds the data. None: nothing to download.
+    locator : str or None
+        ``"module:function"``, called as ``function(card)``, returns the folder that holds the data
+        now, or None.
+    """
+
+    id: str
+    provides: frozenset[str]
+    stimuli: int
+    description: str
+    licence: str
+    citation: str
+    source: str
+    size: str
+    packages: tuple[str, ...]
+    loader: str
+    subsets: tuple[str, ...] = ()
+    subset_provides: frozenset[str] | None = None
+    downloader: str | None = None
+    locator: str | None = None
+
+    def provided(self, subset: str | None) -> frozenset[str]:
+        """Return what the whole (``subset=None``) or a subset provides."""
+        if subset is None or self.subset_provides is None:
+            return self.provides
+        return self.subset_provides
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetricCard:
+    """What is known about a metric before it is loaded.
+
+    Attributes
+    ----------
+    id : str
+        Second part of the benchmark ids, e.g. ``"ridge"``.
+    variants : tuple of str
+        Names that may follow the id after a hyphen.
+    requires : mapping of (str or None) to frozenset of str
+        What the data must provide, for each variant; the key None is the plain metric and counts
+        for every variant that is not named.
+    unit : str
+        What the value is, e.g. ``"R²"``.
+    description, licence, citation : str
+        ``citation`` is BibTeX.
+    packages : tuple of str
+        Import packages whose source decides the score; hashed into the cache key.
+    loader : str
+        ``"module:function"``, called as ``function(card, variant, **options)``, returns a `Metric`.
+    """
+
+    id: str
+    description: str
+    unit: str
+    licence: str
+    citation: str
+    packages: tuple[str, ...]
+    loader: str
+    variants: tuple[str, ...] = ()
+    requires: Mapping[str | None, frozenset[str]] = field(
+        default_factory=lambda: {None: frozenset({"responses"})}
+    )
+
+    def required(self, variant: str | None) -> frozenset[str]:
+        """Return what the data must provide for this variant."""
+        return self.requires.get(variant, self.requires[None])
+
+
+@dataclass(frozen=True, kw_only=True)
+class BenchmarkCard:
+    """A data set (or a subset) with a metric (or a variant): one benchmark.
+
+    Made by the registry from the cards of the two; nothing hands it over.
+    """
+
+    dataset: DatasetCard
+    subset: str | None
+    metric: MetricCard
+    variant: str | None
+
+    @property
+    def id(self) -> str:
+        """``dataset[.subset]-metric[-variant]``."""
+        return f"{self.data_id}-{self.metric_id}"
+
+    @property
+    def data_id(self) -> str:
+        """``dataset[.subset]``."""
+        return f"{self.dataset.id}.{self.subset}" if self.subset else self.dataset.id
+
+    @property
+    def metric_id(self) -> str:
+        """``metric[-variant]``."""
+        return f"{self.metric.id}-{self.variant}" if self.variant else self.metric.id

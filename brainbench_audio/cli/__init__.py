@@ -1,0 +1,1 @@
+"""The `brainbench` command: one module a verb, which calls pipeline, registry and stores."""

@@ -1,0 +1,123 @@
+"""`brainbench info`: everything that is known about a model, benchmark, data set or metric."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from brainbench_audio.cli.table import print_json, print_table
+
+Facts = dict[str, Any]
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    parser = verbs.add_parser("info", help="show what is known about an id")
+    parser.add_argument("id", help="of a model, benchmark, data set or metric")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the facts."""
+    facts = facts_of(options.id)
+    if options.json:
+        print_json(facts)
+        return 0
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        if name == "layers":
+            continue
+        lines = str(value).splitlines() or [""]
+        print(f"{name.replace('_', ' ').ljust(width)}  {lines[0]}")
+        for line in lines[1:]:
+            print(" " * (width + 2) + line)
+    if "layers" in facts:
+        print()
+        layers = [(layer["name"], layer["features"]) for layer in facts["layers"]]
+        print_table(("layer", "features"), layers)
+    return 0
+
+
+def facts_of(identifier: str) -> Facts:
+    """Return the facts on the card of an id.
+
+    Raises
+    ------
+    UnknownId
+        Nothing has that id.
+    """
+    from brainbench_audio.cards import DatasetCard, MetricCard
+    from brainbench_audio.registry.lookup import (
+        find_benchmark,
+        find_model,
+        list_ids,
+        registered,
+        unknown,
+    )
+
+    plain = identifier.rpartition(":")[2]
+    if plain in list_ids("model"):
+        return _model(find_model(identifier).card)
+    if plain in list_ids("benchmark"):
+        card = find_benchmark(identifier)
+        return {"benchmark": card.id, **_dataset(card.dataset), **_metric(card.metric)}
+    for dataset in (entry.card for entry in registered(DatasetCard)):
+        if dataset.id == plain:
+            return _dataset(dataset)
+    for metric in (entry.card for entry in registered(MetricCard)):
+        if metric.id == plain or plain in (f"{metric.id}-{name}" for name in metric.variants):
+            return _metric(metric)
+    known = [*list_ids("model"), *list_ids("benchmark"), *list_ids("metric")]
+    known += [entry.card.id for entry in registered(DatasetCard)]
+    raise unknown(identifier, "id", known)
+
+
+def _model(card: Any) -> Facts:
+    layers = [
+        {"name": name, "features": dim} for name, dim in zip(card.layers, card.dims, strict=True)
+    ]
+    weights = "\n".join(_weights(file) for file in card.weights) or "none needed"
+    return {
+        "model": card.id,
+        "family": card.family,
+        "label": card.label,
+        "parameters": card.parameters,
+        "sample_rate": card.sample_rate,
+        "training_data": card.training_data,
+        "weights": weights,
+        "licence": card.licence,
+        "source": card.source,
+        "citation": card.citation,
+        "layers": layers,
+    }
+
+
+def _weights(file: Any) -> str:
+    pin = f"SHA-256 {file.sha256}" if file.sha256 else "hash pinned at the first download"
+    return f"{file.url} ({file.size:,} bytes, {pin})"
+
+
+def _dataset(card: Any) -> Facts:
+    return {
+        "data_set": card.id,
+        "description": card.description,
+        "stimuli": card.stimuli,
+        "subsets": ", ".join(card.subsets) or "none",
+        "provides": ", ".join(sorted(card.provides)),
+        "size": card.size,
+        "data_licence": card.licence,
+        "data_source": card.source,
+        "data_citation": card.citation,
+    }
+
+
+def _metric(card: Any) -> Facts:
+    return {
+        "metric": card.id,
+        "metric_description": card.description,
+        "unit": card.unit,
+        "variants": ", ".join(card.variants) or "none",
+        "metric_licence": card.licence,
+        "metric_citation": card.citation,
+    }

@@ -1,0 +1,101 @@
+"""`brainbench list`: what is installed, and what has been scored."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from brainbench_audio.cli.table import print_json, print_table
+
+Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    parser = verbs.add_parser("list", help="list models, benchmarks, metrics or results")
+    parser.add_argument("what", choices=("models", "benchmarks", "metrics", "results"))
+    parser.add_argument("--family", help="models of this family only")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the list."""
+    tables = {
+        "models": lambda: _models(options.family),
+        "benchmarks": _benchmarks,
+        "metrics": _metrics,
+        "results": _results,
+    }
+    head, rows = tables[options.what]()
+    if options.json:
+        keys = [name.replace(" ", "_") for name in head]
+        print_json([dict(zip(keys, row, strict=True)) for row in rows])
+    elif rows:
+        print_table(head, rows)
+    else:
+        print(f"no {options.what}")
+    return 0
+
+
+def _models(family: str | None) -> Table:
+    from brainbench_audio.cards import ModelCard
+    from brainbench_audio.registry.lookup import registered, unknown
+
+    entries = registered(ModelCard)
+    families = sorted({entry.card.family for entry in entries})
+    if family is not None and family not in families:
+        raise unknown(family, "model", families)
+    rows = [
+        (
+            entry.card.id,
+            entry.card.family,
+            entry.card.parameters,
+            len(entry.card.layers),
+            entry.card.sample_rate,
+            entry.distribution,
+        )
+        for entry in sorted(entries, key=lambda entry: entry.card.id)
+        if family in (None, entry.card.family)
+    ]
+    return ("model", "family", "parameters", "layers", "sample rate", "distribution"), rows
+
+
+def _benchmarks() -> Table:
+    from brainbench_audio.registry.lookup import benchmark_cards
+
+    rows = sorted(
+        (card.id, card.metric.unit, card.dataset.stimuli, card.dataset.description)
+        for card in benchmark_cards()
+    )
+    return ("benchmark", "unit", "stimuli", "data"), rows
+
+
+def _metrics() -> Table:
+    from brainbench_audio.cards import MetricCard
+    from brainbench_audio.registry.lookup import registered
+
+    rows = [
+        (f"{card.id}-{variant}" if variant else card.id, card.unit, card.description)
+        for card in (entry.card for entry in registered(MetricCard))
+        for variant in (None, *card.variants)
+    ]
+    return ("metric", "unit", "description"), sorted(rows)
+
+
+def _results() -> Table:
+    from brainbench_audio.scores.store import stored_scores
+
+    rows = [
+        (
+            entry.model,
+            entry.benchmark,
+            entry.summary["value"],
+            entry.summary["error"],
+            entry.summary["ceiling"],
+            entry.summary["provenance"].get("created"),
+            str(entry.path),
+        )
+        for entry in stored_scores()
+    ]
+    return ("model", "benchmark", "score", "error", "ceiling", "created", "file"), rows

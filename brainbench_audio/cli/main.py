@@ -1,0 +1,68 @@
+"""Reads the command line and runs one verb. Heavy imports wait until a verb needs them."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from brainbench_audio.cli import cache, cite, data, doctor, info, listing, score
+from brainbench_audio.errors import BrainbenchError, UnknownId
+
+_VERBS = (score, listing, info, data, cache, doctor, cite)
+FAILURE, USAGE, INTERRUPTED = 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line and return its exit status.
+
+    0: all done, 1: something failed, 2: wrong usage, 130: interrupted.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="brainbench: %(message)s", level=logging.WARNING)
+    try:
+        return int(options.run(options))
+    except BrainbenchError as error:
+        if options.debug:
+            raise
+        print(f"brainbench: {error}", file=sys.stderr)
+        return USAGE if isinstance(error, UnknownId) else FAILURE
+    except KeyboardInterrupt:
+        print("brainbench: interrupted; what was finished is kept", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has stopped; do not let Python complain about it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILURE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="brainbench",
+        description="How brain-like is an audio model, and how good is it at listening?",
+    )
+    parser.add_argument("--version", action=_Version)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    for verb in _VERBS:
+        verb.add(verbs)
+    return parser
+
+
+class _Version(argparse.Action):
+    """Print the version; looking it up takes time, so not before somebody asks."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, help="show the version and stop")
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        from brainbench_audio.provenance import package_version
+
+        print(f"brainbench-audio {package_version()}")
+        parser.exit()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

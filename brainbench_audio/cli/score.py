@@ -1,0 +1,187 @@
+"""`brainbench score`: score models on benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.errors import BrainbenchError, ContractError
+
+if TYPE_CHECKING:
+    from brainbench_audio.pipeline.run import Run
+
+_MOST_PARTS = 12
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    parser = verbs.add_parser(
+        "score",
+        help="score models on benchmarks",
+        description="Score every model on every benchmark. Ids may be globs (in quotes); a model "
+        "of your own is PATH.py:ClassName. Scores are kept: asking again is free.",
+    )
+    parser.add_argument("--model", "-m", nargs="+", action="extend", required=True, metavar="ID")
+    parser.add_argument(
+        "--benchmark", "-b", nargs="+", action="extend", required=True, metavar="ID"
+    )
+    parser.add_argument("--weights", help="a local checkpoint in the published format")
+    parser.add_argument("--device", help="auto, cpu, cuda or mps")
+    parser.add_argument(
+        "--recompute", action="store_true", help="leave stored scores aside and replace them"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON, one object a pair")
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="also write the scores: FILE.json, FILE.csv, FILE.nc (one pair) or a folder for "
+        "netCDF files",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Score all pairs; failures are told at the end and do not stop the others."""
+    from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
+
+    models = expand(options.model, "model")
+    benchmarks = expand(options.benchmark, "benchmark")
+    for identifier in models:
+        if ".py:" not in identifier:
+            find_model(identifier)
+    for identifier in benchmarks:
+        find_benchmark(identifier)
+    _check_output(options.output, len(models) * len(benchmarks))
+    runs, failures = _score_all(models, benchmarks, options)
+    if options.json:
+        print_json([as_json(run) for run in runs])
+    elif runs:
+        _print_runs(runs)
+    if options.output and runs:
+        _write(runs, options.output)
+    for pair, message in failures:
+        print(f"brainbench: {pair} failed: {message}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """Return one pair as it stands in the JSON list."""
+    from brainbench_audio.provenance import DISTRIBUTION
+
+    score = run.score
+    return {
+        "model": run.model,
+        "benchmark": run.benchmark,
+        "score": score.value,
+        "error": score.error,
+        "interval": list(score.interval) if score.interval else None,
+        "ceiling": score.ceiling,
+        "normalised": score.normalised,
+        "parts": dict(score.parts),
+        "layer": score.layer,
+        "n": dict(score.n),
+        "cached": run.cached,
+        "seconds": round(run.seconds, 3),
+        "version": score.provenance["versions"][DISTRIBUTION],
+    }
+
+
+def _score_all(
+    models: list[str], benchmarks: list[str], options: argparse.Namespace
+) -> tuple[list[Run], list[tuple[str, str]]]:
+    from brainbench_audio.pipeline.loading import load_model
+    from brainbench_audio.pipeline.run import run as run_pair
+
+    choices = {"weights": options.weights, "device": options.device}
+    chosen = {name: value for name, value in choices.items() if value is not None}
+    runs: list[Run] = []
+    failures: list[tuple[str, str]] = []
+    for model_id in models:
+        try:
+            model = load_model(model_id, **chosen)
+        except Exception as error:
+            failures.append((model_id, _message(error, options.debug)))
+            continue
+        for benchmark_id in benchmarks:
+            try:
+                runs.append(run_pair(model, benchmark_id, recompute=options.recompute))
+            except Exception as error:  # one failing pair never stops the others
+                failures.append((f"{model_id} x {benchmark_id}", _message(error, options.debug)))
+    return runs, failures
+
+
+def _message(error: Exception, debug: bool) -> str:
+    if debug:
+        return "".join(traceback.format_exception(error))
+    if isinstance(error, BrainbenchError):
+        return str(error)
+    return f"unexpected {error!r}; --debug shows where"
+
+
+def _print_runs(runs: list[Run]) -> None:
+    head = ("model", "benchmark", "score", "error", "95 % interval", "ceiling", "normalised")
+    rows = [
+        (
+            run.model,
+            run.benchmark,
+            run.score.value,
+            run.score.error,
+            _interval(run.score.interval),
+            run.score.ceiling,
+            run.score.normalised,
+            run.score.layer,
+            "stored" if run.cached else f"{run.seconds:.1f} s",
+        )
+        for run in runs
+    ]
+    print_table((*head, "best layer", "time"), rows)
+    for run in runs:
+        if 1 < len(run.score.parts) <= _MOST_PARTS:
+            print(f"\n{run.model} on {run.benchmark}, in parts:")
+            print_table(
+                tuple(run.score.parts), [tuple(float(part) for part in run.score.parts.values())]
+            )
+
+
+def _interval(interval: tuple[float, float] | None) -> str | None:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else None
+
+
+def _check_output(output: Path | None, pairs: int) -> None:
+    if output and output.suffix == ".nc" and pairs != 1:
+        raise ContractError(f"{output} holds one pair, these are {pairs}: give a folder instead.")
+
+
+def _write(runs: list[Run], output: Path) -> None:
+    from brainbench_audio.files import atomic_file
+
+    if output.suffix == ".nc":
+        runs[0].score.to_netcdf(output)
+    elif output.suffix == ".json":
+        import json
+
+        with atomic_file(output) as temporary:
+            temporary.write_text(json.dumps([as_json(run) for run in runs], indent=2))
+    elif output.suffix == ".csv":
+        with atomic_file(output) as temporary, temporary.open("w", newline="") as file:
+            flat = [_flat(as_json(run)) for run in runs]
+            writer = csv.DictWriter(file, list(flat[0]))
+            writer.writeheader()
+            writer.writerows(flat)
+    else:
+        for run in runs:
+            name = Path(f"{run.model}_{run.benchmark}.nc").name
+            run.score.to_netcdf(output / name)
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    low, high = row.pop("interval") or (None, None)
+    row.pop("parts")
+    counted = row.pop("n")
+    return {**row, "interval_low": low, "interval_high": high, "stimuli": counted.get("stimulus")}

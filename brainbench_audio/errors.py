@@ -1,0 +1,27 @@
+"""The error tree. What a user can cause is a `BrainbenchError` that names the thing and the fix."""
+
+from __future__ import annotations
+
+
+class BrainbenchError(Exception):
+    """Base of all errors raised on purpose by brainbench-audio and its plugins."""
+
+
+class UnknownId(BrainbenchError):
+    """A model, benchmark or metric id that no installed plugin provides, or that two provide."""
+
+
+class PluginLoadError(BrainbenchError):
+    """A plugin that cannot be imported, or that hands over something other than cards."""
+
+
+class ContractError(BrainbenchError):
+    """An object that does not keep the contract of `interfaces.py`: a model that returns NaN."""
+
+
+class DataError(BrainbenchError):
+    """Data that is missing, damaged or not what the reader expects."""
+
+
+class CacheError(BrainbenchError):
+    """A cache, download or result folder that cannot be read or written."""

@@ -1,0 +1,194 @@
+"""Files that are either whole or absent: atomic writes, locks, content hashes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+from brainbench_audio.errors import CacheError
+
+_BLOCK = 1 << 20
+_TEMPORARY = ".part-"
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``path`` that becomes ``path`` when the block ends well.
+
+    A reader sees the old file or the new one, never a part of it; after an exception or a kill the
+    old one is still there. The temporary name keeps the suffix, which some writers look at.
+
+    Parameters
+    ----------
+    path : Path
+        Where the finished file goes; its folder is made if needed.
+
+    Raises
+    ------
+    CacheError
+        The folder cannot be written to or is full.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # not tempfile: its files are private, and a store on a shared folder is read by the group
+        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}{path.suffix}")
+        temporary.touch(exist_ok=False)
+        try:
+            yield temporary
+            _flush(temporary)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder that becomes ``path`` when the block ends well.
+
+    If another process has made ``path`` meanwhile, its folder stays and ours is dropped.
+
+    Raises
+    ------
+    CacheError
+        The parent folder cannot be written to or is full.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        temporary.mkdir()
+        try:
+            yield temporary
+            for file in temporary.rglob("*"):
+                if file.is_file():
+                    _flush(file)
+            try:
+                temporary.rename(path)
+            except OSError:
+                if not path.is_dir():
+                    raise
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold an inter-process lock on ``path`` (a file ``<path>.lock`` beside it) for the block.
+
+    Parameters
+    ----------
+    path : Path
+        What the lock protects.
+    timeout : float
+        Seconds to wait; negative waits for ever.
+
+    Raises
+    ------
+    CacheError
+        The lock was not free in time, or its folder cannot be written to.
+    """
+    with _explained(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = filelock.FileLock(f"{path}.lock", timeout=timeout)
+        try:
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise CacheError(
+                f"{path} has been in use by another process for {timeout:g} s. Wait for it, or "
+                f"delete {path}.lock if no process runs any more."
+            ) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def set_aside(path: Path) -> Path:
+    """Rename a damaged file or folder to a free name ending in ``.corrupt``; return that name."""
+    for attempt in range(1000):
+        aside = path.with_name(f"{path.name}.{attempt}.corrupt")
+        if not aside.exists():
+            with suppress(FileNotFoundError):  # another process was faster
+                path.rename(aside)
+            return aside
+    raise CacheError(f"{path.parent} holds 1,000 damaged copies of {path.name}: delete them.")
+
+
+def remove_leftovers(folder: Path, older_than: float) -> int:
+    """Delete temporary files that a killed process left below ``folder``; return how many.
+
+    Parameters
+    ----------
+    folder : Path
+        Searched with its subfolders.
+    older_than : float
+        Unix time; younger leftovers may belong to a running process and stay.
+    """
+    found = [path for path in folder.rglob(f"{_TEMPORARY}*") if _modified(path) < older_than]
+    for path in found:
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
+    return len(found)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes as 64 hex digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def hash_json(value: Any) -> str:
+    """Return the SHA-256 of a JSON-able value, independent of the order of its keys.
+
+    Examples
+    --------
+    >>> hash_json({"a": 1, "b": 2}) == hash_json({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def hash_sources(folder: Path) -> str:
+    """Return one SHA-256 over the names and contents of all Python files below ``folder``."""
+    files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]
+    return hash_json([(file.relative_to(folder).as_posix(), hash_file(file)) for file in files])
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn the operating system's refusal to write into an error that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or not error.errno:
+            raise
+        raise CacheError(
+            f"Cannot write {path}: {error.strerror}. Free some space or choose another folder "
+            f"with BRAINBENCH_HOME. Nothing was left half-written."
+        ) from error
+
+
+def _flush(path: Path) -> None:
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")

@@ -1,0 +1,139 @@
+"""The three things a plugin brings: a `Model`, a `Dataset` or a `Metric`. The page to read first.
+
+    stimuli -> model -> activations (on disk) -> metric -> score -> result store -> report
+                            benchmark = data set (stimuli, responses, folds) + metric
+
+A model sees waveforms and a sample rate, never a brain. A metric sees labelled arrays and folds,
+never a model. A `Benchmark` brings both together; the core makes it from a data set and a metric.
+These are protocols: any object with these attributes will do, no base class is needed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+    import xarray as xr
+
+    from brainbench_audio.assemblies.folds import Folds
+    from brainbench_audio.cards import BenchmarkCard, DatasetCard, ModelCard
+    from brainbench_audio.scores.score import Score
+    from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+
+@runtime_checkable
+class Model(Protocol):
+    """Turns waveforms into the activations of its layers.
+
+    A model may also have ``card`` (a `ModelCard`; without one, the class name is its id) and
+    ``fingerprint``, a JSON-able value that changes whenever its activations could: its weights, its
+    options. Activations of a model without a fingerprint are computed anew each time.
+    """
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Names of the layers, in the order in which sound passes through them."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the waveforms that `activations` takes."""
+
+    def activations(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None = None,
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return the activations of some sounds.
+
+        Parameters
+        ----------
+        waveforms : sequence of float32 arrays
+            Mono, each (sample,), at `sample_rate`, in [-1, 1]; lengths may differ.
+        layers : sequence of str, optional
+            Only these; all by default.
+
+        Returns
+        -------
+        mapping of str to float32 array
+            Layer to (stimulus, feature), time already averaged out. A sound's row does not depend
+            on the other sounds.
+        """
+
+
+@runtime_checkable
+class ModelWithCard(Model, Protocol):
+    """A model as plugins hand it over."""
+
+    @property
+    def card(self) -> ModelCard:
+        """What is known about the model."""
+
+    @property
+    def fingerprint(self) -> Any:
+        """Everything besides the plugin's source that decides the activations."""
+
+
+class Dataset(Protocol):
+    """Stimuli with what was measured while people heard them, or with their labels."""
+
+    @property
+    def card(self) -> DatasetCard:
+        """What is known about the data."""
+
+    @property
+    def stimuli(self) -> StimulusSet:
+        """The sounds."""
+
+    @property
+    def assembly(self) -> xr.DataArray:
+        """Targets: ``stimulus`` x (``voxel`` | ``component`` | ``label``) [x ``session``]."""
+
+    @property
+    def folds(self) -> Folds:
+        """Which stimuli are held out together."""
+
+
+class Metric(Protocol):
+    """Compares the layers of a model with targets."""
+
+    def __call__(
+        self,
+        layers: Mapping[str, npt.NDArray[np.floating[Any]]],
+        target: xr.DataArray,
+        folds: Folds | npt.ArrayLike,
+    ) -> Score:
+        """Return the score of some layers for some targets.
+
+        Parameters
+        ----------
+        layers : mapping of str to array
+            Layer to (stimulus, feature); rows in the order of ``target``. Reading an item may read
+            a file, so take each once.
+        target : xr.DataArray
+            ``stimulus`` x target [x ``session``], as `assemblies.assembly.validate` demands.
+        folds : Folds or int array (stimulus,)
+            In the order of ``target``.
+        """
+
+
+@runtime_checkable
+class Benchmark(Protocol):
+    """Scores a model."""
+
+    @property
+    def card(self) -> BenchmarkCard:
+        """What is known about the benchmark."""
+
+    @property
+    def stimuli(self) -> StimulusSet:
+        """The sounds the model hears."""
+
+    @property
+    def assembly(self) -> xr.DataArray:
+        """What the model's layers are compared with."""
+
+    def __call__(self, model: Model) -> Score:
+        """Return the model's score."""

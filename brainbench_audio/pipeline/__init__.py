@@ -1,0 +1,1 @@
+"""Walks the whole way from stimuli to a stored score."""

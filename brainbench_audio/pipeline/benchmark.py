@@ -1,0 +1,81 @@
+"""A data set and a metric, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import xarray as xr
+
+from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.assemblies.assembly import align, content_hash, validate
+from brainbench_audio.cards import BenchmarkCard
+from brainbench_audio.errors import BrainbenchError, ContractError
+from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.provenance import package_hash
+from brainbench_audio.scores.score import Score
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+_CORE_PACKAGES = ("brainbench_audio.assemblies", "brainbench_audio.scores")
+
+
+class ComposedBenchmark:
+    """Scores a model: extracts its activations and hands them, aligned by name, to the metric.
+
+    Parameters
+    ----------
+    card : BenchmarkCard
+    dataset : Dataset
+    metric : Metric
+    options : mapping
+        Those the metric was loaded with; part of the key of a score.
+
+    Raises
+    ------
+    DataError
+        The data set's assembly is not well formed, or a stimulus has no response or no fold.
+    """
+
+    def __init__(
+        self, card: BenchmarkCard, dataset: Dataset, metric: Metric, options: Mapping[str, Any]
+    ) -> None:
+        self.card = card
+        self.stimuli: StimulusSet = dataset.stimuli
+        self.assembly: xr.DataArray = align(validate(dataset.assembly), dataset.stimuli.names)
+        self.folds = dataset.folds.aligned(dataset.stimuli.names)
+        self.options = dict(options)
+        self._metric = metric
+
+    def __call__(self, model: Model) -> Score:
+        """Return the model's score, see `interfaces.Benchmark`.
+
+        Raises
+        ------
+        ContractError
+            The model or the metric does not do what it should.
+        DataError
+            Sounds or responses are damaged.
+        """
+        with extracted(model, self.stimuli) as activations:
+            try:
+                score = self._metric(activations, self.assembly, self.folds)
+            except BrainbenchError as error:
+                raise type(error)(f"{self.card.id}: {error}") from error
+        if not isinstance(score, Score):
+            raise ContractError(
+                f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
+            )
+        return replace(score, n={"stimulus": len(self.stimuli), **score.n})
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What decides a score besides the activations: data, folds, metric and its options."""
+        return {
+            "benchmark": self.card.id,
+            "assembly": content_hash(self.assembly),
+            "folds": self.folds.fingerprint,
+            "metric": package_hash(self.card.metric.packages),
+            "options": self.options,
+            "core": package_hash(_CORE_PACKAGES),
+        }

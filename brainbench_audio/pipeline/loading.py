@@ -1,0 +1,190 @@
+"""From ids to loaded models, data sets, metrics and benchmarks."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.errors import ContractError, DataError, PluginLoadError
+from brainbench_audio.files import hash_file
+from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.registry.lookup import (
+    find_benchmark,
+    find_dataset,
+    find_metric,
+    find_model,
+    load_attribute,
+)
+
+
+def load_model(identifier: str, **options: Any) -> Model:
+    """Load a model by id, or from a file as ``"./my_model.py:MyModel"``.
+
+    Parameters
+    ----------
+    identifier : str
+        Id, ``distribution:id`` or file and class.
+    **options
+        Passed to the plugin's loader, e.g. ``weights``, ``device``.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    UnknownId
+        No plugin provides it.
+    PluginLoadError
+        Its loader cannot be imported.
+    ContractError
+        An option the model does not take, or something that is no model.
+    """
+    if ".py:" in identifier:
+        return _load_file(identifier, options)
+    card = find_model(identifier).card
+    model = _call(card.loader, f"model {card.id}", card, **options)
+    return _checked_model(model, card.id)
+
+
+def load_dataset(identifier: str) -> Dataset:
+    """Load a data set ``dataset[.subset]``.
+
+    Raises
+    ------
+    UnknownId
+        No plugin provides it.
+    DataError
+        Its data are not there or damaged.
+    """
+    dataset_id, _, subset = identifier.partition(".")
+    card = find_dataset(dataset_id).card
+    dataset: Dataset = _call(card.loader, f"data set {identifier}", card, subset or None)
+    return dataset
+
+
+def load_metric(identifier: str, **options: Any) -> Metric:
+    """Load a metric ``metric[-variant]``; the options are its own.
+
+    Raises
+    ------
+    UnknownId
+        No plugin provides it.
+    ContractError
+        An option it does not take.
+    """
+    entry, variant = find_metric(identifier)
+    word = f"metric {identifier}"
+    metric: Metric = _call(entry.card.loader, word, entry.card, variant, **options)
+    return metric
+
+
+def load_benchmark(identifier: str, **options: Any) -> ComposedBenchmark:
+    """Load a benchmark ``dataset[.subset]-metric[-variant]``; the options are the metric's.
+
+    Raises
+    ------
+    UnknownId
+        No such benchmark.
+    DataError
+        Its data are not there or damaged.
+    ContractError
+        An option the metric does not take.
+    """
+    card = find_benchmark(identifier)
+    metric = load_metric(card.metric_id, **options)
+    return ComposedBenchmark(card, load_dataset(card.data_id), metric, options)
+
+
+class FileModel:
+    """A model from somebody's own file; its activations are cached if it has a ``fingerprint``.
+
+    Parameters
+    ----------
+    model : Model
+    file : Path
+        Hashed into the cache key together with the fingerprint.
+    """
+
+    def __init__(self, model: Model, file: Path, name: str) -> None:
+        self._model = model
+        self._file = file
+        self.name = name
+
+    @property
+    def layers(self) -> Sequence[str]:
+        """Layers of the model."""
+        return self._model.layers
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the waveforms that the model takes."""
+        return self._model.sample_rate
+
+    @property
+    def fingerprint(self) -> Any:
+        """Hash of the file and the model's own fingerprint; None if it has none."""
+        own = getattr(self._model, "fingerprint", None)
+        return None if own is None else [hash_file(self._file), own]
+
+    def activations(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None = None,
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return the activations that the model gives."""
+        return self._model.activations(waveforms, layers=layers)
+
+
+def _load_file(identifier: str, options: Mapping[str, Any]) -> Model:
+    location, _, attribute = identifier.rpartition(":")
+    file = Path(location).expanduser()
+    if not file.is_file():
+        raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
+    spec = importlib.util.spec_from_file_location(file.stem, file)
+    if spec is None or spec.loader is None:
+        raise PluginLoadError(f"{file} cannot be imported as Python.")
+    module = importlib.util.module_from_spec(spec)
+    # dataclasses and pickling look a class's module up by name
+    sys.modules.setdefault(spec.name, module)
+    try:
+        spec.loader.exec_module(module)
+        maker = getattr(module, attribute)
+    except Exception as error:
+        raise PluginLoadError(f"{file}: cannot load {attribute!r}: {error!r}.") from error
+    made = _invoke(maker, f"model {identifier}", (), options) if callable(maker) else maker
+    return FileModel(_checked_model(made, identifier), file, attribute)
+
+
+def _call(path: str, word: str, *arguments: Any, **options: Any) -> Any:
+    return _invoke(load_attribute(path), word, arguments, options)
+
+
+def _invoke(function: Any, word: str, arguments: Sequence[Any], options: Mapping[str, Any]) -> Any:
+    """Call a loader; an option it does not take is the user's mistake, not a crash."""
+    try:
+        inspect.signature(function).bind(*arguments, **options)
+    except TypeError as error:
+        raise ContractError(f"The {word} does not take these options: {error}.") from error
+    return function(*arguments, **options)
+
+
+def _checked_model(model: Any, identifier: str) -> Model:
+    lacking = [
+        name for name in ("layers", "sample_rate", "activations") if not hasattr(model, name)
+    ]
+    if lacking:
+        raise ContractError(
+            f"{identifier} is no model: it has no {', '.join(lacking)}. See "
+            f"brainbench_audio/interfaces.py for what a model has."
+        )
+    loaded: Model = model
+    return loaded

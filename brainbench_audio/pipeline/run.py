@@ -1,0 +1,124 @@
+"""Scores pairs of model and benchmark: looks in the result store first, puts the result there."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from brainbench_audio.activations.extraction import model_id, plan_extraction
+from brainbench_audio.files import hash_json, locked
+from brainbench_audio.interfaces import Benchmark, Model, ModelWithCard
+from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.pipeline.loading import FileModel, load_benchmark, load_model
+from brainbench_audio.provenance import environment
+from brainbench_audio.registry.discovery import plugins
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.store import find_score, score_path
+
+
+@dataclass(frozen=True)
+class Run:
+    """What came of one pair.
+
+    Attributes
+    ----------
+    model, benchmark : str
+        Ids.
+    score : Score
+    cached : bool
+        Whether the score was in the store already.
+    seconds : float
+        That this call took.
+    """
+
+    model: str
+    benchmark: str
+    score: Score
+    cached: bool
+    seconds: float
+
+
+def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = False) -> Run:
+    """Score one pair.
+
+    Parameters
+    ----------
+    model, benchmark : object or str
+        An id is loaded.
+    recompute : bool
+        Leave a stored score aside, and replace it.
+
+    Raises
+    ------
+    BrainbenchError
+        See `load_model`, `load_benchmark` and `ComposedBenchmark`.
+    """
+    started = time.perf_counter()
+    model = load_model(model) if isinstance(model, str) else model
+    benchmark = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    key = score_key(model, benchmark)
+    names = _model_name(model), _benchmark_name(benchmark)
+    if key is None:
+        score = _computed(model, benchmark, None, started)
+        return Run(*names, score, cached=False, seconds=time.perf_counter() - started)
+    path = score_path(names[1], names[0], key)
+    with locked(path):
+        stored = None if recompute else find_score(path)
+        score = stored or _computed(model, benchmark, key, started)
+        if stored is None:
+            score.to_netcdf(path)
+    return Run(*names, score, cached=stored is not None, seconds=time.perf_counter() - started)
+
+
+def score_key(model: Model, benchmark: Benchmark) -> str | None:
+    """Return the key of a pair's score, a hash of all that decides it; None if that is unknown."""
+    fingerprint = getattr(benchmark, "fingerprint", None)
+    plan = plan_extraction(model, benchmark.stimuli)
+    if plan is None or fingerprint is None:
+        return None
+    return hash_json([plan.key, fingerprint])
+
+
+def _computed(model: Model, benchmark: Benchmark, key: str | None, started: float) -> Score:
+    score = benchmark(model)
+    provenance: dict[str, Any] = {
+        "model": _model_name(model),
+        "benchmark": _benchmark_name(benchmark),
+        "key": key,
+        "seconds": round(time.perf_counter() - started, 3),
+        "stimuli": benchmark.stimuli.fingerprint,
+        "citations": _citations(model, benchmark),
+        "plugins": _plugin_versions(),
+        **environment(),
+        **score.provenance,
+    }
+    if isinstance(benchmark, ComposedBenchmark):
+        provenance["inputs"] = benchmark.fingerprint
+        provenance["folds"] = benchmark.folds.source
+    if plan := plan_extraction(model, benchmark.stimuli):
+        provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}
+    return score.with_provenance(provenance)
+
+
+def _citations(model: Model, benchmark: Benchmark) -> dict[str, str]:
+    found = {}
+    if isinstance(model, ModelWithCard):
+        found["model"] = model.card.citation
+    if isinstance(benchmark, ComposedBenchmark):
+        found["data"] = benchmark.card.dataset.citation
+        found["metric"] = benchmark.card.metric.citation
+    return found
+
+
+def _plugin_versions() -> dict[str, str]:
+    return {plugin.distribution: plugin.version for plugin in plugins() if not plugin.failure}
+
+
+def _model_name(model: Model) -> str:
+    return model.name if isinstance(model, FileModel) else model_id(model)
+
+
+def _benchmark_name(benchmark: Benchmark) -> str:
+    card = getattr(benchmark, "card", None)
+    return card.id if card is not None else type(benchmark).__name__

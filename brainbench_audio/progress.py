@@ -1,0 +1,24 @@
+"""One look for all progress bars: on standard error, after two seconds, only on a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tqdm import tqdm
+
+
+def progress_bar(total: int, description: str, unit: str, **options: Any) -> tqdm[Any]:
+    """Return a bar to be used as a context manager and moved on with ``update``.
+
+    Parameters
+    ----------
+    total : int
+        Units in all.
+    description, unit : str
+        Shown before and after the numbers.
+    **options
+        Passed on to `tqdm.tqdm`.
+    """
+    return tqdm(
+        total=total, desc=description, unit=unit, disable=None, delay=2, leave=False, **options
+    )

@@ -1,0 +1,199 @@
+"""Ids, globs and "did you mean"."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any, Generic, Literal, TypeVar
+
+from brainbench_audio.cards import BenchmarkCard, DatasetCard, MetricCard, ModelCard
+from brainbench_audio.errors import PluginLoadError, UnknownId
+from brainbench_audio.registry.discovery import plugins
+
+Kind = Literal["model", "benchmark", "metric"]
+KINDS: tuple[Kind, ...] = ("model", "benchmark", "metric")
+_CardType = TypeVar("_CardType", ModelCard, DatasetCard, MetricCard)
+
+
+@dataclass(frozen=True)
+class Registered(Generic[_CardType]):
+    """A card and the distribution it came from."""
+
+    card: _CardType
+    distribution: str
+    version: str
+
+
+def registered(kind: type[_CardType]) -> list[Registered[_CardType]]:
+    """Return all cards of a kind, with where they came from."""
+    return [
+        Registered(card, plugin.distribution, plugin.version)
+        for plugin in plugins()
+        for card in plugin.cards
+        if isinstance(card, kind)
+    ]
+
+
+def find_model(identifier: str) -> Registered[ModelCard]:
+    """Return the model of an id, or of ``distribution:id``.
+
+    Raises
+    ------
+    UnknownId
+        No plugin has it, or two have.
+    """
+    return _find(ModelCard, identifier, "model", list_ids("model"))
+
+
+def find_dataset(identifier: str) -> Registered[DatasetCard]:
+    """Return the data set of an id (without subset), or of ``distribution:id``."""
+    known = sorted({entry.card.id for entry in registered(DatasetCard)})
+    return _find(DatasetCard, identifier, "data set", known)
+
+
+def find_metric(identifier: str) -> tuple[Registered[MetricCard], str | None]:
+    """Return the metric and the variant of an id such as ``"ridge-zscored"``."""
+    known = list_ids("metric")
+    base, _, variant = identifier.partition("-")
+    plain = base.rpartition(":")[2]
+    if f"{plain}-{variant}" in known or (plain in known and not variant):
+        return _find(MetricCard, base, "metric", known), variant or None
+    raise unknown(identifier, "metric", known)
+
+
+def find_benchmark(identifier: str) -> BenchmarkCard:
+    """Return the benchmark ``dataset[.subset]-metric[-variant]``.
+
+    Raises
+    ------
+    UnknownId
+        No such data set, subset, metric or variant, or the data do not have what the metric needs.
+    """
+    prefix, separator, plain = identifier.rpartition(":")
+    data_id, _, metric_id = plain.partition("-")
+    dataset_id, _, subset = data_id.partition(".")
+    known = list_ids("benchmark")
+    try:
+        metric, variant = find_metric(metric_id)
+        dataset = find_dataset(f"{prefix}{separator}{dataset_id}")
+    except UnknownId as error:
+        if "Two plugins" in str(error):
+            raise
+        raise unknown(identifier, "benchmark", known) from error
+    card = BenchmarkCard(
+        dataset=dataset.card, subset=subset or None, metric=metric.card, variant=variant
+    )
+    if subset and subset not in dataset.card.subsets:
+        raise unknown(identifier, "benchmark", known)
+    if lacking := _lacking(card):
+        raise UnknownId(
+            f"{plain} is no benchmark: {card.metric_id} needs {', '.join(sorted(lacking))}, which "
+            f"{card.data_id} does not provide."
+        )
+    return card
+
+
+def list_ids(kind: Kind) -> list[str]:
+    """Return all ids of a kind, sorted; benchmarks are every data set with every fitting metric."""
+    if kind == "model":
+        return sorted({entry.card.id for entry in registered(ModelCard)})
+    if kind == "metric":
+        cards = [entry.card for entry in registered(MetricCard)]
+        return sorted(
+            {card.id for card in cards}
+            | {f"{card.id}-{variant}" for card in cards for variant in card.variants}
+        )
+    if kind == "benchmark":
+        return sorted({card.id for card in benchmark_cards()})
+    raise UnknownId(f"{kind!r} is no kind of plugin: choose from {', '.join(KINDS)}.")
+
+
+def benchmark_cards() -> Iterator[BenchmarkCard]:
+    """Yield every benchmark that the installed data sets and metrics give."""
+    metrics = [entry.card for entry in registered(MetricCard)]
+    for dataset in (entry.card for entry in registered(DatasetCard)):
+        for subset in (None, *dataset.subsets):
+            for metric in metrics:
+                for variant in (None, *metric.variants):
+                    card = BenchmarkCard(
+                        dataset=dataset, subset=subset, metric=metric, variant=variant
+                    )
+                    if not _lacking(card):
+                        yield card
+
+
+def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
+    """Return the ids that patterns with ``* ? []`` match, in order, each once.
+
+    A pattern without such a sign is returned as it is, so that looking it up can say what is wrong.
+
+    Raises
+    ------
+    UnknownId
+        A glob matches nothing.
+    """
+    known = list_ids(kind)
+    found: dict[str, None] = {}
+    for pattern in patterns:
+        if not set("*?[") & set(pattern):
+            found[pattern] = None
+            continue
+        matched = [identifier for identifier in known if fnmatchcase(identifier, pattern)]
+        if not matched:
+            raise unknown(pattern, kind, known)
+        found |= dict.fromkeys(matched)
+    return list(found)
+
+
+def unknown(identifier: str, kind: str, known: Sequence[str]) -> UnknownId:
+    """Return the error for an id that nothing provides, with the nearest known ones."""
+    lower = {name.lower(): name for name in known}
+    near = difflib.get_close_matches(identifier.lower(), lower, n=3, cutoff=0.6)
+    if near:
+        hint = f"Did you mean {' or '.join(lower[name] for name in near)}?"
+    elif known:
+        hint = f"`brainbench list {kind.replace('data set', 'benchmark')}s` shows them."
+    else:
+        hint = "No plugin provides any: install one, or see `brainbench doctor`."
+    return UnknownId(f"There is no {kind} {identifier!r}. {hint}")
+
+
+def load_attribute(path: str) -> Any:
+    """Import what a card's ``"module:function"`` names.
+
+    Raises
+    ------
+    PluginLoadError
+        It cannot be imported.
+    """
+    module, _, attribute = path.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except (ImportError, AttributeError) as error:
+        raise PluginLoadError(
+            f"The loader {path} cannot be imported: {error}. Reinstall the plugin or what it needs."
+        ) from error
+
+
+def _find(
+    kind: type[_CardType], identifier: str, word: str, known: Sequence[str]
+) -> Registered[_CardType]:
+    distribution, _, plain = identifier.rpartition(":")
+    found = [
+        entry
+        for entry in registered(kind)
+        if entry.card.id == plain and distribution in ("", entry.distribution)
+    ]
+    if not found:
+        raise unknown(identifier, word, known)
+    if len(found) > 1:
+        choices = " or ".join(f"{entry.distribution}:{plain}" for entry in found)
+        raise UnknownId(f"Two plugins provide the {word} {plain!r}: say {choices}.")
+    return found[0]
+
+
+def _lacking(card: BenchmarkCard) -> frozenset[str]:
+    return card.metric.required(card.variant) - card.dataset.provided(card.subset)

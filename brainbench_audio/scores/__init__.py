@@ -1,0 +1,1 @@
+"""Scores, their uncertainty, their ceilings, and where they are kept."""

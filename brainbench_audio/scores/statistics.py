@@ -1,0 +1,112 @@
+"""Standard errors, intervals and the bootstrap, vectorised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.stats
+
+LEVEL = 0.95
+Array = npt.NDArray[np.float64]
+
+
+def standard_error(values: npt.ArrayLike) -> float | None:
+    """Return ``sd / sqrt(n)`` with ``n - 1`` in the variance; None for fewer than two values."""
+    array = np.asarray(values, dtype=np.float64)
+    if array.size < 2:
+        return None
+    return float(array.std(ddof=1) / np.sqrt(array.size))
+
+
+def mean_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float] | None:
+    """Return Student's t interval of the mean; None for fewer than two values.
+
+    Examples
+    --------
+    >>> low, high = mean_interval([1.0, 2.0, 3.0])
+    >>> round(low, 3), round(high, 3)
+    (-0.484, 4.484)
+    """
+    array = np.asarray(values, dtype=np.float64)
+    error = standard_error(array)
+    if error is None:
+        return None
+    margin = float(scipy.stats.t.ppf(0.5 + level / 2, array.size - 1)) * error
+    return float(array.mean() - margin), float(array.mean() + margin)
+
+
+def percentile_interval(draws: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float]:
+    """Return the percentile interval of bootstrap draws, NaN left out."""
+    low, high = np.nanquantile(
+        np.asarray(draws, dtype=np.float64), [(1 - level) / 2, (1 + level) / 2]
+    )
+    return float(low), float(high)
+
+
+def bootstrap_counts(stimuli: int, draws: int, seed: int) -> Array:
+    """Return how often each draw with replacement takes each stimulus.
+
+    Parameters
+    ----------
+    stimuli, draws : int
+        Number of each.
+    seed : int
+        Stored with the result.
+
+    Returns
+    -------
+    float64 array (draw, stimulus)
+        Each row sums to ``stimuli``.
+
+    Examples
+    --------
+    >>> bootstrap_counts(4, 2, seed=0).sum(axis=1)
+    array([4., 4.])
+    """
+    generator = np.random.default_rng(seed)
+    even = np.full(stimuli, 1 / stimuli)
+    return generator.multinomial(stimuli, even, size=draws).astype(np.float64)
+
+
+def squared_pearson(
+    measured: npt.NDArray[np.floating[Any]],
+    predicted: npt.NDArray[np.floating[Any]],
+    counts: Array | None = None,
+) -> Array:
+    """Return R² as squared Pearson correlation, 0 when r < 0 or a side is constant.
+
+    Parameters
+    ----------
+    measured, predicted : array (stimulus, target)
+        Responses and predictions.
+    counts : array (draw, stimulus), optional
+        How often each stimulus counts, see `bootstrap_counts`.
+
+    Returns
+    -------
+    float64 array (target,), or (draw, target) with ``counts``.
+    """
+    weights = np.ones((1, len(measured))) if counts is None else counts
+    total = weights.sum(axis=1, keepdims=True)
+    x, y = _centred(measured), _centred(predicted)
+    mean_x, mean_y = weights @ x / total, weights @ y / total
+    variance_x = weights @ x**2 / total - mean_x**2
+    variance_y = weights @ y**2 / total - mean_y**2
+    covariance = weights @ (x * y) / total - mean_x * mean_y
+    # x and y are centred and scaled to unit variance, so this is relative to their own scale
+    varies = (variance_x > 1e-12) & (variance_y > 1e-12)
+    r = covariance / np.sqrt(np.where(varies, variance_x * variance_y, 1.0))
+    squared = np.where(varies & (r > 0), np.minimum(r, 1.0) ** 2, 0.0)
+    return squared[0] if counts is None else squared
+
+
+def _centred(values: npt.NDArray[np.floating[Any]]) -> Array:
+    """Return the columns with mean 0 and standard deviation 1; constant ones become 0."""
+    array = np.asarray(values, dtype=np.float64)
+    scale = np.abs(array).max(axis=0)
+    array = array - array.mean(axis=0)
+    deviation = array.std(axis=0)
+    constant = deviation <= 1e-13 * scale
+    return np.where(constant, 0.0, array / np.where(constant, 1.0, deviation))

@@ -1,0 +1,1 @@
+"""Sounds: reading and resampling them, and named sets of them."""

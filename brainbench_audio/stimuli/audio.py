@@ -1,0 +1,102 @@
+"""Reading and resampling sound files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from brainbench_audio.errors import DataError
+
+Waveform = npt.NDArray[np.float32]
+
+
+def read_waveform(path: Path, sample_rate: int, *, native_rate: int | None = None) -> Waveform:
+    """Read a mono sound file, resampled if need be.
+
+    Resampling is soxr at quality HQ, which is also librosa's default, so that activations match
+    published ones.
+
+    Parameters
+    ----------
+    path : Path
+        Any format that libsndfile reads.
+    sample_rate : int
+        Hz wanted.
+    native_rate : int, optional
+        Hz that the file must have.
+
+    Returns
+    -------
+    float32 array (sample,)
+        In [-1, 1], or a little beyond after resampling.
+
+    Raises
+    ------
+    DataError
+        The file is missing, not audio, cut short, not mono, empty, silent, not finite, or at
+        another rate than ``native_rate``.
+    """
+    if not path.is_file():
+        raise DataError(f"Sound file {path} does not exist.")
+    try:
+        with soundfile.SoundFile(path) as sound:
+            promised, rate, channels = sound.frames, sound.samplerate, sound.channels
+            samples = sound.read(dtype="float32", always_2d=True)
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        raise DataError(
+            f"{path} cannot be read as audio: {error}. Fetch or make it again."
+        ) from error
+    if channels != 1:
+        raise DataError(f"{path} has {channels} channels, models take one: mix it down to mono.")
+    if native_rate is not None and rate != native_rate:
+        raise DataError(
+            f"{path} is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again."
+        )
+    if len(samples) != promised or _cut_short(path):
+        raise DataError(f"{path} is cut short: it holds {len(samples)} samples. Fetch it again.")
+    return resample(check_waveform(samples[:, 0], str(path)), rate, sample_rate)
+
+
+def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:
+    """Return the waveform at another sample rate (soxr HQ).
+
+    Examples
+    --------
+    >>> resample(np.zeros(441, np.float32), 44100, 20000).shape
+    (200,)
+    """
+    if from_rate == to_rate:
+        return waveform
+    return np.asarray(soxr.resample(waveform, from_rate, to_rate, quality="HQ"), dtype=np.float32)
+
+
+def check_waveform(waveform: Waveform, name: str) -> Waveform:
+    """Return the waveform if it has samples, all finite and not all zero.
+
+    Raises
+    ------
+    DataError
+        Naming ``name``.
+    """
+    if waveform.size == 0:
+        raise DataError(f"{name} holds no samples.")
+    if not np.isfinite(waveform).all():
+        raise DataError(f"{name} holds NaN or infinite samples: fetch or make it again.")
+    if not waveform.any():
+        raise DataError(f"{name} is silent: every sample is zero. Leave it out or replace it.")
+    return waveform
+
+
+def _cut_short(path: Path) -> bool:
+    """Tell whether a RIFF file is shorter than its own header says; libsndfile forgives that."""
+    with path.open("rb") as file:
+        head = file.read(12)
+    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+        return False
+    promised = int.from_bytes(head[4:8], "little") + 8
+    # writers that stream leave 0 or the largest number: no promise to hold them to
+    return promised not in (8, 0xFFFFFFFF + 8) and path.stat().st_size < promised - 1

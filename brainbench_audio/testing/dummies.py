@@ -1,0 +1,120 @@
+"""Sounds, a model and a data set that are made in no time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import xarray as xr
+
+from brainbench_audio.assemblies.assembly import build
+from brainbench_audio.assemblies.folds import Folds, stratified
+from brainbench_audio.cards import DatasetCard
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+SAMPLE_RATE = 8000
+
+
+def dummy_stimuli(folder: Path, number: int = 15, seconds: float = 0.1) -> StimulusSet:
+    """Write short noisy tones as 16-bit wav files and return them as a set.
+
+    Parameters
+    ----------
+    folder : Path
+        Made if needed.
+    number : int
+        Stimuli, in three categories in turn.
+    seconds : float
+        Length of each.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    generator = np.random.default_rng(0)
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    names = tuple(f"sound{index:02d}" for index in range(number))
+    files = tuple(folder / f"{name}.wav" for name in names)
+    for file in files:
+        tone = np.sin(2 * np.pi * generator.uniform(100, 3000) * time)
+        noise = generator.standard_normal(len(time))
+        soundfile.write(file, 0.3 * tone + 0.05 * noise, SAMPLE_RATE, "PCM_16")
+    categories = tuple(("tone", "noise", "click")[index % 3] for index in range(number))
+    return StimulusSet("dummies", names, files, categories)
+
+
+class DummyModel:
+    """A model of two layers: energies in a few bands, and their logarithm.
+
+    Parameters
+    ----------
+    bands : int
+        Features of each layer.
+    """
+
+    def __init__(self, bands: int = 6) -> None:
+        self.bands = bands
+        self.heard = 0
+
+    layers = ("bands", "log_bands")
+    sample_rate = SAMPLE_RATE
+
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """The number of bands decides everything."""
+        return {"bands": self.bands}
+
+    def activations(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None = None,
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the activations; ``heard`` counts the sounds of all calls."""
+        self.heard += len(waveforms)
+        rows = [self._energies(waveform) for waveform in waveforms]
+        energies = np.asarray(rows, dtype=np.float32)
+        found = {"bands": energies, "log_bands": np.log(energies + np.float32(1e-6))}
+        return {layer: found[layer] for layer in (self.layers if layers is None else layers)}
+
+    def _energies(self, waveform: npt.NDArray[np.float32]) -> list[float]:
+        power = np.abs(np.fft.rfft(waveform)) ** 2
+        return [float(part.mean()) for part in np.array_split(power, self.bands)]
+
+
+class DummyDataset:
+    """Responses of a few components that are sums of a `DummyModel`'s second layer and noise.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the sounds are written.
+    """
+
+    def __init__(self, folder: Path, number: int = 15) -> None:
+        self.card = DatasetCard(
+            id="Dummy",
+            provides=frozenset({"responses", "multivariate"}),
+            stimuli=number,
+            description="made-up responses to made-up sounds",
+            licence="CC0-1.0",
+            citation="@misc{dummy, title = {None}}",
+            source="made on the spot",
+            size="nothing to download",
+            packages=("brainbench_audio.testing",),
+            loader="brainbench_audio.testing.dummies:DummyDataset",
+        )
+        self.stimuli = dummy_stimuli(folder, number)
+        self.folds: Folds = stratified(self.stimuli.names, self.stimuli.categories, 3)
+        self.assembly: xr.DataArray = self._responses()
+
+    def _responses(self) -> xr.DataArray:
+        waveforms = self.stimuli.waveforms(range(len(self.stimuli)), SAMPLE_RATE)
+        features = DummyModel().activations(waveforms)["log_bands"]
+        generator = np.random.default_rng(1)
+        mixed = features @ generator.standard_normal((features.shape[1], 3))
+        noisy = mixed + 0.1 * mixed.std(axis=0) * generator.standard_normal(mixed.shape)
+        # in another order than the stimuli, so that whoever aligns by position is found out
+        order = generator.permutation(len(noisy))
+        names = [self.stimuli.names[index] for index in order]
+        return build(noisy[order], names, "component", {"component": ["a", "b", "c"]})

@@ -1,0 +1,38 @@
+"""What all tests share: a home of their own, no network, and real data where they are at hand."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent
+REAL_DATA = Path(os.environ.get("BRAINBENCH_DATA", ROOT.parent / "shared" / "data"))
+PARITY = Path(os.environ.get("BRAINBENCH_PARITY", REAL_DATA.parent / "parity"))
+
+
+@pytest.fixture(autouse=True)
+def isolated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep caches, results and settings of the person who runs the tests out of them."""
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BRAINBENCH_OFFLINE", "1")
+    monkeypatch.delenv("BRAINBENCH_DATA", raising=False)
+    monkeypatch.delenv("BRAINBENCH_STRICT", raising=False)
+
+
+@pytest.fixture
+def data_folder(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of real data, or skip."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"no real data: {REAL_DATA} does not exist, set BRAINBENCH_DATA")
+    monkeypatch.setenv("BRAINBENCH_DATA", str(REAL_DATA))
+    return REAL_DATA
+
+
+@pytest.fixture
+def parity_folder() -> Path:
+    """Return the folder of reference activations to natural sounds, or skip."""
+    if not PARITY.is_dir():
+        pytest.skip(f"no natural-sound references: {PARITY} does not exist, set BRAINBENCH_PARITY")
+    return PARITY

@@ -1,0 +1,98 @@
+"""NH2015comp: the six response components."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.io
+import xarray as xr
+
+from brainbench_audio.assemblies.assembly import build, select
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cards import DatasetCard
+from brainbench_audio.errors import DataError
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_natsound165.files import COMPONENTS, folder
+from brainbench_natsound165.stimuli import published_folds, stimulus_set
+
+# what the file calls them -> what the paper and our ids call them
+PAPER_NAMES = {
+    "lowfreq": "lf",
+    "highfreq": "hf",
+    "envsounds": "broadband",
+    "pitch": "pitch",
+    "speech": "speech",
+    "music": "music",
+}
+
+
+@dataclass(frozen=True)
+class NaturalSounds:
+    """A data set on the 165 sounds, see `brainbench_audio.interfaces.Dataset`."""
+
+    card: DatasetCard
+    stimuli: StimulusSet
+    assembly: xr.DataArray
+    folds: Folds
+
+
+def load(card: DatasetCard, subset: str | None) -> NaturalSounds:
+    """Load the components, or one of them.
+
+    Raises
+    ------
+    DataError
+        The files are not there, damaged or not as published.
+    """
+    place = folder(card)
+    assembly = read_components(place / COMPONENTS)
+    if subset is not None:
+        assembly = select(assembly, "component", subset)
+    return NaturalSounds(card, stimulus_set(place), assembly, published_folds())
+
+
+def read_components(file: Path) -> xr.DataArray:
+    """Read ``R`` of ``components.mat``: stimulus (in the file's own order) x component.
+
+    Raises
+    ------
+    DataError
+        Naming the file and the field that is not as published.
+    """
+    try:
+        content = scipy.io.loadmat(file)
+    except Exception as error:  # scipy raises many kinds on a damaged file
+        raise DataError(f"{file} cannot be read as a MATLAB file: {error!r}.") from error
+    responses = _field(content, "R", file)
+    stimuli = _strings(_field(content, "stim_names", file), file, "stim_names")
+    components = _strings(_field(content, "component_names", file), file, "component_names")
+    if responses.shape != (len(stimuli), len(components)) or responses.dtype.kind != "f":
+        raise DataError(
+            f"{file}: R is {responses.dtype} {responses.shape}, expected floating-point numbers "
+            f"({len(stimuli)} stim_names, {len(components)} component_names)."
+        )
+    unknown = [name for name in components if name not in PAPER_NAMES]
+    if unknown:
+        raise DataError(
+            f"{file}: component_names has {unknown[0]!r}, expected {list(PAPER_NAMES)}."
+        )
+    names = [PAPER_NAMES[name] for name in components]
+    return build(responses, stimuli, "component", {"component": names})
+
+
+def _field(content: dict[str, Any], name: str, file: Path) -> npt.NDArray[Any]:
+    if name not in content:
+        raise DataError(f"{file} has no field {name}; it is not the published components.mat.")
+    return np.asarray(content[name])
+
+
+def _strings(cells: npt.NDArray[Any], file: Path, name: str) -> list[str]:
+    """Take the strings out of a MATLAB cell array."""
+    try:
+        return [str(cell.item()) for cell in cells.ravel()]
+    except (AttributeError, ValueError) as error:
+        raise DataError(f"{file}: field {name} is no cell array of strings.") from error
