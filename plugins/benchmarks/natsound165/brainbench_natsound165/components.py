@@ -92,7 +92,7 @@ def _field(content: dict[str, Any], name: str, file: Path) -> npt.NDArray[Any]:
 
 def _strings(cells: npt.NDArray[Any], file: Path, name: str) -> list[str]:
     """Take the strings out of a MATLAB cell array."""
-    try:
-        return [str(cell.item()) for cell in cells.ravel()]
-    except (AttributeError, ValueError) as error:
-        raise DataError(f"{file}: field {name} is no cell array of strings.") from error
+    values = [np.asarray(cell) for cell in cells.ravel()]
+    if any(value.size != 1 or value.dtype.kind != "U" for value in values):
+        raise DataError(f"{file}: field {name} is no cell array of strings.")
+    return [str(value.item()) for value in values]
