@@ -32,8 +32,10 @@ def activations_folder() -> Path:
 
 
 def model_id(model: Model) -> str:
-    """Return the id on a model's card, or the name of its class."""
-    return model.card.id if isinstance(model, ModelWithCard) else type(model).__name__
+    """Return the id on a model's card, else its ``name``, else the name of its class."""
+    if isinstance(model, ModelWithCard):
+        return model.card.id
+    return str(getattr(model, "name", type(model).__name__))
 
 
 def plan_extraction(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import textwrap
 from typing import Any
 
 from brainbench_audio.cli.table import print_json, print_table
 
+_WIDEST = 70
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
@@ -65,10 +67,14 @@ def _benchmarks() -> Table:
     from brainbench_audio.registry.lookup import benchmark_cards
 
     rows = sorted(
-        (card.id, card.metric.unit, card.dataset.stimuli, card.dataset.description)
+        (card.id, card.metric.unit, card.dataset.stimuli, _short(card.dataset.description))
         for card in benchmark_cards()
     )
     return ("benchmark", "unit", "stimuli", "data"), rows
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, _WIDEST, placeholder=" …")
 
 
 def _metrics() -> Table:
@@ -76,7 +82,7 @@ def _metrics() -> Table:
     from brainbench_audio.registry.lookup import registered
 
     rows = [
-        (f"{card.id}-{variant}" if variant else card.id, card.unit, card.description)
+        (f"{card.id}-{variant}" if variant else card.id, card.unit, _short(card.description))
         for card in (entry.card for entry in registered(MetricCard))
         for variant in (None, *card.variants)
     ]

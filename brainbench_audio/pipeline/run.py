@@ -10,7 +10,7 @@ from brainbench_audio.activations.extraction import model_id, plan_extraction
 from brainbench_audio.files import hash_json, locked
 from brainbench_audio.interfaces import Benchmark, Model, ModelWithCard
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
-from brainbench_audio.pipeline.loading import FileModel, load_benchmark, load_model
+from brainbench_audio.pipeline.loading import load_benchmark, load_model
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.scores.score import Score
@@ -58,7 +58,7 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     model = load_model(model) if isinstance(model, str) else model
     benchmark = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
     key = score_key(model, benchmark)
-    names = _model_name(model), _benchmark_name(benchmark)
+    names = model_id(model), _benchmark_name(benchmark)
     if key is None:
         score = _computed(model, benchmark, None, started)
         return Run(*names, score, cached=False, seconds=time.perf_counter() - started)
@@ -83,7 +83,7 @@ def score_key(model: Model, benchmark: Benchmark) -> str | None:
 def _computed(model: Model, benchmark: Benchmark, key: str | None, started: float) -> Score:
     score = benchmark(model)
     provenance: dict[str, Any] = {
-        "model": _model_name(model),
+        "model": model_id(model),
         "benchmark": _benchmark_name(benchmark),
         "key": key,
         "seconds": round(time.perf_counter() - started, 3),
@@ -113,10 +113,6 @@ def _citations(model: Model, benchmark: Benchmark) -> dict[str, str]:
 
 def _plugin_versions() -> dict[str, str]:
     return {plugin.distribution: plugin.version for plugin in plugins() if not plugin.failure}
-
-
-def _model_name(model: Model) -> str:
-    return model.name if isinstance(model, FileModel) else model_id(model)
 
 
 def _benchmark_name(benchmark: Benchmark) -> str:

@@ -1,0 +1,286 @@
+"""Weights: fetched, read without running anything they say, loaded to the last name."""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from brainbench_audio import settings
+from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.download import Remote, fetch
+from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.files import hash_file
+
+State = dict[str, torch.Tensor]
+CONTROLS = ("untrained", "permuted")
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a family makes its network and reads its published file.
+
+    Attributes
+    ----------
+    build : callable
+        Returns the network with fresh initial weights.
+    read : callable
+        Takes what is in the published file, returns its state dict under the published names, with
+        nesting and prefixes taken off.
+    rename : callable
+        Takes a state dict under the published names, returns it under those of the network.
+    """
+
+    build: Callable[[], torch.nn.Module]
+    read: Callable[[Any], Mapping[str, Any]]
+    rename: Callable[[State], State] = dict
+
+
+def load_network(
+    card: ModelCard,
+    recipe: Recipe,
+    weights: str | Path | Mapping[str, Any] | None,
+    *,
+    control: str | None = None,
+    seed: int = 0,
+) -> tuple[torch.nn.Module, dict[str, Any]]:
+    """Build a network and give it its weights.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Names the published file.
+    recipe : Recipe
+    weights : None, path, mapping, ``"untrained"`` or ``"permuted"``
+        None fetches the published file on first use; a path is a local copy of it; a mapping holds
+        published parameter names and arrays. The two words are short for ``control``.
+    control : None, ``"untrained"`` or ``"permuted"``
+        Fresh initial weights, or the published ones with the values of each tensor shuffled.
+    seed : int
+        For the control.
+
+    Returns
+    -------
+    network, fingerprint
+        The fingerprint says where the weights come from, for the cache key.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or has other names or shapes than the network.
+    ContractError
+        An unknown control, or a card without weights.
+    """
+    if isinstance(weights, str) and weights in CONTROLS:
+        weights, control = None, weights
+    if control == "untrained":
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            return recipe.build(), {"control": "untrained", "seed": seed}
+    if control not in (None, "permuted"):
+        raise ContractError(f"There is no control {control!r}: choose from {', '.join(CONTROLS)}.")
+    if isinstance(weights, Mapping):
+        state, where = dict(weights), "the given mapping"
+        fingerprint: dict[str, Any] = {"weights": hash_state(state)}
+    else:
+        path = fetch_weights(card) if weights is None else Path(weights).expanduser()
+        state, where = dict(_read(recipe, path)), str(path)
+        fingerprint = {"weights": hash_file(path)}
+    if control == "permuted":
+        state = permuted(state, seed)
+        fingerprint |= {"control": "permuted", "seed": seed}
+    with torch.random.fork_rng(devices=[]):  # initial weights that are replaced at once
+        network = recipe.build()
+    load_strictly(network, recipe.rename(_tensors(state)), f"{card.id}: {where}")
+    return network, fingerprint
+
+
+def fetch_weights(card: ModelCard) -> Path:
+    """Return the local copy of a card's first weights file, fetched on first use.
+
+    Raises
+    ------
+    ContractError
+        The card names no weights.
+    DataError
+        The file cannot be had; the message says where to put it.
+    """
+    if not card.weights:
+        raise ContractError(f"Model {card.id} has no published weights to fetch.")
+    published = card.weights[0]
+    folder = settings.data_home() / "weights" / card.family
+    try:
+        if published.url.startswith("hf://"):
+            return _fetch_from_hub(published, folder)
+        name = published.url.rsplit("/", 1)[-1].partition("?")[0]
+        return fetch(Remote(name, (published.url,), published.sha256), folder)
+    except DataError as error:
+        raise DataError(
+            f"{error} Or give a local copy: --weights FILE, load_model({card.id!r}, weights=FILE)."
+        ) from error
+
+
+def read_checkpoint(path: Path) -> Any:
+    """Read a safetensors or torch file; nothing in it is executed.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or holds something else than tensors and plain values.
+    """
+    if not path.is_file():
+        raise DataError(f"Weights file {path} does not exist.")
+    try:
+        if path.suffix == ".safetensors":
+            import safetensors.torch
+
+            return safetensors.torch.load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"{path} holds more than tensors and plain values, or is damaged, and is not loaded, "
+            f"because that could run code: {str(error).splitlines()[0]}"
+        ) from error
+    except Exception as error:  # torch and safetensors raise many kinds on a damaged file
+        raise DataError(
+            f"{path} is damaged or no weights file: {error!r}. Fetch it again."
+        ) from error
+
+
+def load_strictly(network: torch.nn.Module, state: State, where: str) -> None:
+    """Load a state dict whose names and shapes must be exactly those of the network.
+
+    Raises
+    ------
+    DataError
+        Naming the first ten that are missing, unexpected or of another shape.
+    """
+    own = network.state_dict()
+    problems = {
+        "missing": [name for name in own if name not in state],
+        "unexpected": [name for name in state if name not in own],
+        "of another shape": [
+            f"{name} {tuple(state[name].shape)} instead of {tuple(own[name].shape)}"
+            for name in own
+            if name in state and own[name].shape != state[name].shape
+        ],
+    }
+    told = [
+        f"{len(names)} {word}: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
+        for word, names in problems.items()
+        if names
+    ]
+    if told:
+        raise DataError(f"The weights do not fit the network ({where}). {'; '.join(told)}.")
+    network.load_state_dict(state, strict=True)
+
+
+def permuted(state: Mapping[str, Any], seed: int) -> State:
+    """Return a state dict with the values of every tensor shuffled.
+
+    Each floating-point tensor of more than one value gets a permutation of its own, drawn from the
+    seed and its name, so its distribution stays and its structure goes, as in Tuckute et al.
+    (2023). Counters and other integers stay.
+    """
+    shuffled = {}
+    for name, tensor in _tensors(state).items():
+        if tensor.is_floating_point() and tensor.numel() > 1:
+            generator = np.random.default_rng([seed, *name.encode()])
+            order = torch.from_numpy(generator.permutation(tensor.numel()))
+            shuffled[name] = tensor.flatten()[order].reshape(tensor.shape)
+        else:
+            shuffled[name] = tensor
+    return shuffled
+
+
+def hash_state(state: Mapping[str, Any]) -> str:
+    """Return a SHA-256 over names, types, shapes and values of a state dict."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        array = np.ascontiguousarray(torch.as_tensor(state[name]).detach().cpu().numpy())
+        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def without_prefix(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    """Return the entries whose name starts with ``prefix``, without it.
+
+    Examples
+    --------
+    >>> without_prefix({"module.a": 1, "b": 2}, "module.")
+    {'a': 1}
+    """
+    return {
+        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
+    }
+
+
+def nested(checkpoint: Any, keys: Iterable[str]) -> Mapping[str, Any]:
+    """Return ``checkpoint[first key][second key]…``.
+
+    Raises
+    ------
+    DataError
+        A key is not there; the message says what is.
+    """
+    found = checkpoint
+    for key in keys:
+        if not isinstance(found, Mapping) or key not in found:
+            there = list(found)[:_SHOWN] if isinstance(found, Mapping) else type(found).__name__
+            raise DataError(f"The weights file has no entry {key!r}, only {there}.")
+        found = found[key]
+    if not isinstance(found, Mapping):
+        raise DataError(f"The weights file holds {type(found).__name__}, expected named tensors.")
+    return found
+
+
+def _read(recipe: Recipe, path: Path) -> Mapping[str, Any]:
+    try:
+        return recipe.read(read_checkpoint(path))
+    except DataError as error:
+        raise DataError(
+            f"{path}: {error}" if str(path) not in str(error) else str(error)
+        ) from error
+
+
+def _tensors(state: Mapping[str, Any]) -> State:
+    return {name: torch.as_tensor(value) for name, value in state.items()}
+
+
+def _fetch_from_hub(published: WeightsFile, folder: Path) -> Path:
+    """Fetch ``hf://owner/name/path[@revision]`` through huggingface_hub."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    location, _, revision = published.url.removeprefix("hf://").partition("@")
+    owner, name, file = location.split("/", 2)
+    try:
+        path = Path(
+            huggingface_hub.hf_hub_download(
+                f"{owner}/{name}",
+                file,
+                revision=revision or None,
+                cache_dir=folder / "hub",
+                local_files_only=settings.offline(),
+            )
+        )
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise DataError(
+            f"Cannot fetch {file} of {owner}/{name} from the Hugging Face hub: {error}"
+        ) from error
+    if published.sha256 and (found := hash_file(path)) != published.sha256:
+        path.resolve().unlink()
+        path.unlink(missing_ok=True)
+        raise DataError(
+            f"{published.url} is not the file it should be: expected SHA-256 {published.sha256}, "
+            f"got {found}. The download was removed."
+        )
+    return path

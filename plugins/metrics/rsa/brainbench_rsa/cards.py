@@ -1,0 +1,33 @@
+"""What is known about the metric before it is loaded."""
+
+from __future__ import annotations
+
+from brainbench_audio.cards import MetricCard
+
+CITATION = """@article{kriegeskorte2008representational,
+  title = {Representational similarity analysis - connecting the branches of systems neuroscience},
+  author = {Kriegeskorte, Nikolaus and Mur, Marieke and Bandettini, Peter A.},
+  journal = {Frontiers in Systems Neuroscience},
+  volume = {2},
+  pages = {4},
+  year = {2008},
+  doi = {10.3389/neuro.06.004.2008}
+}"""
+
+RSA = MetricCard(
+    id="rsa",
+    variants=("cv",),
+    requires={None: frozenset({"responses", "multivariate"})},
+    unit="Spearman's rho",
+    description=(
+        "Representational similarity: Spearman correlation of the stimulus-by-stimulus correlation "
+        "distances in the best layer with those in the brain, mean over subjects. `cv` chooses the "
+        "layer on held-out stimuli."
+    ),
+    citation=CITATION,
+    licence="MIT",
+    packages=("brainbench_rsa",),
+    loader="brainbench_rsa.metric:load",
+)
+
+CARDS = [RSA]

@@ -1,0 +1,215 @@
+"""Representational dissimilarity matrices (RDMs), kept as their upper triangle."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from brainbench_audio.errors import DataError
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.intp]
+
+EPSILON = 1e-10
+# Distances equal on paper differ in their last bits on a machine; rounding keeps them tied.
+DECIMALS = 13
+# A spread this small beside the mean is what summing a constant leaves behind.
+ROUNDING = 1e-12
+
+
+class UndefinedDistance(DataError):
+    """Responses without correlations: one feature only, or a stimulus equal in all features."""
+
+
+@lru_cache(maxsize=8)
+def pair_indices(stimuli: int) -> tuple[IntArray, IntArray]:
+    """Return the stimulus indices of each pair, in the order of the upper triangle, row by row.
+
+    Parameters
+    ----------
+    stimuli
+        Number of stimuli.
+
+    Returns
+    -------
+    tuple of numpy.ndarray
+        First and second stimulus of each pair, both (pair,), pair = stimuli (stimuli - 1) / 2.
+
+    Examples
+    --------
+    >>> [index.tolist() for index in pair_indices(3)]
+    [[0, 0, 1], [1, 2, 2]]
+    """
+    first, second = np.triu_indices(stimuli, k=1)
+    first.flags.writeable = False
+    second.flags.writeable = False
+    return first, second
+
+
+@lru_cache(maxsize=8)
+def _flat_indices(stimuli: int) -> IntArray:
+    first, second = pair_indices(stimuli)
+    flat: IntArray = first * stimuli + second
+    return flat
+
+
+def standardise(responses: ArrayLike) -> FloatArray:
+    """Return responses z-scored over stimuli: (x - mean) / (standard deviation + 1e-10).
+
+    Parameters
+    ----------
+    responses
+        (stimulus, feature).
+
+    Returns
+    -------
+    numpy.ndarray
+        (stimulus, feature); a feature equal for all stimuli is exactly zero.
+    """
+    values = np.array(responses, dtype=np.float64)
+    _standardise(values)
+    return values
+
+
+def _standardise(values: FloatArray) -> None:
+    """Z-score in place: fresh arrays of this size cost more than the arithmetic."""
+    mean = values.mean(axis=0)
+    values -= mean
+    deviation = np.sqrt(np.einsum("ij,ij->j", values, values) / len(values))
+    suspects = np.flatnonzero(deviation <= ROUNDING * np.abs(mean))
+    if suspects.size:
+        # The rounding error of the mean, divided by the tiny constant, would pass for a signal.
+        constant = suspects[np.ptp(values[:, suspects], axis=0) == 0]
+        values[:, constant] = 0.0
+    values *= 1 / (deviation + EPSILON)
+
+
+def rdm(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
+    r"""Return the correlation distance of each pair of stimuli.
+
+    .. math:: d_{ab} = 1 - \mathrm{Pearson}(z_a, z_b)
+
+    over features, where `z` is `responses`, each feature z-scored over stimuli if `zscore`.
+
+    Parameters
+    ----------
+    responses
+        (stimulus, feature), at least 3 stimuli and 2 features, finite. A layer's activations or
+        the voxels of a subject; computed in float64.
+    zscore
+        Z-score each feature over stimuli first, as `standardise` does.
+
+    Returns
+    -------
+    numpy.ndarray
+        (pair,) float64 in [0, 2]: the upper triangle row by row, rounded to 13 decimals so that
+        distances equal up to rounding error share a rank.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than 3 stimuli or a value is not finite.
+    UndefinedDistance
+        If there is one feature only, or a stimulus has the same value in all features.
+
+    Notes
+    -----
+    "Better audio representations are more brain-like", section 4.4.
+
+    Examples
+    --------
+    >>> rdm([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 3.0, 2.0]], zscore=False).tolist()
+    [2.0, 0.5, 1.5]
+    """
+    rows = _checked(responses)
+    stimuli, features = rows.shape
+    if zscore:
+        _standardise(rows)
+    means = rows.mean(axis=1)
+    rows -= means[:, None]
+    products = rows @ rows.T
+    norms = np.sqrt(np.diagonal(products))
+    flat = norms <= ROUNDING * np.sqrt(features) * np.abs(means)
+    if flat.any():
+        raise UndefinedDistance(
+            f"{int(flat.sum())} of {stimuli} stimuli have the same value in all {features} "
+            f"features (first: row {int(np.argmax(flat))}), so their correlation distance is "
+            "undefined. Likely a dead layer or an empty recording; drop it."
+        )
+    products /= norms[:, None]
+    products /= norms
+    distances: FloatArray = 1.0 - products.ravel()[_flat_indices(stimuli)]
+    np.round(distances, DECIMALS, out=distances)
+    np.clip(distances, 0.0, 2.0, out=distances)
+    return distances
+
+
+def _checked(responses: ArrayLike) -> FloatArray:
+    """Return a copy in double precision, of a shape and values that have distances."""
+    values = np.array(responses, dtype=np.float64)
+    if values.ndim != 2:
+        raise DataError(f"An RDM needs an array (stimulus, feature), got shape {values.shape}.")
+    stimuli, features = values.shape
+    if stimuli < 3:
+        raise DataError(f"An RDM needs at least 3 stimuli, got {stimuli}.")
+    if features < 2:
+        raise UndefinedDistance(
+            f"An RDM needs at least 2 features, got {features}: a correlation over fewer is "
+            "undefined. Take more targets, or another metric."
+        )
+    finite = np.isfinite(values)
+    if not finite.all():
+        count = int((~finite.all(axis=0)).sum())
+        raise DataError(
+            f"An RDM needs finite responses; {count} of {features} features hold NaN or infinity. "
+            "Drop these features first."
+        )
+    return values
+
+
+def square(pairs: ArrayLike) -> FloatArray:
+    """Return the symmetric matrix whose upper triangle is `pairs`.
+
+    Parameters
+    ----------
+    pairs
+        (pair,).
+
+    Returns
+    -------
+    numpy.ndarray
+        (stimulus, stimulus), zero on the diagonal.
+
+    Examples
+    --------
+    >>> square([1.0, 2.0, 3.0]).tolist()
+    [[0.0, 1.0, 2.0], [1.0, 0.0, 3.0], [2.0, 3.0, 0.0]]
+    """
+    values = np.asarray(pairs, dtype=np.float64)
+    stimuli = stimuli_of(values.size)
+    matrix = np.zeros((stimuli, stimuli))
+    first, second = pair_indices(stimuli)
+    matrix[first, second] = values
+    matrix[second, first] = values
+    return matrix
+
+
+def stimuli_of(pairs: int) -> int:
+    """Return how many stimuli have this many pairs.
+
+    Raises
+    ------
+    DataError
+        If no number of stimuli does.
+
+    Examples
+    --------
+    >>> stimuli_of(13530)
+    165
+    """
+    stimuli = (1 + round(float(np.sqrt(1 + 8 * pairs)))) // 2
+    if stimuli * (stimuli - 1) // 2 != pairs:
+        raise DataError(f"{pairs} values are not the upper triangle of a square matrix.")
+    return stimuli

@@ -1,0 +1,276 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from brainbench_rsa import brainbench_metrics
+from brainbench_rsa.cards import RSA as CARD
+from brainbench_rsa.metric import RSA, load
+from brainbench_rsa.rdm import rdm
+from scipy.io import loadmat
+from scipy.stats import spearmanr, t
+
+from brainbench_audio.assemblies.assembly import build
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.score import Score
+
+STIMULI = [f"stim{number}" for number in range(30)]
+FOLDS = Folds(tuple(STIMULI), tuple(number % 5 for number in range(30)), "made up")
+
+
+class ReadOnce(Mapping[str, np.ndarray]):
+    """Layers that count how often each is read."""
+
+    def __init__(self, layers: dict[str, np.ndarray]) -> None:
+        self.layers, self.reads = layers, dict.fromkeys(layers, 0)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.reads[name] += 1
+        return self.layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+
+def made_up(seed: int = 0) -> tuple[dict[str, np.ndarray], xr.DataArray]:
+    """Three layers and three subjects of 12 voxels that follow the second layer."""
+    generator = np.random.default_rng(seed)
+    values = generator.standard_normal((3, 30, 16)).astype(np.float32)
+    layers = dict(zip(("in", "mid", "out"), values, strict=True))
+    voxels = layers["mid"] @ generator.standard_normal((16, 36)) / 4
+    voxels += 0.3 * generator.standard_normal(voxels.shape)
+    subject = np.repeat(["subject-0", "subject-10", "subject-2"], 12)
+    return layers, build(voxels, STIMULI, "voxel", {"subject": subject})
+
+
+def plain_rho(layer: np.ndarray, voxels: np.ndarray) -> float:
+    def distances(x: np.ndarray) -> np.ndarray:
+        x = np.asarray(x, dtype=np.float64)
+        z = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-10)
+        pairs: np.ndarray = (1 - np.corrcoef(z))[np.triu_indices(len(z), k=1)]
+        return pairs
+
+    return float(spearmanr(distances(layer), distances(voxels)).statistic)
+
+
+def test_the_best_layer_and_the_mean_over_subjects() -> None:
+    layers, target = made_up()
+    score = RSA()(layers, target, FOLDS)
+    expected = np.array(
+        [
+            [plain_rho(layer, target.values[:, 12 * s : 12 * s + 12]) for s in range(3)]
+            for layer in layers.values()
+        ]
+    )
+    np.testing.assert_allclose(score.raw["rho"], expected, atol=1e-10)
+    assert score.layer == "mid"
+    assert score.value == pytest.approx(expected[1].mean(), abs=1e-10)
+    assert list(score.parts) == ["subject-0", "subject-10", "subject-2"]
+    np.testing.assert_allclose(list(score.parts.values()), expected[1], atol=1e-10)
+    error = expected[1].std(ddof=1) / np.sqrt(3)
+    assert score.error == pytest.approx(error)
+    assert score.interval == pytest.approx(
+        (score.value - t.ppf(0.975, 2) * error, score.value + t.ppf(0.975, 2) * error)
+    )
+    assert score.n == {
+        "stimulus": 30, "voxel": 36, "voxel_dropped": 0, "subject": 3, "subject_dropped": 0,
+        "layer": 3, "layer_dropped": 0,
+    }  # fmt: skip
+
+
+def test_the_ceiling_is_each_subject_with_the_mean_of_the_others() -> None:
+    layers, target = made_up()
+    rdms = np.array([rdm(target.values[:, 12 * s : 12 * s + 12]) for s in range(3)])
+    lower = [spearmanr(rdms[s], np.delete(rdms, s, 0).mean(axis=0)).statistic for s in range(3)]
+    upper = [spearmanr(rdms[s], rdms.mean(axis=0)).statistic for s in range(3)]
+    score = RSA()(layers, target, FOLDS)
+    assert score.ceiling == pytest.approx(np.mean(lower), abs=1e-10)
+    np.testing.assert_allclose(score.raw["ceiling_lower"], lower, atol=1e-10)
+    np.testing.assert_allclose(score.raw["ceiling_upper"], upper, atol=1e-10)
+    assert score.normalised == pytest.approx(score.value / np.mean(lower))
+
+
+def test_cv_chooses_the_planted_layer_and_says_so() -> None:
+    layers, target = made_up()
+    plain, score = RSA()(layers, target, FOLDS), RSA(variant="cv")(layers, target, FOLDS)
+    assert (score.raw["chosen"] == "mid").all()
+    assert score.raw["chosen"].dims == ("fold_pair", "subject")
+    assert score.raw.sizes["fold_pair"] == 15
+    assert score.layer == "mid"
+    assert score.value == pytest.approx(plain.value, abs=1e-12)
+    np.testing.assert_array_equal(score.raw["rho"], plain.raw["rho"])
+
+
+def test_cv_is_not_optimistic_where_layers_are_noise() -> None:
+    generator = np.random.default_rng(1)
+    layers = {f"layer-{n}": generator.standard_normal((30, 16)) for n in range(12)}
+    _, target = made_up()
+    plain, score = RSA()(layers, target, FOLDS), RSA(variant="cv")(layers, target, FOLDS)
+    assert score.value < plain.value
+
+
+def test_an_array_of_folds_will_do() -> None:
+    layers, target = made_up()
+    metric = RSA(variant="cv")
+    one, other = metric(layers, target, FOLDS), metric(layers, target, np.asarray(FOLDS))
+    assert one.parts == other.parts
+
+
+def test_without_subjects_all_targets_make_one_rdm() -> None:
+    layers, target = made_up()
+    components = build(target.values[:, :6], STIMULI, "component", {"component": list("abcdef")})
+    score = RSA()(layers, components, FOLDS)
+    assert score.value == pytest.approx(plain_rho(layers["mid"], target.values[:, :6]), abs=1e-10)
+    assert score.parts == {}
+    assert score.ceiling is None
+    assert score.raw["subject"].values.tolist() == ["component"]
+    assert score.error is not None
+    assert score.interval is not None
+    assert 0 < score.error < 0.3
+    assert score.interval[0] < score.value < score.interval[1]
+
+
+def test_the_bootstrap_follows_its_seed() -> None:
+    layers, target = made_up()
+    one_subject = target.isel(voxel=slice(12))
+    scores = [RSA(seed=seed, draws=50)(layers, one_subject, FOLDS) for seed in (3, 3, 4)]
+    assert scores[0].interval == scores[1].interval != scores[2].interval
+    assert list(scores[0].parts) == ["subject-0"]
+    assert scores[0].raw.attrs == {"seed": 3, "draws": 50, "zscore": 1}
+
+
+def test_each_layer_is_read_once() -> None:
+    layers, target = made_up()
+    for variant in (None, "cv"):
+        counted = ReadOnce(layers)
+        RSA(variant=variant)(counted, target, FOLDS)
+        assert set(counted.reads.values()) == {1}
+
+
+def test_sessions_are_averaged_first() -> None:
+    layers, target = made_up()
+    noise = np.random.default_rng(2).standard_normal((*target.shape, 2))
+    noise[:, :, 1] = -noise[:, :, 0]
+    sessions = xr.DataArray(
+        target.values[:, :, None] + noise, target.coords, ("stimulus", "voxel", "session")
+    )
+    assert RSA()(layers, sessions, FOLDS).value == pytest.approx(
+        RSA()(layers, target, FOLDS).value, abs=1e-9
+    )
+
+
+def test_unusable_voxels_and_subjects_are_dropped_and_counted() -> None:
+    layers, target = made_up()
+    damaged = target.copy(deep=True)
+    damaged[4, 0] = np.nan
+    damaged[:, 1] = 0.7
+    damaged[:, 13:24] = np.nan
+    score = RSA()(layers, damaged, FOLDS)
+    assert list(score.parts) == ["subject-0", "subject-2"]
+    assert score.parts["subject-0"] == pytest.approx(
+        plain_rho(layers["mid"], target.values[:, 2:12]), abs=1e-10
+    )
+    assert (score.n["voxel"], score.n["voxel_dropped"]) == (22, 14)
+    assert (score.n["subject"], score.n["subject_dropped"]) == (2, 1)
+
+
+def test_responses_without_any_rdm_are_refused() -> None:
+    layers, target = made_up()
+    with pytest.raises(DataError, match="0 of 36 voxels are finite"):
+        RSA()(layers, target * np.nan, FOLDS)
+    with pytest.raises(DataError, match="at least 2 targets"):
+        RSA()(layers, target.isel(voxel=[0]), FOLDS)
+
+
+def test_a_dead_layer_is_dropped_and_counted() -> None:
+    layers, target = made_up()
+    dead = {"dead": np.ones((30, 4), dtype=np.float32)}
+    score = RSA(variant="cv")(dead | layers, target, FOLDS)
+    assert (score.n["layer"], score.n["layer_dropped"]) == (3, 1)
+    assert np.isnan(score.raw["rho"].sel(layer="dead")).all()
+    assert score.layer == "mid"
+    with pytest.raises(DataError, match="None of the 1 layers"):
+        RSA()(dead, target, FOLDS)
+
+
+def test_layers_that_do_not_fit_are_named() -> None:
+    layers, target = made_up()
+    with pytest.raises(DataError, match="Layer out has 29 rows, the responses 30"):
+        RSA()(layers | {"out": layers["out"][1:]}, target, FOLDS)
+    broken = layers["out"].copy()
+    broken[3, 2] = np.nan
+    with pytest.raises(DataError, match=r"Layer out: .*1 of 16 features"):
+        RSA()(layers | {"out": broken}, target, FOLDS)
+
+
+def test_zscore_is_an_option() -> None:
+    layers, target = made_up()
+    loud = {name: layer * np.arange(1.0, 17.0) ** 2 for name, layer in layers.items()}
+    with_it, without = RSA()(loud, target, FOLDS), RSA(zscore=False)(loud, target, FOLDS)
+    assert with_it.value == pytest.approx(RSA()(layers, target, FOLDS).value, abs=1e-6)
+    assert without.value < with_it.value - 0.05
+
+
+@pytest.mark.parametrize("variant", [None, "cv"])
+def test_the_order_of_stimuli_does_not_matter(variant: str | None) -> None:
+    layers, target = made_up()
+    order = np.random.default_rng(5).permutation(30)
+    score = RSA(variant=variant)(layers, target, FOLDS)
+    permuted = RSA(variant=variant)(
+        {name: layer[order] for name, layer in layers.items()},
+        target.isel(stimulus=order),
+        np.asarray(FOLDS)[order],
+    )
+    assert permuted.value == pytest.approx(score.value, abs=1e-10)
+
+
+@pytest.mark.parametrize("variant", [None, "cv"])
+def test_scores_survive_a_file(tmp_path: Path, variant: str | None) -> None:
+    layers, target = made_up()
+    score = RSA(variant=variant)(layers, target, FOLDS)
+    score.to_netcdf(tmp_path / "score.nc")
+    back = Score.from_netcdf(tmp_path / "score.nc")
+    xr.testing.assert_equal(back.raw, score.raw)
+    assert replace(back, raw=score.raw) == score
+
+
+def test_the_plain_variant_keeps_the_best_rdm() -> None:
+    layers, target = made_up()
+    kept = RSA()(layers, target, FOLDS).raw["rdm"]
+    assert kept.dtype == np.float32
+    np.testing.assert_allclose(kept, rdm(layers["mid"]), atol=1e-6)
+
+
+def test_the_card_loads_the_metric() -> None:
+    assert brainbench_metrics() == [CARD]
+    metric = load(CARD, "cv", zscore=False)
+    assert (metric.variant, metric.zscore) == ("cv", False)
+    assert CARD.required("cv") == CARD.required(None) == {"responses", "multivariate"}
+    with pytest.raises(DataError, match="no variant 'loo'"):
+        load(CARD, "loo")
+    with pytest.raises(DataError, match="at least 2 draws"):
+        load(CARD, draws=1)
+
+
+@pytest.mark.data
+def test_real_components_resemble_themselves_and_their_categories(data_folder: Path) -> None:
+    path = next(data_folder.rglob("components.mat"))
+    data = loadmat(path, squeeze_me=True)
+    responses = np.asarray(data["R"], dtype=np.float64)
+    names = [str(name) for name in data["stim_names"]]
+    target = build(responses, names, "component", {"component": list("abcdef")})
+    labels = np.unique(data["category_labels"].astype(str), return_inverse=True)[1]
+    noise = np.random.default_rng(6).standard_normal((165, 64))
+    layers = {"noise": noise, "categories": np.eye(11)[labels], "self": responses}
+    score = RSA(draws=200)(layers, target, np.arange(165) % 5)
+    rho = score.raw["rho"].sel(subject="component")
+    assert float(rho.sel(layer="self")) == pytest.approx(1, abs=1e-12)
+    assert abs(float(rho.sel(layer="noise"))) < 0.05 < 0.1 < float(rho.sel(layer="categories"))
