@@ -1,0 +1,31 @@
+"""One generated copy of SimCortex for all tests of a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from brainbench_simcortex.cards import CARDS
+from brainbench_simcortex.dataset import SimCortex, load
+from brainbench_simcortex.storage import ensure
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="session")
+def folder(home: Path) -> Path:
+    return ensure(home / "data" / "simcortex-1")
+
+
+@pytest.fixture
+def in_home(home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BRAINBENCH_HOME", str(home))
+    return folder
+
+
+@pytest.fixture
+def dataset(in_home: Path) -> SimCortex:
+    return load(CARDS[0])

@@ -1,0 +1,44 @@
+"""Loads the model `spectrotemporal`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.errors import ContractError
+
+from .network import SpectrotemporalNetwork
+
+_WHOLE_NETWORK = ""
+
+
+def load(card: ModelCard, weights: Any = None, device: str = "auto") -> TorchModel:
+    """Return the model.
+
+    Parameters
+    ----------
+    card : ModelCard
+    weights : None
+        The model is a fixed transform: there is nothing to load, initialise or permute.
+    device : str
+        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+
+    Raises
+    ------
+    ContractError
+        ``weights`` is given, or this machine does not have the device.
+    """
+    if weights is not None:
+        given = repr(weights) if isinstance(weights, str) else type(weights).__name__
+        raise ContractError(
+            f"Model {card.id} has no weights (a fixed filter bank), but weights={given} was given. "
+            f"Leave weights out; it has no untrained or permuted control either."
+        )
+    return TorchModel(
+        card,
+        SpectrotemporalNetwork(),
+        dict.fromkeys(card.layers, _WHOLE_NETWORK),
+        fingerprint={"weights": None},
+        device=device,
+    )

@@ -1,0 +1,1 @@
+"""Reference activations of the original implementations, and the comparison with ours."""

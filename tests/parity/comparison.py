@@ -1,0 +1,48 @@
+"""Reads a model's manifest and references, and compares activations with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+FOLDER = Path(__file__).parent
+
+
+def read_manifest(name: str) -> dict[str, Any]:
+    """Return a model's manifest: layers, shapes, rules for stand-in weights, tolerance."""
+    manifest: dict[str, Any] = json.loads((FOLDER / f"{name}.json").read_text())
+    return manifest
+
+
+def read_references(manifest: Mapping[str, Any], folder: Path | None = None) -> dict[str, Any]:
+    """Return ``sound/layer`` -> activations: to the made-up sounds, or those of another folder."""
+    folder = FOLDER / "synthetic" if folder is None else folder
+    with np.load(folder / f"{manifest['golden']}.npz") as stored:
+        return dict(stored)
+
+
+def assert_equal(
+    ours: npt.NDArray[Any], reference: npt.NDArray[Any], tolerance: Mapping[str, Any], word: str
+) -> None:
+    """Fail unless activations agree within every limit of a manifest's tolerance.
+
+    ``atol`` limits the largest difference, ``rtol_of_layer_std`` the same in standard deviations of
+    the reference, ``rel_l2`` the norm of the difference over that of the reference.
+    """
+    assert ours.shape == reference.shape, f"{word}: shape {ours.shape}, not {reference.shape}"
+    difference = ours.astype(np.float64) - reference
+    largest = np.abs(difference).max()
+    found = {
+        "atol": largest,
+        "rtol_of_layer_std": largest / reference.std(dtype=np.float64),
+        "rel_l2": np.linalg.norm(difference) / np.linalg.norm(reference.astype(np.float64)),
+    }
+    limits = {name: tolerance[name] for name in found if name in tolerance}
+    assert limits, f"{word}: the manifest gives no tolerance"
+    for name, limit in limits.items():
+        assert found[name] <= limit, f"{word}: {name} is {found[name]:.2e}, at most {limit:.0e}"
