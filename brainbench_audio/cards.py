@@ -36,7 +36,8 @@ class ModelCard:
     Attributes
     ----------
     id : str
-        Lower case, ``family-variant``.
+        Lower case, ``family-variant``; or a scheme, ``hf:*``: the plugin loads every id that starts
+        with ``hf:``, and layers, dims, parameters and sample rate are empty until then.
     family, label : str
         Family of models; the name on plots.
     parameters : int
@@ -71,6 +72,11 @@ class ModelCard:
     packages: tuple[str, ...]
     loader: str
     weights: tuple[WeightsFile, ...] = ()
+
+    @property
+    def scheme(self) -> str | None:
+        """How all ids start that this card stands for, e.g. ``hf:``; None if it is one model's."""
+        return self.id[:-1] if self.id.endswith(":*") else None
 
 
 @dataclass(frozen=True, kw_only=True)

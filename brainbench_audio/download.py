@@ -33,7 +33,7 @@ class Remote:
     urls : tuple of str
         Where it is published; mirrors are tried in order.
     sha256 : str or None
-        None trusts the first download and holds later ones to it.
+        None trusts the first file, downloaded or put there by hand, and holds later ones to it.
     """
 
     name: str
@@ -65,12 +65,14 @@ def fetch(remote: Remote, folder: Path) -> Path:
         expected = remote.sha256 or _pinned(pin)
         if target.is_file() and expected == hash_file(target):
             return target
-        if settings.offline():
+        by_hand = expected is None and target.is_file()
+        if settings.offline() and not by_hand:
             raise DataError(
                 f"{target} is missing or damaged and BRAINBENCH_OFFLINE forbids downloads. Put "
                 f"{remote.urls[0]} there yourself, or unset BRAINBENCH_OFFLINE."
             )
-        _download(remote, target, expected)
+        if not by_hand:
+            _download(remote, target, expected)
         if remote.sha256 is None:
             with atomic_file(pin) as temporary:
                 temporary.write_text(hash_file(target), encoding="ascii")

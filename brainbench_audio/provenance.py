@@ -55,7 +55,7 @@ def class_hash(thing: object) -> str | None:
 
 def function_hash(function: Callable[..., Any]) -> str | None:
     """Return the SHA-256 of a function's source; None if there is none or it hides state."""
-    if getattr(function, "__closure__", None):
+    if getattr(function, "__closure__", None) or getattr(function, "__self__", None) is not None:
         return None
     try:
         return hash_json([function.__qualname__, inspect.getsource(function)])

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from brainbench_audio import settings
 from brainbench_audio.activations.store import Features, Plan, StoredActivations
 from brainbench_audio.errors import BrainbenchError, ContractError
-from brainbench_audio.files import locked
+from brainbench_audio.files import hash_json, locked
 from brainbench_audio.interfaces import Model, ModelWithCard
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.provenance import class_hash, package_hash
@@ -33,9 +33,8 @@ def activations_folder() -> Path:
 
 def model_id(model: Model) -> str:
     """Return the id on a model's card, else its ``name``, else the name of its class."""
-    if isinstance(model, ModelWithCard):
-        return model.card.id
-    return str(getattr(model, "name", type(model).__name__))
+    card = getattr(model, "card", None)
+    return str(getattr(model, "name", type(model).__name__) if card is None else card.id)
 
 
 def plan_extraction(
@@ -51,8 +50,9 @@ def plan_extraction(
     chosen = tuple(model.layers if layers is None else layers)
     unknown = [layer for layer in chosen if layer not in model.layers]
     if unknown or not chosen:
+        lacking = repr(unknown[0]) if unknown else "at all"
         raise ContractError(
-            f"Model {model_id(model)} has no layer {unknown[0] if unknown else 'at all'!r}; it has "
+            f"Model {model_id(model)} has no layer {lacking}; it has "
             f"{', '.join(model.layers) or 'none'}."
         )
     fields = _fields(model, stimuli)
@@ -136,8 +136,11 @@ def _checked_layer(
     if layer not in given:
         raise ContractError(f"{where}: layer {layer!r} is missing; returned were {list(given)}.")
     try:
-        values = np.asarray(given[layer], dtype=np.float32)
-    except (TypeError, ValueError) as error:
+        array = np.asarray(given[layer])
+        if np.iscomplexobj(array):
+            raise TypeError("its numbers are complex")
+        values = array.astype(np.float32, copy=False)
+    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor with gradients
         raise ContractError(f"{where}: layer {layer!r} is no array of numbers: {error}.") from error
     if values.ndim != 2 or len(values) != len(names) or values.shape[1] == 0:
         raise ContractError(
@@ -159,6 +162,12 @@ def _fields(model: Model, stimuli: StimulusSet) -> dict[str, Any] | None:
     fingerprint = getattr(model, "fingerprint", None)
     if fingerprint is None:
         return None
+    try:
+        hash_json(fingerprint)
+    except (TypeError, ValueError) as error:
+        raise ContractError(
+            f"Model {model_id(model)} has a fingerprint that is no JSON: {error}."
+        ) from error
     if isinstance(model, ModelWithCard):
         source: str | None = package_hash(model.card.packages)
     else:

@@ -207,11 +207,13 @@ def _manifest(plan: Plan) -> str:
 def _stored_chunk(manifest: Path) -> int | None:
     """Return the chunk size that an earlier run chose, or None where there is none to be read."""
     try:
-        chunk = json.loads(manifest.read_text(encoding="utf-8"))["chunk"]
+        chunk = int(json.loads(manifest.read_text(encoding="utf-8"))["chunk"])
+        if chunk < 1:
+            raise ValueError(f"chunk size {chunk}")
     except FileNotFoundError:
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         aside = set_aside(manifest)
         _log.warning("%s is damaged (%s): set aside as %s", manifest, error, aside.name)
         return None
-    return int(chunk)
+    return chunk

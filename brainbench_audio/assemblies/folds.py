@@ -95,7 +95,7 @@ def stratified(
     Raises
     ------
     DataError
-        Fewer stimuli than folds.
+        Fewer stimuli than folds, or not one category for each stimulus.
 
     Examples
     --------
@@ -104,6 +104,8 @@ def stratified(
     """
     if len(stimuli) < number or number < 2:
         raise DataError(f"{len(stimuli)} stimuli cannot be split into {number} folds.")
+    if len(categories) != len(stimuli):
+        raise DataError(f"{len(stimuli)} stimuli have {len(categories)} categories.")
     generator = np.random.default_rng(seed)
     labels = np.asarray(categories)
     assignment = np.empty(len(stimuli), dtype=np.int64)

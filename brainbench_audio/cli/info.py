@@ -8,6 +8,7 @@ from typing import Any
 from brainbench_audio.cli.table import print_json, print_table
 
 Facts = dict[str, Any]
+_LATER = "known once it is loaded"
 
 
 def add(verbs: Any) -> None:
@@ -32,7 +33,7 @@ def run(options: argparse.Namespace) -> int:
         print(f"{name.replace('_', ' ').ljust(width)}  {lines[0]}")
         for line in lines[1:]:
             print(" " * (width + 2) + line)
-    if "layers" in facts:
+    if facts.get("layers"):
         print()
         layers = [(layer["name"], layer["features"]) for layer in facts["layers"]]
         print_table(("layer", "features"), layers)
@@ -50,6 +51,7 @@ def facts_of(identifier: str) -> Facts:
     from brainbench_audio.cards import DatasetCard, MetricCard
     from brainbench_audio.registry.lookup import (
         find_benchmark,
+        find_in_scheme,
         find_model,
         list_ids,
         registered,
@@ -57,7 +59,7 @@ def facts_of(identifier: str) -> Facts:
     )
 
     plain = identifier.rpartition(":")[2]
-    if plain in list_ids("model"):
+    if plain in list_ids("model") or find_in_scheme(identifier):
         return _model(find_model(identifier).card)
     if plain in list_ids("benchmark"):
         card = find_benchmark(identifier)
@@ -77,13 +79,14 @@ def _model(card: Any) -> Facts:
     layers = [
         {"name": name, "features": dim} for name, dim in zip(card.layers, card.dims, strict=True)
     ]
-    weights = "\n".join(_weights(file) for file in card.weights) or "none needed"
+    none = "none needed" if card.layers else _LATER
+    weights = "\n".join(_weights(file) for file in card.weights) or none
     return {
         "model": card.id,
         "family": card.family,
         "label": card.label,
-        "parameters": card.parameters,
-        "sample_rate": card.sample_rate,
+        "parameters": card.parameters if card.layers else _LATER,
+        "sample_rate": card.sample_rate or _LATER,
         "training_data": card.training_data,
         "weights": weights,
         "licence": card.licence,

@@ -33,10 +33,14 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         keys = [name.replace(" ", "_") for name in head]
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
-    elif rows:
+        return 0
+    notes = _schemes(options.family) if options.what == "models" else []
+    if rows:
         print_table(head, rows)
-    else:
+    elif not notes:
         print(f"no {options.what}")
+    for note in notes:
+        print(note)
     return 0
 
 
@@ -58,9 +62,21 @@ def _models(family: str | None) -> Table:
             entry.distribution,
         )
         for entry in sorted(entries, key=lambda entry: entry.card.id)
-        if family in (None, entry.card.family)
+        if family in (None, entry.card.family) and entry.card.scheme is None
     ]
     return ("model", "family", "parameters", "layers", "sample rate", "distribution"), rows
+
+
+def _schemes(family: str | None) -> list[str]:
+    """Return a line for each scheme, whose ids cannot be listed."""
+    from brainbench_audio.cards import ModelCard
+    from brainbench_audio.registry.lookup import registered
+
+    return [
+        f"{entry.card.id}  {entry.card.label} ({entry.distribution})"
+        for entry in registered(ModelCard)
+        if entry.card.scheme and family in (None, entry.card.family)
+    ]
 
 
 def _benchmarks() -> Table:

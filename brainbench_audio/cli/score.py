@@ -9,8 +9,8 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.table import print_json, print_table
-from brainbench_audio.errors import BrainbenchError, ContractError
+from brainbench_audio.cli.table import json_text, print_json, print_table
+from brainbench_audio.errors import BrainbenchError
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.run import Run
@@ -32,6 +32,13 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument("--weights", help="a local checkpoint in the published format")
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
+    parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
+    parser.add_argument(
+        "--trust-remote-code",
+        action="store_const",
+        const=True,
+        help="run the Python code that a model of the hub brings (hf:… only)",
+    )
     parser.add_argument(
         "--recompute", action="store_true", help="leave stored scores aside and replace them"
     )
@@ -57,16 +64,22 @@ def run(options: argparse.Namespace) -> int:
             find_model(identifier)
     for identifier in benchmarks:
         find_benchmark(identifier)
-    _check_output(options.output, len(models) * len(benchmarks))
+    pairs = len(models) * len(benchmarks)
+    if options.output and options.output.suffix == ".nc" and pairs != 1:
+        print(
+            f"brainbench: {options.output} holds one pair, these are {pairs}: give a folder.",
+            file=sys.stderr,
+        )
+        return 2
     runs, failures = _score_all(models, benchmarks, options)
     if options.json:
         print_json([as_json(run) for run in runs])
     elif runs:
         _print_runs(runs)
-    if options.output and runs:
-        _write(runs, options.output)
     for pair, message in failures:
         print(f"brainbench: {pair} failed: {message}", file=sys.stderr)
+    if options.output and runs:
+        _write(runs, options.output)
     return 1 if failures else 0
 
 
@@ -98,8 +111,8 @@ def _score_all(
     from brainbench_audio.pipeline.loading import load_model
     from brainbench_audio.pipeline.run import run as run_pair
 
-    choices = {"weights": options.weights, "device": options.device}
-    chosen = {name: value for name, value in choices.items() if value is not None}
+    names = ("weights", "device", "dtype", "trust_remote_code")
+    chosen = {name: value for name in names if (value := getattr(options, name)) is not None}
     runs: list[Run] = []
     failures: list[tuple[str, str]] = []
     for model_id in models:
@@ -153,21 +166,14 @@ def _interval(interval: tuple[float, float] | None) -> str | None:
     return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else None
 
 
-def _check_output(output: Path | None, pairs: int) -> None:
-    if output and output.suffix == ".nc" and pairs != 1:
-        raise ContractError(f"{output} holds one pair, these are {pairs}: give a folder instead.")
-
-
 def _write(runs: list[Run], output: Path) -> None:
     from brainbench_audio.files import atomic_file
 
     if output.suffix == ".nc":
         runs[0].score.to_netcdf(output)
     elif output.suffix == ".json":
-        import json
-
         with atomic_file(output) as temporary:
-            temporary.write_text(json.dumps([as_json(run) for run in runs], indent=2))
+            temporary.write_text(json_text([as_json(run) for run in runs]), encoding="utf-8")
     elif output.suffix == ".csv":
         with atomic_file(output) as temporary, temporary.open("w", newline="") as file:
             flat = [_flat(as_json(run)) for run in runs]

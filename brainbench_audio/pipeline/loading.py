@@ -100,8 +100,11 @@ def load_benchmark(identifier: str, **options: Any) -> ComposedBenchmark:
         An option the metric does not take.
     """
     card = find_benchmark(identifier)
-    metric = load_metric(card.metric_id, **options)
-    return ComposedBenchmark(card, load_dataset(card.data_id), metric, options)
+    word = f"metric {card.metric_id}"
+    metric: Metric = _call(card.metric.loader, word, card.metric, card.variant, **options)
+    word = f"data set {card.data_id}"
+    dataset: Dataset = _call(card.dataset.loader, word, card.dataset, card.subset)
+    return ComposedBenchmark(card, dataset, metric, options)
 
 
 class FileModel:
@@ -131,9 +134,9 @@ class FileModel:
 
     @property
     def fingerprint(self) -> Any:
-        """Hash of the file and the model's own fingerprint; None if it has none."""
+        """Class, hash of the file and the model's own fingerprint; None if it has none."""
         own = getattr(self._model, "fingerprint", None)
-        return None if own is None else [hash_file(self._file), own]
+        return None if own is None else [self.name, hash_file(self._file), own]
 
     def activations(
         self,

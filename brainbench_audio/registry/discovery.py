@@ -95,7 +95,11 @@ def _cards(module: Any, point: EntryPoint) -> tuple[Card, ...]:
         )
     cards: list[Card] = []
     for hook, kind in HOOKS.items():
-        for handed in getattr(manager.hook, hook)():
+        caller = getattr(manager.hook, hook)
+        returned = caller()
+        if len(returned) < len(caller.get_hookimpls()):  # pluggy leaves None out
+            raise PluginLoadError(f"{hook} returned None, it returns a list of {kind.__name__}.")
+        for handed in returned:
             cards += _checked(handed, hook, kind)
     return tuple(cards)
 

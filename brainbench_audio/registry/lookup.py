@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Generic, Literal, TypeVar
 
@@ -40,12 +40,34 @@ def registered(kind: type[_CardType]) -> list[Registered[_CardType]]:
 def find_model(identifier: str) -> Registered[ModelCard]:
     """Return the model of an id, or of ``distribution:id``.
 
+    An id such as ``hf:owner/name`` belongs to the card of its scheme, ``hf:*``, which comes back
+    under the whole id.
+
     Raises
     ------
     UnknownId
         No plugin has it, or two have.
     """
-    return _find(ModelCard, identifier, "model", list_ids("model"))
+    return find_in_scheme(identifier) or _find(ModelCard, identifier, "model", list_ids("model"))
+
+
+def find_in_scheme(identifier: str) -> Registered[ModelCard] | None:
+    """Return the card of an id's scheme, with the id put in; None if the id has no known scheme.
+
+    Raises
+    ------
+    UnknownId
+        Two plugins have the scheme.
+    """
+    found: list[Registered[ModelCard]] = []
+    for entry in registered(ModelCard):
+        plain = identifier.removeprefix(f"{entry.distribution}:")
+        scheme = entry.card.scheme
+        if scheme and plain.startswith(scheme) and plain != scheme:
+            found.append(replace(entry, card=replace(entry.card, id=plain)))
+    if len(found) > 1:
+        raise _ambiguous("model", found)
+    return found[0] if found else None
 
 
 def find_dataset(identifier: str) -> Registered[DatasetCard]:
@@ -57,10 +79,11 @@ def find_dataset(identifier: str) -> Registered[DatasetCard]:
 def find_metric(identifier: str) -> tuple[Registered[MetricCard], str | None]:
     """Return the metric and the variant of an id such as ``"ridge-zscored"``."""
     known = list_ids("metric")
-    base, _, variant = identifier.partition("-")
-    plain = base.rpartition(":")[2]
-    if f"{plain}-{variant}" in known or (plain in known and not variant):
-        return _find(MetricCard, base, "metric", known), variant or None
+    prefix, separator, name = identifier.rpartition(":")
+    plain, _, variant = name.partition("-")
+    if name in known:
+        found = _find(MetricCard, f"{prefix}{separator}{plain}", "metric", known)
+        return found, variant or None
     raise unknown(identifier, "metric", known)
 
 
@@ -97,14 +120,18 @@ def find_benchmark(identifier: str) -> BenchmarkCard:
 
 
 def list_ids(kind: Kind) -> list[str]:
-    """Return all ids of a kind, sorted; benchmarks are every data set with every fitting metric."""
+    """Return all ids of a kind, sorted; benchmarks are every data set with every fitting metric.
+
+    Schemes of models are not among them: the ids that they stand for cannot be counted.
+    """
     if kind == "model":
-        return sorted({entry.card.id for entry in registered(ModelCard)})
+        cards = [entry.card for entry in registered(ModelCard)]
+        return sorted({card.id for card in cards if card.scheme is None})
     if kind == "metric":
-        cards = [entry.card for entry in registered(MetricCard)]
+        metrics = [entry.card for entry in registered(MetricCard)]
         return sorted(
-            {card.id for card in cards}
-            | {f"{card.id}-{variant}" for card in cards for variant in card.variants}
+            {card.id for card in metrics}
+            | {f"{card.id}-{variant}" for card in metrics for variant in card.variants}
         )
     if kind == "benchmark":
         return sorted({card.id for card in benchmark_cards()})
@@ -190,9 +217,14 @@ def _find(
     if not found:
         raise unknown(identifier, word, known)
     if len(found) > 1:
-        choices = " or ".join(f"{entry.distribution}:{plain}" for entry in found)
-        raise UnknownId(f"Two plugins provide the {word} {plain!r}: say {choices}.")
+        raise _ambiguous(word, found)
     return found[0]
+
+
+def _ambiguous(word: str, found: Sequence[Registered[_CardType]]) -> UnknownId:
+    plain = found[0].card.id
+    choices = " or ".join(f"{entry.distribution}:{plain}" for entry in found)
+    return UnknownId(f"Two plugins provide the {word} {plain!r}: say {choices}.")
 
 
 def _lacking(card: BenchmarkCard) -> frozenset[str]:

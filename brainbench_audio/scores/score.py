@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.files import atomic_file
 
 _ATTRIBUTE = "brainbench_score"
@@ -60,7 +60,8 @@ class Score:
     parts: Mapping[str, float] = field(default_factory=dict)
     layer: str | None = None
     n: Mapping[str, int] = field(default_factory=dict)
-    raw: xr.Dataset = field(default_factory=_no_raw)
+    # not compared: `==` of two data sets is a data set, whose truth says nothing about equality
+    raw: xr.Dataset = field(default_factory=_no_raw, compare=False)
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -87,6 +88,8 @@ class Score:
         ------
         CacheError
             The file cannot be written.
+        ContractError
+            NetCDF cannot hold what is in ``raw``.
         """
         summary = {
             "format": _FORMAT,
@@ -100,13 +103,21 @@ class Score:
             "provenance": dict(self.provenance),
         }
         data = self.raw.assign_attrs({_ATTRIBUTE: json.dumps(summary, default=_plain)})
-        compressed = {
-            name: {"zlib": True, "complevel": 1}
+        checked = {
+            name: {"fletcher32": True, "zlib": variable.size > 1000, "complevel": 1}
             for name, variable in data.variables.items()
-            if variable.dtype.kind in "fiu" and variable.size > 1000
+            if variable.dtype.kind in "fiu" and variable.ndim and variable.size
         }
-        with atomic_file(Path(path)) as temporary:
-            data.to_netcdf(temporary, engine="netcdf4", encoding=compressed)
+        try:
+            with atomic_file(Path(path)) as temporary:
+                data.to_netcdf(temporary, engine="netcdf4", encoding=checked)
+        except RuntimeError as error:  # what netCDF4 makes of a full disk
+            raise CacheError(
+                f"Cannot write {path}: {error}. Free some space or choose another folder with "
+                f"BRAINBENCH_HOME."
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise ContractError(f"NetCDF cannot hold the raw part of a score: {error}.") from error
 
     @classmethod
     def from_netcdf(cls, path: str | Path) -> Score:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,11 @@ import soxr
 from brainbench_audio.errors import DataError
 
 Waveform = npt.NDArray[np.float32]
+_BYTE_ORDER: dict[tuple[bytes, bytes], Literal["little", "big"]] = {
+    (b"RIFF", b"WAVE"): "little",
+    (b"FORM", b"AIFF"): "big",
+    (b"FORM", b"AIFC"): "big",
+}
 
 
 def read_waveform(path: Path, sample_rate: int, *, native_rate: int | None = None) -> Waveform:
@@ -46,7 +52,7 @@ def read_waveform(path: Path, sample_rate: int, *, native_rate: int | None = Non
         with soundfile.SoundFile(path) as sound:
             promised, rate, channels = sound.frames, sound.samplerate, sound.channels
             samples = sound.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # TypeError: headerless
         raise DataError(
             f"{path} cannot be read as audio: {error}. Fetch or make it again."
         ) from error
@@ -92,11 +98,12 @@ def check_waveform(waveform: Waveform, name: str) -> Waveform:
 
 
 def _cut_short(path: Path) -> bool:
-    """Tell whether a RIFF file is shorter than its own header says; libsndfile forgives that."""
+    """Tell whether a file is shorter than its own header says; libsndfile forgives that."""
     with path.open("rb") as file:
         head = file.read(12)
-    if head[:4] != b"RIFF" or head[8:12] != b"WAVE":
+    order = _BYTE_ORDER.get((head[:4], head[8:12]))
+    if order is None:
         return False
-    promised = int.from_bytes(head[4:8], "little") + 8
+    promised = int.from_bytes(head[4:8], order) + 8
     # writers that stream leave 0 or the largest number: no promise to hold them to
     return promised not in (8, 0xFFFFFFFF + 8) and path.stat().st_size < promised - 1

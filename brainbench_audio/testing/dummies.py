@@ -14,6 +14,7 @@ import xarray as xr
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import Folds, stratified
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.files import atomic_file
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 SAMPLE_RATE = 8000
@@ -39,7 +40,8 @@ def dummy_stimuli(folder: Path, number: int = 15, seconds: float = 0.1) -> Stimu
     for file in files:
         tone = np.sin(2 * np.pi * generator.uniform(100, 3000) * time)
         noise = generator.standard_normal(len(time))
-        soundfile.write(file, 0.3 * tone + 0.05 * noise, SAMPLE_RATE, "PCM_16")
+        with atomic_file(file) as temporary:  # another process may be reading the same sounds
+            soundfile.write(temporary, 0.3 * tone + 0.05 * noise, SAMPLE_RATE, "PCM_16")
     categories = tuple(("tone", "noise", "click")[index % 3] for index in range(number))
     return StimulusSet("dummies", names, files, categories)
 

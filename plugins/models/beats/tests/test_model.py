@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from brainbench_beats.network import SHORTEST
+
+from brainbench_audio import load_model
+from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.errors import ContractError
+
+Activations = dict[str, npt.NDArray[np.float32]]
+
+
+def noise(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
+    generator = np.random.default_rng(seed)
+    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+
+
+def assert_close(ours: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
+    np.testing.assert_allclose(ours, expected, atol=1e-5, rtol=0)
+
+
+def test_a_sound_does_not_depend_on_its_batch(pretrained: TorchModel) -> None:
+    sounds = [noise(6000, 1), noise(9000, 2), noise(6000, 3), np.zeros(6000, np.float32)]
+    together = pretrained.activations(sounds)
+    assert tuple(together) == pretrained.layers
+    for index, sound in enumerate(sounds):
+        alone = pretrained.activations([sound])
+        for layer, values in alone.items():
+            assert values.shape == (1, 768)
+            assert values.dtype == np.float32
+            assert_close(together[layer][index], values[0])
+
+
+def test_the_same_sound_gives_the_same_numbers(pretrained: TorchModel) -> None:
+    first, second = (pretrained.activations([noise(8000)]) for _ in range(2))
+    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+
+
+@pytest.mark.parametrize("samples", [SHORTEST, 20_000])
+def test_silence_is_finite(pretrained: TorchModel, samples: int) -> None:
+    activations = pretrained.activations([np.zeros(samples, np.float32)])
+    assert all(np.isfinite(values).all() for values in activations.values())
+
+
+def test_too_short_a_sound_is_refused(pretrained: TorchModel) -> None:
+    with pytest.raises(ContractError, match=r"at least 2800 samples .* got 1600"):
+        pretrained.activations([noise(1600)])
+
+
+def test_what_fills_no_patch_is_dropped(pretrained: TorchModel) -> None:
+    sound = noise(2 * SHORTEST)
+    patches = (1 + (len(sound) - 400) // 160) // 16
+    used = 400 + (16 * patches - 1) * 160
+    whole, cut = pretrained.activations([sound]), pretrained.activations([sound[:used]])
+    for layer in whole:
+        assert_close(whole[layer], cut[layer])
+
+
+@pytest.mark.slow
+def test_half_a_minute(pretrained: TorchModel) -> None:
+    activations = pretrained.activations([noise(30 * 16_000)])
+    assert all(np.isfinite(values).all() for values in activations.values())
+
+
+def test_layers_by_name(pretrained: TorchModel) -> None:
+    activations: Activations = pretrained.activations([noise(4000)], layers=["encoder_12", "input"])
+    assert list(activations) == ["encoder_12", "input"]
+    with pytest.raises(ContractError, match="no layer 'encoder_13'"):
+        pretrained.activations([noise(4000)], layers=["encoder_13"])
+
+
+def test_by_id() -> None:
+    models = [load_model("beats-iter2", weights="untrained", seed=seed) for seed in (0, 1)]
+    layers = [model.activations([noise(4000)])["encoder_12"] for model in models]
+    assert not np.allclose(layers[0], layers[1], atol=1e-2)

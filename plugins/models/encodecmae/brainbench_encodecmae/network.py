@@ -1,0 +1,143 @@
+"""EnCodecMAE: front end, positions and encoder, and the modules that pretraining adds."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from brainbench_audio.errors import ContractError
+
+from .configuration import SAMPLE_RATE, Configuration
+from .encodec import HOP
+from .front_end import WaveformEncoder
+from .pretraining import Decoder, Head, Tokenizer
+from .transformer import PositionalEncoding, Transformer
+
+WINDOW = 96_000
+"""Samples heard at a time: 4 s."""
+SHORTEST = 2_049
+"""Samples of the shortest sound, or rest of a sound, that is heard."""
+
+
+class Masker(nn.Module):
+    """Gives frames their positions; in pretraining it is also where frames are left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.positional_encoder = PositionalEncoding()
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return (batch, frame, width), as given."""
+        placed: Tensor = self.positional_encoder(frames)
+        return placed
+
+
+class VisibleEncoder(Transformer):
+    """The encoder, and the linear map from it to the decoder."""
+
+    def __init__(self, blocks: int, width: int, inner: int, heads: int, hidden: int) -> None:
+        super().__init__(blocks, width, inner, heads, hidden)
+        self.post_net = nn.Linear(width, width)
+
+
+class EncodecMAE(nn.Module):
+    """A masked autoencoder of sound that predicts the codes of a neural codec.
+
+    Sounds are heard in windows of 4 s that know nothing of each other. Nothing is masked here.
+    Modules are nested as the published parameter names demand; those named ``target_encoder``,
+    ``head`` and ``decoder`` take no part in activations.
+
+    Parameters
+    ----------
+    configuration : Configuration
+
+    Notes
+    -----
+    Pepino, Riera and Ferrer (2023). Read-outs: ``read_outs.<block>`` is the mean over all frames of
+    all windows, (batch, width), of what `Transformer.forward` returns for a block.
+    """
+
+    def __init__(self, configuration: Configuration) -> None:
+        super().__init__()
+        sizes = (
+            configuration.width,
+            configuration.attention_width,
+            configuration.heads,
+            configuration.hidden,
+        )
+        encodec_input = configuration.front_end.kind == "encodec"
+        self.wav_encoder = WaveformEncoder(configuration.front_end, configuration.width)
+        if configuration.tokenizer:
+            self.target_encoder = Tokenizer(own_encoder=not encodec_input)
+        self.masker = Masker()
+        self.visible_encoder = VisibleEncoder(configuration.blocks, *sizes)
+        self.head = Head(configuration.width, configuration.codebooks)
+        self.decoder = Decoder(configuration.decoder_blocks, *sizes)
+        self.read_outs = nn.ModuleList(nn.Identity() for _ in range(configuration.blocks))
+        self.apply(_initialise)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return the last block's mean over time (batch, width) of waveforms (batch, sample).
+
+        Raises
+        ------
+        ContractError
+            The sounds have fewer than 2049 samples.
+        """
+        frames = 0
+        sums: list[Tensor] = []
+        for span in spans(waveforms.shape[1]):
+            outputs = self.encode(waveforms[:, span])
+            frames += outputs[0].shape[1]
+            sums.append(torch.stack([output.sum(1) for output in outputs]))
+        means = torch.stack(sums).sum(0) / frames
+        for read_out, mean in zip(self.read_outs, means, strict=True):
+            read_out(mean)
+        return means[-1]
+
+    def encode(self, window: Tensor) -> list[Tensor]:
+        """Return each block's output (batch, frame, width) to sounds (batch, sample) of up to 4 s.
+
+        A frame that begins after the last whole 320 samples is not attended to. That is at most the
+        last one, where the length is no multiple of 320; its own output is returned all the same.
+        """
+        frames = self.wav_encoder(window)
+        whole = window.shape[1] // HOP
+        heard = None
+        if frames.shape[1] > whole:
+            heard = (torch.arange(frames.shape[1], device=window.device) < whole).unsqueeze(0)
+        blocks: list[Tensor] = self.visible_encoder(self.masker(frames), heard)
+        return blocks
+
+
+def spans(samples: int) -> list[slice]:
+    """Return where the windows of a sound are.
+
+    They follow each other without a gap or padding. A rest of up to 2048 samples is not heard.
+
+    Raises
+    ------
+    ContractError
+        Nothing is left to be heard.
+
+    Examples
+    --------
+    >>> spans(98_048), spans(98_049)
+    ([slice(0, 96000, None)], [slice(0, 96000, None), slice(96000, 98049, None)])
+    """
+    if samples < SHORTEST:
+        raise ContractError(
+            f"EnCodecMAE needs sounds of at least {SHORTEST} samples "
+            f"({SHORTEST / SAMPLE_RATE:.3f} s at {SAMPLE_RATE} Hz), got {samples}. Leave the sound "
+            f"out or lengthen it."
+        )
+    starts = range(0, samples - SHORTEST + 1, WINDOW)
+    return [slice(start, min(start + WINDOW, samples)) for start in starts]
+
+
+def _initialise(module: nn.Module) -> None:
+    """Give a linear map the initial weights of the published training."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)

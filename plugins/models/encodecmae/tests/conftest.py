@@ -1,0 +1,57 @@
+"""The smallest model with stand-in weights, made once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from brainbench_encodecmae import model as model_module
+from brainbench_encodecmae.cards import CARDS
+from brainbench_encodecmae.configuration import ASSUMED_SPECTROGRAM, CONFIGURATIONS, Configuration
+from brainbench_encodecmae.model import load
+from brainbench_encodecmae.network import EncodecMAE
+
+from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.cards import ModelCard
+from tests.parity.comparison import read_manifest
+from tests.parity.weights import standin_state_dict
+
+BY_ID = {card.id: card for card in CARDS}
+
+
+@pytest.fixture(scope="session")
+def cards() -> dict[str, ModelCard]:
+    return BY_ID
+
+
+@pytest.fixture(scope="session")
+def small_weights() -> dict[str, Any]:
+    return standin_state_dict(read_manifest("encodecmae-small"))
+
+
+@pytest.fixture(scope="session")
+def small(small_weights: dict[str, Any]) -> TorchModel:
+    return load(BY_ID["encodecmae-small"], small_weights, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def noise() -> torch.Tensor:
+    return 0.1 * torch.randn(6000, generator=torch.Generator().manual_seed(0))
+
+
+@pytest.fixture
+def tiny_states(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, torch.Tensor]]:
+    """Make three models small enough to be written and read in no time; return their weights."""
+    small = Configuration(
+        blocks=5, width=24, attention_width=24, hidden=48, codebooks=1, tokenizer=False
+    )
+    tiny = {
+        "encodecmae-small": small,
+        "encodecmae-base": replace(small, blocks=10),
+        "encodecmae-spec-base": replace(small, blocks=10, front_end=ASSUMED_SPECTROGRAM),
+    }
+    monkeypatch.setattr(model_module, "CONFIGURATIONS", CONFIGURATIONS | tiny)
+    torch.manual_seed(0)
+    return {name: EncodecMAE(sizes).state_dict() for name, sizes in tiny.items()}
