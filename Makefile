@@ -34,11 +34,12 @@ demo: setup
 		echo "NH2015comp-ridge skipped: $$(tail -n 1 $(VENV)/demo.log)"; \
 	fi
 
+# one thread a process: two processes with two threads each would fight over the cores
 test: lint types
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 test-all: lint types
-	$(BIN)/python -m pytest -m ''
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m ''
 
 lint: setup
 	$(BIN)/ruff format --check .

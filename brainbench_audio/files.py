@@ -17,7 +17,7 @@ import filelock
 from brainbench_audio.errors import CacheError
 
 _BLOCK = 1 << 20
-_TEMPORARY = ".part-"
+TEMPORARY = ".part-"
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # not tempfile: its files are private, and a store on a shared folder is read by the group
-        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}{path.suffix}")
+        temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}{path.suffix}")
         temporary.touch(exist_ok=False)
         try:
             yield temporary
@@ -63,7 +63,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     """
     with _explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{_TEMPORARY}{uuid.uuid4().hex}")
+        temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
         temporary.mkdir()
         try:
             yield temporary
@@ -132,7 +132,7 @@ def remove_leftovers(folder: Path, older_than: float) -> int:
     older_than : float
         Unix time; younger leftovers may belong to a running process and stay.
     """
-    found = [path for path in folder.rglob(f"{_TEMPORARY}*") if _modified(path) < older_than]
+    found = [path for path in folder.rglob(f"{TEMPORARY}*") if _modified(path) < older_than]
     for path in found:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.errors import CacheError
-from brainbench_audio.files import atomic_file, hash_file, hash_json, set_aside
+from brainbench_audio.files import TEMPORARY, atomic_file, hash_file, hash_json, set_aside
 
 _log = logging.getLogger(__name__)
 _DIGITS = 16
@@ -113,7 +113,7 @@ class StoredActivations(Mapping[str, Features]):
         CacheError
             The folder is full or cannot be written to.
         """
-        unnamed = self.folder / f"chunk-{index:05d}.nc"
+        unnamed = self.folder / f"{TEMPORARY}chunk-{index:05d}.nc"
         try:
             with atomic_file(unnamed) as temporary:
                 with netCDF4.Dataset(temporary, "w", format="NETCDF4") as data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,10 @@ def add(verbs: Any) -> None:
     listing.set_defaults(run=list_data)
     get = actions.add_parser("get", help="download a data set, or install it from a folder")
     get.add_argument("id")
-    get.add_argument("--from", dest="source", metavar="FOLDER", help="files you have already")
+    get.add_argument(
+        "--from", dest="source", metavar="PATH", help="a folder or archive you have already"
+    )
+    get.add_argument("--sha256", metavar="HASH", help="the archive must have this checksum")
     get.set_defaults(run=get_data)
     path = actions.add_parser("path", help="print the folder of a data set")
     path.add_argument("id")
@@ -52,7 +56,13 @@ def get_data(options: argparse.Namespace) -> int:
     if card.downloader is None:
         print(f"{card.id} needs no download: {card.source}")
         return 0
-    print(load_attribute(card.downloader)(card, options.source))
+    demanded = {"sha256": options.sha256} if options.sha256 else {}
+    download = load_attribute(card.downloader)
+    try:
+        inspect.signature(download).bind(card, options.source, **demanded)
+    except TypeError as error:
+        raise DataError(f"{card.id} has no archive of its own to hold to --sha256.") from error
+    print(download(card, options.source, **demanded))
     return 0
 
 

@@ -161,7 +161,7 @@ def _load_file(identifier: str, options: Mapping[str, Any]) -> Model:
     try:
         spec.loader.exec_module(module)
         maker = getattr(module, attribute)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginLoadError(f"{file}: cannot load {attribute!r}: {error!r}.") from error
     made = _invoke(maker, f"model {identifier}", (), options) if callable(maker) else maker
     return FileModel(_checked_model(made, identifier), file, attribute)
@@ -177,7 +177,10 @@ def _invoke(function: Any, word: str, arguments: Sequence[Any], options: Mapping
         inspect.signature(function).bind(*arguments, **options)
     except TypeError as error:
         raise ContractError(f"The {word} does not take these options: {error}.") from error
-    return function(*arguments, **options)
+    try:
+        return function(*arguments, **options)
+    except SystemExit as error:  # one model must not end the run of all
+        raise PluginLoadError(f"The {word} called sys.exit() while it was loaded.") from error
 
 
 def _checked_model(model: Any, identifier: str) -> Model:

@@ -14,7 +14,7 @@ from brainbench_audio.pipeline.loading import load_benchmark, load_model
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.store import find_score, score_path
+from brainbench_audio.scores.store import find_score, keep_score, score_stem
 
 
 @dataclass(frozen=True)
@@ -62,12 +62,12 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     if key is None:
         score = _computed(model, benchmark, None, started)
         return Run(*names, score, cached=False, seconds=time.perf_counter() - started)
-    path = score_path(names[1], names[0], key)
-    with locked(path):
-        stored = None if recompute else find_score(path)
+    stem = score_stem(names[1], names[0], key)
+    with locked(stem):
+        stored = None if recompute else find_score(stem)
         score = stored or _computed(model, benchmark, key, started)
         if stored is None:
-            score.to_netcdf(path)
+            keep_score(stem, score)
     return Run(*names, score, cached=stored is not None, seconds=time.perf_counter() - started)
 
 

@@ -1,8 +1,12 @@
-"""Scores on disk: ``<results>/<benchmark>/<model>/<key>.nc``, each file whole or absent."""
+"""Scores on disk: ``<results>/<benchmark>/<model>/<key>-<digest>.nc``, each whole or absent.
+
+The digest is that of the file's bytes, so a damaged file gives itself away.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +14,12 @@ from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import set_aside
+from brainbench_audio.files import TEMPORARY, hash_file, set_aside
 from brainbench_audio.scores.score import Score, read_summary
 
 _log = logging.getLogger(__name__)
 _DIGITS = 24
+_DIGEST = 16
 
 
 @dataclass(frozen=True)
@@ -35,29 +40,46 @@ class StoredScore:
         return str(self.summary["provenance"].get("benchmark", self.path.parent.parent.name))
 
 
-def score_path(benchmark: str, model: str, key: str) -> Path:
-    """Return where a score with this key is kept."""
-    return settings.results_home() / _safe(benchmark) / _safe(model) / f"{key[:_DIGITS]}.nc"
+def score_stem(benchmark: str, model: str, key: str) -> Path:
+    """Return where a score with this key is kept, but for the digest in the file's name."""
+    return settings.results_home() / _safe(benchmark) / _safe(model) / key[:_DIGITS]
 
 
-def find_score(path: Path) -> Score | None:
+def find_score(stem: Path) -> Score | None:
     """Return the stored score, or None; a damaged file is set aside and reported."""
-    if not path.is_file():
-        return None
-    try:
-        return Score.from_netcdf(path)
-    except DataError as error:
-        aside = set_aside(path)
-        _log.warning("%s Set aside as %s.", error, aside.name)
-        return None
+    for path in sorted(stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc")):
+        try:
+            if hash_file(path)[:_DIGEST] != path.stem.rpartition("-")[2]:
+                raise DataError(f"{path} is damaged: its bytes do not give the digest in its name.")
+            return Score.from_netcdf(path)
+        except DataError as error:
+            aside = set_aside(path)
+            _log.warning("%s Set aside as %s.", error, aside.name)
+    return None
+
+
+def keep_score(stem: Path, score: Score) -> Path:
+    """Write a score, replacing one of the same key; return the file.
+
+    Raises
+    ------
+    CacheError
+        The store is full or cannot be written to.
+    """
+    unnamed = stem.with_name(f"{TEMPORARY}{stem.name}.nc")
+    score.to_netcdf(unnamed)
+    named = stem.with_name(f"{stem.name}-{hash_file(unnamed)[:_DIGEST]}.nc")
+    os.replace(unnamed, named)
+    for older in stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc"):
+        if older != named:
+            older.unlink(missing_ok=True)
+    return named
 
 
 def stored_scores() -> list[StoredScore]:
     """Return all scores of the store, the newest first; damaged files are reported and left out."""
     found = []
-    for path in sorted(settings.results_home().glob("*/*/*.nc")):
-        if path.name.startswith("."):
-            continue
+    for path in sorted(settings.results_home().glob(f"*/*/*-{'?' * _DIGEST}.nc")):
         try:
             found.append(StoredScore(path, read_summary(path)))
         except DataError as error:

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import csv
 import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
+import numpy as np
+import scipy.io
+
 from brainbench_audio import settings
+from brainbench_audio.archives import unpack
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.download import Remote, fetch_all
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file, hash_file
+from brainbench_audio.files import atomic_file, hash_file, locked
 
 COMMIT = "b41b99ff620d7997dbf278fc770f58566707726a"
 REPOSITORY = "https://raw.githubusercontent.com/snormanhaignere/natsound165-neuron2015"
 FOLDER = "natsound165"
 LABELS = "category_labels.csv"
 COMPONENTS = "components.mat"
+_LARGEST = 1 << 28  # bytes of the sounds together; the published ones have 29 MB
 _SHA256 = {
     LABELS: "747c213ec40ede8ccac7af2ba2d0ecc9d6dfbccbe5befeb6888beb5201b35fbc",
     COMPONENTS: "a34f9a4c648de56d075f249a0f09f67281cde024d0ca184347436e540ab0a66e",
@@ -51,7 +58,12 @@ def remotes(base: str = f"{REPOSITORY}/{COMMIT}") -> list[Remote]:
 
 def locate(_card: DatasetCard) -> Path | None:
     """Return the folder that holds all files, the user's own first; None if there is none."""
-    return next((folder for folder in _candidates() if not _lacking(folder)), None)
+    return _complete(remotes())
+
+
+def find_sounds() -> Path | None:
+    """Return the folder that holds the sounds and their categories, components or not."""
+    return _complete(_of_sounds())
 
 
 def folder(card: DatasetCard) -> Path:
@@ -62,25 +74,28 @@ def folder(card: DatasetCard) -> Path:
     DataError
         ``BRAINBENCH_DATA`` has a part of the files only, or they cannot be downloaded.
     """
-    if found := locate(card):
-        return found
-    brought = settings.brought_data()
-    if brought and (brought / FOLDER).is_dir():
-        lacking = _lacking(brought / FOLDER)
-        raise DataError(
-            f"{brought / FOLDER} (BRAINBENCH_DATA) lacks {len(lacking)} files, the first is "
-            f"{lacking[0]}. Complete the folder, or unset BRAINBENCH_DATA to download the data."
-        )
-    return download(card, None)
+    return locate(card) or _fetched(remotes())
+
+
+def sounds_folder() -> Path:
+    """Return the folder that holds the sounds and their categories, downloaded if need be.
+
+    Raises
+    ------
+    DataError
+        As for `folder`.
+    """
+    return find_sounds() or _fetched(_of_sounds())
 
 
 def download(_card: DatasetCard, source: str | None) -> Path:
-    """Install the files below the data home, from the web or from a folder; return the folder.
+    """Install the files below the data home, from the web, a folder or an archive; return it.
 
     Parameters
     ----------
     source : str or None
-        A folder in the layout of the README; None: the published files.
+        A folder in the layout of the README; the archive of the voxel responses or what it
+        unpacks to, if the sounds are in it; None: the published files.
 
     Raises
     ------
@@ -90,27 +105,123 @@ def download(_card: DatasetCard, source: str | None) -> Path:
     target = settings.data_home() / FOLDER
     if source is None:
         fetch_all(remotes(), target, "165 natural sounds")
-        return target
-    for remote in remotes():
-        _copy(Path(source) / remote.name, target / remote.name, remote.sha256)
+    else:
+        with _opened(Path(source).expanduser()) as given:
+            _install(given, target, remotes())
     return target
 
 
-def _copy(given: Path, target: Path, expected: str | None) -> None:
-    if not given.is_file():
-        raise DataError(f"{given} is missing: the folder given with --from is not complete.")
-    if (found := hash_file(given)) != expected:
-        raise DataError(
-            f"{given} has SHA-256 {found}, expected {expected}: not the published file."
-        )
-    with atomic_file(target) as temporary:
-        shutil.copyfile(given, temporary)
+def install_sounds(given: Path) -> Path:
+    """Install sounds and categories below the data home; return their folder.
+
+    Parameters
+    ----------
+    given : Path
+        Folder or archive that may hold them, unchanged; otherwise they are downloaded.
+
+    Raises
+    ------
+    DataError
+        They are not there and cannot be downloaded.
+    """
+    target = settings.data_home() / FOLDER
+    try:
+        with _opened(given) as unpacked:
+            _install(unpacked, target, _of_sounds())
+    except DataError:  # it is not known whether the published archive has the sounds
+        try:
+            fetch_all(_of_sounds(), target, "165 natural sounds")
+        except DataError as error:
+            raise DataError(
+                f"The responses are installed, but {given} has not all of the 165 sounds as "
+                f"published, and the rest cannot be had: {error}"
+            ) from error
+    return target
 
 
-def _candidates() -> list[Path]:
+def _of_sounds() -> list[Remote]:
+    return [remote for remote in remotes() if remote.name != COMPONENTS]
+
+
+def _fetched(wanted: Sequence[Remote]) -> Path:
     brought = settings.brought_data()
-    return [*([brought / FOLDER] if brought else []), settings.data_home() / FOLDER]
+    if brought and (brought / FOLDER).is_dir():
+        lacking = _lacking(brought / FOLDER, wanted)
+        raise DataError(
+            f"{brought / FOLDER} (BRAINBENCH_DATA) lacks {len(lacking)} files, the first is "
+            f"{lacking[0]}. Complete the folder, or unset BRAINBENCH_DATA to download the data."
+        )
+    target = settings.data_home() / FOLDER
+    fetch_all(wanted, target, "165 natural sounds")
+    return target
 
 
-def _lacking(folder: Path) -> list[str]:
-    return [remote.name for remote in remotes() if not (folder / remote.name).is_file()]
+@contextmanager
+def _opened(given: Path) -> Iterator[Path]:
+    """Yield a folder, or that to which an archive's sounds and tables are unpacked meanwhile."""
+    if given.is_dir():
+        yield given
+        return
+    if not given.is_file():
+        raise DataError(f"{given} does not exist: --from takes a folder or an archive.")
+    names = {Path(remote.name).name for remote in remotes()}
+    scratch = settings.data_home() / f"{FOLDER}.unpacked"
+    with locked(scratch):
+        shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
+        try:
+            unpack(given, scratch, lambda path: path.name in names, largest=_LARGEST)
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _install(given: Path, target: Path, wanted: Sequence[Remote]) -> None:
+    """Copy the files wanted, wherever they lie below ``given``, each with its checksum."""
+    found: dict[str, list[Path]] = {}
+    for path in sorted(given.rglob("*")):
+        found.setdefault(path.name, []).append(path)
+    checked = []
+    for remote in wanted:
+        name = Path(remote.name).name
+        if name == LABELS and name not in found and COMPONENTS in found:
+            continue
+        places = found.get(name, [given / remote.name])
+        checked.append((_unchanged(places, remote.sha256), target / remote.name))
+    for path, place in checked:
+        with atomic_file(place) as temporary:
+            shutil.copyfile(path, temporary)
+    if len(checked) < len(wanted):
+        _write_labels(_unchanged(found[COMPONENTS], _SHA256[COMPONENTS]), target / LABELS)
+
+
+def _unchanged(places: Sequence[Path], expected: str | None) -> Path:
+    given = places[0]
+    if not given.is_file():
+        raise DataError(f"{given} is missing: the folder or archive given is not complete.")
+    for place in places:
+        if hash_file(place) == expected:
+            return place
+    raise DataError(
+        f"{given} has SHA-256 {hash_file(given)}, expected {expected}: not the published file."
+    )
+
+
+def _write_labels(components: Path, target: Path) -> None:
+    """Write the table of categories, which the archive has only inside ``components.mat``."""
+    content = scipy.io.loadmat(components, variable_names=("stim_names", "category_labels"))
+    columns = [
+        [str(np.asarray(cell).item()) for cell in content[name].ravel()]
+        for name in ("stim_names", "category_labels")
+    ]
+    with atomic_file(target) as temporary:
+        temporary.write_text("\n".join(map(",".join, zip(*columns, strict=True))), "utf-8")
+
+
+def _complete(wanted: Sequence[Remote]) -> Path | None:
+    brought = settings.brought_data()
+    places = [*([brought / FOLDER] if brought else []), settings.data_home() / FOLDER]
+    return next((place for place in places if not _lacking(place, wanted)), None)
+
+
+def _lacking(folder: Path, wanted: Sequence[Remote]) -> list[str]:
+    return [remote.name for remote in wanted if not (folder / remote.name).is_file()]

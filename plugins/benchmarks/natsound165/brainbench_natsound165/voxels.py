@@ -1,0 +1,303 @@
+"""NH2015 and B2021: reads the voxel responses as they were published, and checks every assumption.
+
+The files lie in ``neural/<data set>/`` of the archive that came with "Many but not all deep neural
+network audio models capture brain responses" (2023). What is read here becomes one netCDF file
+(`installed.py`), which is all that the rest ever reads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.io
+import xarray as xr
+
+from brainbench_audio.assemblies.assembly import build
+from brainbench_audio.errors import DataError
+from brainbench_natsound165.files import registry
+from brainbench_natsound165.safe_pickle import Column, read_table
+
+RESPONSES = "voxel_features_array.npy"
+VOXELS = "voxel_features_meta.npy"
+TABLE = "df_roi_meta.pkl"
+REGIONS = ("Primary", "Lateral", "Anterior", "Posterior")
+SESSIONS = 3
+_HEMISPHERES = {"lh": "left", "rh": "right"}
+
+
+@dataclass(frozen=True)
+class Published:
+    """What the files of a data set must hold.
+
+    Attributes
+    ----------
+    sounds : str
+        File that names the stimuli.
+    stimuli, voxels : int
+        Rows and columns of the array of responses.
+    kept : int
+        Voxels of the data set: those measured in all three sessions.
+    subjects : int
+    each : tuple of int
+        Fewest and most voxels of a subject.
+    """
+
+    sounds: str
+    stimuli: int
+    voxels: int
+    kept: int
+    subjects: int
+    each: tuple[int, int]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """Names of all files of the data set."""
+        return (RESPONSES, VOXELS, TABLE, self.sounds)
+
+
+NH2015 = Published("neural_stim_meta.npy", 165, 11065, 7694, 8, (637, 1221))
+B2021 = Published("stim_info_v4.mat", 192, 26792, 26792, 20, (1020, 1828))
+
+
+def read_nh2015(folder: Path, published: Published = NH2015) -> xr.DataArray:
+    """Read the responses of Norman-Haignere et al. (2015): stimulus x voxel x session.
+
+    Kept are the voxels with ``n_reps == 3``. The ROI table has one row for each of them.
+
+    Parameters
+    ----------
+    folder : Path
+        ``neural/NH2015``.
+    published : Published
+        Counts that the files must have.
+
+    Returns
+    -------
+    xr.DataArray
+        Percent signal change as published (NaN included), with the coordinates ``subject``,
+        ``region``, ``hemisphere``, ``x``, ``y``, ``voxel_id`` on ``voxel``.
+
+    Raises
+    ------
+    DataError
+        Naming the file and the field that is not as published.
+    """
+    file = folder / VOXELS
+    responses = _responses(folder / RESPONSES, published)
+    voxels = _records(file, published.voxels)
+    kept = np.flatnonzero(_field(voxels, "n_reps", file) == SESSIONS)
+    if len(kept) != published.kept:
+        raise DataError(
+            f"{file}: n_reps is {SESSIONS} for {len(kept)} voxels, expected {published.kept}."
+        )
+    sounds = folder / published.sounds
+    records = _records(sounds, published.stimuli)
+    stimuli = [_text(value) for value in _field(records, "filename", sounds)]
+    _check_order(stimuli, sounds, "filename")
+    table = _table(folder / TABLE, published.kept)
+    for name in ("voxel_id", "subj_idx", "x_ras", "y_ras"):
+        # the places are not known to be in both files; where they are, they must agree
+        if name in (voxels.dtype.names or ()) or name in ("voxel_id", "subj_idx"):
+            _check_same(_field(voxels, name, file)[kept], table[name], folder, name)
+    return _label(responses[:, kept], table, folder / TABLE, published)
+
+
+def read_b2021(folder: Path, published: Published = B2021) -> xr.DataArray:
+    """Read the responses of Boebinger et al. (2021) to the 165 shared sounds.
+
+    The sounds after the first 165, more music, are left out. For the rest see `read_nh2015`.
+
+    Raises
+    ------
+    DataError
+        Naming the file and the field that is not as published.
+    """
+    responses = _responses(folder / RESPONSES, published)
+    sounds = folder / published.sounds
+    stimuli = _struct_names(sounds)
+    if len(stimuli) != published.stimuli:
+        raise DataError(
+            f"{sounds}: stim_names has {len(stimuli)} names, expected {published.stimuli}."
+        )
+    _check_order(stimuli, sounds, "stim_names")
+    table = _table(folder / TABLE, published.kept)
+    file = folder / VOXELS
+    voxels = _load(file)
+    ids = _field(voxels.ravel(), "voxel_id", file) if voxels.dtype.names else voxels.ravel()
+    _check_same(ids, table["voxel_id"], folder, "voxel_id")
+    return _label(responses[: len(registry())], table, folder / TABLE, published)
+
+
+READERS = {"NH2015": (read_nh2015, NH2015), "B2021": (read_b2021, B2021)}
+
+
+def _label(
+    responses: npt.NDArray[Any], table: Mapping[str, Column], file: Path, published: Published
+) -> xr.DataArray:
+    values = np.ascontiguousarray(responses, responses.dtype.newbyteorder("="))
+    if np.isinf(values).any():
+        raise DataError(f"{file.with_name(RESPONSES)} has infinite responses.")
+    coordinates = {
+        "subject": _subjects(table["subj_idx"], file, published),
+        "region": _regions(table["roi_label_general"], file),
+        "hemisphere": _hemispheres(table["hemi"], file),
+        "x": table["x_ras"].astype(np.float64),
+        "y": table["y_ras"].astype(np.float64),
+        "voxel_id": table["voxel_id"],
+    }
+    return build(values, [name for name, _, _ in registry()], "voxel", coordinates)
+
+
+def _subjects(numbers: Column, file: Path, published: Published) -> npt.NDArray[np.str_]:
+    found, rank, counts = np.unique(numbers, return_inverse=True, return_counts=True)
+    if len(found) != published.subjects:
+        raise DataError(
+            f"{file}: subj_idx names {len(found)} subjects, expected {published.subjects}."
+        )
+    fewest, most = published.each
+    if counts.min() < fewest or counts.max() > most:
+        raise DataError(
+            f"{file}: subj_idx gives subjects {counts.min()} to {counts.max()} voxels, expected "
+            f"{fewest} to {most}."
+        )
+    return np.array([f"subject-{number}" for number in range(len(found))])[rank]
+
+
+def _regions(labels: Column, file: Path) -> npt.NDArray[np.str_]:
+    known = {name: name for name in REGIONS}
+    return _translated(labels, known, file, "roi_label_general", missing="")
+
+
+def _hemispheres(labels: Column, file: Path) -> npt.NDArray[np.str_]:
+    return _translated(labels, _HEMISPHERES, file, "hemi")
+
+
+def _translated(
+    labels: Column, known: Mapping[str, str], file: Path, name: str, missing: str | None = None
+) -> npt.NDArray[np.str_]:
+    """Translate labels; None, NaN and empty ones to ``missing``."""
+    words = []
+    for label in labels.tolist():
+        absent = label in (None, "") or (isinstance(label, float) and math.isnan(label))
+        word = missing if absent else known.get(_text(label))
+        if word is None:
+            raise DataError(f"{file}: {name} has {label!r}, expected one of {list(known)}.")
+        words.append(word)
+    return np.array(words)
+
+
+def _load(file: Path) -> npt.NDArray[Any]:
+    try:
+        array = np.load(file, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise DataError(f"{file} is missing. Complete the folder or archive.") from error
+    except Exception as error:  # numpy raises many kinds on a damaged file
+        raise DataError(f"{file} is no plain NumPy array: {error}.") from error
+    if not isinstance(array, np.ndarray):
+        raise DataError(f"{file} is no single NumPy array.")
+    return array
+
+
+def _responses(file: Path, published: Published) -> npt.NDArray[Any]:
+    array = _load(file)
+    shape = (published.stimuli, published.voxels, SESSIONS)
+    if array.shape != shape or array.dtype.kind != "f" or array.dtype.itemsize not in (4, 8):
+        raise DataError(
+            f"{file} is {array.dtype} {array.shape}, expected float32 or float64 {shape} "
+            f"(stimuli, voxels, sessions)."
+        )
+    return array
+
+
+def _records(file: Path, rows: int) -> npt.NDArray[Any]:
+    array = _load(file)
+    if array.dtype.names is None or array.size != rows:
+        raise DataError(
+            f"{file} is {array.dtype} {array.shape}, expected {rows} rows with named fields."
+        )
+    return array.ravel()
+
+
+def _field(records: npt.NDArray[Any], name: str, file: Path) -> npt.NDArray[Any]:
+    names = records.dtype.names or ()
+    if name not in names:
+        raise DataError(f"{file} has no field {name}; its fields are {', '.join(names)}.")
+    return np.asarray(records[name]).reshape(len(records))
+
+
+def _table(file: Path, rows: int) -> dict[str, Column]:
+    table = read_table(file)
+    needed = ("voxel_id", "subj_idx", "roi_label_general", "hemi", "x_ras", "y_ras")
+    missing = [name for name in needed if name not in table]
+    if missing:
+        raise DataError(f"{file} has no column {missing[0]}; its columns are {', '.join(table)}.")
+    if len(table["voxel_id"]) != rows:
+        raise DataError(f"{file} has {len(table['voxel_id'])} rows, expected {rows} voxels.")
+    for name in ("voxel_id", "subj_idx"):
+        column = table[name]
+        if column.dtype.kind == "f" and (column == np.round(column)).all():
+            table[name] = column.astype(np.int64)
+        elif column.dtype.kind not in "iu":
+            raise DataError(f"{file}: {name} is {column.dtype}, expected whole numbers.")
+    for name in ("x_ras", "y_ras"):
+        if table[name].dtype.kind not in "iuf":
+            raise DataError(f"{file}: {name} is {table[name].dtype}, expected numbers.")
+    return table
+
+
+def _struct_names(file: Path) -> list[str]:
+    """Read the stimulus names of the MATLAB struct ``stim_info``."""
+    if not file.is_file():
+        raise DataError(f"{file} is missing. Complete the folder or archive.")
+    try:
+        content = scipy.io.loadmat(file)
+    except Exception as error:  # scipy raises many kinds on a damaged file
+        raise DataError(f"{file} cannot be read as a MATLAB file: {error!r}.") from error
+    struct = np.asarray(content.get("stim_info", ()))
+    if struct.dtype.names is None or struct.size != 1:
+        raise DataError(f"{file} has no struct stim_info.")
+    if "stim_names" not in struct.dtype.names:
+        fields = ", ".join(struct.dtype.names)
+        raise DataError(f"{file}: stim_info has no field stim_names; its fields are {fields}.")
+    cells = [np.asarray(cell) for cell in np.asarray(struct["stim_names"].item()).ravel()]
+    if any(cell.size != 1 or cell.dtype.kind != "U" for cell in cells):
+        raise DataError(f"{file}: stim_info.stim_names is no cell array of strings.")
+    return [str(cell.item()) for cell in cells]
+
+
+def _check_order(found: Sequence[str], file: Path, field: str) -> None:
+    """Compare stimulus names with those of the 165 sounds, in the order of the responses."""
+    expected = [name for name, _, _ in registry()]
+    names = [name.removesuffix(".wav") for name in found[: len(expected)]]
+    if names == expected:
+        return
+    pairs = enumerate(zip_longest(names, expected))
+    row, (got, wanted) = next((row, pair) for row, pair in pairs if pair[0] != pair[1])
+    known = "the same sounds in another order" if set(names) == set(expected) else "other sounds"
+    raise DataError(f"{file}: {field} has {known}: row {row} is {got!r}, expected {wanted!r}.")
+
+
+def _check_same(found: Column, expected: Column, folder: Path, name: str) -> None:
+    if found.shape != expected.shape:
+        raise DataError(
+            f"{folder / VOXELS}: {name} has {found.size} values for the voxels of the data set, "
+            f"{TABLE} has {expected.size}."
+        )
+    differing = np.flatnonzero(found != expected)
+    if differing.size:
+        row = differing[0]
+        raise DataError(
+            f"{folder / VOXELS} and {TABLE} list other voxels: {name} of voxel {row} is "
+            f"{found[row]} and {expected[row]}."
+        )
+
+
+def _text(value: Any) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

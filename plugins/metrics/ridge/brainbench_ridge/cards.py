@@ -1,0 +1,35 @@
+"""What is known about the metric before it is loaded."""
+
+from __future__ import annotations
+
+from brainbench_audio.cards import MetricCard
+
+CITATION = """@article{hoerl1970ridge,
+  title = {Ridge Regression: Biased Estimation for Nonorthogonal Problems},
+  author = {Hoerl, Arthur E. and Kennard, Robert W.},
+  journal = {Technometrics},
+  volume = {12},
+  number = {1},
+  pages = {55--67},
+  year = {1970},
+  doi = {10.1080/00401706.1970.10488634}
+}"""
+
+RIDGE = MetricCard(
+    id="ridge",
+    variants=("zscored", "zscored-all"),
+    requires={None: frozenset({"responses"})},
+    unit="R²",
+    description=(
+        "Nested cross-validated ridge regression of each response on the best layer: squared "
+        "correlation of predictions and responses, median over a subject's voxels and mean over "
+        "subjects, or mean over components. `zscored` gives all features the same variance in "
+        "each training part, `zscored-all` over all stimuli."
+    ),
+    citation=CITATION,
+    licence="MIT",
+    packages=("brainbench_ridge",),
+    loader="brainbench_ridge.metric:load",
+)
+
+CARDS = [RIDGE]

@@ -1,0 +1,216 @@
+"""One layer's singular value decompositions on every training part, and ridge regression in them.
+
+With few stimuli and many features all happens in as many dimensions as there are stimuli: QR turns
+the features into that many coordinates, and each training part is decomposed once for all targets
+and penalties. Singular values of the features, not eigenvalues of their Gram matrix: that would
+square the range of scales, and small features would drown in the rounding of large ones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .partition import FloatArray, IndexArray, Partition
+
+Parallel = Callable[[Callable[[tuple[int, ...]], Any], Iterable[tuple[int, ...]]], Iterable[Any]]
+
+# Columns are orthogonalised in pieces, so that a layer is never held twice in double precision.
+_COLUMNS = 2048
+
+
+def coordinates(features: npt.NDArray[Any], scale: IndexArray | None = None) -> FloatArray:
+    """Rotate features into at most as many columns as there are rows.
+
+    Differences between rows and their inner products stay the same: ``x - mean = c @ rotation``.
+
+    Parameters
+    ----------
+    features : float array (stimulus, feature)
+    scale : int array, optional
+        Rows (a training part) by whose mean and standard deviation the features are z-scored first;
+        features that are constant there are left out. Without it, features are only demeaned.
+
+    Returns
+    -------
+    float64 array (stimulus, min(stimulus, feature))
+    """
+    stimuli, count = features.shape
+    rotated = np.empty((stimuli, 0))
+    for start in range(0, count, _COLUMNS):
+        piece = features[:, start : start + _COLUMNS]
+        centred = _demeaned(piece) if scale is None else zscored(piece, scale)
+        rotated = np.hstack([rotated, centred])
+        if rotated.shape[1] > stimuli:
+            triangle: Any = np.linalg.qr(rotated.T, mode="r")
+            rotated = np.ascontiguousarray(triangle.T)
+    return rotated
+
+
+def zscored(features: npt.NDArray[Any], rows: IndexArray) -> FloatArray:
+    """Divide features by their standard deviation over some rows, after subtracting their mean.
+
+    Parameters
+    ----------
+    features : float array (stimulus, feature)
+    rows : int array
+        Those that mean and (population) standard deviation are taken from.
+
+    Returns
+    -------
+    float64 array (stimulus, feature)
+        Without the features that are constant over these rows.
+    """
+    columns = features.astype(np.float64)
+    chosen = columns[rows]
+    # A feature that varies by a few units in the last place only varies by rounding.
+    precision = 4.0 * float(np.finfo(features.dtype).eps)
+    rounding = precision * np.abs(chosen).max(axis=0, initial=0.0)
+    mean, deviation = chosen.mean(axis=0), chosen.std(axis=0)
+    # A NaN stays, for the caller to find.
+    varies = ~(deviation <= rounding)
+    return np.ascontiguousarray((columns[:, varies] - mean[varies]) / deviation[varies])
+
+
+def _demeaned(features: npt.NDArray[Any]) -> FloatArray:
+    columns = features.astype(np.float64)
+    columns -= columns.mean(axis=0)
+    return columns
+
+
+@dataclass(frozen=True)
+class TrainingPart:
+    """Ridge regression from one training part, for any penalty and target.
+
+    With A = U S V' the demeaned features of the part, B those of other stimuli demeaned by the
+    part's means, y the responses and a a penalty, the predictions are
+
+        mean(y) + B V diag(s / (s**2 + a)) U' y
+
+    which minimises ``|y - mean(y) - A w|**2 + a |w|**2``. The mean is one more direction, which
+    penalties leave alone.
+
+    Attributes
+    ----------
+    rotation : float64 array (rank + 1, stimulus of the part)
+        U' and, last, the weights of the mean.
+    singular : float64 array (rank,)
+        Without those that are zero but for rounding, which makes the smallest penalties safe.
+    projections : mapping of int to float64 array (stimulus of the fold, rank + 1)
+        B V and, last, ones; for each fold that is held out.
+    """
+
+    rotation: FloatArray
+    singular: FloatArray
+    projections: dict[int, FloatArray]
+
+    @classmethod
+    def decompose(
+        cls, points: FloatArray, features: int, partition: Partition, held_out: tuple[int, ...]
+    ) -> TrainingPart:
+        """Decompose all folds but those held out, given the `coordinates` of a layer."""
+        training = points[partition.training(*held_out)]
+        size = training.shape[0]
+        mean = training.mean(axis=0)
+        left, singular, right = np.linalg.svd(training - mean, full_matrices=False)
+        # The rounding of QR and SVD, as in numpy.linalg.matrix_rank.
+        relative = float(np.finfo(np.float64).eps) * max(points.shape[0], features)
+        rank = int(np.count_nonzero(singular > relative * singular.max(initial=0.0)))
+        turn = right[:rank].T
+        projections = {}
+        for fold in held_out:
+            others = points[partition.test(fold)] - mean
+            projections[fold] = np.hstack([others @ turn, np.ones((others.shape[0], 1))])
+        rotation = np.vstack([left[:, :rank].T, np.full((1, size), 1.0 / size)])
+        return cls(rotation, singular[:rank], projections)
+
+    def shrink(self, penalty: FloatArray) -> FloatArray:
+        """Return the factors (rank + 1, penalty) by which penalties weaken each direction."""
+        factors = np.ones((self.singular.size + 1, penalty.size))
+        denominator = np.add.outer(self.singular**2, penalty)
+        np.divide(self.singular[:, np.newaxis], denominator, out=factors[:-1])
+        return factors
+
+    def weights(self, fold: int, penalties: tuple[float, ...]) -> FloatArray:
+        """Return what turns rotated responses into predictions of a held-out fold.
+
+        Returns
+        -------
+        float64 array (penalty, held-out stimulus + 1, rank + 1)
+            The last row of each penalty is the sum of the others.
+        """
+        projection = self.projections[fold]
+        factors = self.shrink(np.asarray(penalties))
+        weights = np.empty((len(penalties), projection.shape[0] + 1, projection.shape[1]))
+        np.multiply(projection, factors.T[:, np.newaxis], out=weights[:, :-1])
+        np.multiply(projection.sum(axis=0), factors.T, out=weights[:, -1])
+        return weights
+
+    def predict(self, fold: int, responses: FloatArray, penalty: FloatArray) -> FloatArray:
+        """Predict a held-out fold, each target with its own penalty.
+
+        Parameters
+        ----------
+        fold : int
+        responses : float64 array (stimulus of the part, target)
+        penalty : float64 array (target,)
+
+        Returns
+        -------
+        float64 array (held-out stimulus, target)
+        """
+        rotated = self.rotation @ responses
+        rotated *= self.shrink(penalty)
+        predicted: FloatArray = self.projections[fold] @ rotated
+        return predicted
+
+
+class DecomposedLayer:
+    """A layer's training parts: all folds but one (outer) and all but two (inner).
+
+    The part without folds i and j serves twice: inside outer fold i to predict j, and inside outer
+    fold j to predict i.
+
+    Attributes
+    ----------
+    partition : Partition
+    pairs : tuple of (int, int)
+        Every two folds, the lower one first.
+    """
+
+    def __init__(
+        self,
+        features: npt.NDArray[Any],
+        partition: Partition,
+        *,
+        zscore: bool,
+        parallel: Parallel = map,
+    ) -> None:
+        self.partition = partition
+        self.pairs = tuple(combinations(range(partition.folds), 2))
+        ordered = features[partition.order]
+        shared = None if zscore else coordinates(ordered)
+
+        def decompose(held_out: tuple[int, ...]) -> TrainingPart:
+            points = shared
+            if points is None:
+                points = coordinates(ordered, partition.training(*held_out))
+            return TrainingPart.decompose(points, features.shape[1], partition, held_out)
+
+        held_out = [*self.pairs, *((fold,) for fold in range(partition.folds))]
+        self._parts: dict[tuple[int, ...], TrainingPart] = dict(
+            zip(held_out, parallel(decompose, held_out), strict=True)
+        )
+
+    def outer(self, fold: int) -> TrainingPart:
+        """Return the training part of an outer fold."""
+        return self._parts[(fold,)]
+
+    def inner(self, first: int, second: int) -> TrainingPart:
+        """Return the training part without two folds."""
+        return self._parts[(min(first, second), max(first, second))]

@@ -1,0 +1,89 @@
+"""Responses as each training part sees them, and their correlation with predictions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .partition import FloatArray, Partition
+
+# Predictions whose deviation is this small beside that of the responses are equal but for rounding.
+_CONSTANT = 1e-13
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Responses of a block of targets to all stimuli.
+
+    Attributes
+    ----------
+    partition : Partition
+    centred : float64 array (stimulus, target)
+        In the order of the partition, less ``mean``.
+    mean, squares : float64 arrays (target,)
+        Mean; sum of squares around it, 0 where responses differ by rounding only.
+    rounding : float64 array (target,)
+        Deviation that the rounding of the given numbers can cause.
+    """
+
+    partition: Partition
+    centred: FloatArray
+    mean: FloatArray
+    squares: FloatArray
+    rounding: FloatArray
+
+    @classmethod
+    def measure(cls, targets: npt.NDArray[Any], partition: Partition) -> Responses:
+        """Build from responses (stimulus, target) in their own order."""
+        # A copy in any case, as what follows works in place.
+        centred = targets[partition.order].astype(np.float64, copy=False)
+        size = np.maximum(centred.max(axis=0), -centred.min(axis=0))
+        rounding = 4.0 * float(np.finfo(targets.dtype).eps) * size
+        mean, squares = _demean(centred, rounding)
+        return cls(partition, centred, mean, squares, rounding)
+
+    def moments(self, outer: int) -> tuple[FloatArray, FloatArray]:
+        """Return mean and sum of squares of ``centred`` without a fold, as `mean`, `squares`."""
+        return _demean(self.partition.cut(self.centred, outer), self.rounding)
+
+
+def _demean(values: FloatArray, rounding: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Demean in place; return the mean, and the sum of squares or 0 if that is but rounding."""
+    mean: FloatArray = values.mean(axis=0)
+    values -= mean
+    squares: FloatArray = np.einsum("st,st->t", values, values)
+    squares[squares <= values.shape[0] * rounding**2] = 0.0
+    return mean, squares
+
+
+def squared_correlation(
+    products: FloatArray, predicted: FloatArray, measured: FloatArray
+) -> FloatArray:
+    """Return the squared Pearson correlation from sums over demeaned values.
+
+    Parameters
+    ----------
+    products, predicted, measured : float64 arrays
+        Sums of products, of squared predictions and of squared responses; zero squares of responses
+        mark a constant target.
+
+    Returns
+    -------
+    float64 array
+        0 where the correlation is negative, or where one side is constant.
+    """
+    valid = (products > 0) & (predicted > _CONSTANT**2 * measured) & (measured > 0)
+    result = np.zeros(products.shape)
+    np.divide(products**2, predicted * measured, out=result, where=valid)
+    return result
+
+
+def pooled_r2(predictions: FloatArray, responses: Responses) -> FloatArray:
+    """Return the squared correlation of predictions (stimulus, target) and responses."""
+    demeaned = predictions - predictions.mean(axis=0)
+    predicted = np.einsum("st,st->t", demeaned, demeaned)
+    products = np.einsum("st,st->t", demeaned, responses.centred)
+    return squared_correlation(products, predicted, responses.squares)

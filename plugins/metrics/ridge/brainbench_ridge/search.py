@@ -1,0 +1,259 @@
+"""Choice of a penalty for many targets at once: the grid, and the way past its edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+from .decomposition import DecomposedLayer
+from .partition import FloatArray, IndexArray
+from .responses import Responses, squared_correlation
+
+PENALTIES = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 50.0)
+LOWEST_PENALTY = 1e-49
+HIGHEST_PENALTY = 1e50
+
+# The first and the last penalty of the grid, and how many are tried at first beyond them.
+EDGES = (0, -1)
+FIRST_STEPS = 3
+
+
+class Scratch:
+    """Memory for intermediate products, kept by a thread to stay in its cache."""
+
+    def __init__(self) -> None:
+        self._memory: dict[object, FloatArray] = {}
+
+    def take(self, key: object, rows: int, columns: int) -> FloatArray:
+        """Return an uninitialised array, valid until the next call with this key."""
+        memory = self._memory.get(key)
+        if memory is None or memory.size < rows * columns:
+            memory = self._memory[key] = np.empty(rows * columns)
+        return memory[: rows * columns].reshape(rows, columns)
+
+
+class RotatedBlock:
+    """Responses of a block of targets, rotated by the inner training parts of a layer.
+
+    Attributes
+    ----------
+    responses : Responses
+    scratch : Scratch
+        Where the rotated responses are, so only the last block made with it is valid.
+    """
+
+    def __init__(
+        self, layer: DecomposedLayer, responses: Responses, outer: Iterable[int], scratch: Scratch
+    ) -> None:
+        partition = layer.partition
+        self.responses = responses
+        self.scratch = scratch
+        self._moments = {fold: responses.moments(fold) for fold in outer}
+        self._rotated: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
+        for pair in layer.pairs:
+            if pair[0] in self._moments or pair[1] in self._moments:
+                rotation = layer.inner(*pair).rotation
+                rotated = scratch.take(pair, rotation.shape[0], responses.mean.size)
+                np.matmul(rotation, partition.cut(responses.centred, *pair), out=rotated)
+                self._rotated[pair] = rotated, rotated[-1].copy()
+
+    def rotated(self, outer: int, inner: int) -> FloatArray:
+        """Return rotated responses, valid until the next call for these two folds.
+
+        Parameters
+        ----------
+        outer, inner : int
+            Folds that the training part is without.
+
+        Returns
+        -------
+        float64 array (rank + 1, target)
+            The last row, their mean, is relative to that of the outer training part.
+        """
+        rotated, mean = self._rotated[(min(outer, inner), max(outer, inner))]
+        np.subtract(mean, self._moments[outer][0], out=rotated[-1])
+        return rotated
+
+    def measured(self, inner: int) -> FloatArray:
+        """Return the responses to the stimuli of a fold, (stimulus, target)."""
+        return self.responses.centred[self.responses.partition.test(inner)]
+
+    def moments(self, outer: int) -> tuple[FloatArray, FloatArray]:
+        """Return `Responses.moments` of an outer fold."""
+        return self._moments[outer]
+
+
+class PooledSums:
+    """Sums over the pooled inner predictions, for every penalty and target of an outer fold.
+
+    Predictions are relative to the mean of the outer training part, so that no sum of squares is a
+    small difference of large numbers.
+    """
+
+    def __init__(self, penalties: int, targets: int) -> None:
+        self._sums, self._squares, self._products = np.zeros((3, penalties, targets))
+
+    def add(
+        self, weights: FloatArray, rotated: FloatArray, measured: FloatArray, scratch: Scratch
+    ) -> None:
+        """Add one inner fold.
+
+        Parameters
+        ----------
+        weights : float64 array (penalty, stimulus + 1, rank + 1)
+            From `TrainingPart.weights`.
+        rotated : float64 array (rank + 1, target)
+            Responses of the training part, rotated; the last row relative to the outer mean.
+        measured : float64 array (stimulus, target)
+            Responses of the inner fold, as in `Responses.centred`.
+        scratch : Scratch
+        """
+        penalties, rows, rank = weights.shape
+        product = scratch.take("product", penalties * rows, rotated.shape[1])
+        np.matmul(weights.reshape(penalties * rows, rank), rotated, out=product)
+        both = product.reshape(penalties, rows, rotated.shape[1])
+        predictions = both[:, :-1]
+        self._sums += both[:, -1]
+        self._squares += np.einsum("pst,pst->pt", predictions, predictions)
+        self._products += np.einsum("pst,st->pt", predictions, measured)
+
+    def scores(self, mean: FloatArray, squares: FloatArray, stimuli: int) -> FloatArray:
+        """Return the squared correlations (penalty, target).
+
+        Parameters
+        ----------
+        mean, squares : float64 arrays (target,)
+            `Responses.moments` of the outer training part.
+        stimuli : int
+            Their number in that part.
+        """
+        products = self._products - self._sums * mean
+        predicted = self._squares - self._sums**2 / stimuli
+        return squared_correlation(products, predicted, squares)
+
+
+class PenaltySearch:
+    """Chooses a penalty for every outer fold and target, for one layer.
+
+    Follows the code released with the paper: the first best penalty of the grid; while that is the
+    lowest (highest) one tried, half (double) of it, as long as the score strictly rises and neither
+    half nor double leaves [1e-49, 1e50].
+
+    Attributes
+    ----------
+    layer : DecomposedLayer
+    penalties : tuple of float
+        The grid, rising.
+    first : mapping of int to tuple of float
+        The first penalties beyond each edge.
+    grid_score : float64 array (fold, target)
+        Inner score of the best penalty of the grid.
+    position : int array (fold, target)
+        Its place in the grid.
+    score, penalty : float64 arrays (fold, target)
+        The best inner score and its penalty, on the grid or beyond.
+    """
+
+    def __init__(self, layer: DecomposedLayer, penalties: tuple[float, ...], targets: int) -> None:
+        self.layer = layer
+        self.penalties = penalties
+        shape = (layer.partition.folds, targets)
+        self.grid_score = np.zeros(shape)
+        self.position = np.zeros(shape, dtype=np.intp)
+        self.score = np.zeros(shape)
+        self.penalty = np.zeros(shape)
+        self.first = {edge: next_penalties(penalties[edge], edge, FIRST_STEPS) for edge in EDGES}
+        # What every block needs; what few targets need beyond is made when it is needed.
+        self._weights = {
+            (outer, inner, tried): layer.inner(outer, inner).weights(inner, tried)
+            for tried in (penalties, *self.first.values())
+            for pair in layer.pairs
+            for outer, inner in (pair, pair[::-1])
+        }
+
+    def try_grid(self, targets: slice, block: RotatedBlock) -> None:
+        """Choose from the grid for a block of targets and all outer folds."""
+        partition = self.layer.partition
+        count = block.responses.mean.size
+        pooled = [PooledSums(len(self.penalties), count) for _ in range(partition.folds)]
+        for pair in self.layer.pairs:
+            for outer, inner in (pair, pair[::-1]):
+                pooled[outer].add(
+                    self._weights[outer, inner, self.penalties],
+                    block.rotated(outer, inner),
+                    block.measured(inner),
+                    block.scratch,
+                )
+        for outer in range(partition.folds):
+            scores = pooled[outer].scores(*block.moments(outer), partition.training_size(outer))
+            position = scores.argmax(axis=0)
+            best = np.take_along_axis(scores, position[np.newaxis], axis=0)[0]
+            self.grid_score[outer, targets] = self.score[outer, targets] = best
+            self.position[outer, targets] = position
+            self.penalty[outer, targets] = np.asarray(self.penalties)[position]
+
+    def at_edge(self, edge: int, targets: slice) -> npt.NDArray[np.bool_]:
+        """Return where (fold, target) the best penalty is the grid's first (0) or last (-1)."""
+        # With one penalty, targets that halving has helped are no longer at the edge.
+        found: npt.NDArray[np.bool_] = self.penalty[:, targets] == self.penalties[edge]
+        return found
+
+    def try_beyond(
+        self,
+        outer: int,
+        targets: IndexArray,
+        tried: tuple[float, ...],
+        block: RotatedBlock,
+        places: IndexArray,
+    ) -> IndexArray:
+        """Go on from the best penalty of some targets as far as the score rises.
+
+        Parameters
+        ----------
+        outer : int
+        targets : int array (target,)
+            All at the same penalty in this outer fold.
+        tried : tuple of float
+            The next penalties, in order.
+        block : RotatedBlock
+        places : int array (target,)
+            Where in the block these targets are.
+
+        Returns
+        -------
+        int array
+            Targets whose score has risen up to the last penalty.
+        """
+        partition = self.layer.partition
+        pooled = PooledSums(len(tried), targets.size)
+        for inner in partition.others(outer):
+            weights = self._weights.get((outer, inner, tried))
+            if weights is None:
+                weights = self.layer.inner(outer, inner).weights(inner, tried)
+            rotated = block.rotated(outer, inner).take(places, axis=1)
+            pooled.add(weights, rotated, block.measured(inner).take(places, axis=1), block.scratch)
+        mean, squares = (moment[places] for moment in block.moments(outer))
+        scores = pooled.scores(mean, squares, partition.training_size(outer))
+        rises = np.diff(scores, axis=0, prepend=self.score[np.newaxis, outer, targets]) > 0
+        steps = np.logical_and.accumulate(rises, axis=0).sum(axis=0)
+        moved = np.flatnonzero(steps)
+        last = steps[moved] - 1
+        self.penalty[outer, targets[moved]] = np.asarray(tried)[last]
+        self.score[outer, targets[moved]] = scores[last, moved]
+        survivors: IndexArray = targets[steps == len(tried)]
+        return survivors
+
+
+def next_penalties(start: float, edge: int, count: int) -> tuple[float, ...]:
+    """Return up to ``count`` penalties beyond the first (edge 0) or last (edge -1) one.
+
+    >>> next_penalties(50.0, -1, 3)
+    (100.0, 200.0, 400.0)
+    """
+    tried: list[float] = []
+    while len(tried) < count and start / 2 >= LOWEST_PENALTY and start * 2 <= HIGHEST_PENALTY:
+        start = start / 2 if edge == 0 else start * 2
+        tried.append(start)
+    return tuple(tried)

@@ -1,0 +1,388 @@
+"""Nested cross-validated ridge regression of many targets on several layers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import local
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+from brainbench_audio.errors import ContractError, DataError
+
+from .decomposition import DecomposedLayer
+from .partition import FloatArray, IndexArray, Partition
+from .responses import Responses, pooled_r2
+from .search import (
+    EDGES,
+    FIRST_STEPS,
+    PENALTIES,
+    PenaltySearch,
+    RotatedBlock,
+    Scratch,
+    next_penalties,
+)
+
+# Targets treated together: their inner predictions for all penalties fit a core's cache.
+_BLOCK = 512
+# So few targets at an edge are better treated together with those of other blocks.
+_FEW = 64
+
+_Where = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class NestedRidge:
+    """What `nested_ridge` found.
+
+    Attributes
+    ----------
+    r2 : float64 array (target,)
+        Squared correlation of the pooled outer predictions and the responses.
+    predictions : float64 array (stimulus, target)
+        Each stimulus predicted from the folds it is not in.
+    layer : int array (fold, target)
+        Layer chosen in each outer fold, its place in the mapping.
+    penalty : float64 array (fold, target)
+        Penalty chosen with it.
+    layer_r2 : float64 array (layer, target) or None
+        ``r2`` of each layer as if it were the only one.
+    """
+
+    r2: FloatArray
+    predictions: FloatArray
+    layer: npt.NDArray[np.intp]
+    penalty: FloatArray
+    layer_r2: FloatArray | None
+
+
+def nested_ridge(
+    layers: Mapping[str, npt.NDArray[Any]],
+    targets: npt.NDArray[Any],
+    folds: npt.ArrayLike,
+    *,
+    penalties: tuple[float, ...] = PENALTIES,
+    zscore: bool = False,
+    profile: bool = True,
+    progress: Callable[[int], object] | None = None,
+    block: int | None = None,
+) -> NestedRidge:
+    r"""Predict each target from the layer and with the penalty that suit it best.
+
+    For each target and outer fold, layer and penalty are those with the highest squared correlation
+    of responses and inner predictions (each of the other folds predicted from the rest of them,
+    pooled). Weights minimise
+
+    .. math:: \lVert y - \bar y - (X - \bar X) w \rVert^2 + \alpha \lVert w \rVert^2
+
+    over the training part, whose means are :math:`\bar X, \bar y`. They are then learned anew on
+    the whole outer training part, and the outer predictions are pooled. Correlations below zero,
+    and those of constants, count as 0.
+
+    Parameters
+    ----------
+    layers : mapping of str to float array (stimulus, feature)
+        Each is taken once, and not kept.
+    targets : float array (stimulus, target)
+    folds : int array (stimulus,)
+        At least three different values.
+    penalties : tuple of float
+        The grid, rising. A best penalty on its edge is halved or doubled while that helps.
+    zscore : bool
+        Also divide features by their standard deviation in each training part; those that are
+        constant there are left out.
+    profile : bool
+        Whether to evaluate each layer alone, too.
+    progress : callable, optional
+        Called with 1 after each layer.
+    block : int, optional
+        Number of targets treated together; bounds the memory, results do not depend on it.
+
+    Returns
+    -------
+    NestedRidge
+
+    Raises
+    ------
+    DataError
+        If features or targets are not finite, or there are fewer than three folds.
+    ContractError
+        If the shapes do not agree, there is no layer or no target, or penalties do not rise.
+
+    Notes
+    -----
+    Section 4.3 of Pepino et al., "Better audio representations are more brain-like". Ties and
+    limits as in its released code: the lowest penalty first, then the first layer.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> sounds = np.random.default_rng(0).standard_normal((60, 4))
+    >>> targets = sounds[:, :1] + sounds[:, 1:2]
+    >>> found = nested_ridge({"first": sounds[:, 2:], "second": sounds}, targets, np.arange(60) % 5)
+    >>> found.layer[:, 0].tolist(), round(float(found.r2[0]), 3)
+    ([1, 1, 1, 1, 1], 1.0)
+    """
+    partition = Partition.from_labels(folds)
+    checked = _checked_targets(targets, partition)
+    grid = _checked_penalties(penalties)
+    if not layers:
+        raise ContractError("no layers to predict from; the mapping of layers is empty")
+    best = _Best.empty(len(layers), partition, checked.shape[1], profile=profile)
+    with _single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
+        fit = _Fit(checked, partition, best, pool, block or _BLOCK)
+        for number, name in enumerate(layers):
+            features = _checked_features(name, layers[name], partition)
+            layer = DecomposedLayer(features, partition, zscore=zscore, parallel=pool.map)
+            del features
+            fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]))
+            if progress is not None:
+                progress(1)
+        fit.finish()
+    return NestedRidge(best.r2, best.predictions, best.layer, best.penalty, best.layer_r2)
+
+
+@contextmanager
+def _single_threaded_products() -> Iterator[int]:
+    """Give the cores of the matrix library to threads of our own, and say how many there are.
+
+    A block's products and sums then stay in one core's cache, and the sums run in parallel, too.
+    """
+    controller = ThreadpoolController().select(user_api="blas")
+    workers = max((library["num_threads"] for library in controller.info()), default=1)
+    with controller.limit(limits=1):
+        yield workers
+
+
+@dataclass(frozen=True)
+class _Best:
+    """The best so far for each target; targets are the last dimension of every array.
+
+    Attributes
+    ----------
+    r2, predictions, layer, penalty, layer_r2
+        As in `NestedRidge`, but for predictions, which are demeaned and in the order of the
+        partition until the end.
+    grid_score : float64 array (fold, target)
+        Inner score of the best layer and penalty of the grid.
+    position : int array (fold, target)
+        Place of that penalty in the grid.
+    """
+
+    r2: FloatArray
+    predictions: FloatArray
+    layer: IndexArray
+    penalty: FloatArray
+    layer_r2: FloatArray | None
+    grid_score: FloatArray
+    position: IndexArray
+
+    @classmethod
+    def empty(cls, layers: int, partition: Partition, targets: int, *, profile: bool) -> _Best:
+        shape = (partition.folds, targets)
+        return cls(
+            r2=np.zeros(targets),
+            predictions=np.zeros((partition.stimuli, targets)),
+            layer=np.zeros(shape, dtype=np.intp),
+            penalty=np.zeros(shape),
+            layer_r2=np.zeros((layers, targets)) if profile else None,
+            # Below any score, so that the first layer counts even if it scores 0.
+            grid_score=np.full(shape, -1.0),
+            position=np.zeros(shape, dtype=np.intp),
+        )
+
+    def challenge(self, search: PenaltySearch, targets: slice) -> _Where:
+        """Return where (fold, target) a further layer wins, and note its grid score there."""
+        mine, other = self.grid_score[:, targets], search.grid_score[:, targets]
+        my_place, place = self.position[:, targets], search.position[:, targets]
+        wins: _Where = (other > mine) | ((other == mine) & (place < my_place))
+        np.copyto(mine, other, where=wins)
+        np.copyto(my_place, place, where=wins)
+        return wins
+
+
+@dataclass(frozen=True)
+class _Walk:
+    """Where (fold, target) penalties are beyond an edge of the grid, or wait to go there."""
+
+    going: _Where
+    waiting: _Where
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...]) -> _Walk:
+        return cls(np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool))
+
+
+class _Fit:
+    """Fits layer after layer, blocks of targets in parallel."""
+
+    def __init__(
+        self,
+        targets: npt.NDArray[Any],
+        partition: Partition,
+        best: _Best,
+        pool: ThreadPoolExecutor,
+        block: int,
+    ) -> None:
+        self._targets = targets
+        self._partition = partition
+        self._best = best
+        self._pool = pool
+        self._block = block
+        self._local = local()
+
+    def add_layer(self, number: int, search: PenaltySearch) -> None:
+        """Fit one layer, and keep it where it is the best so far."""
+        wins = np.zeros(search.penalty.shape, dtype=bool)
+        walks = {edge: _Walk.empty(search.penalty.shape) for edge in EDGES}
+        self._for_blocks(lambda block: self._search(block, search, wins, walks))
+        for edge in EDGES:
+            self._go_on(edge, search, walks[edge])
+        np.copyto(self._best.layer, number, where=wins)
+        np.copyto(self._best.penalty, search.penalty, where=wins)
+        self._for_blocks(lambda block: self._predict(block, number, search, wins[:, block]))
+
+    def finish(self) -> None:
+        """Score the predictions, and bring them into the order and range of the responses."""
+
+        def finish(block: slice) -> None:
+            responses = self._responses(block)
+            predictions = self._best.predictions[:, block]
+            self._best.r2[block] = pooled_r2(predictions, responses)
+            predictions[self._partition.order] = predictions + responses.mean
+
+        self._for_blocks(finish)
+
+    def _search(
+        self, block: slice, search: PenaltySearch, wins: _Where, walks: dict[int, _Walk]
+    ) -> None:
+        """Choose from the grid, and take the first steps beyond its edges."""
+        folds = range(self._partition.folds)
+        rotated = RotatedBlock(search.layer, self._responses(block), folds, self._scratch)
+        search.try_grid(block, rotated)
+        wins[:, block] = self._best.challenge(search, block)
+        # With one penalty, targets try to double it once they have tried to halve it.
+        few = _FEW if len(search.penalties) > 1 else 0
+        for edge in EDGES:
+            at_edge = search.at_edge(edge, block)
+            if self._best.layer_r2 is None:
+                # Without a profile, the winners are all that matters.
+                at_edge &= wins[:, block]
+            for outer in folds:
+                places = np.flatnonzero(at_edge[outer])
+                targets = places + block.start
+                if targets.size > few and search.first[edge]:
+                    tried = search.first[edge]
+                    survivors = search.try_beyond(outer, targets, tried, rotated, places)
+                    walks[edge].going[outer, survivors] = True
+                else:
+                    walks[edge].waiting[outer, targets] = True
+
+    def _go_on(self, edge: int, search: PenaltySearch, walk: _Walk) -> None:
+        """Go on halving (edge 0) or doubling (edge -1) penalties as long as that helps."""
+        if tried := search.first[edge]:
+            self._step(tried, search, walk.waiting)
+            walk.going[walk.waiting] = True
+        # The few that are left are likely to go far, so each time twice as many are tried.
+        count = 2 * FIRST_STEPS
+        while walk.going.any() and (tried := next_penalties(tried[-1], edge, count)):
+            self._step(tried, search, walk.going)
+            count *= 2
+
+    def _step(self, tried: tuple[float, ...], search: PenaltySearch, walking: _Where) -> None:
+        """Try some penalties on the targets that are walking, and stop those that stop rising."""
+
+        def step(task: tuple[int, IndexArray]) -> None:
+            outer, targets = task
+            block = RotatedBlock(search.layer, self._responses(targets), [outer], self._scratch)
+            places = np.arange(targets.size)
+            survivors = search.try_beyond(outer, targets, tried, block, places)
+            walking[outer, targets] = False
+            walking[outer, survivors] = True
+
+        tasks = []
+        for outer, row in enumerate(walking):
+            targets = np.flatnonzero(row)
+            pieces = range(0, targets.size, self._block)
+            tasks += [(outer, targets[place : place + self._block]) for place in pieces]
+        for _ in self._pool.map(step, tasks):
+            pass
+
+    def _predict(self, block: slice, number: int, search: PenaltySearch, wins: _Where) -> None:
+        """Predict each outer fold with the penalty chosen, and keep what wins."""
+        responses = self._responses(block)
+        alone = np.empty(responses.centred.shape)
+        for outer in range(self._partition.folds):
+            test = self._partition.test(outer)
+            training = self._partition.cut(responses.centred, outer)
+            penalty = search.penalty[outer, block]
+            alone[test] = search.layer.outer(outer).predict(outer, training, penalty)
+            np.copyto(self._best.predictions[test, block], alone[test], where=wins[outer])
+        if self._best.layer_r2 is not None:
+            self._best.layer_r2[number, block] = pooled_r2(alone, responses)
+
+    def _responses(self, targets: slice | IndexArray) -> Responses:
+        if isinstance(targets, slice):
+            return Responses.measure(self._targets[:, targets], self._partition)
+        return Responses.measure(self._targets.take(targets, axis=1), self._partition)
+
+    def _for_blocks(self, function: Callable[[slice], None]) -> None:
+        starts = range(0, self._targets.shape[1], self._block)
+        for _ in self._pool.map(function, (slice(at, at + self._block) for at in starts)):
+            pass
+
+    @property
+    def _scratch(self) -> Scratch:
+        if not hasattr(self._local, "scratch"):
+            self._local.scratch = Scratch()
+        scratch: Scratch = self._local.scratch
+        return scratch
+
+
+def _checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
+    checked = np.asarray(targets)
+    if not np.issubdtype(checked.dtype, np.floating):
+        checked = checked.astype(np.float64)
+    if checked.ndim != 2 or checked.shape[0] != partition.stimuli or not checked.shape[1]:
+        raise ContractError(
+            f"targets must be (stimulus, target) with {partition.stimuli} rows, one a fold label, "
+            f"and at least one column; got shape {checked.shape}"
+        )
+    wrong = np.flatnonzero(~np.isfinite(checked).all(axis=0))
+    if wrong.size:
+        raise DataError(
+            f"{wrong.size} of {checked.shape[1]} targets hold NaN or infinite responses "
+            f"(the first is target {wrong[0]}); drop them first"
+        )
+    return checked
+
+
+def _checked_features(name: str, features: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
+    checked = np.asarray(features)
+    if not np.issubdtype(checked.dtype, np.floating):
+        checked = checked.astype(np.float64)
+    if checked.ndim != 2 or checked.shape[0] != partition.stimuli:
+        raise ContractError(
+            f"layer {name!r} must be (stimulus, feature) with {partition.stimuli} rows, as the "
+            f"targets; got shape {checked.shape}"
+        )
+    if not np.isfinite(checked).all():
+        stimulus, feature = np.argwhere(~np.isfinite(checked))[0]
+        raise DataError(
+            f"layer {name!r} holds NaN or infinite activations (the first for stimulus {stimulus}, "
+            f"feature {feature}); extract it again or leave it out"
+        )
+    return checked
+
+
+def _checked_penalties(penalties: tuple[float, ...]) -> tuple[float, ...]:
+    checked = tuple(float(penalty) for penalty in penalties)
+    rising = all(low < high for low, high in zip((0.0, *checked), (*checked, np.inf), strict=False))
+    if not checked or not rising:
+        raise ContractError(f"penalties must be positive and rise, got {penalties}")
+    return checked

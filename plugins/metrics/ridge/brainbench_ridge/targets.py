@@ -1,0 +1,120 @@
+"""From an assembly to the targets that can be predicted: what is left out, and counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.assemblies.assembly import mean_over_sessions, validate
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.ceilings import session_reliability
+
+from .partition import FloatArray, IndexArray
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The targets of an assembly that are finite and vary over stimuli.
+
+    Attributes
+    ----------
+    labels : xr.DataArray (target,)
+        Their coordinates; the values say nothing.
+    responses : float array (stimulus, target)
+        Mean over sessions.
+    reliability : float64 array (target,) or None
+        Ceiling of R² from the sessions; None without sessions.
+    dropped : int array
+        Places of the other targets in the assembly.
+    """
+
+    labels: xr.DataArray
+    responses: npt.NDArray[np.floating[Any]]
+    reliability: FloatArray | None
+    dropped: IndexArray
+
+    @classmethod
+    def from_assembly(cls, assembly: xr.DataArray) -> Targets:
+        """Average the sessions, and leave out what cannot be predicted.
+
+        Raises
+        ------
+        DataError
+            If no target is left.
+        """
+        mean = mean_over_sessions(validate(assembly))
+        values = mean.values
+        if not np.issubdtype(values.dtype, np.floating):
+            values = values.astype(np.float64)
+        usable = np.isfinite(values).all(axis=0)
+        # Responses that differ by rounding only, as the mean of constant sessions may.
+        rounding = 4.0 * np.finfo(values.dtype).eps * np.abs(values).max(axis=0)
+        with np.errstate(invalid="ignore"):
+            usable &= np.ptp(values, axis=0) > rounding
+        kept, dropped = np.flatnonzero(usable), np.flatnonzero(~usable)
+        dimension = str(mean.dims[1])
+        if not kept.size:
+            raise DataError(
+                f"None of the {usable.size} {dimension}s has finite responses that differ between "
+                f"stimuli, so there is nothing to predict: check the data."
+            )
+        reliability = None
+        if "session" in assembly.dims:
+            reliability = session_reliability(assembly.values[:, kept])
+        return cls(mean[0, kept].drop_vars("stimulus"), values[:, kept], reliability, dropped)
+
+    @property
+    def dimension(self) -> str:
+        """``"voxel"``, ``"component"`` or ``"label"``."""
+        return str(self.labels.dims[0])
+
+    @property
+    def subjects(self) -> dict[str, IndexArray] | None:
+        """Targets of each subject, in order of first appearance; None if subjects are not known."""
+        if "subject" not in self.labels.coords:
+            return None
+        names = self.labels["subject"].values.astype(str)
+        return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+
+    @property
+    def part_names(self) -> list[str]:
+        """Names of what `parts` returns: subjects, else components, else none."""
+        if self.subjects is not None:
+            return list(self.subjects)
+        if "component" in self.labels.coords:
+            return [str(name) for name in self.labels["component"].values]
+        return []
+
+    def parts(self, values: FloatArray) -> FloatArray:
+        """Return the median over each subject's targets, or the values themselves.
+
+        Parameters
+        ----------
+        values : float64 array (..., target)
+
+        Returns
+        -------
+        float64 array (..., subject) or (..., target)
+        """
+        if self.subjects is None:
+            return values
+        medians = [_median(values[..., targets]) for targets in self.subjects.values()]
+        return np.stack(medians, axis=-1)
+
+    def aggregate(self, values: FloatArray) -> FloatArray:
+        """Return the mean over `parts`."""
+        return np.asarray(self.parts(values).mean(axis=-1))
+
+
+def _median(values: FloatArray) -> FloatArray:
+    """Return the median over the last dimension, NaN left out, without a warning if all are."""
+    finite = np.isfinite(values)
+    if finite.all():
+        return np.asarray(np.median(values, axis=-1))
+    if not finite.any(axis=-1).all():
+        return np.full(values.shape[:-1], np.nan)
+    return np.asarray(np.nanmedian(values, axis=-1))

@@ -1,0 +1,338 @@
+"""Extraction: cached by content, resumable, and strict about what models return."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from brainbench_audio.activations.extraction import (
+    activations_folder,
+    extracted,
+    model_id,
+    plan_extraction,
+)
+from brainbench_audio.errors import CacheError, ContractError, DataError
+from brainbench_audio.pipeline.loading import load_model
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.testing import DummyModel, dummy_stimuli
+
+
+@pytest.fixture
+def stimuli(tmp_path: Path) -> StimulusSet:
+    return dummy_stimuli(tmp_path / "sounds", 40)
+
+
+def again(stimuli: StimulusSet) -> StimulusSet:
+    """Return the same set without its cached hashes, as the next process would see it."""
+    return replace(stimuli)
+
+
+def stored_files() -> list[Path]:
+    return [path for path in activations_folder().rglob("*") if path.is_file()]
+
+
+def hear(model: Any, stimuli: StimulusSet, layers: Sequence[str] | None = None) -> dict[str, Any]:
+    with extracted(model, stimuli, layers) as activations:
+        return {layer: activations[layer] for layer in activations}
+
+
+def test_rows_are_what_the_model_says_alone(stimuli: StimulusSet) -> None:
+    found = hear(DummyModel(), stimuli)
+    assert list(found) == ["bands", "log_bands"]
+    for index in (0, 15, 16, 39):
+        alone = DummyModel().activations(stimuli.waveforms([index], 8000))
+        for layer, values in found.items():
+            np.testing.assert_array_equal(values[index], alone[layer][0])
+
+
+def test_sounds_are_heard_once(stimuli: StimulusSet) -> None:
+    model = DummyModel()
+    first = hear(model, stimuli)
+    assert model.heard == 40
+    second = hear(model, again(stimuli))
+    assert model.heard == 40
+    for layer in first:
+        np.testing.assert_array_equal(first[layer], second[layer])
+
+
+def test_some_layers(stimuli: StimulusSet) -> None:
+    assert list(hear(DummyModel(), stimuli, ["log_bands"])) == ["log_bands"]
+    with pytest.raises(ContractError, match=r"DummyModel has no layer 'conv'.*bands, log_bands"):
+        hear(DummyModel(), stimuli, ["conv"])
+    with pytest.raises(ContractError, match="DummyModel has no layer at all; it has bands"):
+        hear(DummyModel(), stimuli, [])
+
+
+HANGING = """
+import os, time
+from brainbench_audio.testing import DummyModel
+
+class Hanging(DummyModel):
+    calls = 0
+
+    def activations(self, waveforms, layers=None):
+        self.calls += 1
+        if self.calls == 2 and "HANG" in os.environ:
+            print("ready", flush=True)
+            time.sleep(60)
+        return super().activations(waveforms, layers)
+"""
+EXTRACT = """
+import sys
+from pathlib import Path
+from plugin_hanging import Hanging
+from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.testing import dummy_stimuli
+with extracted(Hanging(), dummy_stimuli(Path(sys.argv[1]), 40)):
+    pass
+"""
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_an_interrupted_extraction_goes_on_where_it_stopped(
+    tmp_path: Path, site: Path, stimuli: StimulusSet, how: signal.Signals
+) -> None:
+    (site / "plugin_hanging.py").write_text(HANGING)
+    process = subprocess.Popen(
+        [sys.executable, "-c", EXTRACT, str(tmp_path / "sounds")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "HANG": "1"},
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(how)
+    assert process.wait(timeout=10) == -how
+    process.stdout.close()
+    from plugin_hanging import Hanging  # type: ignore[import-not-found]
+
+    model = Hanging()
+    resumed = hear(model, stimuli)
+    assert model.heard == 24
+    for layer, expected in hear(DummyModel(), stimuli).items():
+        np.testing.assert_array_equal(resumed[layer], expected)
+    assert not [path for path in stored_files() if path.name.startswith(".part-")]
+
+
+def test_a_damaged_chunk_is_computed_again_and_told(
+    stimuli: StimulusSet, caplog: pytest.LogCaptureFixture
+) -> None:
+    model = DummyModel()
+    first = hear(model, stimuli)
+    chunk = next(path for path in stored_files() if path.name.startswith("chunk-00001"))
+    damaged = bytearray(chunk.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    chunk.write_bytes(damaged)
+    with caplog.at_level(logging.WARNING):
+        second = hear(model, stimuli)
+    assert model.heard == 40 + 16
+    assert "damaged: set aside" in caplog.text
+    for layer in first:
+        np.testing.assert_array_equal(first[layer], second[layer])
+
+
+def test_without_a_fingerprint_nothing_stays(
+    tmp_path: Path, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Unknown(DummyModel):
+        fingerprint = None  # type: ignore[assignment]
+
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    model = Unknown()
+    assert plan_extraction(model, stimuli) is None
+    with extracted(model, stimuli) as activations:
+        assert activations.folder.is_relative_to(tmp_path / "temporary")
+        assert activations["bands"].shape == (40, 6)
+    assert list((tmp_path / "temporary").iterdir()) == []
+    hear(model, stimuli)
+    assert model.heard == 80
+    with pytest.raises(ZeroDivisionError), extracted(model, stimuli):
+        raise ZeroDivisionError
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert not activations_folder().exists()
+
+
+def key(model: Any, stimuli: StimulusSet, layers: Sequence[str] | None = None) -> str:
+    plan = plan_extraction(model, again(stimuli), layers)
+    assert plan is not None
+    return plan.key
+
+
+def test_the_key_changes_with_what_decides_the_activations(
+    tiny: Path, tmp_path: Path, stimuli: StimulusSet
+) -> None:
+    model = load_model("tiny-plain")
+    keys = [key(model, stimuli)]
+    keys.append(key(model, stimuli, ["bands"]))
+    keys.append(key(model, stimuli, ["log_bands", "bands"]))
+    keys.append(key(load_model("tiny-plain", weights="other"), stimuli))
+    keys.append(key(load_model("tiny-wide"), stimuli))
+    keys.append(key(DummyModel(), stimuli))
+    keys.append(key(DummyModel(bands=5), stimuli))
+    renamed = replace(stimuli, names=tuple(f"x{name}" for name in stimuli.names))
+    keys.append(key(model, renamed))
+    assert len(set(keys)) == len(keys)
+
+    with (tiny / "things.py").open("a") as source:
+        source.write("# changed\n")
+    keys.append(key(model, stimuli))
+    content = bytearray(stimuli.files[3].read_bytes())
+    content[-1] ^= 1
+    stimuli.files[3].write_bytes(content)
+    keys.append(key(model, stimuli))
+    assert len(set(keys)) == len(keys)
+
+
+def test_the_key_does_not_change_with_a_place_or_a_name(
+    tiny: Path, tmp_path: Path, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model("tiny-plain")
+    first = key(model, stimuli)
+    shutil.move(tmp_path / "sounds", tmp_path / "moved")
+    files = tuple(tmp_path / "moved" / file.name for file in stimuli.files)
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "other home"))
+    assert key(load_model("tiny-plain"), replace(stimuli, name="x", files=files)) == first
+
+
+def test_a_moved_plugin_keeps_its_key(
+    tiny: Path, site: Path, tmp_path: Path, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = key(load_model("tiny-plain"), stimuli)
+    shutil.move(site, tmp_path / "elsewhere")
+    monkeypatch.syspath_prepend(str(tmp_path / "elsewhere"))
+    for name in [name for name in sys.modules if name.startswith("brainbench_tiny")]:
+        del sys.modules[name]
+    assert key(load_model("tiny-plain"), stimuli) == first
+
+
+def test_a_fingerprint_that_is_no_json(stimuli: StimulusSet) -> None:
+    class Bytes(DummyModel):
+        fingerprint = b"weights"  # type: ignore[assignment]
+
+    with pytest.raises(ContractError, match=r"Bytes.*fingerprint.*JSON"):
+        hear(Bytes(), stimuli)
+
+
+def test_model_id(tiny: Path) -> None:
+    assert model_id(load_model("tiny-wide")) == "tiny-wide"
+    assert model_id(DummyModel()) == "DummyModel"
+
+    class WithCard(DummyModel):
+        card = load_model("tiny-wide").card  # type: ignore[attr-defined]
+
+    assert model_id(WithCard()) == "tiny-wide"
+
+
+class Faulty(DummyModel):
+    """A model whose first layer is whatever a test wants."""
+
+    def __init__(self, change: Any) -> None:
+        super().__init__()
+        self.change = change
+
+    def activations(self, waveforms: Any, layers: Any = None) -> Any:
+        found = super().activations(waveforms, layers)
+        return {**found, "bands": self.change(found["bands"])}
+
+
+def with_nan(values: np.ndarray) -> np.ndarray:
+    values[5, 2] = np.nan
+    return values
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda values: 1 / 0, r"raised ZeroDivisionError"),
+        (with_nan, r"layer 'bands' is NaN or infinite for 1 sounds, the first is sound05"),
+        (lambda values: values * np.inf, r"NaN or infinite for 16 sounds, the first is sound00"),
+        (lambda values: values[:-1], r"shape \(15, 6\), expected \(16, n\)"),
+        (lambda values: values.T, r"shape \(6, 16\)"),
+        (lambda values: values[:, 0], r"shape \(16,\)"),
+        (lambda values: values[:, :, None], r"shape \(16, 6, 1\).*Average over time"),
+        (lambda values: values[:, :0], r"shape \(16, 0\)"),
+        (lambda values: None, r"layer 'bands'"),
+        (lambda values: "loud", r"layer 'bands' is no array of numbers"),
+        (lambda values: [[1.0], [2.0, 3.0]] * 8, r"layer 'bands' is no array of numbers"),
+        (lambda values: {"a": 1}, r"layer 'bands' is no array of numbers"),
+        (lambda values: values + 1j, r"layer 'bands' is no array of numbers"),
+    ],
+)
+def test_faulty_models_are_named(stimuli: StimulusSet, change: Any, told: str) -> None:
+    with pytest.raises(ContractError, match=f"Model Faulty, sounds sound00 to sound15: .*{told}"):
+        hear(Faulty(change), stimuli)
+    assert not [path for path in stored_files() if path.suffix == ".nc"]
+
+
+def test_a_tensor_that_needs_gradients(stimuli: StimulusSet) -> None:
+    torch = pytest.importorskip("torch")
+    with pytest.raises(ContractError, match=r"layer 'bands' is no array of numbers.*detach"):
+        hear(Faulty(lambda values: torch.as_tensor(values).requires_grad_()), stimuli)
+
+
+def test_other_returns(stimuli: StimulusSet) -> None:
+    class Less(DummyModel):
+        def activations(self, waveforms: Any, layers: Any = None) -> Any:
+            return super().activations(waveforms, ["bands"])
+
+    class Array(DummyModel):
+        def activations(self, waveforms: Any, layers: Any = None) -> Any:
+            return np.zeros((len(waveforms), 3))
+
+    with pytest.raises(ContractError, match=r"'log_bands' is missing; returned were \['bands'\]"):
+        hear(Less(), stimuli)
+    with pytest.raises(ContractError, match="returned ndarray, no mapping"):
+        hear(Array(), stimuli)
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.float64, np.bool_, list])
+def test_other_numbers_are_stored_as_float32(stimuli: StimulusSet, kind: Any) -> None:
+    def change(values: np.ndarray) -> Any:
+        counts = np.arange(values.size).reshape(values.shape) % 100
+        return counts.tolist() if kind is list else counts.astype(kind)
+
+    found = hear(Faulty(change), stimuli)["bands"]
+    assert found.dtype == np.float32
+    expected = np.arange(16 * 6).reshape(16, 6) % 100
+    np.testing.assert_array_equal(found[:16], expected > 0 if kind is np.bool_ else expected)
+
+
+def test_a_bad_sound_is_named_and_what_came_before_is_kept(stimuli: StimulusSet) -> None:
+    stimuli.files[20].write_bytes(b"no sound")
+    model = DummyModel()
+    with pytest.raises(DataError, match=r"sound20\.wav"):
+        hear(model, stimuli)
+    assert model.heard == 16
+
+
+def test_a_full_disk(
+    small_disk: Path, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BRAINBENCH_HOME", str(small_disk))
+    wide = Faulty(lambda values: np.random.default_rng(0).standard_normal((len(values), 4000)))
+    with pytest.raises(CacheError, match=r"Cannot write .*BRAINBENCH_HOME"):
+        hear(wide, stimuli)
+    assert not [path for path in stored_files() if path.suffix == ".nc"]
+
+
+def test_a_home_that_is_a_file(
+    tmp_path: Path, stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "file"))
+    with pytest.raises(CacheError, match="BRAINBENCH_HOME"):
+        hear(DummyModel(), stimuli)

@@ -1,0 +1,228 @@
+"""`TorchModel`: read-outs, pooling, batches, refusals."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from brainbench_audio.activations.extraction import model_id
+from brainbench_audio.activations.torch_model import TorchModel, choose_device, mean_over_time
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.errors import ContractError
+from brainbench_audio.interfaces import ModelWithCard
+
+
+class Network(torch.nn.Module):
+    """Frames of 10 samples, two linear layers, an in-place ReLU, and a part that never runs."""
+
+    def __init__(self, normalised: bool = False) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.first = torch.nn.Linear(10, 4)
+        self.relu = torch.nn.ReLU(inplace=True)
+        self.norm = torch.nn.BatchNorm1d(4) if normalised else torch.nn.Identity()
+        self.blocks = torch.nn.ModuleList([torch.nn.Linear(4, 3)])
+        self.gru = torch.nn.GRU(3, 2, batch_first=True)
+        self.unused = torch.nn.Linear(2, 2)
+        self.sizes: list[int] = []
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        self.sizes.append(len(waveforms))
+        frames = waveforms.unfold(1, 10, 10)
+        hidden = self.relu(self.first(frames))
+        hidden = self.norm(hidden.transpose(1, 2)).transpose(1, 2) if self.training else hidden
+        output, _ = self.gru(self.blocks[0](hidden))
+        return output.mean(dim=1)
+
+
+READ_OUTS = {"linear": "first", "block 0": "blocks.0", "gru": "gru", "pooled": ""}
+
+
+def card(**changes: Any) -> ModelCard:
+    fields: dict[str, Any] = {
+        "id": "net-work",
+        "family": "net",
+        "label": "Net",
+        "parameters": 1,
+        "layers": tuple(READ_OUTS),
+        "dims": (4, 3, 2, 2),
+        "sample_rate": 8000,
+        "licence": "MIT",
+        "citation": "c",
+        "training_data": "none",
+        "source": "s",
+        "packages": (),
+        "loader": "m:f",
+    }
+    return ModelCard(**{**fields, **changes})
+
+
+def model(**changes: Any) -> TorchModel:
+    options: dict[str, Any] = {"fingerprint": 1, "device": "cpu", **changes}
+    network = options.pop("network", None) or Network()
+    read_outs = options.pop("read_outs", READ_OUTS)
+    return TorchModel(options.pop("card", None) or card(), network, read_outs, **options)
+
+
+def sounds(*lengths: int) -> list[np.ndarray]:
+    generator = np.random.default_rng(0)
+    return [generator.uniform(-1, 1, length).astype(np.float32) for length in lengths]
+
+
+def last_frame(output: torch.Tensor) -> torch.Tensor:
+    return output[:, -1] if output.dim() == 3 else output
+
+
+class Pools:
+    def last(self, output: torch.Tensor) -> torch.Tensor:
+        return last_frame(output)
+
+
+def test_layers_are_the_outputs_of_the_named_modules() -> None:
+    network = Network()
+    (waveform,) = sounds(95)
+    found = model(network=network).activations([waveform])
+    assert list(found) == list(READ_OUTS)
+    with torch.no_grad():
+        frames = torch.as_tensor(waveform[:90]).reshape(1, 9, 10)
+        first = network.first(frames)
+        block = network.blocks[0](torch.relu(first))
+        gru, _ = network.gru(block)
+    # the ReLU behind it works in place and must not reach back into the read-out
+    assert (found["linear"] < 0).any()
+    expected = {"linear": first, "block 0": block, "gru": gru, "pooled": gru}
+    for layer, output in expected.items():
+        assert found[layer].dtype == np.float32
+        np.testing.assert_allclose(found[layer], output.mean(dim=1).numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_some_layers_in_the_order_asked_for() -> None:
+    whole = model().activations(sounds(50, 50))
+    some = model().activations(sounds(50, 50), layers=["gru", "linear"])
+    assert list(some) == ["gru", "linear"]
+    for layer, values in some.items():
+        np.testing.assert_array_equal(values, whole[layer])
+
+
+def test_a_sound_does_not_depend_on_its_neighbours() -> None:
+    waveforms = sounds(100, 50, 100, 70, *[100] * 30, 50)
+    together = model().activations(waveforms)
+    for index in (0, 1, 2, 3, 20, 33, 34):
+        alone = model().activations([waveforms[index]])
+        for layer, values in together.items():
+            assert values.shape[0] == len(waveforms)
+            np.testing.assert_allclose(values[index], alone[layer][0], rtol=1e-5, atol=1e-6)
+
+
+def test_clips_of_one_length_share_batches() -> None:
+    network = Network()
+    model(network=network).activations(sounds(*[100, 50] * 12))
+    assert sum(network.sizes) == 24
+    assert len(network.sizes) < 12
+
+
+def test_the_network_is_in_eval_mode_and_left_without_hooks() -> None:
+    network = Network(normalised=True).train()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    model(network=network).activations(sounds(50, 50))
+    assert not network.training
+    for name, value in network.state_dict().items():
+        torch.testing.assert_close(value, before[name])
+    assert not any(module._forward_hooks for module in network.modules())
+
+
+def test_pooling_for_all_layers_or_one_a_layer() -> None:
+    network = Network()
+    (waveform,) = sounds(50)
+    means = model(network=network).activations([waveform])
+    lasts = model(network=network, pooling=last_frame).activations([waveform])
+    mixed = dict.fromkeys(READ_OUTS, mean_over_time) | {"gru": last_frame}
+    found = model(network=network, pooling=mixed).activations([waveform])
+    np.testing.assert_array_equal(found["gru"], lasts["gru"])
+    np.testing.assert_array_equal(found["linear"], means["linear"])
+    assert not np.array_equal(lasts["gru"], means["gru"])
+
+
+def test_mean_over_time() -> None:
+    output = torch.arange(24.0).reshape(2, 3, 4)
+    torch.testing.assert_close(mean_over_time(output), output.mean(dim=1))
+    assert mean_over_time(output[:, 0]) is not None
+    torch.testing.assert_close(mean_over_time(output[:, 0]), output[:, 0])
+
+
+def test_what_pooling_leaves_is_made_flat() -> None:
+    found = model(pooling=lambda output: output).activations(sounds(50))
+    assert found["linear"].shape == (1, 5 * 4)
+
+
+def test_an_unknown_layer() -> None:
+    with pytest.raises(ContractError, match=r"net-work has no layer 'conv', only linear, block 0"):
+        model().activations(sounds(50), layers=["conv"])
+
+
+def test_a_layer_the_network_does_not_reach() -> None:
+    lost = model(card=card(layers=("lost",)), read_outs={"lost": "unused"})
+    with pytest.raises(ContractError, match="never ran layer 'lost'"):
+        lost.activations(sounds(50))
+    assert not any(module._forward_hooks for module in lost.network.modules())
+
+
+def test_only_mono() -> None:
+    stereo = np.zeros((2, 50), np.float32)
+    with pytest.raises(ContractError, match=r"Sound 1 has shape \(2, 50\): models take mono"):
+        model().activations([*sounds(50), stereo])
+
+
+def test_device() -> None:
+    assert choose_device("cpu").type == "cpu"
+    assert choose_device("auto").type in {"cpu", "cuda", "mps"}
+    with pytest.raises(ContractError, match=r"'tpu' is not available here: choose auto, .*cpu"):
+        choose_device("tpu")
+    for name, there in (
+        ("cuda", torch.cuda.is_available()),
+        ("mps", torch.backends.mps.is_available()),
+    ):
+        if not there:
+            with pytest.raises(ContractError, match=f"'{name}' is not available"):
+                model(device=name)
+
+
+def fingerprint(**changes: Any) -> Any:
+    return model(**changes).fingerprint
+
+
+def test_the_fingerprint_covers_weights_and_pooling() -> None:
+    same = [fingerprint(), fingerprint()]
+    assert same[0] == same[1]
+    others: Sequence[Any] = [
+        fingerprint(fingerprint=2),
+        fingerprint(pooling=last_frame),
+        fingerprint(pooling=dict.fromkeys(READ_OUTS, mean_over_time) | {"gru": last_frame}),
+    ]
+    for other in others:
+        assert other is not None
+        assert other != same[0]
+
+
+def test_what_cannot_be_hashed_has_no_fingerprint() -> None:
+    steps = 2
+
+    def hides_state(output: torch.Tensor) -> torch.Tensor:
+        return output[:, ::steps].mean(dim=1) if output.dim() == 3 else output
+
+    assert fingerprint(fingerprint=None) is None
+    assert fingerprint(pooling=hides_state) is None
+    assert fingerprint(pooling=functools.partial(torch.mean, dim=1)) is None
+    assert fingerprint(pooling=Pools().last) is None
+
+
+def test_it_keeps_the_protocol() -> None:
+    assert isinstance(model(), ModelWithCard)
+    assert model_id(model()) == "net-work"
+    assert model().layers == tuple(READ_OUTS)
+    assert model().sample_rate == 8000

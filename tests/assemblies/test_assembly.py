@@ -1,0 +1,160 @@
+"""Assemblies: labelled once, checked at borders, aligned by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainbench_audio.assemblies.assembly import (
+    align,
+    build,
+    content_hash,
+    mean_over_sessions,
+    select,
+    stimulus_names,
+    validate,
+)
+from brainbench_audio.errors import DataError
+
+VALUES = np.random.default_rng(0).standard_normal((5, 4))
+NAMES = ["dog", "cat", "cow", "bee", "owl"]
+VOXELS = {
+    "subject": ["subject-0", "subject-0", "subject-1", "subject-1"],
+    "region": ["Primary", "lateral", "primary", "lateral"],
+}
+
+
+def voxels(values: Any = VALUES, **changes: Any) -> xr.DataArray:
+    return build(values, NAMES, "voxel", {**VOXELS, **changes})
+
+
+@given(order=st.permutations(range(5)), wanted=st.permutations(NAMES), take=st.integers(1, 5))
+def test_the_order_of_rows_never_matters(order: list[int], wanted: list[str], take: int) -> None:
+    names = wanted[:take]
+    aligned = align(voxels().isel(stimulus=order), names)
+    assert stimulus_names(aligned) == names
+    np.testing.assert_array_equal(aligned.values, VALUES[[NAMES.index(name) for name in names]])
+    assert content_hash(aligned) == content_hash(align(voxels(), names))
+
+
+@given(order=st.permutations(range(5)))
+def test_aligning_keeps_sessions_and_labels(order: list[int]) -> None:
+    repeated = voxels(np.stack([VALUES, VALUES + 1], axis=2))
+    aligned = align(repeated.isel(stimulus=order), NAMES)
+    xr.testing.assert_identical(aligned, repeated)
+
+
+def test_missing_stimuli_are_named() -> None:
+    with pytest.raises(DataError, match=r"2 of 3 stimuli have no responses: ape, fly\..*dog, cat"):
+        align(voxels(), ["ape", "dog", "fly"])
+
+
+def test_long_lists_are_cut() -> None:
+    with pytest.raises(DataError, match="s0, s1, s2, s3, s4 and 15 more"):
+        align(voxels(), [f"s{number}" for number in range(20)])
+
+
+def test_build_labels_everything() -> None:
+    assembly = build(VALUES, NAMES, "voxel", VOXELS, {"source": "made up"})
+    assert assembly.dims == ("stimulus", "voxel")
+    assert assembly["subject"].dims == ("voxel",)
+    assert assembly.attrs == {"source": "made up"}
+    assert voxels(VALUES[:, :, None]).dims == ("stimulus", "voxel", "session")
+
+
+@pytest.mark.parametrize(
+    ("values", "names", "coordinates"),
+    [
+        (VALUES, NAMES[:4], VOXELS),
+        (VALUES, NAMES, {"subject": ["only one"]}),
+        (VALUES[:, 0], NAMES, VOXELS),
+        (np.zeros((5, 4, 2, 2)), NAMES, VOXELS),
+        (np.zeros((5, 0)), NAMES, {}),
+        (np.zeros((0, 4)), [], VOXELS),
+        (VALUES.astype(str), NAMES, VOXELS),
+        (VALUES.astype(object), NAMES, VOXELS),
+        (VALUES > 0, NAMES, VOXELS),
+        (VALUES, ["dog", "cat", "dog", "bee", "owl"], VOXELS),
+    ],
+)
+def test_build_refuses(values: Any, names: list[str], coordinates: dict[str, Any]) -> None:
+    with pytest.raises(DataError):
+        build(values, names, "voxel", coordinates)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda data: data.T, "transpose or rename"),
+        (lambda data: data.rename(voxel="neuroid"), "neuroid"),
+        (lambda data: data.rename(stimulus="sound"), "sound"),
+        (lambda data: data.expand_dims(session=2, axis=0), "session"),
+        (lambda data: data.drop_vars("stimulus"), "coordinate `stimulus`"),
+        (lambda data: data.set_index(voxel=["subject", "region"]), "'voxel' is a MultiIndex"),
+        (lambda data: data.assign_coords(stimulus=["dog"] * 5), "more than once: dog"),
+        (lambda data: data.isel(voxel=[]), "no responses"),
+        (lambda data: data.astype(str), "holds numbers"),
+    ],
+)
+def test_validate_refuses(change: Any, told: str) -> None:
+    good = voxels()
+    assert validate(good) is good
+    with pytest.raises(DataError, match=told):
+        validate(change(good))
+
+
+def test_missing_values_are_allowed() -> None:
+    values = VALUES.copy()
+    values[0, 0] = np.nan
+    assert np.isnan(voxels(values).values[0, 0])
+
+
+def test_mean_over_sessions_leaves_missing_ones_out() -> None:
+    values = np.random.default_rng(1).standard_normal((5, 4, 3))
+    values[0, 0, 1] = np.nan
+    values[1, 2, :] = np.nan
+    mean = mean_over_sessions(voxels(values).assign_attrs(source="made up"))
+    assert mean.dims == ("stimulus", "voxel")
+    assert mean.attrs == {"source": "made up"}
+    for stimulus in range(5):
+        for voxel in range(4):
+            kept = [value for value in values[stimulus, voxel] if not np.isnan(value)]
+            expected = sum(kept) / len(kept) if kept else np.nan
+            np.testing.assert_allclose(mean.values[stimulus, voxel], expected)
+    plain = voxels()
+    assert mean_over_sessions(plain) is plain
+
+
+def test_select_ignores_case() -> None:
+    chosen = select(voxels(), "region", "PRIMARY")
+    np.testing.assert_array_equal(chosen.values, VALUES[:, [0, 2]])
+    assert chosen["subject"].values.tolist() == ["subject-0", "subject-1"]
+    with pytest.raises(DataError, match="No voxel has region 'anterior'"):
+        select(voxels(), "region", "anterior")
+
+
+def test_content_hash_covers_values_dimensions_and_coordinates() -> None:
+    changed = VALUES.copy()
+    changed[4, 3] = np.nextafter(changed[4, 3], 1)
+    component = build(VALUES, NAMES, "component", VOXELS)
+    variants = [
+        voxels(),
+        voxels(changed),
+        voxels(VALUES.astype(np.float32)),
+        voxels(subject=["subject-0"] * 4),
+        voxels().assign_coords(stimulus=NAMES[::-1]),
+        voxels(VALUES[:, :, None]),
+        voxels().drop_vars("region"),
+        component,
+    ]
+    assert len({content_hash(variant) for variant in variants}) == len(variants)
+
+
+def test_content_hash_ignores_memory_layout_and_attributes() -> None:
+    other = voxels(np.asfortranarray(VALUES)).assign_attrs(note="x")
+    assert content_hash(other) == content_hash(voxels())

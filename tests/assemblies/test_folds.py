@@ -1,0 +1,92 @@
+"""Folds: aligned by name, balanced over categories."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainbench_audio.assemblies.folds import Folds, stratified
+from brainbench_audio.errors import DataError
+
+CATEGORIES = st.lists(st.sampled_from(["speech", "music", "nature", "x"]), min_size=6, max_size=60)
+
+
+@given(categories=CATEGORIES, number=st.integers(2, 6), seed=st.integers(0, 2**32 - 1))
+def test_stratified_folds_are_balanced(categories: list[str], number: int, seed: int) -> None:
+    names = [f"s{index}" for index in range(len(categories))]
+    assignment = np.asarray(stratified(names, categories, number, seed))
+    assert set(assignment.tolist()) == set(range(number))
+    for members in (slice(None), *(np.array(categories) == name for name in set(categories))):
+        counts = np.bincount(assignment[members], minlength=number)
+        assert counts.max() - counts.min() <= 1
+
+
+def test_the_seed_decides() -> None:
+    names, categories = [f"s{index}" for index in range(40)], ["a", "b"] * 20
+    first, again, other = (stratified(names, categories, seed=seed) for seed in (0, 0, 1))
+    assert first == again
+    assert first.assignment != other.assignment
+    assert other.source == "stratified, seed 1"
+
+
+@given(order=st.permutations(range(8)), take=st.integers(3, 8))
+def test_alignment_is_by_name(order: list[int], take: int) -> None:
+    assignment = (0, 1, 2, 0, 1, 2, 0, 1)
+    names = tuple(f"s{index}" for index in range(8))
+    chosen = [names[index] for index in order[:take]]
+    expected = [assignment[index] for index in order[:take]]
+    if set(expected) == {0, 1, 2}:
+        aligned = Folds(names, assignment, "published").aligned(chosen)
+        assert np.asarray(aligned).tolist() == expected
+        assert aligned.stimuli == tuple(chosen)
+        assert aligned.source == "published"
+
+
+def test_an_unknown_stimulus_has_no_fold() -> None:
+    with pytest.raises(DataError, match="1 stimuli have no fold, the first is c"):
+        Folds(("a", "b"), (0, 1), "x").aligned(["a", "c"])
+
+
+@pytest.mark.parametrize(
+    ("names", "assignment"),
+    [
+        (("a", "b"), (0,)),
+        (("a", "a"), (0, 1)),
+        (("a", "b"), (0, 0)),
+        (("a", "b"), (1, 2)),
+        (("a", "b", "c"), (0, 2, 2)),
+        (("a", "b"), (-1, 0)),
+        ((), ()),
+    ],
+)
+def test_refusals(names: tuple[str, ...], assignment: tuple[int, ...]) -> None:
+    with pytest.raises(DataError, match="Folds"):
+        Folds(names, assignment, "x")
+
+
+def test_stratified_refusals() -> None:
+    with pytest.raises(DataError, match="2 stimuli cannot be split into 3 folds"):
+        stratified(["a", "b"], ["x", "x"], 3)
+    with pytest.raises(DataError, match="1 folds"):
+        stratified(["a", "b"], ["x", "x"], 1)
+    with pytest.raises(DataError, match="3 stimuli have 0 categories"):
+        stratified(["a", "b", "c"], [], 2)
+
+
+def test_array_and_fingerprint() -> None:
+    folds = Folds(("a", "b", "c"), (0, 1, 0), "x")
+    assert np.asarray(folds).dtype == np.int64
+    assert np.asarray(folds, dtype=np.int8).dtype == np.int8
+    assert Counter(np.asarray(folds).tolist()) == {0: 2, 1: 1}
+    assert len(folds) == 3
+    prints = {
+        folds.fingerprint,
+        Folds(("a", "b", "c"), (1, 0, 0), "x").fingerprint,
+        Folds(("a", "b", "d"), (0, 1, 0), "x").fingerprint,
+    }
+    assert len(prints) == 3
+    assert Folds(("a", "b", "c"), (0, 1, 0), "y").fingerprint in prints

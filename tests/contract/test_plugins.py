@@ -1,0 +1,149 @@
+"""What every installed plugin keeps to; a failure names the plugin and what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.util
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
+from brainbench_audio.registry.discovery import HOOKS, Plugin, plugins
+from brainbench_audio.registry.lookup import list_ids, load_attribute, registered
+
+PLUGINS = plugins()
+CARDS = [(plugin, card) for plugin in PLUGINS for card in plugin.cards]
+FLAGS = {"responses", "multivariate", "sessions", "subjects", "task"}
+HEAVY = {"torch", "torchaudio", "transformers", "xarray", "numpy", "scipy"}
+MAY_BE_EMPTY = {
+    ModelCard: {"weights", "parameters"},
+    DatasetCard: {"subsets", "subset_provides", "downloader", "locator"},
+    MetricCard: {"variants"},
+}
+each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.distribution)
+each_card = pytest.mark.parametrize(
+    ("plugin", "card"), CARDS, ids=[f"{plugin.distribution}:{card.id}" for plugin, card in CARDS]
+)
+
+
+def cards(kind: type[Any]) -> Any:
+    chosen = [card for _, card in CARDS if isinstance(card, kind)]
+    return pytest.mark.parametrize("card", chosen, ids=[card.id for card in chosen])
+
+
+def test_some_plugin_is_installed() -> None:
+    assert PLUGINS
+    assert len(HOOKS) == 3
+
+
+@each_plugin
+def test_it_can_be_imported(plugin: Plugin) -> None:
+    assert plugin.failure is None, plugin.failure
+    assert plugin.cards, f"{plugin.distribution} hands over nothing"
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*", plugin.version)
+
+
+@each_plugin
+def test_its_cards_import_nothing_heavy(plugin: Plugin, python: Callable[..., Any]) -> None:
+    code = f"""
+import sys
+from importlib.metadata import entry_points
+from brainbench_audio.registry.discovery import _load
+point, = (p for p in entry_points(group="brainbench_audio") if p.value == {plugin.module!r})
+assert _load(point).failure is None
+print(*sorted({HEAVY} & set(sys.modules)))
+"""
+    told = python(code)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.split() == [], f"{plugin.module} imports {told.stdout}"
+
+
+@each_card
+def test_no_field_is_empty(plugin: Plugin, card: Any) -> None:
+    may = MAY_BE_EMPTY[type(card)]
+    empty = [
+        field.name
+        for field in dataclasses.fields(card)
+        if not getattr(card, field.name) and field.name not in may
+    ]
+    assert not empty, f"{plugin.distribution}: card {card.id} leaves {empty} empty"
+
+
+@each_card
+def test_the_citation_is_bibtex(plugin: Plugin, card: Any) -> None:
+    entries = re.findall(r"@(\w+)\s*\{\s*([^,\s]+)\s*,", card.citation)
+    assert entries, card.citation
+    assert card.citation.count("{") == card.citation.count("}")
+    for field in ("title", "year"):
+        assert re.search(rf"\b{field}\s*=", card.citation), f"no {field} in {card.citation}"
+
+
+@each_card
+def test_its_packages_are_installed(plugin: Plugin, card: Any) -> None:
+    for package in card.packages:
+        assert importlib.util.find_spec(package), f"{card.id} names {package}"
+    assert plugin.module.partition(".")[0] in {name.partition(".")[0] for name in card.packages}
+
+
+@each_card
+def test_its_functions_can_be_imported(plugin: Plugin, card: Any) -> None:
+    names = [card.loader, getattr(card, "downloader", None), getattr(card, "locator", None)]
+    for name in filter(None, names):
+        assert callable(load_attribute(name)), name
+
+
+@cards(ModelCard)
+def test_model_cards(card: ModelCard) -> None:
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", card.id), "lower case, family-variant"
+    assert card.id == card.family or card.id.startswith(f"{card.family}-")
+    assert len(card.layers) == len(card.dims)
+    assert len(set(card.layers)) == len(card.layers)
+    assert all(isinstance(dim, int) and dim > 0 for dim in card.dims)
+    assert 8000 <= card.sample_rate <= 48000
+    assert card.parameters >= 0
+    assert card.source.startswith("https://")
+    assert bool(card.weights) == (card.parameters > 0)
+    for file in card.weights:
+        assert file.url.startswith(("https://", "hf://"))
+        assert file.sha256 is None or re.fullmatch(r"[0-9a-f]{64}", file.sha256)
+
+
+@cards(DatasetCard)
+def test_dataset_cards(card: DatasetCard) -> None:
+    assert re.fullmatch(r"[A-Za-z0-9]+", card.id)
+    assert all(re.fullmatch(r"[a-z0-9_]+", subset) for subset in card.subsets)
+    assert len(set(card.subsets)) == len(card.subsets)
+    assert card.provides <= FLAGS
+    assert card.provided(None) & {"responses", "task"}
+    for subset in card.subsets:
+        assert card.provided(subset) <= card.provides
+    assert card.stimuli > 0
+
+
+@cards(MetricCard)
+def test_metric_cards(card: MetricCard) -> None:
+    assert re.fullmatch(r"[a-z0-9_]+", card.id)
+    assert all(re.fullmatch(r"[a-z0-9_]+(-[a-z0-9_]+)*", variant) for variant in card.variants)
+    assert None in card.requires
+    assert set(card.requires) <= {None, *card.variants}
+    assert frozenset().union(*card.requires.values()) <= FLAGS
+
+
+@pytest.mark.parametrize("kind", [ModelCard, DatasetCard, MetricCard])
+def test_no_id_is_taken_twice(kind: type[Any]) -> None:
+    counts = Counter(entry.card.id for entry in registered(kind))
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def test_every_data_set_has_a_metric_once_metrics_are_installed() -> None:
+    if not list_ids("metric"):
+        pytest.skip("no metric is installed")
+    used = {name.partition("-")[0].partition(".")[0] for name in list_ids("benchmark")}
+    brain = {
+        entry.card.id for entry in registered(DatasetCard) if "responses" in entry.card.provides
+    }
+    assert brain <= used

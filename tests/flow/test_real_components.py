@@ -1,0 +1,31 @@
+"""The baseline on the real component responses, against an independent run of the same protocol."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from brainbench_audio import score
+
+COMPONENTS = ("lf", "hf", "broadband", "pitch", "speech", "music")
+INDEPENDENT = {
+    "NH2015comp-ridge": (0.739, 0.570, 0.453, 0.545, 0.721, 0.330),
+    "NH2015comp-ridge-zscored-all": (0.819, 0.652, 0.426, 0.684, 0.783, 0.478),
+}
+
+
+@pytest.mark.data
+def test_the_baseline_gives_the_published_scores(data_folder: Path) -> None:
+    for benchmark, values in INDEPENDENT.items():
+        found = score("spectrotemporal", benchmark)
+        assert found.parts == pytest.approx(dict(zip(COMPONENTS, values, strict=True)), abs=0.005)
+        assert found.ceiling is None
+        assert found.n["stimulus"] == 165
+
+
+@pytest.mark.data
+def test_a_subset_is_one_of_the_components(data_folder: Path) -> None:
+    assert score("spectrotemporal", "NH2015comp.music-ridge").value == pytest.approx(
+        0.330, abs=0.005
+    )

@@ -1,0 +1,125 @@
+"""Broken plugins are told about and harm nobody else."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainbench_audio import list_ids
+from brainbench_audio.errors import PluginLoadError
+from brainbench_audio.registry.discovery import plugins
+
+HEAD = """
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.registry import hookimpl
+CARD = ModelCard(
+    id="{id}", family="f", label="l", parameters=0, layers=("a",), dims=(1,), sample_rate=8000,
+    licence="MIT", citation="c", training_data="t", source="s", packages=(), loader="m:f",
+)
+"""
+GOOD = HEAD + "@hookimpl\ndef brainbench_models():\n    return [CARD]\n"
+BROKEN = {
+    "import": ("import a_package_that_nobody_has", "a_package_that_nobody_has"),
+    "exit": ("import sys\nsys.exit(3)", "SystemExit: 3"),
+    "syntax": ("def broken(:", "SyntaxError"),
+    "no_hook": ("def brainbench_models():\n    return []\n", "implements none of the hooks"),
+    "misspelt": (
+        "from brainbench_audio.registry import hookimpl\n"
+        "@hookimpl\ndef brainbench_model():\n    return []\n",
+        "brainbench_model",
+    ),
+    "strings": (GOOD.replace("[CARD]", "['tiny']"), "returned 'tiny', it returns a list of Model"),
+    "one_card": (GOOD.replace("[CARD]", "CARD"), "not iterable"),
+    "nothing": (GOOD.replace("return [CARD]", "pass"), "returned None"),
+    "raises": (GOOD.replace("return [CARD]", "raise KeyError('secret')"), "KeyError: 'secret'"),
+    "wrong_kind": (
+        GOOD.replace("brainbench_models", "brainbench_metrics"),
+        "returns a list of MetricCard",
+    ),
+}
+Install = Callable[..., Path]
+
+
+def good(identifier: str) -> str:
+    return GOOD.replace("{id}", identifier)
+
+
+def broken(name: str) -> str:
+    return BROKEN[name][0].replace("{id}", "never")
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_broken_plugin_keeps_its_traceback(install: Install, name: str) -> None:
+    install("brainbench-broken", "plugin_broken", broken(name))
+    install("zz-good", "plugin_good", good("good-model"))
+    found = {plugin.distribution: plugin for plugin in plugins()}
+    assert found["brainbench-broken"].cards == ()
+    assert BROKEN[name][1] in str(found["brainbench-broken"].failure)
+    assert found["brainbench-broken"].version == "1.5"
+    assert found["zz-good"].failure is None
+    assert "good-model" in list_ids("model")
+    assert "never" not in list_ids("model")
+
+
+@pytest.mark.parametrize("name", ["import", "exit", "no_hook"])
+def test_strict_raises(install: Install, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    install("brainbench-broken", "plugin_broken", broken(name))
+    monkeypatch.setenv("BRAINBENCH_STRICT", "1")
+    with pytest.raises(PluginLoadError, match=r"brainbench-broken 1\.5.*BRAINBENCH_STRICT"):
+        plugins()
+
+
+def test_ctrl_c_during_an_import_is_no_broken_plugin(install: Install) -> None:
+    install("brainbench-broken", "plugin_broken", "raise KeyboardInterrupt")
+    with pytest.raises(KeyboardInterrupt):
+        plugins()
+
+
+def test_every_entry_point_is_found_again(tiny: Path) -> None:
+    points = entry_points(group="brainbench_audio")
+    assert len(plugins()) == len(points)
+    assert {plugin.module for plugin in plugins()} >= {"brainbench_tiny"}
+
+
+def test_plugins_are_found_once_a_process(install: Install) -> None:
+    install("zz-good", "plugin_good", good("good-model"))
+    assert plugins() is plugins()
+
+
+def test_doctor_in_a_process_of_its_own(
+    install: Install, tiny: Path, brainbench: Callable[..., Any]
+) -> None:
+    for name in BROKEN:
+        install(f"brainbench-broken-{name}", f"plugin_{name}", broken(name))
+    install("one", "plugin_one", good("twice"))
+    install("two", "plugin_two", good("twice"))
+    told = brainbench("doctor", "--json")
+    assert told.returncode == 1, told.stderr
+    content = json.loads(told.stdout)
+    failures = {plugin["distribution"]: plugin["failure"] for plugin in content["plugins"]}
+    for name, (_, expected) in BROKEN.items():
+        assert expected in failures[f"brainbench-broken-{name}"]
+        assert "Traceback" in failures[f"brainbench-broken-{name}"]
+    assert failures["brainbench-tiny"] is None
+    assert content["duplicates"] == {"model twice": ["one", "two"]}
+    text = brainbench("doctor")
+    assert text.returncode == 1
+    assert "one:twice, two:twice" in text.stdout
+    assert "brainbench-broken-exit 1.5 (plugin_exit) cannot be loaded" in text.stdout
+
+
+def test_the_other_plugins_still_score(
+    install: Install, tiny: Path, brainbench: Callable[..., Any]
+) -> None:
+    install("brainbench-broken", "plugin_broken", broken("exit"))
+    arguments = ("score", "-m", "tiny-plain", "-b", "Tiny-match", "--json")
+    assert brainbench(*arguments).returncode == 0
+    strict = brainbench(*arguments, BRAINBENCH_STRICT="1")
+    assert strict.returncode == 1
+    assert "brainbench-broken 1.5" in strict.stderr
+    assert "Traceback" not in strict.stderr

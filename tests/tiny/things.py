@@ -1,0 +1,98 @@
+"""Model, data set and metric of the tiny plugin."""
+
+import numpy as np
+import xarray as xr
+
+from brainbench_audio import settings
+from brainbench_audio.assemblies.assembly import select
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.statistics import squared_pearson, standard_error
+from brainbench_audio.testing import DummyDataset, DummyModel
+
+FOLDER = "tiny-sounds"
+
+
+class TinyModel(DummyModel):
+    """A dummy with a card."""
+
+    def __init__(self, card, weights=None):
+        super().__init__(bands=card.dims[0])
+        self.card = card
+        self.weights = weights
+
+    @property
+    def fingerprint(self):
+        return {"bands": self.bands, "weights": self.weights}
+
+
+def load_model(card, weights=None):
+    return TinyModel(card, weights)
+
+
+def load_broken_model(card):
+    raise RuntimeError("the weights are full of holes")
+
+
+def load_dataset(card, subset):
+    dataset = DummyDataset(settings.data_home() / FOLDER, number=card.stimuli)
+    dataset.card = card
+    if subset:
+        dataset.assembly = select(dataset.assembly, "component", subset)
+    return dataset
+
+
+def load_missing_dataset(card, subset):
+    raise DataError(f"{card.id} cannot be found anywhere.")
+
+
+def download(card, source):
+    folder = settings.data_home() / FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "source.txt").write_text(str(source))
+    return folder
+
+
+def locate(card):
+    folder = settings.data_home() / FOLDER
+    return folder if folder.is_dir() else None
+
+
+class Match:
+    """R² of the best single feature of each layer, averaged over targets."""
+
+    def __init__(self, variant, power):
+        self.variant = variant
+        self.power = power
+
+    def __call__(self, layers, target, folds):
+        measured = target.values
+        best = {}
+        for name in layers:
+            features = layers[name]
+            columns = [
+                squared_pearson(measured, np.repeat(column[:, None], measured.shape[1], axis=1))
+                for column in features.T
+            ]
+            best[name] = np.max(columns, axis=0) ** self.power
+        layer = max(best, key=lambda name: best[name].mean())
+        scores = best[layer]
+        labels = target["component"].values
+        raw = xr.Dataset(
+            {"match": (("layer", "component"), np.array(list(best.values())))},
+            {"layer": list(best), "component": labels},
+        )
+        return Score(
+            value=scores.mean(),
+            error=standard_error(scores),
+            interval=(scores.min(), scores.max()),
+            ceiling=0.8,
+            parts=dict(zip(labels.tolist(), scores, strict=True)),
+            layer=layer,
+            n={"component": len(scores), "fold": np.asarray(folds).max() + 1},
+            raw=raw,
+        )
+
+
+def load_metric(card, variant, power=1):
+    return Match(variant, power)
