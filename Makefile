@@ -26,7 +26,7 @@ $(VENV)/.installed: pyproject.toml $(PLUGINS)
 	touch $@
 
 demo: setup
-	$(BIN)/python -m brainbench_audio.cli.main score --model spectrotemporal --benchmark SimCortex-ridge SimCortex-rsa
+	$(BIN)/brainbench score --model spectrotemporal --benchmark SimCortex-ridge SimCortex-rsa
 	@echo
 	@if $(BIN)/brainbench data path NH2015comp >/dev/null 2>&1 || $(BIN)/brainbench data get NH2015comp >$(VENV)/demo.log 2>&1; then \
 		$(BIN)/brainbench score --model spectrotemporal --benchmark NH2015comp-ridge; \

@@ -100,7 +100,7 @@ def _download(remote: Remote, target: Path, expected: str | None) -> None:
             )
             return
         except requests.RequestException as error:
-            problems.append(f"{url}: {error}")
+            problems.append(f"{url}: {_reason(error)}")
         except ValueError as error:  # pooch's word for another checksum
             raise DataError(_mismatch(url, target, expected, str(error))) from error
         except OSError as error:
@@ -131,6 +131,15 @@ def _resuming_downloader(url: str, output_file: Any, _pooch: Any) -> None:
                 raise
     os.replace(partial, output)
     _tag_file(partial).unlink(missing_ok=True)
+
+
+def _reason(error: requests.RequestException) -> str:
+    """Return what went wrong in a few words; requests itself takes several lines."""
+    if isinstance(error, requests.Timeout):
+        return "no answer"
+    if isinstance(error, requests.ConnectionError) and "resolve" in str(error).lower():
+        return "no connection to the internet"
+    return str(error)
 
 
 def _continue(url: str, partial: Path) -> None:
