@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+CONTROLS = ("untrained", "permuted")
+
 
 @dataclass(frozen=True, kw_only=True)
 class WeightsFile:

@@ -62,7 +62,7 @@ def fetch(remote: Remote, folder: Path) -> Path:
     target = folder / remote.name
     pin = target.with_name(f"{target.name}.sha256")
     with locked(target):
-        expected = remote.sha256 or _pinned(pin)
+        expected = remote.sha256 or pinned(pin)
         if target.is_file() and expected == hash_file(target):
             return target
         by_hand = expected is None and target.is_file()
@@ -74,8 +74,7 @@ def fetch(remote: Remote, folder: Path) -> Path:
         if not by_hand:
             _download(remote, target, expected)
         if remote.sha256 is None:
-            with atomic_file(pin) as temporary:
-                temporary.write_text(hash_file(target), encoding="ascii")
+            write_pin(pin, hash_file(target))
     return target
 
 
@@ -88,6 +87,17 @@ def fetch_all(remotes: Iterable[Remote], folder: Path, description: str) -> list
             paths.append(fetch(remote, folder))
             bar.update()
     return paths
+
+
+def pinned(pin: Path) -> str | None:
+    """Return the checksum that the first download left, None if there was none."""
+    return pin.read_text(encoding="ascii").strip() if pin.is_file() else None
+
+
+def write_pin(pin: Path, sha256: str) -> None:
+    """Keep the checksum of a first download, to hold later ones to it."""
+    with atomic_file(pin) as temporary:
+        temporary.write_text(sha256, encoding="ascii")
 
 
 def _download(remote: Remote, target: Path, expected: str | None) -> None:
@@ -179,10 +189,6 @@ def _remember(response: requests.Response, tag: Path) -> None:
 
 def _tag_file(partial: Path) -> Path:
     return partial.with_name(f"{partial.name}.tag")
-
-
-def _pinned(pin: Path) -> str | None:
-    return pin.read_text(encoding="ascii").strip() if pin.is_file() else None
 
 
 def _mismatch(url: str, target: Path, expected: str | None, told: str) -> str:

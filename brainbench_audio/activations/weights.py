@@ -13,13 +13,12 @@ import numpy as np
 import torch
 
 from brainbench_audio import settings
-from brainbench_audio.cards import ModelCard, WeightsFile
-from brainbench_audio.download import Remote, fetch
+from brainbench_audio.cards import CONTROLS, ModelCard, WeightsFile
+from brainbench_audio.download import Remote, fetch, pinned, write_pin
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
 
 State = dict[str, torch.Tensor]
-CONTROLS = ("untrained", "permuted")
 _SHOWN = 10
 
 
@@ -33,14 +32,18 @@ class Recipe:
         Returns the network with fresh initial weights.
     read : callable
         Takes what is in the published file, returns its state dict under the published names, with
-        nesting and prefixes taken off.
+        nesting and prefixes taken off. Of a model published as several files it takes a mapping
+        of their names to what is in them.
     rename : callable
         Takes a state dict under the published names, returns it under those of the network.
+    open : callable, optional
+        Takes the path of the published file, returns what is in it; by default `read_checkpoint`.
     """
 
     build: Callable[[], torch.nn.Module]
     read: Callable[[Any], Mapping[str, Any]]
     rename: Callable[[State], State] = dict
+    open: Callable[[Path], Any] | None = None
 
 
 def load_network(
@@ -59,8 +62,9 @@ def load_network(
         Names the published file.
     recipe : Recipe
     weights : None, path, mapping, ``"untrained"`` or ``"permuted"``
-        None fetches the published file on first use; a path is a local copy of it; a mapping holds
-        published parameter names and arrays. The two words are short for ``control``.
+        None fetches the published file on first use; a path is a local copy of it, or the folder
+        that holds it; a mapping holds published parameter names and arrays. The two words are short
+        for ``control``. Of several files, the path of any stands for their folder.
     control : None, ``"untrained"`` or ``"permuted"``
         Fresh initial weights, or the published ones with the values of each tensor shuffled.
     seed : int
@@ -90,9 +94,10 @@ def load_network(
         state, where = dict(weights), "the given mapping"
         fingerprint: dict[str, Any] = {"weights": hash_state(state)}
     else:
-        path = fetch_weights(card) if weights is None else Path(weights).expanduser()
-        state, where = dict(_read(recipe, path)), str(path)
-        fingerprint = {"weights": hash_file(path)}
+        paths = _paths(card, weights)
+        state, where = dict(_read(recipe, paths)), str(paths[0])
+        hashes = {path.name: hash_file(path) for path in paths}
+        fingerprint = {"weights": hashes if len(paths) > 1 else hashes[paths[0].name]}
     if control == "permuted":
         state = permuted(state, seed)
         fingerprint |= {"control": "permuted", "seed": seed}
@@ -102,8 +107,8 @@ def load_network(
     return network, fingerprint
 
 
-def fetch_weights(card: ModelCard) -> Path:
-    """Return the local copy of a card's first weights file, fetched on first use.
+def fetch_weights(card: ModelCard, index: int = 0) -> Path:
+    """Return the local copy of one of a card's weights files, fetched on first use.
 
     Raises
     ------
@@ -114,16 +119,17 @@ def fetch_weights(card: ModelCard) -> Path:
     """
     if not card.weights:
         raise ContractError(f"Model {card.id} has no published weights to fetch.")
-    published = card.weights[0]
+    published = card.weights[index]
     folder = settings.data_home() / "weights" / card.family
     try:
         if published.url.startswith("hf://"):
             return _fetch_from_hub(published, folder)
-        name = published.url.rsplit("/", 1)[-1].partition("?")[0]
-        return fetch(Remote(name, (published.url,), published.sha256), folder)
+        return fetch(Remote(_name(published), (published.url,), published.sha256), folder)
     except DataError as error:
+        what = "FILE" if len(card.weights) == 1 else "FOLDER"
         raise DataError(
-            f"{error} Or give a local copy: --weights FILE, load_model({card.id!r}, weights=FILE)."
+            f"{error} Or give a local copy: --weights {what}, "
+            f"load_model({card.id!r}, weights={what})."
         ) from error
 
 
@@ -242,17 +248,48 @@ def nested(checkpoint: Any, keys: Iterable[str]) -> Mapping[str, Any]:
     return found
 
 
-def _read(recipe: Recipe, path: Path) -> Mapping[str, Any]:
+def _paths(card: ModelCard, weights: str | Path | None) -> list[Path]:
+    """Return the local copies of a model's weights files, or the one file that was given."""
+    if weights is None:
+        return [fetch_weights(card, index) for index in range(max(1, len(card.weights)))]
+    path = Path(weights).expanduser()
+    names = [_name(published) for published in card.weights]
+    if names and path.is_dir():
+        return [path / name for name in names]
+    if len(names) > 1 and path.name in names:
+        return [path.parent / name for name in names]
+    return [path]
+
+
+def _name(published: WeightsFile) -> str:
+    location = published.url
+    if location.startswith("hf://"):
+        location = location.partition("@")[0]
+    return location.rsplit("/", 1)[-1].partition("?")[0]
+
+
+def _read(recipe: Recipe, paths: list[Path]) -> State:
     try:
-        return recipe.read(read_checkpoint(path))
+        found = {path.name: (recipe.open or read_checkpoint)(path) for path in paths}
+        return _tensors(recipe.read(found if len(paths) > 1 else found[paths[0].name]))
     except DataError as error:
+        path = paths[0] if len(paths) == 1 else paths[0].parent
         raise DataError(
             f"{path}: {error}" if str(path) not in str(error) else str(error)
         ) from error
 
 
 def _tensors(state: Mapping[str, Any]) -> State:
-    return {name: torch.as_tensor(value) for name, value in state.items()}
+    tensors = {}
+    for name, value in state.items():
+        try:
+            tensors[str(name)] = torch.as_tensor(value)
+        except (TypeError, ValueError, RuntimeError) as error:  # text, a list of lists, None
+            raise DataError(
+                f"The weights have an entry {name!r} of type {type(value).__name__}, expected "
+                f"named tensors."
+            ) from error
+    return tensors
 
 
 def _fetch_from_hub(published: WeightsFile, folder: Path) -> Path:
@@ -276,11 +313,15 @@ def _fetch_from_hub(published: WeightsFile, folder: Path) -> Path:
         raise DataError(
             f"Cannot fetch {file} of {owner}/{name} from the Hugging Face hub: {error}"
         ) from error
-    if published.sha256 and (found := hash_file(path)) != published.sha256:
+    pin = folder / "hub" / f"{owner}--{name}--{file.replace('/', '--')}.sha256"
+    expected, found = published.sha256 or pinned(pin), hash_file(path)
+    if expected and found != expected:
         path.resolve().unlink()
         path.unlink(missing_ok=True)
         raise DataError(
-            f"{published.url} is not the file it should be: expected SHA-256 {published.sha256}, "
-            f"got {found}. The download was removed."
+            f"{published.url} is not the file it should be: expected SHA-256 {expected}, got "
+            f"{found}. The download was removed."
         )
+    if not expected:
+        write_pin(pin, found)
     return path

@@ -98,7 +98,8 @@ def _model(card: Any) -> Facts:
 
 def _weights(file: Any) -> str:
     pin = f"SHA-256 {file.sha256}" if file.sha256 else "hash pinned at the first download"
-    return f"{file.url} ({file.size:,} bytes, {pin})"
+    size = f"{file.size:,} bytes" if file.size else "size not known"
+    return f"{file.url} ({size}, {pin})"
 
 
 def _dataset(card: Any) -> Facts:

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cards import CONTROLS
 from brainbench_audio.cli.table import json_text, print_json, print_table
 from brainbench_audio.errors import BrainbenchError
 
@@ -29,6 +30,9 @@ def add(verbs: Any) -> None:
     parser.add_argument("--model", "-m", nargs="+", action="extend", required=True, metavar="ID")
     parser.add_argument(
         "--benchmark", "-b", nargs="+", action="extend", required=True, metavar="ID"
+    )
+    parser.add_argument(
+        "--control", choices=CONTROLS, help="score this control of every model: MODEL@CONTROL"
     )
     parser.add_argument("--weights", help="a local checkpoint in the published format")
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
@@ -58,6 +62,8 @@ def run(options: argparse.Namespace) -> int:
     from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
 
     models = expand(options.model, "model")
+    if options.control:
+        models = [f"{model}@{options.control}" for model in models]
     benchmarks = expand(options.benchmark, "benchmark")
     for identifier in models:
         if ".py:" not in identifier:

@@ -6,6 +6,7 @@ import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,11 @@ from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.registry.lookup import (
     find_benchmark,
     find_dataset,
+    find_in_scheme,
     find_metric,
     find_model,
     load_attribute,
+    split_control,
 )
 
 
@@ -31,7 +34,8 @@ def load_model(identifier: str, **options: Any) -> Model:
     Parameters
     ----------
     identifier : str
-        Id, ``distribution:id`` or file and class.
+        Id, ``distribution:id`` or file and class; behind an id, ``@untrained`` or ``@permuted``
+        for a control of the model.
     **options
         Passed to the plugin's loader, e.g. ``weights``, ``device``.
 
@@ -51,8 +55,15 @@ def load_model(identifier: str, **options: Any) -> Model:
     if ".py:" in identifier:
         return _load_file(identifier, options)
     card = find_model(identifier).card
-    model = _call(card.loader, f"model {card.id}", card, **options)
-    return _checked_model(model, card.id)
+    control = None if find_in_scheme(identifier) else split_control(identifier)[1]
+    if control:
+        options["control"] = control
+    model = _checked_model(_call(card.loader, f"model {card.id}", card, **options), card.id)
+    if control:
+        # a control is scored, cached and reported like a model of its own
+        own_card = replace(getattr(model, "card", card), id=f"{card.id}@{control}")
+        model.card = own_card  # type: ignore[attr-defined]
+    return model
 
 
 def load_dataset(identifier: str) -> Dataset:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Generic, Literal, TypeVar
 
-from brainbench_audio.cards import BenchmarkCard, DatasetCard, MetricCard, ModelCard
+from brainbench_audio.cards import CONTROLS, BenchmarkCard, DatasetCard, MetricCard, ModelCard
 from brainbench_audio.errors import PluginLoadError, UnknownId
 from brainbench_audio.registry.discovery import plugins
 
@@ -48,7 +48,28 @@ def find_model(identifier: str) -> Registered[ModelCard]:
     UnknownId
         No plugin has it, or two have.
     """
-    return find_in_scheme(identifier) or _find(ModelCard, identifier, "model", list_ids("model"))
+    if found := find_in_scheme(identifier):
+        return found
+    return _find(ModelCard, split_control(identifier)[0], "model", list_ids("model"))
+
+
+def split_control(identifier: str) -> tuple[str, str | None]:
+    """Return a model's id and the control behind its ``@``, None where there is none.
+
+    Raises
+    ------
+    UnknownId
+        Another word behind the ``@`` than those of `CONTROLS`.
+
+    Examples
+    --------
+    >>> split_control("beats-iter1@permuted")
+    ('beats-iter1', 'permuted')
+    """
+    plain, separator, control = identifier.partition("@")
+    if separator and control not in CONTROLS:
+        raise unknown(identifier, "model", [f"{plain}@{word}" for word in CONTROLS])
+    return plain, control or None
 
 
 def find_in_scheme(identifier: str) -> Registered[ModelCard] | None:
@@ -156,6 +177,7 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
     """Return the ids that patterns with ``* ? []`` match, in order, each once.
 
     A pattern without such a sign is returned as it is, so that looking it up can say what is wrong.
+    ``beats-*@permuted`` gives the control of each model that ``beats-*`` matches.
 
     Raises
     ------
@@ -168,7 +190,12 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
         if not set("*?[") & set(pattern):
             found[pattern] = None
             continue
-        matched = [identifier for identifier in known if fnmatchcase(identifier, pattern)]
+        plain, separator, control = pattern.partition("@")
+        matched = [
+            f"{identifier}{separator}{control}"
+            for identifier in known
+            if fnmatchcase(identifier, plain)
+        ]
         if not matched:
             raise unknown(pattern, kind, known)
         found |= dict.fromkeys(matched)
@@ -200,8 +227,11 @@ def load_attribute(path: str) -> Any:
     try:
         return getattr(importlib.import_module(module), attribute)
     except (ImportError, AttributeError) as error:
+        # some libraries import lazily and put what really failed into the cause
+        reason = f"{error} ({error.__cause__})" if error.__cause__ else str(error)
         raise PluginLoadError(
-            f"The loader {path} cannot be imported: {error}. Reinstall the plugin or what it needs."
+            f"The loader {path} cannot be imported: {reason}. Reinstall the plugin or what it "
+            f"needs."
         ) from error
 
 

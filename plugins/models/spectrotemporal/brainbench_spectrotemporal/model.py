@@ -13,23 +13,25 @@ from .network import SpectrotemporalNetwork
 _WHOLE_NETWORK = ""
 
 
-def load(card: ModelCard, weights: Any = None, device: str = "auto") -> TorchModel:
+def load(
+    card: ModelCard, weights: Any = None, *, device: str = "auto", dtype: str = "float32"
+) -> TorchModel:
     """Return the model.
 
     Parameters
     ----------
     card : ModelCard
-    weights : None
+    weights : None or empty mapping
         The model is a fixed transform: there is nothing to load, initialise or permute.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
+    device, dtype : str
+        See `TorchModel`.
 
     Raises
     ------
     ContractError
         ``weights`` is given, or this machine does not have the device.
     """
-    if weights is not None:
+    if weights is not None and weights != {}:
         given = repr(weights) if isinstance(weights, str) else type(weights).__name__
         raise ContractError(
             f"Model {card.id} has no weights (a fixed filter bank), but weights={given} was given. "
@@ -41,4 +43,5 @@ def load(card: ModelCard, weights: Any = None, device: str = "auto") -> TorchMod
         dict.fromkeys(card.layers, _WHOLE_NETWORK),
         fingerprint={"weights": None},
         device=device,
+        dtype=dtype,
     )

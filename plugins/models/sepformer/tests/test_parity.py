@@ -1,0 +1,41 @@
+"""SepFormer against the original implementation, both with the same made-up weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from brainbench_audio.activations.torch_model import TorchModel
+from tests.parity.comparison import assert_equal, read_manifest, read_references
+from tests.parity.sounds import parity_sounds
+
+MANIFEST = read_manifest("sepformer")
+SOUNDS = parity_sounds(8_000)
+
+Waveform = npt.NDArray[np.float32]
+
+
+def check_sound(model: TorchModel, waveform: Waveform, name: str, found: dict[str, Any]) -> None:
+    for layer, values in model.activations([waveform]).items():
+        assert_equal(values[0], found[f"{name}/{layer}"], MANIFEST["tolerance"], f"{name}, {layer}")
+
+
+@pytest.mark.parametrize(
+    "sound",
+    ["glide", *(pytest.param(name, marks=pytest.mark.slow) for name in SOUNDS if name != "glide")],
+)
+def test_made_up_sounds(model: TorchModel, sound: str) -> None:
+    check_sound(model, SOUNDS[sound], sound, read_references(MANIFEST))
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_natural_sounds(model: TorchModel, parity_folder: Path) -> None:
+    found = read_references(MANIFEST, parity_folder)
+    with np.load(parity_folder / "waveforms_8000.npz") as waveforms:
+        for sound, waveform in waveforms.items():
+            check_sound(model, waveform, sound, found)
