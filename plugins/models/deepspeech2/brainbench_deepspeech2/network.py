@@ -1,0 +1,135 @@
+"""The recogniser: two convolutions over a spectrogram, then recurrent layers in both directions.
+
+Parameters have their published names.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from brainbench_audio.activations.mel import MagnitudeSpectrum
+
+LABELS = 29
+CHANNELS = 32
+
+_WINDOW, _HOP = 320, 160
+_FREQUENCIES = 41
+_CLIP = 20.0
+
+
+class Spectrogram(nn.Module):
+    """``ln(1 + |STFT x|)``, scaled to mean 0 and standard deviation 1 of the whole sound.
+
+    The STFT has 20 ms periodic Hamming windows every 10 ms. There is one mean and one (unbiased)
+    standard deviation a sound; silence, which has none, becomes zero.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.spectrum = MagnitudeSpectrum(torch.hamming_window(_WINDOW), _HOP)
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return (batch, 161, frame) of sounds (batch, sample) at 16 kHz, in [-1, 1].
+
+        Raises
+        ------
+        ContractError
+            The sounds are shorter than 161 samples (10 ms).
+        """
+        image: Tensor = self.spectrum(waveforms).log1p()
+        centred = image - image.mean(dim=(-2, -1), keepdim=True)
+        spread = image.std(dim=(-2, -1), keepdim=True)
+        return centred / torch.where(spread > 0, spread, 1.0)
+
+
+class Convolutions(nn.Module):
+    """Two convolutions over frequency and time, clipped to 0 … 20."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seq_module = nn.Sequential(
+            nn.Conv2d(1, CHANNELS, (41, 11), stride=(2, 2), padding=(20, 5)),
+            nn.BatchNorm2d(CHANNELS),
+            nn.Hardtanh(0, _CLIP),
+            nn.Conv2d(CHANNELS, CHANNELS, (21, 11), stride=(2, 1), padding=(10, 5)),
+            nn.BatchNorm2d(CHANNELS),
+            nn.Hardtanh(0, _CLIP),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Return (batch, frame, channel * frequency) of (batch, frequency, frame)."""
+        planes: Tensor = self.seq_module(image[:, None])
+        return planes.flatten(1, 2).transpose(1, 2)
+
+
+class FrameNorm(nn.Module):
+    """Batch norm of each feature over all frames."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.module = nn.BatchNorm1d(width)
+
+    def forward(self, frames: Tensor) -> Tensor:
+        normalised: Tensor = self.module(frames.transpose(1, 2))
+        return normalised.transpose(1, 2)
+
+
+class RecurrentLayer(nn.Module):
+    """An LSTM in both directions, whose outputs are added.
+
+    `cell` puts out the last cell states, (batch, 2 width): that of the forward direction after the
+    last frame, that of the backward direction after the first.
+    """
+
+    def __init__(self, inputs: int, width: int, *, norm: bool) -> None:
+        super().__init__()
+        self.batch_norm = FrameNorm(inputs) if norm else None
+        self.rnn = nn.LSTM(inputs, width, batch_first=True, bidirectional=True)
+        self.cell = nn.Identity()
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """Return (batch, frame, width) of (batch, frame, input)."""
+        if self.batch_norm is not None:
+            frames = self.batch_norm(frames)
+        outputs, (_, cells) = self.rnn(frames)
+        self.cell(cells.transpose(0, 1).flatten(1))
+        both: Tensor = outputs.unflatten(-1, (2, -1)).sum(dim=-2)
+        return both
+
+
+class Labels(nn.Module):
+    """Batch norm and a linear map to the 29 letters."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.module = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, LABELS, bias=False))
+
+
+class DeepSpeechNetwork(nn.Module):
+    """Takes sounds (batch, sample), returns the last recurrent layer (batch, frame, width).
+
+    Parameters
+    ----------
+    width : int
+        Units of each direction of each recurrent layer.
+    depth : int
+        Recurrent layers.
+    """
+
+    def __init__(self, width: int = 1024, depth: int = 5) -> None:
+        super().__init__()
+        self.spectrogram = Spectrogram()
+        self.conv = Convolutions()
+        widths = [CHANNELS * _FREQUENCIES, *[width] * (depth - 1)]
+        self.rnns = nn.ModuleList(
+            RecurrentLayer(inputs, width, norm=index > 0) for index, inputs in enumerate(widths)
+        )
+        # published with the rest, but no layer depends on it
+        self.fc = nn.ModuleList([Labels(width)])
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        frames: Tensor = self.conv(self.spectrogram(waveforms))
+        for layer in self.rnns:
+            frames = layer(frames)
+        return frames

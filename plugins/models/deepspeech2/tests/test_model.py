@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from brainbench_deepspeech2.cards import DEEPSPEECH2
+from brainbench_deepspeech2.model import model_of
+from brainbench_deepspeech2.network import DeepSpeechNetwork, Spectrogram
+
+from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.errors import ContractError
+
+RATE = 16_000
+
+Waveform = npt.NDArray[np.float32]
+
+
+@pytest.fixture(scope="module")
+def model() -> TorchModel:
+    """Return a narrow network; the published one takes a second a sound."""
+    torch.manual_seed(0)
+    return model_of(DEEPSPEECH2, DeepSpeechNetwork(width=8), {}, "cpu")
+
+
+def noise(samples: int, seed: int = 0) -> Waveform:
+    generator = np.random.default_rng(seed)
+    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+
+
+def assert_close(ours: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
+    assert np.abs(ours - expected).max() <= 1e-5 * max(1e-2, expected.std())
+
+
+def test_a_sound_does_not_depend_on_its_batch(model: TorchModel) -> None:
+    # The first is much louder than the third: a maximum over the batch would show.
+    sounds = [9 * noise(RATE, 1), noise(2 * RATE, 2), 1e-3 * noise(RATE, 3), np.zeros(RATE)]
+    together = model.activations([sound.astype(np.float32) for sound in sounds])
+    assert tuple(together) == model.layers
+    for index, sound in enumerate(sounds):
+        for layer, values in model.activations([sound.astype(np.float32)]).items():
+            assert values.dtype == np.float32
+            assert_close(together[layer][index], values[0])
+
+
+def test_the_same_sound_gives_the_same_numbers(model: TorchModel) -> None:
+    first, second = (model.activations([noise(RATE)]) for _ in range(2))
+    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+
+
+@pytest.mark.parametrize("seconds", [0.1, 0.5, 2])
+def test_silence_is_finite(model: TorchModel, seconds: float) -> None:
+    activations = model.activations([np.zeros(int(seconds * RATE), np.float32)])
+    assert all(np.isfinite(values).all() for values in activations.values())
+
+
+@pytest.mark.parametrize("samples", [161, 1600, 480_000])
+def test_sounds_of_other_lengths(model: TorchModel, samples: int) -> None:
+    activations = model.activations([noise(samples)])
+    for layer, width in [("hardtanh0", 2592), ("hardtanh1", 1312), ("lstm0", 16), ("lstm4", 16)]:
+        assert activations[layer].shape == (1, width)
+        assert np.isfinite(activations[layer]).all()
+
+
+def test_too_short_a_sound_is_refused(model: TorchModel) -> None:
+    with pytest.raises(ContractError, match="at least 161 samples"):
+        model.activations([noise(161 - 1)])
+
+
+def test_layers_by_name(model: TorchModel) -> None:
+    activations = model.activations([noise(RATE)], layers=["lstm4", "hardtanh0"])
+    assert list(activations) == ["lstm4", "hardtanh0"]
+    with pytest.raises(ContractError, match="no layer 'other'"):
+        model.activations([noise(RATE)], layers=["other"])
+
+
+@torch.inference_mode()
+def test_each_spectrogram_is_normalised_by_itself() -> None:
+    sounds = np.stack([noise(RATE), 0.01 * noise(RATE, 2), np.zeros(RATE, np.float32)])
+    images = Spectrogram()(torch.from_numpy(sounds))
+    assert images.shape == (3, 161, 101)
+    torch.testing.assert_close(images[:2].mean(dim=(1, 2)), torch.zeros(2), atol=1e-4, rtol=0)
+    torch.testing.assert_close(images[:2].std(dim=(1, 2)), torch.ones(2))
+    assert not images[2].any()
+
+
+@torch.inference_mode()
+def test_cells_are_last_states_of_both_directions(model: TorchModel) -> None:
+    """The cell states are those of two networks of one direction each, one of them backwards."""
+    assert isinstance(model.network, DeepSpeechNetwork)
+    layer, frames = model.network.rnns[0].rnn, torch.randn(1, 20, 1312)
+    found = model.network.rnns[0].cell
+    seen: list[torch.Tensor] = []
+    handle = found.register_forward_hook(lambda *values: seen.append(values[-1]))
+    summed = model.network.rnns[0](frames)
+    handle.remove()
+    both = torch.zeros(1, 20, 8)
+    for index, suffix in enumerate(("", "_reverse")):
+        single = torch.nn.LSTM(1312, 8, batch_first=True)
+        for name, parameter in single.named_parameters():
+            parameter.copy_(getattr(layer, name + suffix))
+        heard = frames.flip(1) if suffix else frames
+        outputs, (_, cells) = single(heard)
+        both += outputs.flip(1) if suffix else outputs
+        torch.testing.assert_close(seen[0][:, 8 * index : 8 * index + 8], cells[0])
+    torch.testing.assert_close(summed, both)
+
+
+@pytest.mark.slow
+def test_the_published_size_in_batches(published: TorchModel) -> None:
+    sounds = [noise(RATE, 1), noise(8000, 2), noise(RATE, 3)]
+    together = published.activations(sounds)
+    for index, sound in enumerate(sounds):
+        for layer, values in published.activations([sound]).items():
+            assert_close(together[layer][index], values[0])

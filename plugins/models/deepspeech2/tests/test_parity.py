@@ -1,0 +1,56 @@
+"""DeepSpeech 2 against the original implementation, both with the same made-up weights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from brainbench_deepspeech2.network import DeepSpeechNetwork
+
+from brainbench_audio.activations.torch_model import TorchModel
+from tests.parity.comparison import assert_equal, read_manifest, read_references
+from tests.parity.sounds import parity_sounds
+
+MANIFEST = read_manifest("deepspeech2")
+TOLERANCE = MANIFEST["tolerance"]
+IMAGE_TOLERANCE = {"atol": 2e-5}
+SOUNDS = parity_sounds(16_000)
+
+Waveform = npt.NDArray[np.float32]
+
+
+def check_sound(model: TorchModel, waveform: Waveform, name: str, found: dict[str, Any]) -> None:
+    activations = model.activations([waveform])
+    assert list(activations) == MANIFEST["layers"]
+    for layer, values in activations.items():
+        assert_equal(values[0], found[f"{name}/{layer}"], TOLERANCE, f"{name}, {layer}")
+    if f"{name}/frontend" in found:
+        network = model.network
+        assert isinstance(network, DeepSpeechNetwork)
+        with torch.inference_mode():
+            image = network.spectrogram(torch.from_numpy(waveform)[None])[0].numpy()
+        assert_equal(image, found[f"{name}/frontend"], IMAGE_TOLERANCE, f"{name}, image")
+
+
+def test_a_made_up_sound(published: TorchModel) -> None:
+    check_sound(published, SOUNDS["vowels"], "vowels", read_references(MANIFEST))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sound", SOUNDS)
+def test_made_up_sounds(published: TorchModel, sound: str) -> None:
+    check_sound(published, SOUNDS[sound], sound, read_references(MANIFEST))
+
+
+@pytest.mark.data
+@pytest.mark.slow
+def test_natural_sounds(published: TorchModel, parity_folder: Path) -> None:
+    found = read_references(MANIFEST, parity_folder)
+    with np.load(parity_folder / "waveforms_16000.npz") as waveforms:
+        for sound, waveform in waveforms.items():
+            assert f"{sound}/frontend" in found
+            check_sound(published, waveform, sound, found)
