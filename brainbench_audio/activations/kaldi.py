@@ -6,6 +6,8 @@ not used: its last release (2.11) refuses to be imported beside a torch built fo
 
 from __future__ import annotations
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -45,9 +47,8 @@ class PowerSpectrum(nn.Module):
             )
         self.length, self.shift = length, shift
         self.transform = 1 << (length - 1).bit_length()
-        shape = torch.hann_window(length, periodic=False, dtype=torch.float64)
-        samples = shape.clamp_min(0).pow(WINDOW_EXPONENTS[window]).float()
-        self.register_buffer("window", samples, persistent=False)
+        samples = torch.from_numpy(np.hanning(length) ** WINDOW_EXPONENTS[window])
+        self.register_buffer("window", samples.float(), persistent=False)
 
     @property
     def bins(self) -> int:
@@ -101,14 +102,14 @@ def mel_weights(sample_rate: int, bands: int, bins: int, lowest: float = 20.0) -
     to half the sample rate, not scaled to equal area. The last frequency belongs to none, and low
     bands that fall between two frequencies are empty.
     """
-    low, high = _mel(torch.tensor([lowest, sample_rate / 2], dtype=torch.float64))
+    # in numpy, so that a network can be built on torch's meta device
+    low, high = _mel(np.array([lowest, sample_rate / 2]))
     spacing = (high - low) / (bands + 1)
-    centres = low + spacing * torch.arange(1, bands + 1, dtype=torch.float64)
-    frequencies = torch.linspace(0, sample_rate / 2, bins, dtype=torch.float64)
-    distance = (_mel(frequencies)[:, None] - centres).abs()
-    weights: Tensor = (1 - distance / spacing).clamp_min(0)
+    centres = low + spacing * np.arange(1, bands + 1)
+    frequencies = np.linspace(0, sample_rate / 2, bins)
+    weights = np.maximum(1 - np.abs(_mel(frequencies)[:, None] - centres) / spacing, 0)
     weights[-1] = 0
-    return weights
+    return torch.from_numpy(weights)
 
 
 def log_floored(power: Tensor) -> Tensor:
@@ -116,5 +117,5 @@ def log_floored(power: Tensor) -> Tensor:
     return power.clamp_min(FLOOR).log()
 
 
-def _mel(frequency: Tensor) -> Tensor:
-    return 1127 * torch.log1p(frequency / 700)
+def _mel(frequency: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.asarray(1127 * np.log1p(frequency / 700))

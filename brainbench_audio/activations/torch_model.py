@@ -90,15 +90,20 @@ class TorchModel:
         device: str = "auto",
         dtype: str = "float32",
     ) -> None:
-        if dtype not in DTYPES:
-            raise ContractError(f"There is no dtype {dtype!r}: choose from {', '.join(DTYPES)}.")
         self.card = card
-        self.device = choose_device(device)
-        self.dtype = dtype
-        self.network = network.to(self.device).eval()
+        self.network = network.eval()
+        self.place(device, dtype)
         self._given = fingerprint
         self._modules = {layer: network.get_submodule(name) for layer, name in read_outs.items()}
         self._pooling = pooling
+
+    def place(self, device: str = "auto", dtype: str = "float32") -> None:
+        """Move the network to a device, and set the precision; see the parameters of the class."""
+        if dtype not in DTYPES:
+            raise ContractError(f"There is no dtype {dtype!r}: choose from {', '.join(DTYPES)}.")
+        self.device = choose_device(device)
+        self.dtype = dtype
+        self.network.to(self.device)
 
     @property
     def fingerprint(self) -> Any:

@@ -37,7 +37,8 @@ def load_model(identifier: str, **options: Any) -> Model:
         Id, ``distribution:id`` or file and class; behind an id, ``@untrained`` or ``@permuted``
         for a control of the model.
     **options
-        Passed to the plugin's loader, e.g. ``weights``, ``device``.
+        ``device`` and ``dtype`` place the model, see `TorchModel`; the others go to the plugin's
+        loader, e.g. ``weights``.
 
     Returns
     -------
@@ -58,7 +59,12 @@ def load_model(identifier: str, **options: Any) -> Model:
     control = None if find_in_scheme(identifier) else split_control(identifier)[1]
     if control:
         options["control"] = control
+    placement: dict[str, str] = {
+        name: options.pop(name) for name in ("device", "dtype") if name in options
+    }
     model = _checked_model(_call(card.loader, f"model {card.id}", card, **options), card.id)
+    if placement:
+        _place(model, card.id, placement)
     if control:
         # a control is scored, cached and reported like a model of its own
         own_card = replace(getattr(model, "card", card), id=f"{card.id}@{control}")
@@ -156,6 +162,13 @@ class FileModel:
     ) -> Mapping[str, npt.NDArray[np.float32]]:
         """Return the activations that the model gives."""
         return self._model.activations(waveforms, layers=layers)
+
+
+def _place(model: Any, identifier: str, placement: Mapping[str, str]) -> None:
+    """Put a model on a device, at a precision; a `TorchModel` can do that."""
+    if not hasattr(model, "place"):
+        raise ContractError(f"Model {identifier} runs where it runs: leave out device and dtype.")
+    model.place(**placement)
 
 
 def _load_file(identifier: str, options: Mapping[str, Any]) -> Model:

@@ -161,6 +161,8 @@ def test_wrong_usage(arguments: list[str], capsys: Told) -> None:
 
 def test_options_that_do_not_fit(capsys: Told, tmp_path: Path) -> None:
     assert score("--device", "cpu") == 1
+    assert "tiny-plain runs where it runs: leave out device" in capsys.readouterr().err
+    assert score("--control", "permuted") == 1
     assert "tiny-plain does not take these options: got an unexpected" in capsys.readouterr().err
     assert score("--weights", "mine.pt", "--json") == 0
     assert score(model=f"{tmp_path}/nowhere.py:M") == 1

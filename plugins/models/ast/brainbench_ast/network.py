@@ -1,0 +1,93 @@
+"""From waveforms through Kaldi's filter bank and a vision transformer to 527 logits."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from brainbench_audio.activations.kaldi import LogMel
+from brainbench_audio.activations.transformers_library import import_transformers
+from brainbench_audio.errors import ContractError
+
+from .cards import BLOCKS, CLASSES, WIDTH
+
+SAMPLE_RATE = 16_000
+FRAME, HOP = 400, 160
+"""Samples of a frame, and from one to the next."""
+CHANNELS = 128
+FRAMES = 1024
+"""Frames of the one image size that the positions are learned for: 10.26 s."""
+
+_MEAN, _DEVIATION = -4.2677393, 4.5689974
+_EPS, _HEAD_EPS = 1e-6, 1e-5
+_HEADS = 12
+
+
+class AstNetwork(nn.Module):
+    """The transformer on images of 1024 frames.
+
+    Sounds are in [-1, 1], not scaled to the range of 16 bits.
+
+    Parameters
+    ----------
+    blocks : int
+        Fewer make a smaller network of the same kind.
+    """
+
+    def __init__(self, blocks: int = BLOCKS) -> None:
+        super().__init__()
+        self.filter_bank = LogMel(SAMPLE_RATE, CHANNELS, FRAME, HOP, "hanning")
+        classifier = import_transformers().ASTForAudioClassification
+        self.transformer = classifier(configuration(blocks))
+        # the checkpoint's config has neither of the two; they are those it was trained with
+        self.transformer.classifier.layernorm.eps = _HEAD_EPS
+
+    def forward(self, waveforms: Tensor) -> Tensor:
+        """Return the logits (batch, 527) of sounds (batch, sample) at 16 kHz."""
+        logits: Tensor = self.transformer(self.image(waveforms)).logits
+        return logits
+
+    def image(self, waveforms: Tensor) -> Tensor:
+        """Return the normalised log-mel image (batch, 1024, 128).
+
+        A shorter image is padded with zeros before it is normalised, as in training: the padding is
+        louder than silence. A longer one is cut.
+
+        Raises
+        ------
+        ContractError
+            The sounds are shorter than a frame.
+        """
+        if waveforms.shape[-1] < FRAME:
+            raise ContractError(
+                f"A sound of {waveforms.shape[-1]} samples is too short for ast: at least {FRAME} "
+                f"are needed (25 ms at 16 kHz)."
+            )
+        with torch.autocast(waveforms.device.type, enabled=False):  # small powers need float32
+            image = self.filter_bank(waveforms)[:, :FRAMES]
+        padded = nn.functional.pad(image, (0, 0, 0, FRAMES - image.shape[1]))
+        normalised: Tensor = (padded - _MEAN) / (2 * _DEVIATION)
+        return normalised
+
+
+def configuration(blocks: int = BLOCKS) -> Any:
+    """Return the published architecture, or fewer blocks of it."""
+    return import_transformers().ASTConfig(
+        hidden_size=WIDTH,
+        num_hidden_layers=blocks,
+        num_attention_heads=_HEADS,
+        intermediate_size=4 * WIDTH,
+        hidden_act="gelu",
+        hidden_dropout_prob=0.0,
+        attention_probs_dropout_prob=0.0,
+        layer_norm_eps=_EPS,
+        patch_size=16,
+        frequency_stride=10,
+        time_stride=10,
+        max_length=FRAMES,
+        num_mel_bins=CHANNELS,
+        qkv_bias=True,
+        num_labels=CLASSES,
+    )

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from brainbench_crepe import brainbench_models
+from brainbench_crepe.cards import CARDS, TINY
+from brainbench_crepe.model import load
+from brainbench_crepe.network import CrepeNetwork, cut
+
+from brainbench_audio import load_model
+from brainbench_audio.activations.torch_model import TorchModel
+
+SECOND = 16_000
+
+
+def noise(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
+    generator = np.random.default_rng(seed)
+    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+
+
+@pytest.fixture(scope="module")
+def model() -> TorchModel:
+    loaded = load_model("crepe-tiny", device="cpu")
+    assert isinstance(loaded, TorchModel)
+    return loaded
+
+
+def test_the_hook_hands_over_the_card() -> None:
+    assert brainbench_models() == CARDS
+    assert [card.id for card in CARDS] == ["crepe-tiny"]
+
+
+def test_the_card_is_light() -> None:
+    code = (
+        "import sys, brainbench_crepe as plugin; plugin.brainbench_models();"
+        "assert not {'torch', 'torchcrepe', 'numpy', 'scipy', 'xarray'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_layers_and_parameters(model: TorchModel) -> None:
+    activations = model.activations([noise(4000)])
+    assert tuple(activations) == TINY.layers
+    assert tuple(values.shape[1] for values in activations.values()) == TINY.dims
+    assert all(values.dtype == np.float32 for values in activations.values())
+    parameters = sum(parameter.numel() for parameter in model.network.parameters())
+    assert parameters == TINY.parameters
+
+
+@pytest.mark.parametrize("pitch", [110.0, 440.0, 880.0])
+def test_the_weights_know_pitch(model: TorchModel, pitch: float) -> None:
+    time = np.arange(SECOND // 2) / SECOND
+    tone = sum(np.sin(2 * np.pi * harmonic * pitch * time) / harmonic for harmonic in range(1, 6))
+    logits = model.activations([np.float32(0.1) * np.asarray(tone, np.float32)])["classifier"][0]
+    # 20 cents a class, from 1997.379 cents above 10 Hz
+    found = 10 * 2 ** ((20 * int(logits.argmax()) + 1997.379) / 1200)
+    assert abs(1200 * np.log2(found / pitch)) < 30
+
+
+def test_a_sound_does_not_depend_on_its_batch(model: TorchModel) -> None:
+    sounds = [noise(1600, 1), noise(2400, 2), noise(1600, 3), np.zeros(1600, np.float32)]
+    together = model.activations(sounds)
+    for index, sound in enumerate(sounds):
+        for layer, values in model.activations([sound]).items():
+            np.testing.assert_array_equal(together[layer][index], values[0])
+
+
+def test_level_does_not_matter(model: TorchModel) -> None:
+    quiet, loud = model.activations([noise(3000), 8 * noise(3000)])["classifier"]
+    np.testing.assert_allclose(quiet, loud, atol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [1, 1600])
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_silence_and_constant_pressure_are_finite(
+    model: TorchModel, samples: int, level: float
+) -> None:
+    activations = model.activations([np.full(samples, level, np.float32)])
+    assert all(np.isfinite(values).all() for values in activations.values())
+
+
+@pytest.mark.slow
+def test_half_a_minute(model: TorchModel) -> None:
+    activations = model.activations([noise(30 * SECOND)])
+    assert all(np.isfinite(values).all() for values in activations.values())
+
+
+def test_chunks_only_bound_memory(model: TorchModel) -> None:
+    whole = model.network
+    assert isinstance(whole, CrepeNetwork)
+    chunked = CrepeNetwork(frames_per_chunk=4).eval()
+    chunked.load_state_dict(whole.state_dict())
+    sound = torch.from_numpy(noise(1600))[None]
+    with torch.inference_mode():
+        torch.testing.assert_close(chunked(sound), whole(sound), atol=1e-5, rtol=0)
+
+
+def test_frames_are_centred_on_their_times() -> None:
+    click = torch.zeros(3200)
+    click[1600] = 1.0
+    frames = cut(click)
+    assert frames.shape == (21, 1024)
+    assert int(frames[10].argmax()) == 512
+    assert int(frames[11].argmax()) == 512 - 160
+    assert not frames[0].any()
+    torch.testing.assert_close(frames[10].std(), torch.tensor(1.0))
+
+
+def test_untrained() -> None:
+    first, same, other = (load(TINY, "untrained", seed=seed).network for seed in (0, 0, 1))
+    assert torch.equal(first.classifier.weight, same.classifier.weight)  # type: ignore[union-attr]
+    assert not torch.equal(first.classifier.weight, other.classifier.weight)  # type: ignore[union-attr]
+
+
+def test_half_precision_is_near(model: TorchModel) -> None:
+    exact = model.activations([noise(1600)])
+    near = load_model("crepe-tiny", device="cpu", dtype="bfloat16").activations([noise(1600)])
+    for layer, values in exact.items():
+        assert np.linalg.norm(near[layer] - values) < 0.03 * np.linalg.norm(values)
