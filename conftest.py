@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent
-REAL_DATA = Path(os.environ.get("BRAINBENCH_DATA", ROOT.parent / "shared" / "data"))
-PARITY = Path(os.environ.get("BRAINBENCH_PARITY", REAL_DATA.parent / "parity"))
+REAL_DATA = Path(os.environ.get("BRAINBENCH_DATA") or ROOT.parent / "shared" / "data")
+PARITY = Path(os.environ.get("BRAINBENCH_PARITY") or REAL_DATA.parent / "parity")
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import textwrap
 from collections import defaultdict
 from typing import Any
 
@@ -62,7 +63,7 @@ def _print(duplicates: dict[str, list[str]]) -> None:
             plugin.distribution,
             plugin.version,
             "BROKEN" if plugin.failure else "ok",
-            ", ".join(card.id for card in plugin.cards),
+            textwrap.shorten(", ".join(card.id for card in plugin.cards), 90, placeholder=" …"),
         )
         for plugin in plugins()
     ]
