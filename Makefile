@@ -54,9 +54,7 @@ types: setup
 
 speed: setup
 	$(BIN)/python -m pip install --quiet -e '.[speed]'
-	$(BIN)/python speed/ridge.py
-	$(BIN)/python speed/rsa.py
-	$(BIN)/python speed/cochleagram.py
+	@status=0; for script in speed/*.py; do echo; echo "== $$script"; $(BIN)/python $$script || status=1; done; exit $$status
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache
