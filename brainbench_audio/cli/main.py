@@ -8,10 +8,10 @@ import os
 import sys
 from collections.abc import Sequence
 
-from brainbench_audio.cli import cache, cite, data, doctor, info, listing, score
+from brainbench_audio.cli import cache, cite, data, doctor, figure, info, listing, score
 from brainbench_audio.errors import BrainbenchError, UnknownId
 
-_VERBS = (score, listing, info, data, cache, doctor, cite)
+_VERBS = (score, listing, info, data, cache, doctor, cite, figure)
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 

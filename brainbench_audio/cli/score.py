@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import csv
+import re
 import sys
+import time
 import traceback
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +45,20 @@ def add(verbs: Any) -> None:
         action="store_const",
         const=True,
         help="run the Python code that a model of the hub brings (hf:… only)",
+    )
+    parser.add_argument(
+        "--bootstrap",
+        type=int,
+        metavar="N",
+        help="draw stimuli, and subjects where there are several, N times for error and interval; "
+        "0: no bootstrap (default: 1000 draws of stimuli where there are fewer than two subjects)",
+    )
+    parser.add_argument("--seed", type=int, help="of the bootstrap (default: 0)")
+    parser.add_argument(
+        "--max-memory",
+        type=_size,
+        metavar="SIZE",
+        help="what the metric's arrays may take, e.g. 4GB; more is done at a time where more fits",
     )
     parser.add_argument(
         "--recompute", action="store_true", help="leave stored scores aside and replace them"
@@ -114,11 +131,11 @@ def as_json(run: Run) -> dict[str, Any]:
 def _score_all(
     models: list[str], benchmarks: list[str], options: argparse.Namespace
 ) -> tuple[list[Run], list[tuple[str, str]]]:
-    from brainbench_audio.pipeline.loading import load_model
+    from brainbench_audio.pipeline.loading import load_benchmark, load_model
     from brainbench_audio.pipeline.run import run as run_pair
 
-    names = ("weights", "device", "dtype", "trust_remote_code")
-    chosen = {name: value for name in names if (value := getattr(options, name)) is not None}
+    chosen = _given(options, "weights", "device", "dtype", "trust_remote_code")
+    metric = _given(options, "bootstrap", "seed", "max_memory")
     runs: list[Run] = []
     failures: list[tuple[str, str]] = []
     for model_id in models:
@@ -128,11 +145,34 @@ def _score_all(
             failures.append((model_id, _message(error, options.debug)))
             continue
         for benchmark_id in benchmarks:
+            started = time.perf_counter()
             try:
-                runs.append(run_pair(model, benchmark_id, recompute=options.recompute))
+                benchmark = load_benchmark(benchmark_id, **metric)
+                # a score is the same however much memory it was made in
+                benchmark.options.pop("max_memory", None)
+                found = run_pair(model, benchmark, recompute=options.recompute)
+                runs.append(replace(found, seconds=time.perf_counter() - started))
             except Exception as error:  # one failing pair never stops the others
                 failures.append((f"{model_id} x {benchmark_id}", _message(error, options.debug)))
     return runs, failures
+
+
+def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+    """Return the options that were given; the others are left to the plugins' defaults."""
+    return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _size(text: str) -> int:
+    """Read a number of bytes such as ``4GB`` or ``500 MB``; kB is 1000 bytes, KiB 1024."""
+    found = re.fullmatch(r"([0-9.]+) ?([kKMGT]?)(i?)B?", text.strip())
+    try:
+        number = float(found[1]) if found else 0.0
+    except ValueError:
+        number = 0.0
+    if found is None or not number:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 4GB or 500MB")
+    power = " kMGT".index(found[2].replace("K", "k") or " ")
+    return int(number * (1024 if found[3] else 1000) ** power)
 
 
 def _message(error: Exception, debug: bool) -> str:

@@ -17,14 +17,18 @@ CITATION = """@article{hoerl1970ridge,
 
 RIDGE = MetricCard(
     id="ridge",
-    variants=("zscored", "zscored-all"),
-    requires={None: frozenset({"responses"})},
+    variants=("zscored", "zscored-all", "corrected"),
+    requires={
+        None: frozenset({"responses"}),
+        "corrected": frozenset({"responses", "sessions"}),
+    },
     unit="R²",
     description=(
         "Nested cross-validated ridge regression of each response on the best layer: squared "
         "correlation of predictions and responses, median over a subject's voxels and mean over "
         "subjects, or mean over components. `zscored` gives all features the same variance in "
-        "each training part, `zscored-all` over all stimuli."
+        "each training part, `zscored-all` over all stimuli; `corrected` corrects for the noise of "
+        "the responses."
     ),
     citation=CITATION,
     licence="MIT",

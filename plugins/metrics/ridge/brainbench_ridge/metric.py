@@ -13,23 +13,19 @@ import xarray as xr
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
+from brainbench_audio.progress import progress_bar
+from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.statistics import (
-    bootstrap_counts,
-    mean_interval,
-    percentile_interval,
-    squared_pearson,
-    standard_error,
-)
 
+from .correction import Correction, SessionTargets
 from .decomposition import zscored
-from .partition import FloatArray
+from .labels import counts, label
+from .memory import Memory
+from .resampling import BootstrapR2
 from .solver import NestedRidge, nested_ridge
 from .targets import Targets
 
-VARIANTS = (None, "zscored", "zscored-all")
-# Draws of the bootstrap at a time: enough for fast products, few enough for many voxels.
-_DRAWS = 50
+VARIANTS = (None, "zscored", "zscored-all", "corrected")
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
@@ -43,14 +39,21 @@ class Ridge:
     variant : str or None
         None: features are demeaned. ``"zscored"``: also divided by their standard deviation in each
         training part. ``"zscored-all"``: by that over all stimuli, so that the features (though no
-        response) of held-out stimuli take part in the scale.
-    seed, draws : int
-        Of the bootstrap over stimuli, used without subjects or with one.
+        response) of held-out stimuli take part in the scale. ``"corrected"``: as None, and R² is
+        divided by the reliabilities of the mean response and of its prediction, see `correction`.
+    bootstrap : int or None
+        Draws of the bootstrap, see `brainbench_audio.scores.bootstrap.uncertainty`: over stimuli,
+        with predictions and reliabilities held fixed, and over subjects where there are two.
+        None: 1,000 where there are not, else none.
+    seed : int
+        Of the bootstrap.
+    max_memory : int or None
+        Bytes that the arrays of the metric may take, besides the responses and one layer.
 
     Raises
     ------
     DataError
-        For an unknown variant, or fewer than 2 draws.
+        For an unknown variant, or one draw or less than none.
 
     Notes
     -----
@@ -59,14 +62,14 @@ class Ridge:
     """
 
     variant: str | None = None
+    bootstrap: int | None = None
     seed: int = 0
-    draws: int = 1000
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric ridge has no variant {self.variant!r}: see `Ridge`.")
-        if self.draws < 2:
-            raise DataError(f"A bootstrap needs at least 2 draws, got {self.draws}.")
+        checked_draws(self.bootstrap)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
         """Return the score of some layers for some targets.
@@ -86,68 +89,92 @@ class Ridge:
         Score
             ``value``: with a coordinate ``subject``, the median R² over a subject's targets, mean
             over subjects; else the mean over targets. ``error`` and ``interval``: over subjects; if
-            there are fewer than two, by bootstrap over stimuli with predictions held fixed.
+            there are fewer than two, by bootstrap over stimuli; with ``bootstrap``, over both.
             ``ceiling``: reliability of the mean over sessions, brought together as the value; None
-            without sessions. ``parts``: one value a subject or component. ``layer``: the one that
-            alone gives the highest value. ``raw``: everything for each target.
+            without sessions; 1 for the variant ``corrected``. ``parts``: one value a subject or
+            component. ``layer``: the one that alone gives the highest uncorrected value. ``n``:
+            what was used and left out. ``raw``: everything for each target.
 
         Raises
         ------
         DataError
-            If no target is left, there are fewer than three folds, or activations are not finite.
+            If no target is left, there are fewer than three folds, activations are not finite,
+            ``max_memory`` is too low or, for ``corrected``, there are no two complete sessions.
         ContractError
             If the rows of a layer do not fit.
         """
         targets = Targets.from_assembly(target)
-        found = nested_ridge(
-            _ZScored(layers) if self.variant == "zscored-all" else layers,
-            targets.responses,
-            np.asarray(folds),
-            zscore=self.variant == "zscored",
-        )
+        found, correction, memory = self._fit(layers, target, targets, np.asarray(folds))
         assert found.layer_r2 is not None
         profile = targets.aggregate(found.layer_r2)
-        parts = targets.parts(found.r2)
-        error, interval = self._uncertainty(parts, found, targets)
+        every = targets.parts(found.r2 if correction is None else correction.r2)
+        known = np.flatnonzero(np.isfinite(every))
+        parts = every[known]
+        drawn = BootstrapR2(targets, found.predictions, correction, memory)
+        unsure = uncertainty(
+            parts,
+            lambda counts: drawn(counts)[:, known],
+            stimuli=len(targets.responses),
+            subjects=targets.subjects is not None,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+        )
         names = list(layers)
+        part_names = [targets.part_names[part] for part in known] if targets.part_names else []
         return Score(
             value=float(parts.mean()),
-            error=error,
-            interval=interval,
-            ceiling=_ceiling(targets),
-            parts=dict(zip(targets.part_names, parts.tolist(), strict=False)),
+            error=unsure.error,
+            interval=unsure.interval,
+            ceiling=_ceiling(targets) if correction is None else 1.0,
+            parts=dict(zip(part_names, parts.tolist(), strict=False)),
             layer=names[int(profile.argmax())],
-            n=_counts(targets),
-            raw=_raw(found, targets, target["stimulus"].values, names, profile).assign_attrs(
-                seed=self.seed, draws=self.draws, variant=self.variant or ""
-            ),
+            n=counts(targets, correction),
+            raw=label(found, targets, correction, unsure.draws)
+            .assign_coords(stimulus=target["stimulus"].values, layer=names)
+            .assign(profile=("layer", profile))
+            .assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
 
-    def _uncertainty(
-        self, parts: FloatArray, found: NestedRidge, targets: Targets
-    ) -> tuple[float | None, tuple[float, float] | None]:
-        if targets.subjects is not None and len(targets.subjects) > 1:
-            return standard_error(parts), mean_interval(parts)
-        counts = bootstrap_counts(len(targets.responses), self.draws, self.seed)
-        draws = np.concatenate(
-            [
-                targets.aggregate(
-                    squared_pearson(
-                        targets.responses, found.predictions, counts[start : start + _DRAWS]
-                    )
-                )
-                for start in range(0, self.draws, _DRAWS)
-            ]
-        )
-        return float(draws.std(ddof=1)), percentile_interval(draws)
+    def _fit(
+        self, layers: Layers, target: xr.DataArray, targets: Targets, folds: npt.NDArray[Any]
+    ) -> tuple[NestedRidge, Correction | None, Memory]:
+        """Predict the targets and, for the correction, their sessions from the same layers."""
+        sessions = None
+        if self.variant == "corrected":
+            if "session" not in target.dims:
+                raise DataError("Responses without sessions cannot be corrected for their noise.")
+            sessions = SessionTargets.append(targets.responses, target.values[:, targets.kept])
+        responses = targets.responses if sessions is None else sessions.responses
+        stimuli, columns = responses.shape
+        memory = Memory(stimuli, columns, len(layers), np.unique(folds).size, self.max_memory)
+        with progress_bar(len(layers), "ridge regression", "layer", smoothing=0) as bar:
+            found = nested_ridge(
+                _ZScored(layers) if self.variant == "zscored-all" else layers,
+                responses,
+                folds,
+                zscore=self.variant == "zscored",
+                leaders=None if sessions is None else sessions.leaders,
+                progress=bar.update,
+                block=memory.block(),
+            )
+        if sessions is None:
+            return found, None, memory
+        correction = sessions.correct(found)
+        if np.isnan(correction.measured).all():
+            raise DataError(
+                f"None of the {correction.r2.size} {targets.dimension}s has two complete sessions "
+                f"that differ between stimuli, so their noise is not known."
+            )
+        return found.first(correction.r2.size), correction, memory
 
 
 def load(
     card: MetricCard,
     variant: str | None = None,
     *,
+    bootstrap: int | None = None,
     seed: int = 0,
-    draws: int = 1000,
+    max_memory: int | None = None,
 ) -> Ridge:
     """Return the metric.
 
@@ -157,10 +184,10 @@ def load(
         The metric's card; nothing of it is needed here.
     variant : str or None
         See `Ridge`.
-    seed, draws
+    bootstrap, seed, max_memory
         See `Ridge`.
     """
-    return Ridge(variant=variant, seed=seed, draws=draws)
+    return Ridge(variant=variant, bootstrap=bootstrap, seed=seed, max_memory=max_memory)
 
 
 class _ZScored(Mapping[str, npt.NDArray[np.floating[Any]]]):
@@ -190,52 +217,3 @@ def _ceiling(targets: Targets) -> float | None:
         return None
     ceiling = float(targets.aggregate(targets.reliability))
     return ceiling if np.isfinite(ceiling) else None
-
-
-def _counts(targets: Targets) -> dict[str, int]:
-    kept = targets.responses.shape
-    counts = {
-        "stimulus": kept[0],
-        targets.dimension: kept[1],
-        f"{targets.dimension}_dropped": targets.dropped.size,
-    }
-    if targets.subjects is not None:
-        counts["subject"] = len(targets.subjects)
-    return counts
-
-
-def _raw(
-    found: NestedRidge,
-    targets: Targets,
-    stimuli: npt.NDArray[Any],
-    layers: list[str],
-    profile: FloatArray,
-) -> xr.Dataset:
-    """Label everything the score was made from."""
-    one = targets.dimension
-    variables: dict[str, Any] = {
-        "r2": (one, found.r2),
-        "prediction": (("stimulus", one), found.predictions.astype(np.float32)),
-        "measured": (("stimulus", one), targets.responses.astype(np.float32)),
-        "chosen_layer": (
-            ("fold", one),
-            found.layer.astype(np.int32),
-            {"long_name": "place of the layer chosen in `layer`"},
-        ),
-        "penalty": (("fold", one), found.penalty),
-        "layer_r2": (("layer", one), found.layer_r2),
-        "profile": ("layer", profile),
-        "dropped": (
-            f"{one}_dropped",
-            targets.dropped,
-            {"long_name": f"place in the data of the {one}s left out: NaN, or without variance"},
-        ),
-    }
-    if targets.reliability is not None:
-        variables["session_reliability"] = (one, targets.reliability)
-    coordinates = dict(targets.labels.coords) | {
-        "stimulus": stimuli,
-        "layer": layers,
-        "fold": np.arange(len(found.layer)),
-    }
-    return xr.Dataset(variables, coordinates)

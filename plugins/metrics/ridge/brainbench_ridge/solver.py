@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
-from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.errors import ContractError
 
+from .checks import checked_features, checked_leaders, checked_penalties, checked_targets
 from .decomposition import DecomposedLayer
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, pooled_r2
@@ -29,7 +30,7 @@ from .search import (
 )
 
 # Targets treated together: their inner predictions for all penalties fit a core's cache.
-_BLOCK = 512
+BLOCK = 512
 # So few targets at an edge are better treated together with those of other blocks.
 _FEW = 64
 
@@ -60,6 +61,16 @@ class NestedRidge:
     penalty: FloatArray
     layer_r2: FloatArray | None
 
+    def first(self, targets: int) -> NestedRidge:
+        """Return what was found for the first of the targets."""
+        return NestedRidge(
+            self.r2[:targets],
+            self.predictions[:, :targets],
+            self.layer[:, :targets],
+            self.penalty[:, :targets],
+            None if self.layer_r2 is None else self.layer_r2[:, :targets],
+        )
+
 
 def nested_ridge(
     layers: Mapping[str, npt.NDArray[Any]],
@@ -69,6 +80,7 @@ def nested_ridge(
     penalties: tuple[float, ...] = PENALTIES,
     zscore: bool = False,
     profile: bool = True,
+    leaders: npt.ArrayLike | None = None,
     progress: Callable[[int], object] | None = None,
     block: int | None = None,
 ) -> NestedRidge:
@@ -98,6 +110,9 @@ def nested_ridge(
         constant there are left out.
     profile : bool
         Whether to evaluate each layer alone, too.
+    leaders : int array (target,), optional
+        For each target the place of another one, or its own: it takes the layers that this one has
+        chosen, but chooses its own penalties. By default each target leads itself.
     progress : callable, optional
         Called with 1 after each layer.
     block : int, optional
@@ -129,15 +144,16 @@ def nested_ridge(
     ([1, 1, 1, 1, 1], 1.0)
     """
     partition = Partition.from_labels(folds)
-    checked = _checked_targets(targets, partition)
-    grid = _checked_penalties(penalties)
+    checked = checked_targets(targets, partition)
+    grid = checked_penalties(penalties)
     if not layers:
         raise ContractError("no layers to predict from; the mapping of layers is empty")
+    followed = None if leaders is None else checked_leaders(leaders, checked.shape[1])
     best = _Best.empty(len(layers), partition, checked.shape[1], profile=profile)
     with _single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
-        fit = _Fit(checked, partition, best, pool, block or _BLOCK)
+        fit = _Fit(checked, partition, best, pool, block=block or BLOCK, leaders=followed)
         for number, name in enumerate(layers):
-            features = _checked_features(name, layers[name], partition)
+            features = checked_features(name, layers[name], partition)
             layer = DecomposedLayer(features, partition, zscore=zscore, parallel=pool.map)
             del features
             fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]))
@@ -227,8 +243,11 @@ class _Fit:
         partition: Partition,
         best: _Best,
         pool: ThreadPoolExecutor,
+        *,
         block: int,
+        leaders: IndexArray | None,
     ) -> None:
+        self._leaders = leaders
         self._targets = targets
         self._partition = partition
         self._best = best
@@ -243,6 +262,8 @@ class _Fit:
         self._for_blocks(lambda block: self._search(block, search, wins, walks))
         for edge in EDGES:
             self._go_on(edge, search, walks[edge])
+        if self._leaders is not None:
+            wins = wins[:, self._leaders]
         np.copyto(self._best.layer, number, where=wins)
         np.copyto(self._best.penalty, search.penalty, where=wins)
         self._for_blocks(lambda block: self._predict(block, number, search, wins[:, block]))
@@ -270,7 +291,7 @@ class _Fit:
         few = _FEW if len(search.penalties) > 1 else 0
         for edge in EDGES:
             at_edge = search.at_edge(edge, block)
-            if self._best.layer_r2 is None:
+            if self._best.layer_r2 is None and self._leaders is None:
                 # Without a profile, the winners are all that matters.
                 at_edge &= wins[:, block]
             for outer in folds:
@@ -342,47 +363,3 @@ class _Fit:
             self._local.scratch = Scratch()
         scratch: Scratch = self._local.scratch
         return scratch
-
-
-def _checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
-    checked = np.asarray(targets)
-    if not np.issubdtype(checked.dtype, np.floating):
-        checked = checked.astype(np.float64)
-    if checked.ndim != 2 or checked.shape[0] != partition.stimuli or not checked.shape[1]:
-        raise ContractError(
-            f"targets must be (stimulus, target) with {partition.stimuli} rows, one a fold label, "
-            f"and at least one column; got shape {checked.shape}"
-        )
-    wrong = np.flatnonzero(~np.isfinite(checked).all(axis=0))
-    if wrong.size:
-        raise DataError(
-            f"{wrong.size} of {checked.shape[1]} targets hold NaN or infinite responses "
-            f"(the first is target {wrong[0]}); drop them first"
-        )
-    return checked
-
-
-def _checked_features(name: str, features: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
-    checked = np.asarray(features)
-    if not np.issubdtype(checked.dtype, np.floating):
-        checked = checked.astype(np.float64)
-    if checked.ndim != 2 or checked.shape[0] != partition.stimuli:
-        raise ContractError(
-            f"layer {name!r} must be (stimulus, feature) with {partition.stimuli} rows, as the "
-            f"targets; got shape {checked.shape}"
-        )
-    if not np.isfinite(checked).all():
-        stimulus, feature = np.argwhere(~np.isfinite(checked))[0]
-        raise DataError(
-            f"layer {name!r} holds NaN or infinite activations (the first for stimulus {stimulus}, "
-            f"feature {feature}); extract it again or leave it out"
-        )
-    return checked
-
-
-def _checked_penalties(penalties: tuple[float, ...]) -> tuple[float, ...]:
-    checked = tuple(float(penalty) for penalty in penalties)
-    rising = all(low < high for low, high in zip((0.0, *checked), (*checked, np.inf), strict=False))
-    if not checked or not rising:
-        raise ContractError(f"penalties must be positive and rise, got {penalties}")
-    return checked

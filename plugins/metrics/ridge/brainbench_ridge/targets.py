@@ -28,14 +28,18 @@ class Targets:
         Mean over sessions.
     reliability : float64 array (target,) or None
         Ceiling of R² from the sessions; None without sessions.
-    dropped : int array
-        Places of the other targets in the assembly.
+    kept, dropped : int arrays
+        Places of these and of the other targets in the assembly.
+    absent : tuple of str
+        Subjects none of whose targets is kept.
     """
 
     labels: xr.DataArray
     responses: npt.NDArray[np.floating[Any]]
     reliability: FloatArray | None
+    kept: IndexArray
     dropped: IndexArray
+    absent: tuple[str, ...]
 
     @classmethod
     def from_assembly(cls, assembly: xr.DataArray) -> Targets:
@@ -65,7 +69,13 @@ class Targets:
         reliability = None
         if "session" in assembly.dims:
             reliability = session_reliability(assembly.values[:, kept])
-        return cls(mean[0, kept].drop_vars("stimulus"), values[:, kept], reliability, dropped)
+        labels = mean[0, kept].drop_vars("stimulus")
+        absent: tuple[str, ...] = ()
+        if "subject" in mean.coords:
+            names = dict.fromkeys(mean["subject"].values.astype(str).tolist())
+            present = set(labels["subject"].values.astype(str).tolist())
+            absent = tuple(name for name in names if name not in present)
+        return cls(labels, values[:, kept], reliability, kept, dropped, absent)
 
     @property
     def dimension(self) -> str:
@@ -102,7 +112,7 @@ class Targets:
         """
         if self.subjects is None:
             return values
-        medians = [_median(values[..., targets]) for targets in self.subjects.values()]
+        medians = [median(values[..., targets]) for targets in self.subjects.values()]
         return np.stack(medians, axis=-1)
 
     def aggregate(self, values: FloatArray) -> FloatArray:
@@ -110,7 +120,7 @@ class Targets:
         return np.asarray(self.parts(values).mean(axis=-1))
 
 
-def _median(values: FloatArray) -> FloatArray:
+def median(values: FloatArray) -> FloatArray:
     """Return the median over the last dimension, NaN left out, without a warning if all are."""
     finite = np.isfinite(values)
     if finite.all():

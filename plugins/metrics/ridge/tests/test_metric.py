@@ -65,7 +65,10 @@ def test_subjects_are_medians_over_voxels_then_a_mean() -> None:
     reliability = session_reliability(responses)
     assert score.ceiling == pytest.approx(np.mean([np.median(reliability[cut]) for cut in cuts]))
     assert score.layer == "mid"
-    assert score.n == {"stimulus": 40, "voxel": 12, "voxel_dropped": 0, "subject": 3}
+    assert score.n == {
+        "stimulus": 40, "voxel": 12, "voxel_dropped": 0, "voxel_without_ceiling": 0,
+        "subject": 3, "subject_dropped": 0,
+    }  # fmt: skip
     profile = [np.mean([np.median(one[cut]) for cut in cuts]) for one in found.layer_r2]
     np.testing.assert_allclose(score.raw["profile"], profile)
 
@@ -100,7 +103,11 @@ def test_components_are_averaged_and_bootstrapped() -> None:
     assert score.parts == pytest.approx(dict(zip(["c0", "c1", "c2", "c3"], found.r2, strict=True)))
     assert score.ceiling is None
     assert score.normalised is None
-    assert score.n == {"stimulus": 40, "component": 4, "component_dropped": 0}
+    assert score.n == {
+        "stimulus": 40,
+        "component": 4,
+        "component_dropped": 0,
+    }
     generator, draws = np.random.default_rng(5), []
     for _ in range(1000):
         rows = generator.integers(40, size=40)
@@ -115,7 +122,7 @@ def test_components_are_averaged_and_bootstrapped() -> None:
 def test_one_subject_is_bootstrapped_over_stimuli() -> None:
     layers, responses = made_up(5, sessions=1)
     target = build(responses, STIMULI, "voxel", {"subject": ["subject-7"] * 5})
-    score = Ridge(draws=60)(layers, target, FOLDS)
+    score = Ridge(bootstrap=60)(layers, target, FOLDS)
     assert list(score.parts) == ["subject-7"]
     assert score.value == pytest.approx(np.median(score.raw["r2"]))
     assert score.error is not None
@@ -125,7 +132,7 @@ def test_one_subject_is_bootstrapped_over_stimuli() -> None:
 
 def test_voxels_without_subjects_have_no_parts() -> None:
     layers, responses = made_up(5)
-    score = Ridge(draws=20)(layers, build(responses, STIMULI, "voxel", {}), FOLDS)
+    score = Ridge(bootstrap=20)(layers, build(responses, STIMULI, "voxel", {}), FOLDS)
     assert score.parts == {}
     assert score.value == pytest.approx(float(score.raw["r2"].mean()))
 
@@ -150,6 +157,8 @@ def test_unusable_targets_are_dropped_and_counted() -> None:
     # One missing session of one stimulus only changes that voxel's mean.
     others = np.arange(10) != 2
     np.testing.assert_allclose(score.raw["r2"][others], clean.raw["r2"][others])
+    assert (score.n["subject"], score.n["subject_dropped"]) == (3, 1)
+    assert score.raw["subject_dropped"].values.tolist() == ["away"]
     with pytest.raises(DataError, match="None of the 2 voxels has finite responses"):
         Ridge()(layers, target[:, :2], FOLDS)
 
@@ -157,7 +166,7 @@ def test_unusable_targets_are_dropped_and_counted() -> None:
 def test_a_target_that_cannot_be_predicted_counts_as_zero() -> None:
     layers, responses = made_up(2, sessions=1)
     layers = {name: np.ones_like(features) for name, features in layers.items()}
-    score = Ridge(draws=10)(layers, components(responses), FOLDS)
+    score = Ridge(bootstrap=10)(layers, components(responses), FOLDS)
     assert score.value == 0.0
     assert score.n["component_dropped"] == 0
 
@@ -167,22 +176,24 @@ def test_zscored_is_indifferent_to_the_scale_of_features() -> None:
     target = components(responses)
     scaled = {name: features * np.geomspace(1, 1e3, 20) for name, features in layers.items()}
     for variant in ("zscored", "zscored-all"):
-        metric = Ridge(variant=variant, draws=10)
+        metric = Ridge(variant=variant, bootstrap=10)
         one, other = metric(layers, target, FOLDS), metric(scaled, target, FOLDS)
         np.testing.assert_allclose(one.raw["r2"], other.raw["r2"], atol=1e-5)
-        assert Ridge(draws=10)(scaled, target, FOLDS).value != pytest.approx(one.value, abs=1e-3)
+        assert Ridge(bootstrap=10)(scaled, target, FOLDS).value != pytest.approx(
+            one.value, abs=1e-3
+        )
 
 
 def test_statistics_over_all_sounds_equal_features_scaled_beforehand() -> None:
     layers, responses = made_up(4, sessions=1)
-    metric = Ridge(variant="zscored-all", draws=10)
+    metric = Ridge(variant="zscored-all", bootstrap=10)
     beforehand = {
         name: (features.astype(float) - features.mean(axis=0, dtype=float))
         / features.std(axis=0, dtype=float)
         for name, features in layers.items()
     }
     one = metric(layers, components(responses), FOLDS)
-    other = Ridge(draws=10)(beforehand, components(responses), FOLDS)
+    other = Ridge(bootstrap=10)(beforehand, components(responses), FOLDS)
     np.testing.assert_allclose(one.raw["r2"], other.raw["r2"], atol=1e-9)
 
 
@@ -201,15 +212,15 @@ def test_wrong_layers_are_named(metric: Ridge) -> None:
 
 
 def test_wrong_options() -> None:
-    with pytest.raises(DataError, match="no variant 'corrected'"):
-        load(CARD, "corrected")
-    with pytest.raises(DataError, match="2 draws"):
-        load(CARD, draws=1)
+    with pytest.raises(DataError, match="no variant 'loo'"):
+        load(CARD, "loo")
+    with pytest.raises(DataError, match="at least 2 draws"):
+        load(CARD, bootstrap=1)
 
 
 def test_card() -> None:
     assert brainbench_metrics() == [CARD]
-    assert CARD.variants == ("zscored", "zscored-all")
+    assert CARD.variants == ("zscored", "zscored-all", "corrected")
     assert CARD.required("zscored") == frozenset({"responses"})
     assert load(CARD, "zscored") == Ridge(variant="zscored")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +15,10 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unuse
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
+from brainbench_audio.progress import progress_bar
+from brainbench_audio.scores.bootstrap import Uncertainty, checked_draws, uncertainty
 from brainbench_audio.scores.ceilings import inter_subject
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.statistics import (
-    bootstrap_counts,
-    mean_interval,
-    percentile_interval,
-    standard_error,
-)
 
 from .comparison import bootstrap_spearman, spearman
 from .rdm import FloatArray, UndefinedDistance, rdm
@@ -30,6 +26,9 @@ from .selection import CrossValidation, cross_validate
 from .targets import SubjectRdms, subject_rdms
 
 VARIANTS = (None, "cv")
+_DOUBLE = 8
+# Arrays as long as an RDM that exist for each RDM while it is compared.
+_ARRAYS = 10
 Layers = Mapping[str, NDArray[np.floating[Any]]]
 
 
@@ -44,13 +43,19 @@ class RSA:
         subject, each entry of the RDM comes from the layer chosen without its stimuli.
     zscore
         Z-score features and targets over stimuli first.
-    seed, draws
-        Of the bootstrap over stimuli, used for fewer than two subjects.
+    bootstrap
+        Draws of the bootstrap, see `brainbench_audio.scores.bootstrap.uncertainty`: over stimuli,
+        with layers and assembled RDMs held fixed, and over subjects where there are two. None:
+        1,000 where there are not, else none.
+    seed
+        Of the bootstrap.
+    max_memory
+        Bytes that the arrays of the metric may take, besides the responses and one layer.
 
     Raises
     ------
     DataError
-        For an unknown variant or fewer than 2 draws.
+        For an unknown variant, or one draw or less than none.
 
     Notes
     -----
@@ -59,14 +64,14 @@ class RSA:
 
     variant: str | None = None
     zscore: bool = True
+    bootstrap: int | None = None
     seed: int = 0
-    draws: int = 1000
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric rsa has no variant {self.variant!r}, only 'cv'.")
-        if self.draws < 2:
-            raise DataError(f"A bootstrap needs at least 2 draws, got {self.draws}.")
+        checked_draws(self.bootstrap)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | ArrayLike) -> Score:
         """Return the score of some layers for some targets.
@@ -85,8 +90,8 @@ class RSA:
         -------
         Score
             `value`: mean of Spearman's rho over subjects. `error` and `interval`: standard error
-            and t interval over subjects; for fewer than two, bootstrap over stimuli with layer and
-            assembled RDM held fixed. `ceiling`: mean rho of each subject with the mean of the
+            and t interval over subjects; for fewer than two, bootstrap over stimuli; with
+            `bootstrap`, over both. `ceiling`: mean rho of each subject with the mean of the
             others. `parts`: one value a subject. `layer`: the best, with ``cv`` the one that most
             entries come from. `raw`: rho of all layers, the choices, both noise ceilings, and for
             the plain variant the best layer's RDM.
@@ -94,7 +99,7 @@ class RSA:
         Raises
         ------
         DataError
-            If rows do not fit, or no subject or no layer has an RDM.
+            If rows do not fit, no subject or no layer has an RDM, or `max_memory` is too low.
         """
         # Products of 165 rows gain nothing from threads, and lose much where cores are shared.
         with threadpool_limits(limits=1, user_api="blas"):
@@ -104,31 +109,36 @@ class RSA:
             if self.variant == "cv":
                 found = cross_validate(rdms, subjects.rdms, np.asarray(folds))
                 parts, compared = found.rho, found.rdms
+                _check_assembled(parts, subjects.names)
                 layer = _most_used(found, names, np.asarray(folds))
                 raw = _cv_raw(found, names)
             else:
                 best = int(np.argmax(rho.mean(axis=1)))
                 parts, compared, layer = rho[best], rdms[best : best + 1], names[best]
                 raw = xr.Dataset({"rdm": ("pair", rdms[best].astype(np.float32))})
-            error, interval = self._uncertainty(parts, compared, subjects)
+            unsure = self._uncertainty(parts, compared, subjects)
             ceiling, bounds = _ceilings(subjects)
         raw = raw.assign(bounds).assign_coords(subject=list(subjects.names))
         raw = raw.assign(_layer_rho(rho, names, list(layers)))
+        if unsure.draws.size:
+            raw["bootstrap"] = ("draw", unsure.draws)
+        if subjects.absent:
+            raw["subject_dropped"] = ("absent", list(subjects.absent))
         return Score(
             value=float(parts.mean()),
-            error=error,
-            interval=interval,
+            error=unsure.error,
+            interval=unsure.interval,
             ceiling=ceiling,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
             layer=layer,
             n=subjects.n | {"layer": len(names), "layer_dropped": len(layers) - len(names)},
-            raw=raw.assign_attrs(seed=self.seed, draws=self.draws, zscore=int(self.zscore)),
+            raw=raw.assign_attrs(unsure.attributes, zscore=int(self.zscore)),
         )
 
     def _layer_rdms(self, layers: Layers, stimuli: int) -> tuple[list[str], FloatArray]:
         """Return the layers whose stimuli differ, and their RDMs, (layer, pair)."""
         names, rdms = [], []
-        for name in layers:
+        for name in _watched(layers):
             features = layers[name]
             if len(features) != stimuli:
                 raise DataError(
@@ -153,15 +163,31 @@ class RSA:
 
     def _uncertainty(
         self, parts: FloatArray, compared: FloatArray, subjects: SubjectRdms
-    ) -> tuple[float | None, tuple[float, float] | None]:
-        if len(parts) > 1:
-            return standard_error(parts), mean_interval(parts)
-        counts = bootstrap_counts(subjects.n["stimulus"], self.draws, self.seed)
-        draws = bootstrap_spearman(compared[0], subjects.rdms[0], counts)
-        draws = draws[np.isfinite(draws)]
-        if len(draws) < 2:
-            return None, None
-        return float(draws.std(ddof=1)), percentile_interval(draws)
+    ) -> Uncertainty:
+        rdms = self._rdms_at_once(len(compared) + len(subjects.rdms), compared.shape[1])
+        return uncertainty(
+            parts,
+            lambda counts: bootstrap_spearman(compared, subjects.rdms, counts, rdms=rdms),
+            stimuli=subjects.n["stimulus"],
+            subjects=subjects.known,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+        )
+
+    def _rdms_at_once(self, kept: int, pairs: int) -> int | None:
+        """Return how many RDMs a draw of the bootstrap may treat together."""
+        if self.max_memory is None:
+            return None
+        # an RDM and its order; ranks, weights and products of both sides while they are compared
+        free = self.max_memory - 2 * _DOUBLE * kept * pairs
+        rdms = free // (_ARRAYS * _DOUBLE * pairs)
+        if rdms < 1:
+            least = (2 * kept + _ARRAYS) * _DOUBLE * pairs
+            raise DataError(
+                f"{kept} RDMs of {pairs} pairs take {least / 1e6:.0f} MB at least, and max_memory "
+                f"is {self.max_memory / 1e6:.0f} MB: allow that much."
+            )
+        return int(rdms)
 
 
 def load(
@@ -169,8 +195,9 @@ def load(
     variant: str | None = None,
     *,
     zscore: bool = True,
+    bootstrap: int | None = None,
     seed: int = 0,
-    draws: int = 1000,
+    max_memory: int | None = None,
 ) -> RSA:
     """Return the metric.
 
@@ -180,10 +207,29 @@ def load(
         The metric's card; nothing of it is needed here.
     variant
         None or ``"cv"``.
-    zscore, seed, draws
+    zscore, bootstrap, seed, max_memory
         See `RSA`.
     """
-    return RSA(variant=variant, zscore=zscore, seed=seed, draws=draws)
+    return RSA(
+        variant=variant, zscore=zscore, bootstrap=bootstrap, seed=seed, max_memory=max_memory
+    )
+
+
+def _watched(layers: Layers) -> Iterator[str]:
+    """Yield the names of the layers, and show how far it has come."""
+    with progress_bar(len(layers), "representational similarity", "layer", smoothing=0) as bar:
+        for name in layers:
+            yield name
+            bar.update()
+
+
+def _check_assembled(rho: FloatArray, names: tuple[str, ...]) -> None:
+    undefined = np.flatnonzero(np.isnan(rho))
+    if undefined.size:
+        raise DataError(
+            f"The RDM assembled from the chosen layers is constant for {names[undefined[0]]}, so "
+            f"it cannot be compared. Leave layers out that hardly tell stimuli apart."
+        )
 
 
 def _ceilings(

@@ -31,12 +31,15 @@ class SubjectRdms:
         Whether the assembly names subjects.
     n
         Stimuli, targets and subjects used, and how many were dropped.
+    absent
+        Subjects without an RDM.
     """
 
     rdms: FloatArray
     names: tuple[str, ...]
     known: bool
     n: dict[str, int]
+    absent: tuple[str, ...]
 
 
 def subject_rdms(target: xr.DataArray, *, zscore: bool) -> SubjectRdms:
@@ -66,32 +69,36 @@ def subject_rdms(target: xr.DataArray, *, zscore: bool) -> SubjectRdms:
     dimension = str(assembly.dims[1])
     values = assembly.values
     usable: BoolArray = np.logical_and.reduce(np.isfinite(values))
-    usable[usable] = np.ptp(values[:, usable], axis=0) > 0
+    # Responses that differ by rounding only, as the mean of constant sessions may.
+    precision = np.finfo(values.dtype if values.dtype.kind == "f" else np.float64).eps
+    rounding = 4.0 * precision * np.abs(values[:, usable]).max(axis=0)
+    usable[usable] = np.ptp(values[:, usable], axis=0) > rounding
     known = "subject" in assembly.coords and assembly["subject"].dims == (dimension,)
     labels = assembly["subject"].values.astype(str) if known else np.full(len(usable), dimension)
-    rdms, names, used, total = [], [], 0, 0
+    rdms, names, absent, used = [], [], [], 0
     for name, columns in _groups(labels):
-        total += 1
         kept = columns[usable[columns]]
         try:
             distances = rdm(values[:, kept], zscore=zscore)
         except UndefinedDistance:
-            continue
+            distances = np.zeros(1)
         if np.ptp(distances) > 0:
             rdms.append(distances)
             names.append(name)
             used += len(kept)
+        else:
+            absent.append(name)
     if not rdms:
         raise DataError(
             f"No RDM can be made of these responses: {int(usable.sum())} of {len(usable)} "
             f"{dimension}s are finite and vary over the {len(values)} stimuli, and none of "
-            f"{total} subjects has 2 of them with different distances. RSA needs at least 2 "
+            f"{len(absent)} subjects has 2 of them with different distances. RSA needs at least 2 "
             f"targets a subject; score single targets with another metric."
         )
     n = {"stimulus": len(values), dimension: used, f"{dimension}_dropped": len(usable) - used}
     if known:
-        n |= {"subject": len(names), "subject_dropped": total - len(names)}
-    return SubjectRdms(np.stack(rdms), tuple(names), known, n)
+        n |= {"subject": len(names), "subject_dropped": len(absent)}
+    return SubjectRdms(np.stack(rdms), tuple(names), known, n, tuple(absent))
 
 
 def _groups(labels: NDArray[np.str_]) -> Iterator[tuple[str, IntArray]]:

@@ -98,9 +98,26 @@ def test_the_bootstrap_is_a_resampled_matrix_without_copies() -> None:
         keep = row[first] != row[second]
         left, right = row[first][keep], row[second][keep]
         expected.append(spearmanr(one_matrix[left, right], other_matrix[left, right]).statistic)
-    np.testing.assert_allclose(
-        bootstrap_spearman(rdm(one), rdm(other), counts), expected, atol=1e-12
-    )
+    found = bootstrap_spearman(rdm(one), rdm(other), counts)
+    np.testing.assert_allclose(found[:, 0], expected, atol=1e-12)
+
+
+def test_many_rdms_are_bootstrapped_at_once() -> None:
+    generator = np.random.default_rng(8)
+    rdms = generator.integers(6, size=(5, 45)).astype(float)  # with ties
+    others = generator.standard_normal((5, 45))
+    counts = generator.multinomial(10, np.full(10, 0.1), size=7)
+    for rows in (rdms, rdms[:1]):
+        expected = np.stack(
+            [
+                bootstrap_spearman(rows[number % len(rows)], others[number], counts)[:, 0]
+                for number in range(5)
+            ],
+            axis=1,
+        )
+        for at_once in (None, 1, 2):
+            found = bootstrap_spearman(rows, others, counts, rdms=at_once)
+            np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_a_draw_of_one_stimulus_says_nothing() -> None:

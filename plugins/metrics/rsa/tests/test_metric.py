@@ -1,23 +1,31 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 from brainbench_rsa import brainbench_metrics
+from brainbench_rsa import metric as metric_module
 from brainbench_rsa.cards import RSA as CARD
 from brainbench_rsa.metric import RSA, load
 from brainbench_rsa.rdm import rdm
+from brainbench_rsa.selection import CrossValidation, cross_validate
 from scipy.io import loadmat
 from scipy.stats import spearmanr, t
+from tqdm import tqdm
 
+from brainbench_audio import progress
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
+from brainbench_audio.scores.bootstrap import bootstrap_subjects
 from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.statistics import bootstrap_counts
 
 STIMULI = [f"stim{number}" for number in range(30)]
 FOLDS = Folds(tuple(STIMULI), tuple(number % 5 for number in range(30)), "made up")
@@ -141,10 +149,10 @@ def test_without_subjects_all_targets_make_one_rdm() -> None:
 def test_the_bootstrap_follows_its_seed() -> None:
     layers, target = made_up()
     one_subject = target.isel(voxel=slice(12))
-    scores = [RSA(seed=seed, draws=50)(layers, one_subject, FOLDS) for seed in (3, 3, 4)]
+    scores = [RSA(seed=seed, bootstrap=50)(layers, one_subject, FOLDS) for seed in (3, 3, 4)]
     assert scores[0].interval == scores[1].interval != scores[2].interval
     assert list(scores[0].parts) == ["subject-0"]
-    assert scores[0].raw.attrs == {"seed": 3, "draws": 50, "zscore": 1}
+    assert scores[0].raw.attrs == {"seed": 3, "bootstrap": 50, "zscore": 1}
 
 
 def test_each_layer_is_read_once() -> None:
@@ -180,6 +188,82 @@ def test_unusable_voxels_and_subjects_are_dropped_and_counted() -> None:
     )
     assert (score.n["voxel"], score.n["voxel_dropped"]) == (22, 14)
     assert (score.n["subject"], score.n["subject_dropped"]) == (2, 1)
+    assert score.raw["subject_dropped"].values.tolist() == ["subject-10"]
+
+
+def test_sessions_that_differ_by_rounding_make_no_responses() -> None:
+    layers, target = made_up()
+    sessions = np.repeat(target.values[:, :, None], 3, axis=2).astype(np.float32)
+    sessions[:, 0] = np.float32(0.1)
+    sessions[::2, 0, 1:] = np.nan
+    labelled = xr.DataArray(sessions, target.coords, ("stimulus", "voxel", "session"))
+    score = RSA()(layers, labelled, FOLDS)
+    assert (score.n["voxel"], score.n["voxel_dropped"]) == (35, 1)
+
+
+def test_an_assembled_rdm_without_variance_is_an_error_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layers, target = made_up()
+
+    def constant(*arguments: np.ndarray) -> CrossValidation:
+        found = cross_validate(*arguments)
+        return replace(found, rho=np.where(np.arange(3) == 1, np.nan, found.rho))
+
+    monkeypatch.setattr(metric_module, "cross_validate", constant)
+    with pytest.raises(DataError, match="chosen layers is constant for subject-10"):
+        RSA(variant="cv")(layers, target, FOLDS)
+
+
+@pytest.mark.parametrize("variant", [None, "cv"])
+def test_subjects_and_stimuli_are_drawn(variant: str | None) -> None:
+    layers, target = made_up()
+    plain = RSA(variant=variant)(layers, target, FOLDS)
+    score = RSA(variant=variant, bootstrap=25, seed=2)(layers, target, FOLDS)
+    counts, chosen = bootstrap_counts(30, 25, 2).astype(int), bootstrap_subjects(25, 3, 2)
+    # all layers chosen are one here, so both variants compare its RDM
+    first, second = np.triu_indices(30, k=1)
+    expected = []
+    for row, subjects in zip(counts, chosen, strict=True):
+        times = row[first] * row[second]
+        brains = [rdm(target.values[:, 12 * s : 12 * s + 12]) for s in subjects]
+        pairs = [(np.repeat(rdm(layers["mid"]), times), np.repeat(b, times)) for b in brains]
+        expected.append(np.mean([spearmanr(*pair).statistic for pair in pairs]))
+    np.testing.assert_allclose(score.raw["bootstrap"], expected, atol=1e-10)
+    assert score.value == plain.value
+    assert score.error == pytest.approx(np.std(expected, ddof=1))
+    assert score.interval == pytest.approx(np.quantile(expected, [0.025, 0.975]))
+    assert score.raw.attrs["subject_interval"] == plain.interval
+    assert "bootstrap" not in plain.raw
+
+
+def test_memory_bounds_the_bootstrap() -> None:
+    layers, target = made_up()
+    free = RSA(bootstrap=20)(layers, target, FOLDS)
+    tight = RSA(bootstrap=20, max_memory=80_000)
+    assert tight._rdms_at_once(4, 435) == 1
+    np.testing.assert_allclose(tight(layers, target, FOLDS).raw["bootstrap"], free.raw["bootstrap"])
+    with pytest.raises(DataError, match="4 RDMs of 435 pairs take 0 MB at least"):
+        RSA(max_memory=10_000)(layers, target, FOLDS)
+
+
+def test_progress_counts_layers_and_is_silent_without_a_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bars: list[tqdm[Any]] = []
+
+    def watched(**options: Any) -> tqdm[Any]:
+        bars.append(tqdm(**{**options, "delay": 0, "mininterval": 0}))
+        return bars[-1]
+
+    monkeypatch.setattr(progress, "tqdm", watched)
+    layers, target = made_up()
+    RSA()(layers, target, FOLDS)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    RSA()(layers, target, FOLDS)
+    assert [(bar.total, bar.n) for bar in bars][1:] == [(3, 3)]
+    assert "3/3" in capsys.readouterr().err
 
 
 def test_responses_without_any_rdm_are_refused() -> None:
@@ -257,7 +341,7 @@ def test_the_card_loads_the_metric() -> None:
     with pytest.raises(DataError, match="no variant 'loo'"):
         load(CARD, "loo")
     with pytest.raises(DataError, match="at least 2 draws"):
-        load(CARD, draws=1)
+        load(CARD, bootstrap=1)
 
 
 @pytest.mark.data
@@ -270,7 +354,7 @@ def test_real_components_resemble_themselves_and_their_categories(data_folder: P
     labels = np.unique(data["category_labels"].astype(str), return_inverse=True)[1]
     noise = np.random.default_rng(6).standard_normal((165, 64))
     layers = {"noise": noise, "categories": np.eye(11)[labels], "self": responses}
-    score = RSA(draws=200)(layers, target, np.arange(165) % 5)
+    score = RSA(bootstrap=200)(layers, target, np.arange(165) % 5)
     rho = score.raw["rho"].sel(subject="component")
     assert float(rho.sel(layer="self")) == pytest.approx(1, abs=1e-12)
     assert abs(float(rho.sel(layer="noise"))) < 0.05 < 0.1 < float(rho.sel(layer="categories"))

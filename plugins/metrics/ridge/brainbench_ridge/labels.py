@@ -1,0 +1,77 @@
+"""What a score was made from: counted, and labelled for each target."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from .correction import Correction
+from .partition import FloatArray
+from .solver import NestedRidge
+from .targets import Targets
+
+
+def counts(targets: Targets, correction: Correction | None) -> dict[str, int]:
+    """Return how many stimuli, targets and subjects were used, and how many were not.
+
+    ``…_dropped``: targets with a NaN or without variance; subjects without any usable target.
+    ``…_without_ceiling``: targets with fewer than two complete sessions. Corrected scores leave
+    these out; ``…_above_one`` says how many of theirs exceed 1, ``…_at_floor`` for how many a
+    reliability was raised to its floor.
+    """
+    one = targets.dimension
+    stimuli, kept = targets.responses.shape
+    found = {"stimulus": stimuli, one: kept, f"{one}_dropped": targets.dropped.size}
+    scored = np.ones(kept, dtype=bool)
+    if targets.reliability is not None:
+        found[f"{one}_without_ceiling"] = int(np.isnan(targets.reliability).sum())
+    if correction is not None:
+        scored = np.isfinite(correction.r2)
+        found[one] = int(scored.sum())
+        found[f"{one}_above_one"] = int((correction.r2 > 1).sum())
+        found[f"{one}_at_floor"] = int(correction.at_floor.sum())
+    if targets.subjects is not None:
+        with_score = sum(bool(scored[group].any()) for group in targets.subjects.values())
+        found["subject"] = with_score
+        found["subject_dropped"] = len(targets.absent) + len(targets.subjects) - with_score
+    return found
+
+
+def label(
+    found: NestedRidge, targets: Targets, correction: Correction | None, draws: FloatArray
+) -> xr.Dataset:
+    """Label everything the score was made from; stimuli and layers are the caller's to name."""
+    one = targets.dimension
+    variables: dict[str, Any] = {
+        "r2": (one, found.r2),
+        "prediction": (("stimulus", one), found.predictions.astype(np.float32)),
+        "measured": (("stimulus", one), targets.responses.astype(np.float32)),
+        "chosen_layer": (
+            ("fold", one),
+            found.layer.astype(np.int32),
+            {"long_name": "place of the layer chosen in `layer`"},
+        ),
+        "penalty": (("fold", one), found.penalty),
+        "layer_r2": (("layer", one), found.layer_r2),
+        "dropped": (
+            f"{one}_dropped",
+            targets.dropped,
+            {"long_name": f"place in the data of the {one}s left out: NaN, or without variance"},
+        ),
+    }
+    if targets.reliability is not None:
+        variables["session_reliability"] = (one, targets.reliability)
+    if correction is not None:
+        variables |= {
+            "r2_corrected": (one, correction.r2, {"long_name": "R² corrected for noise"}),
+            "measured_reliability": (one, correction.measured),
+            "predicted_reliability": (one, correction.predicted),
+        }
+    if targets.absent:
+        variables["subject_dropped"] = ("absent", list(targets.absent))
+    if draws.size:
+        variables["bootstrap"] = ("draw", draws, {"long_name": "value in each draw"})
+    coordinates = dict(targets.labels.coords) | {"fold": np.arange(len(found.layer))}
+    return xr.Dataset(variables, coordinates)

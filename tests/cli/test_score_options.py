@@ -1,0 +1,72 @@
+"""Options of `brainbench score` that go to the metric."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from brainbench_audio.cli.main import main
+from brainbench_audio.cli.score import _size
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.store import stored_scores
+
+Told = pytest.CaptureFixture[str]
+pytest.importorskip("brainbench_ridge")
+pytestmark = pytest.mark.usefixtures("tiny")
+
+
+def scored(capsys: Told, *arguments: str) -> dict[str, Any]:
+    assert main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", "--json", *arguments]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    return dict(row)
+
+
+def test_bootstrap_and_seed_reach_the_metric(capsys: Told) -> None:
+    plain = scored(capsys)
+    other = scored(capsys, "--bootstrap", "30", "--seed", "3")
+    assert other["score"] == plain["score"]
+    assert other["interval"] != plain["interval"]
+    assert other["cached"] is False
+    scores = [Score.from_netcdf(entry.path) for entry in stored_scores()]
+    (newest,) = [score for score in scores if score.provenance["inputs"]["options"]]
+    assert newest.raw.sizes["draw"] == 30
+    assert (newest.raw.attrs["bootstrap"], newest.raw.attrs["seed"]) == (30, 3)
+    assert newest.provenance["inputs"]["options"] == {"bootstrap": 30, "seed": 3}
+    assert scored(capsys, "--bootstrap", "30", "--seed", "3")["cached"] is True
+    assert scored(capsys, "--bootstrap", "0")["interval"] is None
+
+
+def test_memory_is_no_part_of_the_key(capsys: Told) -> None:
+    plain = scored(capsys)
+    again = scored(capsys, "--max-memory", "500MB")
+    assert again == {**plain, "cached": True, "seconds": again["seconds"]}
+
+
+def test_too_little_memory_is_told(capsys: Told) -> None:
+    arguments = ["-m", "tiny-plain", "-b", "Tiny-ridge", "--max-memory", "1kB"]
+    assert main(["score", *arguments]) == 1
+    assert "3 targets take" in capsys.readouterr().err
+
+
+def test_a_metric_without_these_options_says_so(capsys: Told) -> None:
+    arguments = ["-m", "tiny-plain", "-b", "Tiny-match", "--bootstrap", "30"]
+    assert main(["score", *arguments]) == 1
+    assert "metric match does not take these options" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [("4GB", 4 * 10**9), ("500 MB", 5 * 10**8), ("1.5GiB", 3 * 2**29), ("2k", 2000), ("100", 100)],
+)
+def test_sizes(text: str, size: int) -> None:
+    assert _size(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "much", "-4GB", "4 apples", "1.2.3GB", "0GB"])
+def test_wrong_sizes_are_wrong_usage(text: str, capsys: Told) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", f"--max-memory={text}"])
+    assert stopped.value.code == 2
+    assert "is no size: write it as 4GB" in capsys.readouterr().err

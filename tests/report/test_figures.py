@@ -1,0 +1,74 @@
+"""Figures: files that can be opened, of the numbers that they show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.report import figures
+from brainbench_audio.report.layer_regions import layer_regions
+
+STARTS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+
+
+def found(regions: tuple[str, ...] = ("Primary", "Lateral")) -> xr.Dataset:
+    generator = np.random.default_rng(0)
+    coordinates = {
+        "layer": [f"block{number}" for number in range(13)],
+        "subject": ("voxel", np.repeat(["a", "b", "c"], 20)),
+        "region": ("voxel", generator.choice(regions, 60)),
+    }
+    values = generator.random((13, 60))
+    values[:, np.array(coordinates["region"][1]) == "Dead"] = 0.0
+    return layer_regions(xr.Dataset({"layer_r2": (("layer", "voxel"), values)}, coordinates))
+
+
+@pytest.mark.parametrize("kind", STARTS)
+def test_the_same_numbers_give_the_same_file(tmp_path: Path, kind: str) -> None:
+    pytest.importorskip("matplotlib")
+    paths = [tmp_path / f"{number}.{kind}" for number in range(2)]
+    for path in paths:
+        figures.draw_layer_regions(found(), "one on another", path)
+    first, second = (path.read_bytes() for path in paths)
+    assert first.startswith(STARTS[kind])
+    assert first == second
+
+
+def test_regions_that_nothing_predicts_are_drawn_empty(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    figures.draw_layer_regions(found(("Primary", "Dead")), "", tmp_path / "dead.svg")
+    assert (
+        "Primary" in (tmp_path / "dead.svg").read_text() or (tmp_path / "dead.svg").stat().st_size
+    )
+
+
+def test_the_panels_show_the_numbers() -> None:
+    pytest.importorskip("matplotlib")
+    numbers = found()
+    axes = figures._new_figure().subplots(1, 2)
+    figures._draw_positions(axes[0], numbers)
+    dots = axes[0].lines[0].get_ydata()
+    np.testing.assert_array_equal(dots, numbers["median_position"].values.ravel())
+    assert [label.get_text().split("\n")[0] for label in axes[0].get_xticklabels()] == list(
+        numbers["region"].values
+    )
+    image = figures._draw_shares(axes[1], numbers)
+    shares = numbers["mean_share"].transpose("layer", "region")
+    np.testing.assert_allclose(image.get_array(), shares)
+
+
+def test_other_formats_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"map\.gif is no figure"):
+        figures.draw_layer_regions(found(), "", tmp_path / "map.gif")
+
+
+def test_without_matplotlib_the_extra_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    with pytest.raises(BrainbenchError, match=r"pip install 'brainbench-audio\[report\]'"):
+        figures.draw_layer_regions(found(), "", tmp_path / "map.png")
