@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import Any
 
 import pytest
 
 from brainbench_audio.registry.lookup import find_model, list_ids
-from tests.parity.comparison import FOLDER
+from tests.parity.comparison import FOLDER, read_manifests
 
-PAPER = ["beats-iter1", "beats-iter2", "beats-iter3", "beats-iter3-as2m", "dasheng-base", "dasheng-06b", "dasheng-12b", "dasheng-base-as", "encodecmae-base", "encodecmae-base-as", "encodecmae-base-ll", "encodecmae-base-fma", "encodecmae-small", "encodecmae-large", "encodecmae-ec-base", "encodecmae-spec-base", "encodecmae-base-st", "encodecmae-large-st", "cochcnn9-word", "cochcnn9-speaker", "cochcnn9-audioset", "cochcnn9-multitask", "cochresnet50-word", "cochresnet50-speaker", "cochresnet50-audioset", "cochresnet50-multitask", "ast", "vggish", "dcase2020", "deepspeech2", "metricgan", "wav2vec2", "sepformer", "s2t", "zerospeech2020", "spectrotemporal"]
+PAPER = [
+    "beats-iter1",
+    "beats-iter2",
+    "beats-iter3",
+    "beats-iter3-as2m",
+    "dasheng-base",
+    "dasheng-06b",
+    "dasheng-12b",
+    "dasheng-base-as",
+    "encodecmae-base",
+    "encodecmae-base-as",
+    "encodecmae-base-ll",
+    "encodecmae-base-fma",
+    "encodecmae-small",
+    "encodecmae-large",
+    "encodecmae-ec-base",
+    "encodecmae-spec-base",
+    "encodecmae-base-st",
+    "encodecmae-large-st",
+    "cochcnn9-word",
+    "cochcnn9-speaker",
+    "cochcnn9-audioset",
+    "cochcnn9-multitask",
+    "cochresnet50-word",
+    "cochresnet50-speaker",
+    "cochresnet50-audioset",
+    "cochresnet50-multitask",
+    "ast",
+    "vggish",
+    "dcase2020",
+    "deepspeech2",
+    "metricgan",
+    "wav2vec2",
+    "sepformer",
+    "s2t",
+    "zerospeech2020",
+    "spectrotemporal",
+]
 # the smallest and the largest layer that section 4.2 of the paper names, where it gives a range
 RANGES = {"cochcnn9-word": (2304, 9216), "cochresnet50-word": (2048, 14336)}
 OTHERS = {"crepe-tiny"}
@@ -20,8 +56,7 @@ OTHERS = {"crepe-tiny"}
 @cache
 def manifests() -> dict[str, dict[str, Any]]:
     """Return the reference manifest of each id, its own or one that also holds for it."""
-    found = [json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))]
-    own = {manifest["model"]: manifest for manifest in found if "layers" in manifest}
+    own = read_manifests()
     shared = {name: manifest for manifest in own.values() for name in manifest.get("also", ())}
     return shared | own
 
