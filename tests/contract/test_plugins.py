@@ -18,7 +18,7 @@ from brainbench_audio.registry.lookup import list_ids, load_attribute, registere
 PLUGINS = plugins()
 CARDS = [(plugin, card) for plugin in PLUGINS for card in plugin.cards]
 FLAGS = {"responses", "multivariate", "sessions", "subjects", "task"}
-HEAVY = {"torch", "torchaudio", "transformers", "xarray", "numpy", "scipy"}
+HEAVY = {"torch", "torchaudio", "torchcrepe", "transformers", "xarray", "numpy", "scipy"}
 MAY_BE_EMPTY = {
     ModelCard: {"weights", "parameters"},
     DatasetCard: {"subsets", "subset_provides", "downloader", "locator"},

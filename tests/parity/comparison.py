@@ -19,6 +19,12 @@ def read_manifest(name: str) -> dict[str, Any]:
     return manifest
 
 
+def read_manifests() -> dict[str, dict[str, Any]]:
+    """Return the manifests of all models that have references, by id."""
+    found = [json.loads(file.read_text()) for file in sorted(FOLDER.glob("*.json"))]
+    return {manifest["model"]: manifest for manifest in found}
+
+
 def read_references(manifest: Mapping[str, Any], folder: Path | None = None) -> dict[str, Any]:
     """Return ``sound/layer`` -> activations: to the made-up sounds, or those of another folder."""
     folder = FOLDER / "synthetic" if folder is None else folder

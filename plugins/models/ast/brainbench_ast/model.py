@@ -26,8 +26,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    dtype: str = "float32",
 ) -> TorchModel:
     """Return the model; a layer is a mean over all patches, those of the padding too.
 
@@ -37,15 +35,13 @@ def load(
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`; names are those of the original
         file or of the file on the hub.
-    device, dtype : str
-        As in `brainbench_audio.activations.torch_model.TorchModel`.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control or dtype, or this machine does not have the device.
+        An unknown control.
     """
     recipe = Recipe(build=AstNetwork, read=partial(nested, keys=()), rename=rename)
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
@@ -56,8 +52,6 @@ def load(
         read_outs(card),
         fingerprint=fingerprint | {"transformers": metadata.version("transformers")},
         pooling=pooling | {card.layers[0]: mean_over_image},
-        device=device,
-        dtype=dtype,
     )
 
 

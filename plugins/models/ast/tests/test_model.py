@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from brainbench_ast.cards import AST
@@ -17,11 +15,7 @@ from brainbench_audio import load_model, settings
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
-
-
-def noise(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+from tests.contract.behaviour import assert_finite, assert_independent_of_batch, noise, silence
 
 
 @pytest.fixture(scope="module")
@@ -40,22 +34,22 @@ def small() -> TorchModel:
         "encoder_1": lambda output: output.mean(dim=1),
         "final": lambda output: output,
     }
-    return TorchModel(
-        card, network, read_outs(card), fingerprint=None, pooling=pooling, device="cpu"
-    )
+    return TorchModel(card, network, read_outs(card), fingerprint=None, pooling=pooling)
 
 
 def test_a_sound_does_not_depend_on_its_batch(small: TorchModel) -> None:
-    sounds = [noise(6000, 1), noise(9000, 2), 5 * noise(6000, 3), np.zeros(6000, np.float32)]
-    together = small.activations(sounds)
-    for index, sound in enumerate(sounds):
-        for layer, values in small.activations([sound]).items():
-            np.testing.assert_allclose(together[layer][index], values[0], atol=1e-5)
+    sounds = [noise(6000, 1), noise(9000, 2), 5 * noise(6000, 3), silence(6000)]
+    assert_independent_of_batch(small, sounds, 1e-5)
 
 
 def test_silence_is_finite(small: TorchModel) -> None:
-    found = small.activations([np.zeros(1600, np.float32)])
-    assert all(np.isfinite(values).all() for values in found.values())
+    assert_finite(small, silence(1600))
+
+
+def test_the_rest_of_the_image_is_padding(small: TorchModel) -> None:
+    assert isinstance(small.network, AstNetwork)
+    image = small.network.image(torch.from_numpy(noise(32_000))[None])[0].numpy()
+    np.testing.assert_allclose(image[198:], 0.46703237, atol=1e-6)
 
 
 def test_a_longer_sound_is_cut(small: TorchModel) -> None:
@@ -130,17 +124,3 @@ def test_other_names(weights: dict[str, Any]) -> None:
     unexpected = weights | {"module.v.blocks.12.norm1.bias": np.zeros(768, np.float32)}
     with pytest.raises(DataError, match=r"1 unexpected: .*layers\.12\.layernorm_before\.bias"):
         load_model("ast", weights=unexpected)
-
-
-class Malicious:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("touched"),))
-
-
-def test_a_pickle_with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "weights.pth"
-    path.write_bytes(pickle.dumps({"module.v.cls_token": Malicious()}, protocol=2))
-    with pytest.raises(DataError, match="could run code"):
-        load_model("ast", weights=path)
-    assert not Path("touched").exists()

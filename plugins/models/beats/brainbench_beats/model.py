@@ -24,7 +24,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
 ) -> TorchModel:
     """Return a BEATs model; a layer is the mean over all patches, (stimulus, 768).
 
@@ -33,19 +32,17 @@ def load(
     card : ModelCard
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control, or this machine does not have the device.
+        An unknown control.
     """
     recipe = Recipe(build=partial(BeatsNetwork, _CLASSES.get(card.id, 0)), read=read)
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
-    return TorchModel(card, network, read_outs(card), fingerprint=fingerprint, device=device)
+    return TorchModel(card, network, read_outs(card), fingerprint=fingerprint)
 
 
 def read_outs(card: ModelCard) -> dict[str, str]:

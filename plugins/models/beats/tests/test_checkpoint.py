@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def in_hub_cache(card: ModelCard, file: Path) -> None:
 
 
 def test_a_published_file(published: Path, pretrained: TorchModel) -> None:
-    loaded = load(ITER1, published, device="cpu")
+    loaded = load(ITER1, published)
     sound = np.random.default_rng(0).standard_normal(4000).astype(np.float32)
     ours, expected = (model.activations([sound]) for model in (loaded, pretrained))
     assert all(np.array_equal(ours[layer], expected[layer]) for layer in expected)
@@ -52,7 +51,7 @@ def test_the_downloaded_file(published: Path) -> None:
     weights = dataclasses.replace(ITER1.weights[0], sha256=hash_file(published))
     card = dataclasses.replace(ITER1, weights=(weights,))
     in_hub_cache(card, published)
-    assert load(card, device="cpu").fingerprint["given"] == {"weights": weights.sha256}
+    assert load(card).fingerprint["given"] == {"weights": weights.sha256}
 
 
 def test_another_file_under_the_published_name(tmp_path: Path) -> None:
@@ -97,25 +96,11 @@ def test_a_pretrained_file_for_the_fine_tuned_model(published: Path) -> None:
         load(ITER3_AS2M, published)
 
 
-class Malicious:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("touched"),))
-
-
-def test_a_pickle_with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "weights.pt"
-    path.write_bytes(pickle.dumps({"cfg": CFG, "model": Malicious()}, protocol=2))
-    with pytest.raises(DataError, match="could run code"):
-        load(ITER1, path)
-    assert not Path("touched").exists()
-
-
 @pytest.mark.slow
 def test_permuted_weights_keep_their_values(
     pretrained: TorchModel, pretrained_weights: dict[str, Any]
 ) -> None:
-    permuted = load(ITER1, pretrained_weights, control="permuted", seed=1, device="cpu")
+    permuted = load(ITER1, pretrained_weights, control="permuted", seed=1)
     name = "encoder.layers.3.fc1.weight"
     ours, given = (model.network.state_dict()[name] for model in (permuted, pretrained))
     assert not torch.equal(ours, given)

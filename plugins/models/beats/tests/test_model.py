@@ -5,16 +5,17 @@ import numpy.typing as npt
 import pytest
 from brainbench_beats.network import SHORTEST
 
-from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError
+from tests.contract.behaviour import (
+    assert_finite,
+    assert_independent_of_batch,
+    assert_repeatable,
+    noise,
+    silence,
+)
 
 Activations = dict[str, npt.NDArray[np.float32]]
-
-
-def noise(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
 
 
 def assert_close(ours: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
@@ -22,26 +23,17 @@ def assert_close(ours: npt.NDArray[np.float32], expected: npt.NDArray[np.float32
 
 
 def test_a_sound_does_not_depend_on_its_batch(pretrained: TorchModel) -> None:
-    sounds = [noise(6000, 1), noise(9000, 2), noise(6000, 3), np.zeros(6000, np.float32)]
-    together = pretrained.activations(sounds)
-    assert tuple(together) == pretrained.layers
-    for index, sound in enumerate(sounds):
-        alone = pretrained.activations([sound])
-        for layer, values in alone.items():
-            assert values.shape == (1, 768)
-            assert values.dtype == np.float32
-            assert_close(together[layer][index], values[0])
+    sounds = [noise(6000, 1), noise(9000, 2), noise(6000, 3), silence(6000)]
+    assert_independent_of_batch(pretrained, sounds, 1e-5)
 
 
 def test_the_same_sound_gives_the_same_numbers(pretrained: TorchModel) -> None:
-    first, second = (pretrained.activations([noise(8000)]) for _ in range(2))
-    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+    assert_repeatable(pretrained, noise(8000))
 
 
 @pytest.mark.parametrize("samples", [SHORTEST, 20_000])
 def test_silence_is_finite(pretrained: TorchModel, samples: int) -> None:
-    activations = pretrained.activations([np.zeros(samples, np.float32)])
-    assert all(np.isfinite(values).all() for values in activations.values())
+    assert_finite(pretrained, silence(samples))
 
 
 def test_too_short_a_sound_is_refused(pretrained: TorchModel) -> None:
@@ -60,8 +52,7 @@ def test_what_fills_no_patch_is_dropped(pretrained: TorchModel) -> None:
 
 @pytest.mark.slow
 def test_half_a_minute(pretrained: TorchModel) -> None:
-    activations = pretrained.activations([noise(30 * 16_000)])
-    assert all(np.isfinite(values).all() for values in activations.values())
+    assert_finite(pretrained, noise(30 * 16_000))
 
 
 def test_layers_by_name(pretrained: TorchModel) -> None:
@@ -69,9 +60,3 @@ def test_layers_by_name(pretrained: TorchModel) -> None:
     assert list(activations) == ["encoder_12", "input"]
     with pytest.raises(ContractError, match="no layer 'encoder_13'"):
         pretrained.activations([noise(4000)], layers=["encoder_13"])
-
-
-def test_by_id() -> None:
-    models = [load_model("beats-iter2", weights="untrained", seed=seed) for seed in (0, 1)]
-    layers = [model.activations([noise(4000)])["encoder_12"] for model in models]
-    assert not np.allclose(layers[0], layers[1], atol=1e-2)

@@ -29,8 +29,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    dtype: str = "float32",
 ) -> TorchModel:
     """Return a CochDNN model; a layer is the mean over time, (stimulus, channel x frequency).
 
@@ -40,15 +38,13 @@ def load(
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`; a path may also be the folder
         that the published archive was unpacked to.
-    device, dtype : str
-        As in `brainbench_audio.activations.torch_model.TorchModel`.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control or dtype, or this machine does not have the device.
+        An unknown control.
     """
     if isinstance(weights, str) and weights in CONTROLS:
         weights, control = None, weights
@@ -62,7 +58,7 @@ def load(
             raise with_advice(error, weights) from error
         raise
     read_outs = {layer: f"read_outs.{layer}" for layer in card.layers}
-    return TorchModel(card, network, read_outs, fingerprint=fingerprint, device=device, dtype=dtype)
+    return TorchModel(card, network, read_outs, fingerprint=fingerprint)
 
 
 def build(card: ModelCard) -> CochNetwork:

@@ -53,7 +53,7 @@ def test_a_published_file(
     cards: Cards, small_states: dict[str, State], tmp_path: Path, name: str, entry: str
 ) -> None:
     path = write(tmp_path / "5_checkpoint.pt", small_states[name], entry)
-    loaded, expected = (load(cards[name], x, device="cpu") for x in (path, small_states[name]))
+    loaded, expected = (load(cards[name], x) for x in (path, small_states[name]))
     ours, theirs = (model.activations([SOUND]) for model in (loaded, expected))
     assert all(np.array_equal(ours[layer], theirs[layer]) for layer in theirs)
     assert loaded.fingerprint["given"] == {"weights": hash_file(path)}
@@ -63,8 +63,8 @@ def test_the_downloaded_archive(cards: Cards, small_states: dict[str, State]) ->
     folder = settings.data_home() / "weights" / "cochdnn"
     archive = pack(folder / ARCHIVE, small_states)
     for name, state in small_states.items():
-        expected = load(cards[name], state, device="cpu").activations([SOUND])
-        ours = load(cards[name], device="cpu").activations([SOUND])
+        expected = load(cards[name], state).activations([SOUND])
+        ours = load(cards[name]).activations([SOUND])
         assert all(np.array_equal(ours[layer], expected[layer]) for layer in expected)
         assert [path.name for path in (folder / name).rglob("*.pt")] == ["5_checkpoint.pt"]
     archive.unlink()

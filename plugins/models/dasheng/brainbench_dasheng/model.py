@@ -31,7 +31,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
     depth: int | None = None,
 ) -> TorchModel:
     """Return a Dasheng model; a layer is the mean over all tokens, (stimulus, feature).
@@ -41,8 +40,6 @@ def load(
     card : ModelCard
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
     depth : int, optional
         Only that many blocks, with weights to match; every one of them is then a layer.
 
@@ -51,7 +48,7 @@ def load(
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control, an impossible depth, or this machine does not have the device.
+        An unknown control, or an impossible depth.
     """
     size = SIZES[card.id]
     if depth is not None:
@@ -64,7 +61,7 @@ def load(
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
     read_outs = {layer: layer for layer in card.layers}
     fingerprint["depth"] = size.depth
-    return TorchModel(card, network, read_outs, fingerprint=fingerprint, device=device)
+    return TorchModel(card, network, read_outs, fingerprint=fingerprint)
 
 
 def shortened(card: ModelCard, size: Size, depth: int) -> tuple[ModelCard, Size]:

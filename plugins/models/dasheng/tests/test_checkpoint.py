@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import pickle
 import re
 import threading
 from collections.abc import Iterator
@@ -167,20 +166,6 @@ def test_too_few_positions(weights: State) -> None:
     model = load(BASE, with_steps(weights, 60), depth=1)
     with pytest.raises(ContractError, match=r"60 positions, .* \(2\.40 s\), .* needs 75"):
         model.activations([np.zeros(48_000, np.float32)])
-
-
-class Malicious:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("touched"),))
-
-
-def test_a_pickle_with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "weights.pt"
-    path.write_bytes(pickle.dumps({"model": Malicious()}, protocol=2))
-    with pytest.raises(DataError, match="could run code"):
-        load(BASE, path, depth=1)
-    assert not Path("touched").exists()
 
 
 def test_permuted_weights_keep_their_values(weights: State) -> None:

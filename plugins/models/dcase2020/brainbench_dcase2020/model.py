@@ -29,7 +29,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
 ) -> TorchModel:
     """Return the captioner.
 
@@ -41,18 +40,16 @@ def load(
     card : ModelCard
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control, or this machine does not have the device.
+        An unknown control.
     """
     network, fingerprint = load_network(card, recipe(), weights, control=control, seed=seed)
-    return TorchModel(card, network, READ_OUTS, fingerprint=fingerprint, device=device)
+    return TorchModel(card, network, READ_OUTS, fingerprint=fingerprint)
 
 
 def recipe(width: int = WIDTH, words: int = WORDS) -> Recipe:

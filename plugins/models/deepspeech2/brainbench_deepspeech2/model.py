@@ -26,7 +26,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
 ) -> TorchModel:
     """Return DeepSpeech 2.
 
@@ -38,18 +37,16 @@ def load(
     card : ModelCard
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control, or this machine does not have the device.
+        An unknown control.
     """
     network, fingerprint = load_network(card, recipe(), weights, control=control, seed=seed)
-    return model_of(card, network, fingerprint, device)
+    return model_of(card, network, fingerprint)
 
 
 def recipe(width: int = WIDTH, depth: int = DEPTH) -> Recipe:
@@ -57,9 +54,7 @@ def recipe(width: int = WIDTH, depth: int = DEPTH) -> Recipe:
     return Recipe(build=partial(DeepSpeechNetwork, width, depth), read=read, open=read_snapshot)
 
 
-def model_of(
-    card: ModelCard, network: Any, fingerprint: Mapping[str, Any], device: str
-) -> TorchModel:
+def model_of(card: ModelCard, network: Any, fingerprint: Mapping[str, Any]) -> TorchModel:
     """Return the model of a network, with the layers that the card names."""
     read_outs = {
         layer: _CONVOLUTIONS.get(layer) or f"rnns.{layer.removeprefix('lstm')}.cell"
@@ -69,9 +64,7 @@ def model_of(
         layer: mean_over_frames if layer in _CONVOLUTIONS else mean_over_time
         for layer in card.layers
     }
-    return TorchModel(
-        card, network, read_outs, fingerprint=fingerprint, pooling=pooling, device=device
-    )
+    return TorchModel(card, network, read_outs, fingerprint=fingerprint, pooling=pooling)
 
 
 def mean_over_frames(output: Tensor) -> Tensor:

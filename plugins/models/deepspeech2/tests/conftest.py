@@ -1,23 +1,20 @@
-"""The network with stand-in weights, drawn once."""
+"""The network with stand-in weights, made once: drawing them takes seconds."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from brainbench_deepspeech2.cards import DEEPSPEECH2
-from brainbench_deepspeech2.model import load
 
 from brainbench_audio.activations.torch_model import TorchModel
-from tests.parity.comparison import read_manifest
-from tests.parity.weights import standin_state_dict
+from tests.parity.standin import standin_model, standin_weights
 
 
 @pytest.fixture(scope="session")
-def standin_weights() -> dict[str, Any]:
-    return standin_state_dict(read_manifest("deepspeech2"))
+def weights() -> dict[str, Any]:
+    return standin_weights("deepspeech2")
 
 
 @pytest.fixture(scope="session")
-def published(standin_weights: dict[str, Any]) -> TorchModel:
-    return load(DEEPSPEECH2, standin_weights, device="cpu")
+def published(weights: dict[str, Any]) -> TorchModel:
+    return standin_model("deepspeech2", weights)

@@ -250,10 +250,10 @@ def test_permuted_weights_keep_their_values(state: dict[str, torch.Tensor]) -> N
 
 @pytest.mark.slow
 def test_a_file_of_the_published_size(
-    tmp_path: Path, standin_weights: dict[str, Any], published: TorchModel
+    tmp_path: Path, weights: dict[str, Any], published: TorchModel
 ) -> None:
     path = tmp_path / NAME
-    state = {name: torch.from_numpy(value) for name, value in standin_weights.items()}
+    state = {name: torch.from_numpy(value) for name, value in weights.items()}
     torch.save({"state_dict": state}, path)
     ours, expected = (m.network.state_dict() for m in (load(DEEPSPEECH2, path), published))
     assert all(torch.equal(ours[name].cpu(), expected[name]) for name in expected)

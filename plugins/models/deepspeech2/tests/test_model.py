@@ -10,6 +10,13 @@ from brainbench_deepspeech2.network import DeepSpeechNetwork, Spectrogram
 
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError
+from tests.contract.behaviour import (
+    assert_finite,
+    assert_independent_of_batch,
+    assert_repeatable,
+    noise,
+    silence,
+)
 
 RATE = 16_000
 
@@ -20,38 +27,27 @@ Waveform = npt.NDArray[np.float32]
 def model() -> TorchModel:
     """Return a narrow network; the published one takes a second a sound."""
     torch.manual_seed(0)
-    return model_of(DEEPSPEECH2, DeepSpeechNetwork(width=8), {}, "cpu")
+    return model_of(DEEPSPEECH2, DeepSpeechNetwork(width=8), {})
 
 
-def noise(samples: int, seed: int = 0) -> Waveform:
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
-
-
-def assert_close(ours: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:
-    assert np.abs(ours - expected).max() <= 1e-5 * max(1e-2, expected.std())
+def limit(values: npt.NDArray[np.float32]) -> float:
+    return 1e-5 * max(1e-2, float(values.std()))
 
 
 def test_a_sound_does_not_depend_on_its_batch(model: TorchModel) -> None:
     # The first is much louder than the third: a maximum over the batch would show.
-    sounds = [9 * noise(RATE, 1), noise(2 * RATE, 2), 1e-3 * noise(RATE, 3), np.zeros(RATE)]
-    together = model.activations([sound.astype(np.float32) for sound in sounds])
-    assert tuple(together) == model.layers
-    for index, sound in enumerate(sounds):
-        for layer, values in model.activations([sound.astype(np.float32)]).items():
-            assert values.dtype == np.float32
-            assert_close(together[layer][index], values[0])
+    loud, soft = 9 * noise(RATE, 1), np.float32(1e-3) * noise(RATE, 3)
+    sounds = [loud, noise(2 * RATE, 2), soft, silence(RATE)]
+    assert_independent_of_batch(model, sounds, limit)
 
 
 def test_the_same_sound_gives_the_same_numbers(model: TorchModel) -> None:
-    first, second = (model.activations([noise(RATE)]) for _ in range(2))
-    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+    assert_repeatable(model, noise(RATE))
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 2])
 def test_silence_is_finite(model: TorchModel, seconds: float) -> None:
-    activations = model.activations([np.zeros(int(seconds * RATE), np.float32)])
-    assert all(np.isfinite(values).all() for values in activations.values())
+    assert_finite(model, silence(int(seconds * RATE)))
 
 
 @pytest.mark.parametrize("samples", [161, 1600, 480_000])
@@ -109,7 +105,4 @@ def test_cells_are_last_states_of_both_directions(model: TorchModel) -> None:
 @pytest.mark.slow
 def test_the_published_size_in_batches(published: TorchModel) -> None:
     sounds = [noise(RATE, 1), noise(8000, 2), noise(RATE, 3)]
-    together = published.activations(sounds)
-    for index, sound in enumerate(sounds):
-        for layer, values in published.activations([sound]).items():
-            assert_close(together[layer][index], values[0])
+    assert_independent_of_batch(published, sounds, limit)

@@ -26,7 +26,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
     normalisation: tuple[float, float] | None = None,
 ) -> TorchModel:
     """Return a model of the family.
@@ -36,8 +35,6 @@ def load(
     card : ModelCard
     weights, control, seed
         See `brainbench_audio.activations.weights.load_network`.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
     normalisation : (float, float), optional
         Mean and deviation of the front end's logarithms, in place of those in the file. Only
         ``encodecmae-spec-base`` may need it: where its file does not say, placeholders are used and
@@ -48,7 +45,7 @@ def load(
     DataError
         The weights are missing, damaged or do not fit.
     ContractError
-        ``normalisation`` for a model that has none, an unknown control or device.
+        ``normalisation`` for a model that has none, or an unknown control.
     """
     published = PublishedFile(card.id, CONFIGURATIONS[card.id])
     recipe = Recipe(
@@ -73,7 +70,6 @@ def load(
         network,
         {layer: f"read_outs.{layer.removeprefix('layer_')}" for layer in card.layers},
         fingerprint=fingerprint | {"configuration": asdict(configuration)},
-        device=device,
     )
 
 

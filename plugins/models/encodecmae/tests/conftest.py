@@ -10,13 +10,11 @@ import torch
 from brainbench_encodecmae import model as model_module
 from brainbench_encodecmae.cards import CARDS
 from brainbench_encodecmae.configuration import ASSUMED_SPECTROGRAM, CONFIGURATIONS, Configuration
-from brainbench_encodecmae.model import load
 from brainbench_encodecmae.network import EncodecMAE
 
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
-from tests.parity.comparison import read_manifest
-from tests.parity.weights import standin_state_dict
+from tests.parity.standin import standin_model, standin_weights
 
 BY_ID = {card.id: card for card in CARDS}
 
@@ -28,12 +26,12 @@ def cards() -> dict[str, ModelCard]:
 
 @pytest.fixture(scope="session")
 def small_weights() -> dict[str, Any]:
-    return standin_state_dict(read_manifest("encodecmae-small"))
+    return standin_weights("encodecmae-small")
 
 
 @pytest.fixture(scope="session")
 def small(small_weights: dict[str, Any]) -> TorchModel:
-    return load(BY_ID["encodecmae-small"], small_weights, device="cpu")
+    return standin_model("encodecmae-small", small_weights)
 
 
 @pytest.fixture(scope="session")

@@ -4,20 +4,20 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from brainbench_encodecmae.model import load
 
-from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
-
-
-def noise_of(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+from tests.contract.behaviour import (
+    assert_finite,
+    assert_independent_of_batch,
+    assert_repeatable,
+    noise,
+    silence,
+)
 
 
 def assert_close(ours: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
@@ -26,53 +26,39 @@ def assert_close(ours: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
 
 
 def test_a_sound_does_not_depend_on_its_batch(small: TorchModel) -> None:
-    sounds = [noise_of(6000, 1), noise_of(9001, 2), noise_of(6000, 3), np.zeros(6000, np.float32)]
-    together = small.activations(sounds)
-    assert tuple(together) == small.layers
-    for index, sound in enumerate(sounds):
-        alone = small.activations([sound])
-        assert all(values.dtype == np.float32 for values in alone.values())
-        assert_close({layer: values[[index]] for layer, values in together.items()}, alone)
+    sounds = [noise(6000, 1), noise(9001, 2), noise(6000, 3), silence(6000)]
+    assert_independent_of_batch(small, sounds, 2e-5)
 
 
 def test_the_same_sound_gives_the_same_numbers(small: TorchModel) -> None:
-    first, second = (small.activations([noise_of(8000)]) for _ in range(2))
-    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+    assert_repeatable(small, noise(8000))
 
 
 def test_level_matters(small: TorchModel) -> None:
-    first, second = small.activations([noise_of(8000), 0.1 * noise_of(8000)])["layer_4"]
+    first, second = small.activations([noise(8000), 0.1 * noise(8000)])["layer_4"]
     assert not np.allclose(first, second, atol=1e-2)
 
 
 @pytest.mark.parametrize("seconds", [0.1, 2.0, 9.3])
 def test_silence_is_finite(small: TorchModel, seconds: float) -> None:
-    activations = small.activations([np.zeros(int(seconds * 24_000), np.float32)])
-    assert all(np.isfinite(values).all() for values in activations.values())
+    assert_finite(small, silence(int(seconds * 24_000)))
 
 
 @pytest.mark.slow
 def test_half_a_minute(small: TorchModel) -> None:
-    activations = small.activations([noise_of(30 * 24_000)])
-    assert all(np.isfinite(values).all() for values in activations.values())
+    assert_finite(small, noise(30 * 24_000))
 
 
 def test_too_short_a_sound_is_refused(small: TorchModel) -> None:
     with pytest.raises(ContractError, match="at least 2049 samples"):
-        small.activations([noise_of(2048)])
+        small.activations([noise(2048)])
 
 
 def test_layers_by_name(small: TorchModel) -> None:
-    activations = small.activations([noise_of(4000)], layers=["layer_4", "layer_0"])
+    activations = small.activations([noise(4000)], layers=["layer_4", "layer_0"])
     assert list(activations) == ["layer_4", "layer_0"]
     with pytest.raises(ContractError, match="no layer 'layer_5'"):
-        small.activations([noise_of(4000)], layers=["layer_5"])
-
-
-def test_by_id() -> None:
-    models = [load_model("encodecmae-small", weights="untrained", seed=seed) for seed in (0, 1)]
-    layers = [model.activations([noise_of(4000)])["layer_4"] for model in models]
-    assert not np.allclose(layers[0], layers[1], atol=1e-2)
+        small.activations([noise(4000)], layers=["layer_5"])
 
 
 def test_normalisation_is_part_of_the_fingerprint(
@@ -80,11 +66,11 @@ def test_normalisation_is_part_of_the_fingerprint(
 ) -> None:
     weights = tiny_states["encodecmae-small"]
     plain, same, other = (
-        load(cards["encodecmae-small"], weights, device="cpu", normalisation=normalisation)
+        load(cards["encodecmae-small"], weights, normalisation=normalisation)
         for normalisation in (None, (-6.12, 4.82), (-6.0, 5.0))
     )
     assert same.fingerprint == plain.fingerprint != other.fingerprint
-    found = [model.activations([noise_of(4000)]) for model in (plain, same, other)]
+    found = [model.activations([noise(4000)]) for model in (plain, same, other)]
     assert_close(found[1], found[0])
     assert not np.allclose(found[2]["layer_0"], found[0]["layer_0"], atol=1e-3)
 

@@ -68,8 +68,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    dtype: str = "float32",
 ) -> TorchModel:
     """Return a model of a bundle; ``hidden_state_n`` is what block n puts out, mean over time.
 
@@ -81,8 +79,6 @@ def load(
         Short for ``control``; the weights are those of the bundle.
     control, seed
         As in `brainbench_audio.activations.weights.load_network`, but not ``"untrained"``.
-    device, dtype : str
-        As in `brainbench_audio.activations.torch_model.TorchModel`.
 
     Raises
     ------
@@ -120,8 +116,6 @@ def load(
         network,
         {layer: f"layers.{index}" for index, layer in enumerate(card.layers)},
         fingerprint={**pin, "torchaudio": torchaudio.__version__},
-        device=device,
-        dtype=dtype,
     )
 
 

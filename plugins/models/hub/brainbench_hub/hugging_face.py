@@ -28,8 +28,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    dtype: str = "float32",
     trust_remote_code: bool = False,
 ) -> TorchModel:
     """Return an audio encoder; its layers are all its hidden states, ``hidden_state_0`` first.
@@ -45,8 +43,6 @@ def load(
         Short for ``control``; the id says where the weights are.
     control, seed
         As in `brainbench_audio.activations.weights.load_network`.
-    device, dtype : str
-        As in `brainbench_audio.activations.torch_model.TorchModel`.
     trust_remote_code : bool
         Run Python code that comes with the model. Without it, no such code runs.
 
@@ -86,7 +82,7 @@ def load(
         source=source.url,
     )
     read_outs = {layer: f"layers.{index}" for index, layer in enumerate(card.layers)}
-    return TorchModel(card, network, read_outs, fingerprint=fingerprint, device=device, dtype=dtype)
+    return TorchModel(card, network, read_outs, fingerprint=fingerprint)
 
 
 def what_is_asked(

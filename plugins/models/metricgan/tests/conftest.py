@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from brainbench_metricgan.cards import METRICGAN
-from brainbench_metricgan.model import load
 
 from brainbench_audio.activations.torch_model import TorchModel
-from tests.parity.comparison import read_manifest
-from tests.parity.weights import standin_state_dict
+from tests.parity.standin import standin_model, standin_weights
 
 
 @pytest.fixture(scope="session")
 def weights() -> dict[str, torch.Tensor]:
-    drawn = standin_state_dict(read_manifest("metricgan"))
+    drawn = standin_weights("metricgan")
     return {name: torch.from_numpy(value) for name, value in drawn.items()}
 
 
 @pytest.fixture(scope="session")
 def model(weights: dict[str, torch.Tensor]) -> TorchModel:
-    return load(METRICGAN, weights, device="cpu")
+    return standin_model("metricgan", weights)

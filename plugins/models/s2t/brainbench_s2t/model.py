@@ -25,8 +25,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    dtype: str = "float32",
 ) -> TorchModel:
     """Return the model; a layer is the mean over all steps, (stimulus, 1024).
 
@@ -35,15 +33,13 @@ def load(
     card : ModelCard
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`; the decoder may be left out.
-    device, dtype : str
-        As in `brainbench_audio.activations.torch_model.TorchModel`.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control or dtype, or this machine does not have the device.
+        An unknown control.
     """
     recipe = Recipe(build=S2tNetwork, read=partial(nested, keys=()), rename=rename)
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
@@ -52,8 +48,6 @@ def load(
         network,
         {layer: f"layers.{index}" for index, layer in enumerate(card.layers)},
         fingerprint=fingerprint | {"transformers": metadata.version("transformers")},
-        device=device,
-        dtype=dtype,
     )
 
 

@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from brainbench_s2t.cards import S2T
@@ -17,39 +15,33 @@ from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.transformers_library import import_transformers
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
+from tests.contract.behaviour import (
+    assert_finite,
+    assert_independent_of_batch,
+    assert_repeatable,
+    noise,
+    silence,
+)
 from tests.parity.comparison import read_manifest
 
 
-def noise(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
-
-
 def test_a_sound_does_not_depend_on_its_batch(model: TorchModel) -> None:
-    sounds = [noise(4000, 1), noise(7000, 2), 5 * noise(4000, 3), np.zeros(4000, np.float32)]
-    together = model.activations(sounds)
-    assert tuple(together) == model.layers
-    for index, sound in enumerate(sounds):
-        for layer, values in model.activations([sound]).items():
-            scale = np.abs(values).max()
-            np.testing.assert_allclose(together[layer][index], values[0], atol=1e-5 * scale)
+    sounds = [noise(4000, 1), noise(7000, 2), 5 * noise(4000, 3), silence(4000)]
+    assert_independent_of_batch(model, sounds, lambda values: 1e-5 * float(np.abs(values).max()))
 
 
 def test_the_same_sound_gives_the_same_numbers(model: TorchModel) -> None:
-    first, second = (model.activations([noise(8000)]) for _ in range(2))
-    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+    assert_repeatable(model, noise(8000))
 
 
 @pytest.mark.parametrize("samples", [400, 1600, 8000])
 def test_silence_is_finite(model: TorchModel, samples: int) -> None:
-    found = model.activations([np.zeros(samples, np.float32)])
-    assert all(np.isfinite(values).all() for values in found.values())
+    assert_finite(model, silence(samples))
 
 
 @pytest.mark.slow
 def test_a_long_sound(model: TorchModel) -> None:
-    found = model.activations([noise(30 * 16_000)])
-    assert all(np.isfinite(values).all() for values in found.values())
+    assert_finite(model, noise(30 * 16_000))
 
 
 def test_a_sound_that_is_too_short(model: TorchModel) -> None:
@@ -75,15 +67,6 @@ def in_hub_cache(file: Path, revision: str) -> None:
 
 def empty(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:
     return {name: torch.empty(shape, device="meta") for name, shape in shapes.items()}
-
-
-def test_names_and_shapes_are_the_published_ones() -> None:
-    with torch.device("meta"):
-        network = S2tNetwork()
-    own = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-    published = read_manifest("s2t")["state_dict"]
-    renamed = rename(empty(published))
-    assert {name: list(tensor.shape) for name, tensor in renamed.items()} == own
 
 
 def test_the_whole_model_is_the_published_one() -> None:
@@ -148,26 +131,6 @@ def test_other_names(weights: dict[str, Any]) -> None:
 def test_without_a_network() -> None:
     with pytest.raises(DataError, match=r"pytorch_model\.bin.*load_model\('s2t', weights="):
         load_model("s2t")
-
-
-class Malicious:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("touched"),))
-
-
-def test_a_pickle_with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "weights.bin"
-    path.write_bytes(pickle.dumps({"weight": Malicious()}, protocol=2))
-    with pytest.raises(DataError, match="could run code"):
-        load_model("s2t", weights=path)
-    assert not Path("touched").exists()
-
-
-def test_untrained() -> None:
-    model, same = (load_model("s2t", weights="untrained", seed=3, device="cpu") for _ in range(2))
-    assert isinstance(same, TorchModel)
-    assert_same_weights(model, same)
 
 
 @pytest.mark.slow

@@ -23,7 +23,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
 ) -> TorchModel:
     """Return the SepFormer; every layer is (stimulus, 256).
 
@@ -37,24 +36,20 @@ def load(
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`. The published weights are three
         files: a path is that of the folder that holds them.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control, or this machine does not have the device.
+        An unknown control.
     """
     if isinstance(weights, Mapping):
         weights = without_tables(weights)
     recipe = Recipe(build=SepFormer, read=read, rename=with_tables)
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
     pooling = dict.fromkeys(card.layers, mean_over_places) | {"encoder": mean_over_frames}
-    return TorchModel(
-        card, network, read_outs(card), fingerprint=fingerprint, pooling=pooling, device=device
-    )
+    return TorchModel(card, network, read_outs(card), fingerprint=fingerprint, pooling=pooling)
 
 
 def read_outs(card: ModelCard) -> dict[str, str]:

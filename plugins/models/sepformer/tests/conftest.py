@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import pytest
 import torch
-from brainbench_sepformer.cards import SEPFORMER
-from brainbench_sepformer.model import load
 
 from brainbench_audio.activations.torch_model import TorchModel
-from tests.parity.comparison import read_manifest
-from tests.parity.weights import standin_state_dict
+from tests.parity.standin import standin_model, standin_weights
 
 
 @pytest.fixture(scope="session")
 def weights() -> dict[str, torch.Tensor]:
-    drawn = standin_state_dict(read_manifest("sepformer"))
+    drawn = standin_weights("sepformer")
     return {name: torch.from_numpy(value) for name, value in drawn.items()}
 
 
 @pytest.fixture(scope="session")
 def model(weights: dict[str, torch.Tensor]) -> TorchModel:
-    return load(SEPFORMER, weights, device="cpu")
+    return standin_model("sepformer", weights)

@@ -40,7 +40,7 @@ def assert_same(ours: TorchModel, expected: TorchModel) -> None:
 def test_published_files(published: Path, model: TorchModel) -> None:
     hashes = {name: hash_file(published / name) for name in FILES}
     for path in (published, published / "masknet.ckpt"):
-        loaded = load(SEPFORMER, path, device="cpu")
+        loaded = load(SEPFORMER, path)
         assert loaded.fingerprint["given"] == {"weights": hashes}
     assert_same(loaded, model)
 
@@ -50,7 +50,7 @@ def test_all_in_one_file_and_without_tables(
 ) -> None:
     path = tmp_path / "sepformer.pt"
     torch.save(weights, path)
-    loaded = load(SEPFORMER, path, device="cpu")
+    loaded = load(SEPFORMER, path)
     assert loaded.fingerprint["given"] == {"weights": hash_file(path)}
     assert_same(loaded, model)
 
@@ -64,7 +64,7 @@ def test_downloaded_files(published: Path, model: TorchModel) -> None:
     (cache / "snapshots" / commit).mkdir(parents=True)
     for name in FILES:
         (cache / "snapshots" / commit / name).symlink_to(published / name)
-    assert_same(load(SEPFORMER, device="cpu"), model)
+    assert_same(load(SEPFORMER), model)
 
 
 def test_without_a_network() -> None:
@@ -134,10 +134,7 @@ def test_a_pickle_with_code(
 
 def test_permuted_weights_keep_values_and_tables(weights: State) -> None:
     complete = weights | dict.fromkeys(TABLES, position_table())
-    models = [
-        load(SEPFORMER, given, control="permuted", seed=1, device="cpu")
-        for given in (weights, complete)
-    ]
+    models = [load(SEPFORMER, given, control="permuted", seed=1) for given in (weights, complete)]
     assert models[0].fingerprint == models[1].fingerprint
     first, second = (model.network.state_dict() for model in models)
     assert all(torch.equal(first[name], second[name]) for name in first)

@@ -13,9 +13,7 @@ from .network import SpectrotemporalNetwork
 _WHOLE_NETWORK = ""
 
 
-def load(
-    card: ModelCard, weights: Any = None, *, device: str = "auto", dtype: str = "float32"
-) -> TorchModel:
+def load(card: ModelCard, weights: Any = None) -> TorchModel:
     """Return the model.
 
     Parameters
@@ -23,13 +21,11 @@ def load(
     card : ModelCard
     weights : None or empty mapping
         The model is a fixed transform: there is nothing to load, initialise or permute.
-    device, dtype : str
-        See `TorchModel`.
 
     Raises
     ------
     ContractError
-        ``weights`` is given, or this machine does not have the device.
+        ``weights`` is given.
     """
     if weights is not None and weights != {}:
         given = repr(weights) if isinstance(weights, str) else type(weights).__name__
@@ -42,6 +38,4 @@ def load(
         SpectrotemporalNetwork(),
         dict.fromkeys(card.layers, _WHOLE_NETWORK),
         fingerprint={"weights": None},
-        device=device,
-        dtype=dtype,
     )

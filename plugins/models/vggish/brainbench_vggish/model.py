@@ -20,8 +20,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
-    dtype: str = "float32",
 ) -> TorchModel:
     """Return VGGish; a layer is the mean over time, (stimulus, channel x band or unit).
 
@@ -30,20 +28,18 @@ def load(
     card : ModelCard
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`.
-    device, dtype : str
-        As in `brainbench_audio.activations.torch_model.TorchModel`.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control or dtype, or this machine does not have the device.
+        An unknown control.
     """
     recipe = Recipe(build=partial(VggishNetwork, card.layers), read=read)
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
     read_outs = {layer: f"read_outs.{layer}" for layer in card.layers}
-    return TorchModel(card, network, read_outs, fingerprint=fingerprint, device=device, dtype=dtype)
+    return TorchModel(card, network, read_outs, fingerprint=fingerprint)
 
 
 def read(checkpoint: Any) -> Mapping[str, Any]:

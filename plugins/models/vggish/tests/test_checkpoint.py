@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +21,7 @@ SOUND = np.random.default_rng(0).standard_normal(16_000).astype(np.float32)
 def test_a_published_file(tmp_path: Path, small_state: State) -> None:
     path = tmp_path / "vggish-10086976.pth"
     torch.save(small_state, path)
-    loaded, expected = (load(VGGISH, weights, device="cpu") for weights in (path, small_state))
+    loaded, expected = (load(VGGISH, weights) for weights in (path, small_state))
     ours, theirs = (model.activations([SOUND]) for model in (loaded, expected))
     assert all(np.array_equal(ours[layer], theirs[layer]) for layer in theirs)
     assert loaded.fingerprint["given"] == {"weights": hash_file(path)}
@@ -57,24 +55,7 @@ def test_another_nesting(tmp_path: Path) -> None:
         load(VGGISH, path)
 
 
-class Malicious:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("touched"),))
-
-
-def test_a_pickle_with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "weights.pth"
-    path.write_bytes(pickle.dumps({"features.0.weight": Malicious()}, protocol=2))
-    with pytest.raises(DataError, match="could run code"):
-        load(VGGISH, path)
-    assert not Path("touched").exists()
-
-
 def test_controls(small_state: State) -> None:
-    untrained, same = (load(VGGISH, "untrained", seed=3) for _ in range(2))
-    first, second = untrained.network.state_dict(), same.network.state_dict()
-    assert all(torch.equal(first[name], second[name]) for name in first)
     permuted = load(VGGISH, small_state, control="permuted").network.state_dict()
     name = "features.3.weight"
     assert not torch.equal(permuted[name], small_state[name])

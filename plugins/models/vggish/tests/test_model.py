@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import torch
 from brainbench_vggish.cards import VGGISH
@@ -9,6 +8,13 @@ from brainbench_vggish.model import load
 from brainbench_vggish.patches import SHORTEST, LogMelPatches
 
 from brainbench_audio.activations.torch_model import TorchModel
+from tests.contract.behaviour import (
+    assert_finite,
+    assert_independent_of_batch,
+    assert_repeatable,
+    noise,
+    silence,
+)
 
 State = dict[str, torch.Tensor]
 SECOND = 16_000
@@ -16,33 +22,22 @@ SECOND = 16_000
 
 @pytest.fixture
 def small(small_state: State) -> TorchModel:
-    return load(VGGISH, small_state, device="cpu")
-
-
-def noise(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+    return load(VGGISH, small_state)
 
 
 def test_a_sound_does_not_depend_on_its_batch(small: TorchModel) -> None:
     sounds = [noise(SECOND, 1), noise(3 * SECOND, 2), noise(SECOND, 3), noise(700, 4)]
-    together = small.activations([*sounds, np.zeros(SECOND, np.float32)])
-    assert tuple(together) == VGGISH.layers
-    for index, sound in enumerate(sounds):
-        for layer, values in small.activations([sound]).items():
-            assert values.dtype == np.float32
-            np.testing.assert_allclose(together[layer][index], values[0], atol=1e-6)
+    sounds.append(silence(SECOND))
+    assert_independent_of_batch(small, sounds, 1e-6)
 
 
 def test_the_same_sound_gives_the_same_numbers(small: TorchModel) -> None:
-    first, second = (small.activations([noise(2 * SECOND)]) for _ in range(2))
-    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+    assert_repeatable(small, noise(2 * SECOND))
 
 
 @pytest.mark.parametrize("samples", [1, SHORTEST, 30 * SECOND])
 def test_silence_is_finite(small: TorchModel, samples: int) -> None:
-    activations = small.activations([np.zeros(samples, np.float32)])
-    assert all(np.isfinite(values).all() for values in activations.values())
+    assert_finite(small, silence(samples))
 
 
 def test_a_layer_is_the_mean_over_patches(small: TorchModel) -> None:
@@ -79,12 +74,3 @@ def test_a_tone_is_loudest_in_its_band(frequency: float) -> None:
     mel = 1127 * np.log1p(np.array([125.0, 7500.0, frequency]) / 700)
     centres = np.linspace(mel[0], mel[1], 66)[1:-1]
     assert loudest == np.abs(centres - mel[2]).argmin()
-
-
-def test_half_precision_is_near(small_state: State) -> None:
-    exact, near = (
-        load(VGGISH, small_state, device="cpu", dtype=dtype).activations([noise(SECOND)])
-        for dtype in ("float32", "bfloat16")
-    )
-    for layer, values in exact.items():
-        assert np.linalg.norm(near[layer] - values) < 0.03 * np.linalg.norm(values)

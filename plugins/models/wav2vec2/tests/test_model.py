@@ -1,55 +1,52 @@
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 import safetensors.numpy
 import torch
 from brainbench_wav2vec2.cards import WAV2VEC2
-from brainbench_wav2vec2.model import rename
 from brainbench_wav2vec2.network import Wav2Vec2Network
 
 from brainbench_audio import load_model, settings
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
-from tests.parity.comparison import read_manifest
-
-
-def noise(samples: int, seed: int = 0) -> npt.NDArray[np.float32]:
-    generator = np.random.default_rng(seed)
-    return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+from tests.contract.behaviour import (
+    assert_finite,
+    assert_independent_of_batch,
+    assert_repeatable,
+    noise,
+    silence,
+)
 
 
 def test_a_sound_does_not_depend_on_its_batch(model: TorchModel) -> None:
-    sounds = [noise(4000, 1), noise(7000, 2), 5 * noise(4000, 3), np.zeros(4000, np.float32)]
-    together = model.activations(sounds)
-    assert tuple(together) == model.layers
-    for index, sound in enumerate(sounds):
-        for layer, values in model.activations([sound]).items():
-            scale = np.abs(values).max()
-            np.testing.assert_allclose(together[layer][index], values[0], atol=1e-5 * scale)
+    sounds = [noise(4000, 1), noise(7000, 2), 5 * noise(4000, 3), silence(4000)]
+    assert_independent_of_batch(model, sounds, lambda values: 1e-5 * float(np.abs(values).max()))
 
 
 def test_the_same_sound_gives_the_same_numbers(model: TorchModel) -> None:
-    first, second = (model.activations([noise(8000)]) for _ in range(2))
-    assert all(np.array_equal(first[layer], second[layer]) for layer in first)
+    assert_repeatable(model, noise(8000))
 
 
 @pytest.mark.parametrize("samples", [400, 1600, 8000])
 def test_silence_is_finite(model: TorchModel, samples: int) -> None:
-    found = model.activations([np.zeros(samples, np.float32)])
-    assert all(np.isfinite(values).all() for values in found.values())
+    assert_finite(model, silence(samples))
 
 
 @pytest.mark.slow
 def test_a_long_sound(model: TorchModel) -> None:
-    found = model.activations([noise(30 * 16_000)])
-    assert all(np.isfinite(values).all() for values in found.values())
+    assert_finite(model, noise(30 * 16_000))
+
+
+def test_two_seconds_are_99_frames(model: TorchModel) -> None:
+    assert isinstance(model.network, Wav2Vec2Network)
+    with torch.inference_mode():
+        frames = model.network.wav2vec2.feature_extractor(torch.from_numpy(noise(32_000))[None])
+    assert frames.shape == (1, 512, 99)
 
 
 def test_a_sound_that_is_too_short(model: TorchModel) -> None:
@@ -71,16 +68,6 @@ def in_hub_cache(file: Path, revision: str) -> None:
     (cache / "snapshots" / revision / path).symlink_to(file)
     (cache / "refs").mkdir()
     (cache / "refs" / "main").write_text(revision)
-
-
-def test_names_and_shapes_are_the_published_ones() -> None:
-    with torch.device("meta"):
-        network = Wav2Vec2Network()
-    own = {name: list(tensor.shape) for name, tensor in network.state_dict().items()}
-    published = read_manifest("wav2vec2")["state_dict"]
-    renamed = rename({name: torch.empty(shape, device="meta") for name, shape in published.items()})
-    assert {name: list(tensor.shape) for name, tensor in renamed.items()} == own
-    assert sum(parameter.numel() for parameter in network.parameters()) == WAV2VEC2.parameters
 
 
 def test_the_positional_convolution_gets_its_weights(
@@ -126,28 +113,6 @@ def test_other_names(weights: dict[str, Any]) -> None:
 def test_without_a_network() -> None:
     with pytest.raises(DataError, match=r"model\.safetensors.*load_model\('wav2vec2', weights="):
         load_model("wav2vec2")
-
-
-class Malicious:
-    def __reduce__(self) -> tuple[Any, ...]:
-        return (Path.touch, (Path("touched"),))
-
-
-def test_a_pickle_with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    path = tmp_path / "weights.bin"
-    path.write_bytes(pickle.dumps({"weight": Malicious()}, protocol=2))
-    with pytest.raises(DataError, match="could run code"):
-        load_model("wav2vec2", weights=path)
-    assert not Path("touched").exists()
-
-
-def test_untrained() -> None:
-    model, same = (
-        load_model("wav2vec2", weights="untrained", seed=3, device="cpu") for _ in range(2)
-    )
-    assert isinstance(same, TorchModel)
-    assert_same_weights(model, same)
 
 
 @pytest.mark.slow

@@ -28,7 +28,6 @@ def load(
     *,
     control: str | None = None,
     seed: int = 0,
-    device: str = "auto",
 ) -> TorchModel:
     """Return the encoder; a layer is the mean over time, (stimulus, 768).
 
@@ -38,15 +37,13 @@ def load(
     weights, control, seed
         As in `brainbench_audio.activations.weights.load_network`, but the published file is not
         fetched: it is part of a larger release that has to be downloaded by hand.
-    device : str
-        ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Raises
     ------
     DataError
         The weights cannot be had, or are not those of this model.
     ContractError
-        An unknown control, or this machine does not have the device.
+        An unknown control.
     """
     if isinstance(weights, str) and weights == "permuted":
         weights, control = None, weights
@@ -59,7 +56,6 @@ def load(
         read_outs(card),
         fingerprint=fingerprint,
         pooling=mean_over_steps,
-        device=device,
     )
 
 
