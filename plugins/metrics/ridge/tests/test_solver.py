@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
+import scipy.io
 from brainbench_ridge.search import HIGHEST_PENALTY, LOWEST_PENALTY
 from brainbench_ridge.solver import NestedRidge, nested_ridge
 from hypothesis import given, settings
@@ -342,3 +343,28 @@ def test_wrong_input_is_named() -> None:
     for penalties in ((), (1.0, 1.0), (0.0, 1.0), (1.0, np.inf)):
         with pytest.raises(ContractError, match="penalties must be"):
             nested_ridge(layers, targets, folds, penalties=penalties)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_fifty_voxels_of_the_real_components_equal_the_plain_loop(data_folder: Path) -> None:
+    """165 sounds, published folds; voxels are sums of the measured components, with noise."""
+    from brainbench_natsound165.components import read_components
+    from brainbench_natsound165.stimuli import published_folds
+
+    from brainbench_audio.assemblies.assembly import align
+
+    file = data_folder / "natsound165" / "components.mat"
+    folds = published_folds()
+    components = align(read_components(file), folds.stimuli).values
+    rng = np.random.default_rng(0)
+    chosen = rng.choice(11065, 50, replace=False)
+    voxels = components @ scipy.io.loadmat(file)["W"][:, chosen]
+    voxels += 0.5 * voxels.std(axis=0) * rng.standard_normal(voxels.shape)
+    mixed = components @ rng.standard_normal((6, 60))
+    layers = {
+        "near": mixed + 0.5 * mixed.std() * rng.standard_normal(mixed.shape),
+        "far": mixed[:, :30] + 3.0 * mixed.std() * rng.standard_normal((165, 30)),
+    }
+    found = agrees(layers, voxels, np.asarray(folds))
+    assert float(np.median(found.r2)) > 0.2
