@@ -71,7 +71,7 @@ class TorchModel:
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     dtype : str
         ``float32``, or ``float16`` or ``bfloat16`` for automatic mixed precision: faster on a GPU,
-        activations differ in the third digit.
+        activations change by up to some percent.
 
     Raises
     ------

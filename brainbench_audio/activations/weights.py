@@ -313,7 +313,9 @@ def _fetch_from_hub(published: WeightsFile, folder: Path) -> Path:
         raise DataError(
             f"Cannot fetch {file} of {owner}/{name} from the Hugging Face hub: {error}"
         ) from error
-    pin = folder / "hub" / f"{owner}--{name}--{file.replace('/', '--')}.sha256"
+    # a pin for each revision: another one may well be another file
+    pinned_as = "--".join([owner, name, *file.split("/"), revision or "newest"])
+    pin = folder / "hub" / f"{pinned_as}.sha256"
     expected, found = published.sha256 or pinned(pin), hash_file(path)
     if expected and found != expected:
         path.resolve().unlink()

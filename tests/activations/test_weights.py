@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -200,3 +201,29 @@ def test_hash_state() -> None:
     assert hash_state({name: torch.as_tensor(value) for name, value in state.items()}) == (
         hash_state(state)
     )
+
+
+def in_hub_cache(commit: str, content: bytes, reference: str = "main") -> Path:
+    """Put a file where huggingface_hub keeps it, and let a revision point to it."""
+    cache = settings.data_home() / "weights" / "net" / "hub" / "models--owner--net"
+    for folder in (cache / "refs", cache / "snapshots" / commit):
+        folder.mkdir(parents=True, exist_ok=True)
+    (cache / "refs" / reference).write_text(commit)
+    file = cache / "snapshots" / commit / "net.pt"
+    file.write_bytes(content)
+    return file
+
+
+def test_a_hub_file_is_held_to_its_first_download_at_each_revision() -> None:
+    newest = replace(CARD, weights=(WeightsFile(url="hf://owner/net/net.pt"),))
+    other = replace(CARD, weights=(WeightsFile(url="hf://owner/net/net.pt@v2"),))
+    file = in_hub_cache("0" * 40, b"first")
+    in_hub_cache("1" * 40, b"second", "v2")
+    assert fetch_weights(newest).read_bytes() == b"first"
+    assert fetch_weights(other).read_bytes() == b"second"
+    assert fetch_weights(newest).read_bytes() == b"first"
+    file.write_bytes(b"changed")
+    with pytest.raises(DataError, match="is not the file it should be: expected SHA-256"):
+        fetch_weights(newest)
+    assert not file.exists()
+    assert fetch_weights(other).read_bytes() == b"second"
