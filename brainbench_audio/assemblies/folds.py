@@ -25,6 +25,9 @@ class Folds:
         Fold of each stimulus, counted from 0.
     source : str
         Where the assignment comes from, e.g. ``"published"`` or ``"stratified, seed 0"``.
+    names : tuple of str
+        A name for each fold, in the order of their numbers; empty where folds are all alike.
+        ``("train", "valid", "test")`` is a task with one fixed split.
 
     Examples
     --------
@@ -36,6 +39,7 @@ class Folds:
     stimuli: tuple[str, ...]
     assignment: tuple[int, ...]
     source: str
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.stimuli) != len(self.assignment) or len(set(self.stimuli)) != len(self.stimuli):
@@ -46,6 +50,8 @@ class Folds:
         used = set(self.assignment)
         if used != set(range(len(used))) or len(used) < 2:
             raise DataError(f"Folds are numbered 0, 1, … without a gap, these are {sorted(used)}.")
+        if self.names and len(self.names) != len(used):
+            raise DataError(f"{len(used)} folds have {len(self.names)} names: {self.names}.")
 
     def __len__(self) -> int:
         return len(self.stimuli)
@@ -67,12 +73,13 @@ class Folds:
         missing = [name for name in names if name not in fold]
         if missing:
             raise DataError(f"{len(missing)} stimuli have no fold, the first is {missing[0]}.")
-        return Folds(tuple(names), tuple(fold[name] for name in names), self.source)
+        numbers = tuple(fold[name] for name in names)
+        return Folds(tuple(names), numbers, self.source, self.names)
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 over names and numbers."""
-        return hash_json([self.stimuli, self.assignment])
+        """SHA-256 over stimuli, numbers and names of folds."""
+        return hash_json([self.stimuli, self.assignment, self.names])
 
 
 def stratified(

@@ -74,6 +74,7 @@ class ComposedBenchmark:
         return {
             "benchmark": self.card.id,
             "assembly": content_hash(self.assembly),
+            "attributes": {str(name): str(value) for name, value in self.assembly.attrs.items()},
             "folds": self.folds.fingerprint,
             "metric": package_hash(self.card.metric.packages),
             "options": self.options,
