@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# a busy machine is no reason for a test to fail
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent
 REAL_DATA = Path(os.environ.get("BRAINBENCH_DATA") or ROOT.parent / "shared" / "data")
