@@ -9,13 +9,17 @@ EDITABLE := $(foreach plugin,$(PLUGINS),-e $(patsubst %/pyproject.toml,%,$(plugi
 DEMO := spectrotemporal crepe-tiny
 export BRAINBENCH_DATA ?= $(wildcard $(abspath ../shared/data))
 
-.PHONY: help setup demo test test-all lint types speed clean
+.PHONY: help setup demo test test-all lint types speed docs dist audit check check-changed clean
 
 help:
 	@echo "make demo      set up, then score two models that need no download"
 	@echo "make test      set up, then lint, types and tests"
 	@echo "make test-all  the same with the slow tests"
 	@echo "make speed     time ours beside other libraries"
+	@echo "make check     hold every plugin here to the contract"
+	@echo "make docs      build the documentation into build/docs"
+	@echo "make dist      build every distribution, install each alone, run its tests"
+	@echo "make audit     look for known vulnerabilities in what is installed"
 	@echo "make clean     remove .venv and build leftovers"
 
 setup: $(VENV)/.installed
@@ -55,6 +59,26 @@ types: setup
 speed: setup
 	$(BIN)/python -m pip install --quiet -e '.[speed]'
 	@status=0; for script in speed/*.py; do echo; echo "== $$script"; $(BIN)/python $$script || status=1; done; exit $$status
+
+check: setup
+	$(BIN)/brainbench check $(foreach plugin,$(PLUGINS),$(patsubst %/pyproject.toml,%,$(plugin)))
+
+# BASE=origin/main: the plugins that differ from there, each installed without the others
+check-changed: setup
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python tools/distributions.py --changed-since $(BASE)
+
+dist: setup
+	$(BIN)/python -m pip install --quiet build
+	$(BIN)/python tools/distributions.py
+
+docs: setup
+	$(BIN)/python -m pip install --quiet -e '.[docs]'
+	$(BIN)/mkdocs build --quiet --strict
+
+audit: setup
+	$(BIN)/python -m pip install --quiet pip-audit
+	$(BIN)/pip-audit --skip-editable
 
 clean:
 	rm -rf $(VENV) build dist .mypy_cache .pytest_cache .ruff_cache

@@ -63,6 +63,7 @@ def unpack(
     if folder.exists():
         raise DataError(f"{folder} is in the way of {archive.name}: remove it.")
     unpacked: dict[PurePosixPath, int] = {}
+    total = 0
     with (
         _explained(archive),
         tarfile.open(archive) as tar,
@@ -74,7 +75,8 @@ def unpack(
             if name in unpacked:
                 raise DataError(f"{archive} has {name} twice; it is not clear which is meant.")
             unpacked[name] = member.size
-            if sum(unpacked.values()) > largest:
+            total += member.size
+            if total > largest:
                 raise DataError(
                     f"{archive} would unpack to more than {largest} bytes (at {name}). It is not "
                     f"the published archive."

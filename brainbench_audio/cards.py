@@ -8,8 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 CONTROLS = ("untrained", "permuted")
+# of a metric: features equal to the targets score 1, random features about 0, and the score stays
+# when stimuli change places, or features are scaled or rotated
+PROPERTIES = ("identity", "noise", "permutation", "scale", "rotation")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,10 +98,13 @@ class DatasetCard:
     provides : frozenset of str
         What a metric can count on: ``responses`` (one or more brain targets), ``multivariate``
         (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels).
-    subset_provides : frozenset of str or None
-        The same for each subset, where it differs.
+        Empty where only the subsets can be scored.
+    subset_provides : frozenset of str, or mapping of str to frozenset, or None
+        The same for each subset, where it differs: one for all, or for those that are named.
     stimuli : int
         Number of stimuli.
+    subset_stimuli : mapping of str to int
+        The same for each subset, where it differs.
     description, licence, citation, source, size : str
         Of the data; ``size`` is that of the download, in words.
     packages : tuple of str
@@ -107,10 +114,20 @@ class DatasetCard:
     downloader : str or None
         ``"module:function"``, called as ``function(card, source)`` with ``source`` a folder or
         archive the user has already, or None for the published place; returns the folder that then
-        holds the data. None: nothing to download.
+        holds the data. None: nothing to download. If it takes ``subset``, one subset can be got.
     locator : str or None
         ``"module:function"``, called as ``function(card)``, returns the folder that holds the data
-        now, or None.
+        now, or None. If it takes ``subset``, subsets lie in places of their own.
+    sizer : str or None
+        ``"module:function"``, called as ``function(card, subset)``, returns the bytes of each file
+        that is still to be downloaded, None where that is not known; above a limit the user is
+        asked. None: the data are small.
+    folder_loader : str or None
+        ``"module:function"``, called as ``function(card, folder)``, loads a folder of the user's
+        own in the data set's format as one more subset; returns its name and a `Dataset`.
+    checksum : str or None
+        SHA-256 over stimuli and responses of the whole data set, as `brainbench check` computes it;
+        None for data that their own downloader checks.
     """
 
     id: str
@@ -124,14 +141,24 @@ class DatasetCard:
     packages: tuple[str, ...]
     loader: str
     subsets: tuple[str, ...] = ()
-    subset_provides: frozenset[str] | None = None
+    subset_provides: frozenset[str] | Mapping[str, frozenset[str]] | None = None
     downloader: str | None = None
     locator: str | None = None
+    checksum: str | None = None
+    sizer: str | None = None
+    folder_loader: str | None = None
+    subset_stimuli: Mapping[str, int] = field(default_factory=dict)
+
+    def counted(self, subset: str | None) -> int:
+        """Return the number of stimuli of the whole (``subset=None``) or a subset."""
+        return self.subset_stimuli.get(subset, self.stimuli) if subset else self.stimuli
 
     def provided(self, subset: str | None) -> frozenset[str]:
         """Return what the whole (``subset=None``) or a subset provides."""
         if subset is None or self.subset_provides is None:
             return self.provides
+        if isinstance(self.subset_provides, Mapping):
+            return self.subset_provides.get(subset, self.provides)
         return self.subset_provides
 
 
@@ -156,6 +183,15 @@ class MetricCard:
         Import packages whose source decides the score; hashed into the cache key.
     loader : str
         ``"module:function"``, called as ``function(card, variant, **options)``, returns a `Metric`.
+    properties : frozenset of str
+        Those of `PROPERTIES` that the metric has; `brainbench check` holds it to them.
+    variant_properties : mapping of str to frozenset of str
+        The same for each variant, where they differ.
+    reference : str or None
+        ``"module:function"``, a plain implementation, called as ``function(layers, target, folds)``,
+        that returns the same value. If it takes ``variant``, it is asked for those, too.
+    check_options : mapping
+        Options under which the metric is quick enough to be checked.
     """
 
     id: str
@@ -169,10 +205,18 @@ class MetricCard:
     requires: Mapping[str | None, frozenset[str]] = field(
         default_factory=lambda: {None: frozenset({"responses"})}
     )
+    properties: frozenset[str] = frozenset()
+    variant_properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    reference: str | None = None
+    check_options: Mapping[str, Any] = field(default_factory=dict)
 
     def required(self, variant: str | None) -> frozenset[str]:
         """Return what the data must provide for this variant."""
         return self.requires.get(variant, self.requires[None])
+
+    def promised(self, variant: str | None) -> frozenset[str]:
+        """Return the properties of this variant."""
+        return self.variant_properties.get(variant, self.properties) if variant else self.properties
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,11 @@
-"""One look for all progress bars: on standard error, after two seconds, only on a terminal."""
+"""One look for all progress bars: on standard error, after two seconds, only on a terminal.
+
+``TQDM_DISABLE=1`` hides them.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from tqdm import tqdm
@@ -19,6 +23,7 @@ def progress_bar(total: int, description: str, unit: str, **options: Any) -> tqd
     **options
         Passed on to `tqdm.tqdm`.
     """
+    disable = True if os.environ.get("TQDM_DISABLE") else None
     return tqdm(
-        total=total, desc=description, unit=unit, disable=None, delay=2, leave=False, **options
+        total=total, desc=description, unit=unit, disable=disable, delay=2, leave=False, **options
     )

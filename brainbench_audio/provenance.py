@@ -41,7 +41,25 @@ def package_hash(packages: Iterable[str]) -> str:
     PluginLoadError
         A package is not installed.
     """
-    return hash_json([hash_sources(_folder(package)) for package in packages])
+    return hash_json([hash_sources(source_folder(package)) for package in packages])
+
+
+def source_folder(package: str) -> Path:
+    """Return the folder (or the file) of an import package, without importing it.
+
+    Raises
+    ------
+    PluginLoadError
+        It is not installed.
+    """
+    try:
+        spec = importlib.util.find_spec(package)
+    except ModuleNotFoundError:
+        spec = None
+    if spec is None or spec.origin is None:
+        raise PluginLoadError(f"Package {package}, named on a card, is not installed.")
+    origin = Path(spec.origin)
+    return origin.parent if spec.submodule_search_locations else origin
 
 
 def class_hash(thing: object) -> str | None:
@@ -79,17 +97,6 @@ def environment() -> dict[str, Any]:
             "cores": os.cpu_count(),
         },
     }
-
-
-def _folder(package: str) -> Path:
-    try:
-        spec = importlib.util.find_spec(package)
-    except ModuleNotFoundError:
-        spec = None
-    if spec is None or spec.origin is None:
-        raise PluginLoadError(f"Package {package}, named on a card, is not installed.")
-    origin = Path(spec.origin)
-    return origin.parent if spec.submodule_search_locations else origin
 
 
 def _version(distribution: str) -> str | None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,3 +142,26 @@ def read_only_folder(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no read-only disk: mounting one takes root")
     yield folder
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.fixture
+def keep() -> Callable[..., Path]:
+    """Return a function that puts a score into the store."""
+    from brainbench_audio.scores.score import Score
+    from brainbench_audio.scores.store import keep_score, score_stem
+
+    def write(
+        model: str,
+        benchmark: str,
+        value: float,
+        *,
+        created: str = "2026-01-01T00:00:00",
+        key: str = "a",
+        **fields: Any,
+    ) -> Path:
+        provenance = {"model": model, "benchmark": benchmark, "created": created}
+        provenance |= fields.pop("provenance", {})
+        score = Score(value=value, provenance=provenance, **fields)
+        return keep_score(score_stem(benchmark, model, key * 24), score)
+
+    return write

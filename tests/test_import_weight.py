@@ -8,7 +8,17 @@ from typing import Any
 
 import pytest
 
-HEAVY = ("torch", "torchaudio", "transformers", "xarray", "scipy", "netCDF4", "numpy", "pandas")
+HEAVY = (
+    "torch",
+    "torchaudio",
+    "transformers",
+    "xarray",
+    "scipy",
+    "netCDF4",
+    "numpy",
+    "pandas",
+    "dask",
+)
 RUN = """
 import sys
 {work}

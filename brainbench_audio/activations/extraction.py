@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _CHUNK_BYTES = 64 << 20
 _LARGEST_CHUNK = 64
+_PIECE_BYTES = 32 << 20  # of waveforms that a model hears at once; the next ones are read meanwhile
+_Piece = tuple[int, list[int], list[Waveform]]
 _CORE_PACKAGES = ("brainbench_audio.activations", "brainbench_audio.stimuli")
 
 
@@ -106,12 +109,60 @@ def _filled(model: Model, stimuli: StimulusSet, store: Path, plan: Plan) -> Stor
     chunks = stored.plan.chunks()
     total = sum(len(chunks[index]) for index in missing)
     with progress_bar(total, f"{model_id(model)} hears {stimuli.name}", "sound") as bar:
-        for index in missing:
-            rows = chunks[index]
-            waveforms = stimuli.waveforms(rows, model.sample_rate)
-            stored.write(index, _checked(model, waveforms, plan, [stimuli.names[i] for i in rows]))
+        parts: list[dict[str, Features]] = []
+        pieces = _pieces(stimuli.at_rate(model.sample_rate), chunks, missing, model.sample_rate)
+        for index, rows, waveforms in _ahead(pieces):
+            names = [stimuli.names[row] for row in rows]
+            parts.append(_checked(model, waveforms, plan, names))
             bar.update(len(rows))
+            if rows[-1] == chunks[index][-1]:
+                stored.write(index, _joined(parts, plan.layers, f"Model {model_id(model)}"))
+                parts = []
     return stored
+
+
+def _pieces(
+    stimuli: StimulusSet, chunks: Sequence[range], missing: Sequence[int], sample_rate: int
+) -> Iterator[_Piece]:
+    """Yield number, rows and waveforms of whole chunks, or of parts of them where sounds are long.
+
+    Where a chunk is cut depends on its sounds alone, so a resumed run hears the same pieces.
+    """
+    for index in missing:
+        rows: list[int] = []
+        waveforms: list[Waveform] = []
+        size = 0
+        for row in chunks[index]:
+            waveform = stimuli.waveforms([row], sample_rate)[0]
+            if rows and size + waveform.nbytes > _PIECE_BYTES:
+                yield index, rows, waveforms
+                rows, waveforms, size = [], [], 0
+            rows.append(row)
+            waveforms.append(waveform)
+            size += waveform.nbytes
+        yield index, rows, waveforms
+
+
+def _ahead(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
+    """Yield pieces while a thread reads the next one."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, pieces, None)
+        while (piece := coming.result()) is not None:
+            coming = pool.submit(next, pieces, None)
+            yield piece
+
+
+def _joined(
+    parts: Sequence[dict[str, Features]], layers: Sequence[str], where: str
+) -> dict[str, Features]:
+    if len(parts) == 1:
+        return parts[0]
+    try:
+        return {layer: np.concatenate([part[layer] for part in parts]) for layer in layers}
+    except ValueError as error:
+        raise ContractError(
+            f"{where}: a layer has not the same number of features for all sounds: {error}."
+        ) from error
 
 
 def _checked(
@@ -180,7 +231,7 @@ def _fields(model: Model, stimuli: StimulusSet) -> dict[str, Any] | None:
         "source": source,
         "core": package_hash(_CORE_PACKAGES),
         "sample_rate": model.sample_rate,
-        "stimuli": stimuli.fingerprint,
+        "stimuli": stimuli.at_rate(model.sample_rate).fingerprint,
     }
 
 

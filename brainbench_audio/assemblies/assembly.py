@@ -151,6 +151,40 @@ def mean_over_sessions(assembly: xr.DataArray) -> xr.DataArray:
         return assembly.mean("session", skipna=True, keep_attrs=True)
 
 
+def usable_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
+    """Return which targets can be scored: finite for every stimulus, and not the same for all.
+
+    Parameters
+    ----------
+    assembly : xr.DataArray (stimulus, target)
+        See `mean_over_sessions`.
+
+    Returns
+    -------
+    bool array (target,)
+    """
+    values = assembly.values
+    if not np.issubdtype(values.dtype, np.floating):
+        values = values.astype(np.float64)
+    usable: npt.NDArray[np.bool_] = np.isfinite(values).all(axis=0)
+    whole = values[:, usable]
+    # Responses that differ by rounding only, as the mean of constant sessions may.
+    rounding = 4.0 * np.finfo(values.dtype).eps * np.abs(whole).max(axis=0)
+    usable[usable] = np.ptp(whole, axis=0) > rounding
+    return usable
+
+
+def by_subject(assembly: xr.DataArray) -> dict[str, npt.NDArray[np.intp]] | None:
+    """Return the places of each subject's targets, in order of first appearance.
+
+    None if no coordinate ``subject`` runs along the targets.
+    """
+    if "subject" not in assembly.coords or assembly["subject"].dims != (assembly.dims[-1],):
+        return None
+    names = assembly["subject"].values.astype(str)
+    return {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+
+
 def content_hash(assembly: xr.DataArray) -> str:
     """Return a SHA-256 over values, dimensions and coordinates (attributes left out)."""
     coordinates = {

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import shutil
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from brainbench_audio import settings
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.cli.table import print_json, print_table
 from brainbench_audio.errors import DataError
+
+_ASKED_ABOVE = 2_000_000_000  # bytes
 
 
 def add(verbs: Any) -> None:
@@ -20,11 +26,14 @@ def add(verbs: Any) -> None:
     listing.add_argument("--json", action="store_true", help="print JSON")
     listing.set_defaults(run=list_data)
     get = actions.add_parser("get", help="download a data set, or install it from a folder")
-    get.add_argument("id")
+    get.add_argument("id", help="data set, or one subset of it such as HEAR.esc50")
     get.add_argument(
         "--from", dest="source", metavar="PATH", help="a folder or archive you have already"
     )
     get.add_argument("--sha256", metavar="HASH", help="the archive must have this checksum")
+    get.add_argument(
+        "--yes", "-y", action="store_true", help="do not ask before a download above 2 GB"
+    )
     get.set_defaults(run=get_data)
     path = actions.add_parser("path", help="print the folder of a data set")
     path.add_argument("id")
@@ -36,10 +45,12 @@ def list_data(options: argparse.Namespace) -> int:
     from brainbench_audio.registry.lookup import registered
 
     head = ("data set", "stimuli", "size", "folder")
-    rows = [
-        (entry.card.id, entry.card.stimuli, entry.card.size, _folder(entry.card))
-        for entry in registered(DatasetCard)
-    ]
+    rows = []
+    for card in (entry.card for entry in registered(DatasetCard)):
+        # where only the subsets are scored, each is a data set of its own
+        for subset in (None,) if card.provides else card.subsets:
+            name = f"{card.id}.{subset}" if subset else card.id
+            rows.append((name, card.counted(subset), card.size, _folder(card, subset)))
     if options.json:
         keys = [name.replace(" ", "_") for name in head]
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
@@ -50,14 +61,17 @@ def list_data(options: argparse.Namespace) -> int:
 
 def get_data(options: argparse.Namespace) -> int:
     """Fetch one data set and print its folder."""
-    from brainbench_audio.registry.lookup import find_dataset, load_attribute
+    from brainbench_audio.registry.lookup import load_attribute
 
-    card = find_dataset(options.id).card
+    card, subset = _found(options.id)
     if card.downloader is None:
         print(f"{card.id} needs no download: {card.source}")
         return 0
+    if card.sizer and options.source is None:
+        _confirm(load_attribute(card.sizer)(card, subset), options.yes)
     demanded = {"sha256": options.sha256} if options.sha256 else {}
     download = load_attribute(card.downloader)
+    demanded |= _for_subset(download, subset)
     try:
         inspect.signature(download).bind(card, options.source, **demanded)
     except TypeError as error:
@@ -68,20 +82,67 @@ def get_data(options: argparse.Namespace) -> int:
 
 def print_path(options: argparse.Namespace) -> int:
     """Print the folder of one data set."""
-    from brainbench_audio.registry.lookup import find_dataset
-
-    card = find_dataset(options.id).card
-    folder = _folder(card)
+    card, subset = _found(options.id)
+    folder = _folder(card, subset)
     if folder is None:
-        raise DataError(f"{card.id} is not here: `brainbench data get {card.id}` ({card.size}).")
+        name = f"{card.id}.{subset}" if subset else card.id
+        raise DataError(f"{name} is not here: `brainbench data get {name}` ({card.size}).")
     print(folder)
     return 0
 
 
-def _folder(card: DatasetCard) -> str | None:
+def _found(identifier: str) -> tuple[DatasetCard, str | None]:
+    """Return the card and the subset of ``dataset[.subset]``."""
+    from brainbench_audio.registry.lookup import find_dataset, unknown
+
+    plain, _, subset = identifier.partition(".")
+    card = find_dataset(plain).card
+    if subset and subset not in card.subsets:
+        raise unknown(identifier, "data set", [f"{card.id}.{name}" for name in card.subsets])
+    return card, subset or None
+
+
+def _for_subset(function: Callable[..., Any], subset: str | None) -> dict[str, Any]:
+    """Return the argument that names a subset, for a plugin that keeps each in its own place."""
+    takes = "subset" in inspect.signature(function).parameters
+    return {"subset": subset} if takes and subset else {}
+
+
+def _confirm(sizes: dict[str, int | None], agreed: bool) -> None:
+    """Show what is to be downloaded; ask if it is much or nobody knows how much."""
+    if not sizes:
+        return
+    for name, size in sizes.items():
+        print(f"{name}: {_size(size)}", file=sys.stderr)
+    known = [size for size in sizes.values() if size is not None]
+    total = f"{'' if len(known) == len(sizes) else 'more than '}{_size(sum(known))}"
+    if agreed or (len(known) == len(sizes) and sum(known) <= _ASKED_ABOVE):
+        return
+    if not sys.stdin.isatty():
+        raise DataError(
+            f"This would download {total}. Nothing was downloaded: say --yes if that is meant."
+        )
+    free = shutil.disk_usage(_existing(settings.data_home())).free
+    print(f"Download {total} ({_size(free)} are free)? [y/N] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
+        raise DataError(f"Nothing was downloaded of {total}.")
+
+
+def _existing(folder: Path) -> Path:
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _size(size: int | None) -> str:
+    if size is None:
+        return "size not known"
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+
+
+def _folder(card: DatasetCard, subset: str | None = None) -> str | None:
     from brainbench_audio.registry.lookup import load_attribute
 
     if card.locator is None:
         return None
-    found: Path | None = load_attribute(card.locator)(card)
+    locate = load_attribute(card.locator)
+    found: Path | None = locate(card, **_for_subset(locate, subset))
     return str(found) if found else None

@@ -1,101 +1,344 @@
-"""`brainbench figure`: figures of stored scores."""
+"""`brainbench figure`: figures of stored scores.
+
+One subcommand a figure: each gathers what is stored, writes the file and tells the numbers.
+"""
 
 from __future__ import annotations
 
 import argparse
-import math
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cli.selection import chosen_ids
 from brainbench_audio.cli.table import print_json, print_table
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
     import xarray as xr
 
+    from brainbench_audio.report.results import Result
     from brainbench_audio.scores.score import Score
+
+_RIDGE = ("NH2015-ridge", "B2021-ridge")
+_METHODS = (*_RIDGE, "NH2015-rsa", "B2021-rsa")
 
 
 def add(verbs: Any) -> None:
     """Describe the verb."""
     parser = verbs.add_parser("figure", help="draw figures of stored scores")
     figures = parser.add_subparsers(metavar="FIGURE", required=True)
-    regions = figures.add_parser(
-        "layer-regions",
-        help="which layers predict which regions best",
-        description="Draw where in the model the layers lie that predict the voxels of each "
-        "region best, and print the numbers. Reads the stored score only.",
+
+    bars = _add(figures, "bars", draw_bars, "models side by side, sorted (figures 2 and 4)")
+    _add_compared(bars, _RIDGE)
+    components = _add(
+        figures, "components", draw_components, "models on the six components (figure 5)"
     )
-    regions.add_argument("--model", "-m", required=True, metavar="ID")
-    regions.add_argument("--benchmark", "-b", required=True, metavar="ID")
-    regions.add_argument(
-        "--output", "-o", required=True, type=_file, metavar="FILE", help=".png, .svg or .pdf"
+    _add_compared(components, ())
+    scatter = _add(figures, "scatter", draw_scatter, "alignment with performance (figures 8, 9)")
+    _add_compared(scatter, _RIDGE)
+    scatter.add_argument(
+        "--with",
+        dest="against",
+        default="overall",
+        metavar="ID",
+        help="benchmark of the x axis (default: overall, the mean z-score over listening tasks)",
     )
-    regions.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    regions.set_defaults(run=draw_layer_regions)
+    agreement = _add(figures, "agreement", draw_agreement, "methods and data sets (figure 12)")
+    _add_compared(agreement, _METHODS)
+    rdm = _add(figures, "rdm", draw_rdm, "which sounds are alike to models and brains (figure 3)")
+    rdm.add_argument("--model", "-m", nargs="+", default=[], metavar="ID")
+    rdm.add_argument("--benchmark", "-b", required=True, metavar="ID")
+    rdm.add_argument("--layer", metavar="NAME", help="of the model (default: the best)")
+    for name, run, told in (
+        ("layers", draw_layers, "each layer of a model alone, over subjects"),
+        ("layer-weights", draw_layer_weights, "which layers a probe listens to"),
+        ("learning-curves", draw_learning_curves, "how probes learned"),
+    ):
+        _add_model(_add(figures, name, run, told), several=True)
+    regions = _add(
+        figures, "layer-regions", draw_layer_regions, "which layers predict which regions best"
+    )
+    _add_model(regions, several=False)
+    course = _add(
+        figures, "trajectory", draw_trajectory, "alignment over a training (figures 6, 7)"
+    )
+    _add_model(course, several=True, required=False)
+    course.add_argument(
+        "--input", type=Path, metavar="FILE.nc", help="what `brainbench trajectory --output` wrote"
+    )
+    course.add_argument("--log", action="store_true", help="steps on a logarithmic axis")
+
+
+def draw_bars(options: argparse.Namespace) -> int:
+    """Draw models side by side; one panel a benchmark."""
+    from brainbench_audio.report.figures import bars, compared, draw
+
+    results = _results(options)
+    names = _benchmarks(options, results)
+    panels = [bars.Panel.of(results, name, compared.unit_of(name)) for name in names]
+    draw(options.output, bars.plot, panels)
+    rows = [
+        (panel.benchmark, one.model, one.value, one.error, _source(one))
+        for panel in panels
+        for one in (*panel.bars, *([panel.baseline] if panel.baseline else []))
+    ]
+    head = ("benchmark", "model", "score", "error", "source")
+    return _tell(options, [panel.numbers() for panel in panels], head, rows)
+
+
+def draw_components(options: argparse.Namespace) -> int:
+    """Draw models on the six components."""
+    from brainbench_audio.report.figures import compared, components, draw
+
+    results = _results(options)
+    identifier = (options.benchmark or ["NH2015comp-ridge"])[0]
+    dataset, _, metric = identifier.partition("-")
+    found = components.rows_of(results, dataset, metric)
+    draw(options.output, components.plot, found, compared.unit_of(identifier))
+    rows = [
+        (one.result.model, *(one.values.get(name) for name in components.COMPONENTS), one.mean)
+        for one in found
+    ]
+    head = ("model", *components.COMPONENTS, "mean")
+    return _tell(options, components.numbers(found), head, rows)
+
+
+def draw_scatter(options: argparse.Namespace) -> int:
+    """Draw alignment against performance; one panel a benchmark."""
+    from brainbench_audio.report.figures import compared, draw, scatter
+
+    results = _results(options)
+    panels = [
+        scatter.Panel.of(
+            results,
+            name,
+            options.against,
+            unit=compared.unit_of(name),
+            against_unit=compared.unit_of(options.against),
+        )
+        for name in _benchmarks(options, results)
+    ]
+    draw(options.output, scatter.plot, panels)
+    numbers = [panel.numbers() for panel in panels]
+    return _tell(options, numbers, *_correlations(numbers))
+
+
+def draw_agreement(options: argparse.Namespace) -> int:
+    """Draw every pair of benchmarks."""
+    from brainbench_audio.report.figures import agreement, draw
+
+    results = _results(options)
+    found = agreement.Agreement.of(results, _benchmarks(options, results))
+    draw(options.output, agreement.plot, found)
+    numbers = found.numbers()
+    return _tell(options, numbers, *_correlations(numbers))
+
+
+def draw_rdm(options: argparse.Namespace) -> int:
+    """Draw the RDMs of some models and of the responses."""
+    from brainbench_audio.pipeline.loading import load_dataset
+    from brainbench_audio.registry.lookup import find_benchmark
+    from brainbench_audio.report.figures import draw, rdm
+
+    data_id = find_benchmark(options.benchmark).data_id
+    dataset = load_dataset(data_id)
+    sounds = rdm.Sounds.of(dataset)
+    matrices = [
+        rdm.model_rdm(model, options.benchmark, options.layer, sounds) for model in options.model
+    ]
+    matrices.append(rdm.brain_rdm(data_id, dataset))
+    draw(options.output, rdm.plot, matrices)
+    rows = [(one.name, len(one.stimuli), len(set(one.categories))) for one in matrices]
+    return _tell(
+        options, [one.numbers() for one in matrices], ("matrix", "sounds", "categories"), rows
+    )
+
+
+def draw_layers(options: argparse.Namespace) -> int:
+    """Draw layer profiles."""
+    from brainbench_audio.report.figures import compared, draw, layers
+
+    profiles = _of_scores(options, layers.layer_profile)
+    units = {name: compared.unit_of(name) for name in profiles}
+    draw(options.output, layers.plot, profiles, units, options.model)
+    numbers = layers.numbers(profiles)
+    head = ("benchmark", "layer", "mean", "error")
+    return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
+
+
+def draw_layer_weights(options: argparse.Namespace) -> int:
+    """Draw the weights of layers that probes learned."""
+    from brainbench_audio.report.figures import draw, layer_weights
+
+    weights = _of_scores(options, lambda score: layer_weights.layer_weights(score.raw))
+    draw(options.output, layer_weights.plot, weights, options.model)
+    numbers = layer_weights.numbers(weights)
+    head = ("benchmark", "layer", "weight", "error")
+    return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
+
+
+def draw_learning_curves(options: argparse.Namespace) -> int:
+    """Draw the learning curves of probes."""
+    from brainbench_audio.report.figures import draw, learning_curves
+
+    curves = _of_scores(options, lambda score: learning_curves.learning_curves(score.raw))
+    draw(options.output, learning_curves.plot, curves, options.model)
+    numbers = learning_curves.numbers(curves)
+    rows = [
+        (one["benchmark"], one["setting"], len(one["values"]), max(one["values"], default=None))
+        for one in numbers
+        if one["chosen"]
+    ]
+    return _tell(options, numbers, ("benchmark", "chosen setting", "epochs", "best"), rows)
 
 
 def draw_layer_regions(options: argparse.Namespace) -> int:
     """Draw the newest stored score of the pair."""
     from brainbench_audio.report import figures
-    from brainbench_audio.report.layer_regions import layer_regions
+    from brainbench_audio.report.layer_regions import layer_regions, region_rows
+    from brainbench_audio.report.results import newest_score
 
-    score = newest_score(options.model, options.benchmark)
-    found = layer_regions(score.raw)
+    found = layer_regions(newest_score(options.model, options.benchmark).raw)
     title = f"{options.model} on {options.benchmark}"
     figures.draw_layer_regions(found, title, options.output)
-    _print(found, options.json)
+    rows = region_rows(found)
+    head = tuple(name.replace("_", " ") for name in rows[0])
+    _tell(options, rows, head, [tuple(row.values()) for row in rows])
+    if (left_out := found.attrs["without_region"]) and not options.json:
+        print(f"{left_out} voxels belong to no region and are left out")
     return 0
 
 
-def newest_score(model: str, benchmark: str) -> Score:
-    """Return the newest stored score of a pair.
+def draw_trajectory(options: argparse.Namespace) -> int:
+    """Draw the scores of a training's checkpoints, from a file or from the store."""
+    from brainbench_audio.report.figures import compared, draw, trajectory
 
-    Raises
-    ------
-    DataError
-        None is stored.
-    """
-    from brainbench_audio.scores.score import Score
-    from brainbench_audio.scores.store import StoredScore, stored_scores
+    if options.input:
+        data = trajectory.read_trajectory(options.input)
+    elif options.model and options.benchmark:
+        data = trajectory.stored_trajectory(options.model, options.benchmark)
+    else:
+        raise DataError("Give --input FILE.nc, or --model ID and --benchmark ID.")
+    panels = trajectory.panels_of(data)
+    units = {compared.unit_of(name) for name in panels}
+    unit = units.pop() if len(units) == 1 else "score"
+    title = options.model or options.input.stem
+    draw(options.output, trajectory.plot, panels, title, unit, logarithmic=options.log)
+    numbers = trajectory.numbers(panels)
+    rows = [
+        (one["benchmark"], one["layer"], len(one["steps"]), one["values"][0], one["values"][-1])
+        for one in numbers
+    ]
+    return _tell(options, numbers, ("benchmark", "layer", "steps", "first", "last"), rows)
 
-    def created(entry: StoredScore) -> str:
-        return str(entry.summary["provenance"].get("created", ""))
 
-    pair = (model, benchmark)
-    found = [entry for entry in stored_scores() if (entry.model, entry.benchmark) == pair]
-    if found:
-        # two of the same second are told apart by their files
-        newest = max(found, key=lambda entry: (created(entry), entry.path.stat().st_mtime_ns))
-        return Score.from_netcdf(newest.path)
-    raise DataError(
-        f"There is no stored score of {model} on {benchmark}. This makes it: "
-        f"brainbench score --model {model} --benchmark {benchmark}"
+def _add(
+    figures: Any, name: str, run: Callable[[argparse.Namespace], int], told: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = figures.add_parser(
+        name,
+        help=told,
+        description=f"Draw {told}, and print the numbers. Reads what is stored only.",
+    )
+    parser.add_argument(
+        "--output", "-o", required=True, type=_file, metavar="FILE", help=".png, .svg or .pdf"
+    )
+    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_compared(parser: argparse.ArgumentParser, default: Sequence[str]) -> None:
+    parser.add_argument(
+        "--benchmark",
+        "-b",
+        nargs="+",
+        default=list(default),
+        metavar="ID",
+        help=f"globs allowed (default: {' '.join(default) or 'NH2015comp-ridge'})",
+    )
+    parser.add_argument(
+        "--model",
+        "-m",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
+    )
+    parser.add_argument(
+        "--published",
+        choices=("none", "add", "only"),
+        default="none",
+        help="published scores: left out, drawn as well, or drawn alone (default: %(default)s)",
     )
 
 
-def _print(found: xr.Dataset, as_json: bool) -> None:
-    rows = []
-    for region in found["region"].values.tolist():
-        one = found.sel(region=region)
-        mean, error = (_number(one[name].item()) for name in ("mean_position", "position_error"))
-        place = int(one["mean_share"].values.argmax())
-        favourite = None if mean is None else str(found["layer"].values[place])
-        counted = (one[name].sum().item() for name in ("voxels", "unpredicted"))
-        rows.append((region, mean, error, favourite, one["subjects"].item(), *counted))
-    head = ("region", "position", "error", "most frequent layer", "subjects", "voxels")
-    names = (*head, "unpredicted")
-    if as_json:
-        keys = [name.replace(" ", "_") for name in names]
-        print_json([dict(zip(keys, row, strict=True)) for row in rows])
-        return
-    print_table(names, rows)
-    if left_out := found.attrs["without_region"]:
-        print(f"{left_out} voxels belong to no region and are left out")
+def _add_model(parser: argparse.ArgumentParser, *, several: bool, required: bool = True) -> None:
+    parser.add_argument("--model", "-m", required=required, metavar="ID")
+    if several:
+        parser.add_argument(
+            "--benchmark", "-b", nargs="+", required=required, metavar="ID", help="globs allowed"
+        )
+    else:
+        parser.add_argument("--benchmark", "-b", required=True, metavar="ID")
 
 
-def _number(value: float) -> float | None:
-    return None if math.isnan(value) else value
+def _results(options: argparse.Namespace) -> list[Result]:
+    """Return the results of the chosen models; controls and steps only where they are named."""
+    from brainbench_audio.report.results import all_results
+
+    results = all_results(options.published)
+    if not options.model:
+        return [one for one in results if "@" not in one.model]
+    models = chosen_ids(options.model, "model", (one.model for one in results))
+    return [one for one in results if one.model in models]
+
+
+def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[str]:
+    """Return the ids that are asked for; globs stand for those with a score."""
+    found: list[str] = []
+    for pattern in options.benchmark:
+        if any(sign in pattern for sign in "*?["):
+            found += chosen_ids([pattern], "benchmark", (one.benchmark for one in results))
+        else:
+            found.append(pattern)
+    return list(dict.fromkeys(found))
+
+
+def _of_scores(
+    options: argparse.Namespace, read: Callable[[Score], xr.DataArray]
+) -> dict[str, xr.DataArray]:
+    """Return what a function reads from the newest score of the model on each benchmark."""
+    from brainbench_audio.report.results import newest_score, stored_results
+
+    scored = [one for one in stored_results() if one.model == options.model]
+    return {name: read(newest_score(options.model, name)) for name in _benchmarks(options, scored)}
+
+
+def _correlations(
+    numbers: Sequence[dict[str, Any]],
+) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
+    head = ("benchmark", "with", "r", "p", "n")
+    return head, [tuple(one[key] for key in head) for one in numbers]
+
+
+def _tell(
+    options: argparse.Namespace,
+    numbers: Any,
+    head: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+) -> int:
+    """Print the numbers that were drawn."""
+    if options.json:
+        print_json(numbers)
+    else:
+        print_table(head, rows)
+    return 0
+
+
+def _source(result: Result) -> str:
+    return "published" if result.published else "measured"
 
 
 def _file(text: str) -> Path:

@@ -63,7 +63,7 @@ def facts_of(identifier: str) -> Facts:
         return _model(find_model(identifier).card)
     if plain in list_ids("benchmark"):
         card = find_benchmark(identifier)
-        return {"benchmark": card.id, **_dataset(card.dataset), **_metric(card.metric)}
+        return {"benchmark": card.id, **_dataset(card.dataset, card.subset), **_metric(card.metric)}
     for dataset in (entry.card for entry in registered(DatasetCard)):
         if dataset.id == plain:
             return _dataset(dataset)
@@ -102,13 +102,13 @@ def _weights(file: Any) -> str:
     return f"{file.url} ({size}, {pin})"
 
 
-def _dataset(card: Any) -> Facts:
+def _dataset(card: Any, subset: str | None = None) -> Facts:
     return {
         "data_set": card.id,
         "description": card.description,
-        "stimuli": card.stimuli,
+        "stimuli": card.counted(subset),
         "subsets": ", ".join(card.subsets) or "none",
-        "provides": ", ".join(sorted(card.provides)),
+        "provides": ", ".join(sorted(card.provided(subset))) or "nothing without a subset",
         "size": card.size,
         "data_licence": card.licence,
         "data_source": card.source,

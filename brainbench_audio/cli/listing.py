@@ -83,7 +83,12 @@ def _benchmarks() -> Table:
     from brainbench_audio.registry.lookup import benchmark_cards
 
     rows = sorted(
-        (card.id, card.metric.unit, card.dataset.stimuli, _short(card.dataset.description))
+        (
+            card.id,
+            card.metric.unit,
+            card.dataset.counted(card.subset),
+            _short(card.dataset.description),
+        )
         for card in benchmark_cards()
     )
     return ("benchmark", "unit", "stimuli", "data"), rows

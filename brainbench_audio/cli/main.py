@@ -8,10 +8,46 @@ import os
 import sys
 from collections.abc import Sequence
 
-from brainbench_audio.cli import cache, cite, data, doctor, figure, info, listing, score
+from brainbench_audio.cli import (
+    cache,
+    check,
+    cite,
+    compare,
+    correlate,
+    data,
+    doctor,
+    export,
+    figure,
+    importing,
+    info,
+    listing,
+    new,
+    report,
+    score,
+    serve,
+    trajectory,
+)
 from brainbench_audio.errors import BrainbenchError, UnknownId
 
-_VERBS = (score, listing, info, data, cache, doctor, cite, figure)
+_VERBS = (
+    score,
+    listing,
+    info,
+    data,
+    cache,
+    doctor,
+    cite,
+    figure,
+    correlate,
+    compare,
+    export,
+    importing,
+    check,
+    trajectory,
+    new,
+    report,
+    serve,
+)
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import csv
 import re
 import sys
-import time
-import traceback
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cards import CONTROLS
-from brainbench_audio.cli.table import json_text, print_json, print_table
-from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.cli.score_output import (
+    as_json,
+    interval_text,
+    print_failures,
+    print_forecast,
+    print_runs,
+    write_runs,
+)
+from brainbench_audio.cli.table import print_json
 
 if TYPE_CHECKING:
-    from brainbench_audio.pipeline.run import Run
+    from brainbench_audio.pipeline.plan import Pair
 
-_MOST_PARTS = 12
+__all__ = ["add", "as_json", "given", "interval_text", "run"]
+_HEAR = "HEAR-probe"
 
 
 def add(verbs: Any) -> None:
@@ -30,9 +34,16 @@ def add(verbs: Any) -> None:
         description="Score every model on every benchmark. Ids may be globs (in quotes); a model "
         "of your own is PATH.py:ClassName. Scores are kept: asking again is free.",
     )
-    parser.add_argument("--model", "-m", nargs="+", action="extend", required=True, metavar="ID")
+    parser.add_argument("--model", "-m", nargs="+", action="extend", default=[], metavar="ID")
+    parser.add_argument("--benchmark", "-b", nargs="+", action="extend", default=[], metavar="ID")
     parser.add_argument(
-        "--benchmark", "-b", nargs="+", action="extend", required=True, metavar="ID"
+        "--hear-task",
+        nargs="+",
+        action="extend",
+        default=[],
+        type=Path,
+        metavar="PATH",
+        help="a folder of your own in HEAR format: scored as HEAR.<its task_name>-probe",
     )
     parser.add_argument(
         "--control", choices=CONTROLS, help="score this control of every model: MODEL@CONTROL"
@@ -71,13 +82,107 @@ def add(verbs: Any) -> None:
         help="also write the scores: FILE.json, FILE.csv, FILE.nc (one pair) or a folder for "
         "netCDF files",
     )
-    parser.set_defaults(run=run)
+    _add_execution(parser)
+    parser.set_defaults(run=run, misused=parser.error)
+
+
+def _add_execution(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is done, and where")
+    group.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="print what is stored, what is missing and what it takes roughly; compute nothing",
+    )
+    group.add_argument(
+        "--retry-failed", action="store_true", help="score the pairs that failed in the last run"
+    )
+    spread = group.add_mutually_exclusive_group()
+    spread.add_argument(
+        "--workers", type=_count, metavar="N", help="spread the work over N processes (Dask)"
+    )
+    spread.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="spread it over a running Dask cluster, e.g. tcp://host:8786",
+    )
+    group.add_argument(
+        "--isolate",
+        nargs="?",
+        const="full",
+        choices=("full", "shared"),
+        help="run each model in a virtual environment of its plugin's own; shared: which sees what "
+        "is installed here, and holds only what has to be another version",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Score all pairs; failures are told at the end and do not stop the others."""
+    pairs = _failed_before(options) if options.retry_failed else _asked_for(options)
+    if options.output and options.output.suffix == ".nc" and len(pairs) != 1:
+        print(
+            f"brainbench: {options.output} holds one pair, these are {len(pairs)}: give a folder.",
+            file=sys.stderr,
+        )
+        return 2
+    return _planned(pairs, options) if options.dry_run else _scored(pairs, options)
+
+
+def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
+    from brainbench_audio.pipeline.forecast import forecast
+    from brainbench_audio.pipeline.plan import plan_work
+    from brainbench_audio.pipeline.steps import Workbench
+
+    work = plan_work(Workbench(), pairs)
+    print_forecast(forecast(work), options.json)
+    print_failures(work.failures, len(pairs), options.debug)
+    return 1 if work.failures else 0
+
+
+def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
+    from brainbench_audio.pipeline.many import score_pairs
+    from brainbench_audio.pipeline.plan import keep_failed
+    from brainbench_audio.pipeline.run import Run
+
+    order = {(model.key, benchmark.key): place for place, (model, benchmark) in enumerate(pairs)}
+    results = score_pairs(
+        pairs,
+        recompute=options.recompute,
+        isolate=options.isolate,
+        workers=options.workers,
+        scheduler=options.scheduler,
+    )
+    # a cluster finishes pairs in any order
+    found = sorted(results, key=lambda each: order[each.model_key, each.benchmark_key])
+    runs = [each for each in found if isinstance(each, Run)]
+    failures = [each for each in found if not isinstance(each, Run)]
+    keep_failed(failures)
+    if options.json:
+        print_json([as_json(each) for each in runs])
+    elif runs:
+        print_runs(runs)
+    print_failures(failures, len(pairs), options.debug)
+    if options.output and runs:
+        write_runs(runs, options.output)
+    return 1 if failures else 0
+
+
+def _failed_before(options: argparse.Namespace) -> list[Pair]:
+    from brainbench_audio.pipeline.plan import failed_pairs
+
+    if options.model or options.benchmark or options.hear_task:
+        options.misused("--retry-failed takes models and benchmarks from the last run")
+    pairs = failed_pairs()
+    if not pairs:
+        print("brainbench: nothing failed in the last run", file=sys.stderr)
+    return pairs
+
+
+def _asked_for(options: argparse.Namespace) -> list[Pair]:
+    """Return all pairs, once every id is known to exist."""
     from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
 
+    if not options.model or not (options.benchmark or options.hear_task):
+        options.misused("give --model, and --benchmark or --hear-task (or --retry-failed)")
     models = expand(options.model, "model")
     if options.control:
         models = [f"{model}@{options.control}" for model in models]
@@ -87,79 +192,47 @@ def run(options: argparse.Namespace) -> int:
             find_model(identifier)
     for identifier in benchmarks:
         find_benchmark(identifier)
-    pairs = len(models) * len(benchmarks)
-    if options.output and options.output.suffix == ".nc" and pairs != 1:
-        print(
-            f"brainbench: {options.output} holds one pair, these are {pairs}: give a folder.",
-            file=sys.stderr,
-        )
-        return 2
-    runs, failures = _score_all(models, benchmarks, options)
-    if options.json:
-        print_json([as_json(run) for run in runs])
-    elif runs:
-        _print_runs(runs)
-    for pair, message in failures:
-        print(f"brainbench: {pair} failed: {message}", file=sys.stderr)
-    if options.output and runs:
-        _write(runs, options.output)
-    return 1 if failures else 0
+    chosen: list[tuple[str, dict[str, Any]]] = [(identifier, {}) for identifier in benchmarks]
+    if options.hear_task:
+        find_benchmark(_HEAR, folder=True)
+    folders = [path.expanduser().resolve() for path in options.hear_task]
+    chosen += [(_HEAR, {"folder": str(folder)}) for folder in folders]
+    return _paired(models, chosen, options)
 
 
-def as_json(run: Run) -> dict[str, Any]:
-    """Return one pair as it stands in the JSON list."""
-    from brainbench_audio.provenance import DISTRIBUTION
+def _paired(
+    models: list[str], benchmarks: list[tuple[str, dict[str, Any]]], options: argparse.Namespace
+) -> list[Pair]:
+    from brainbench_audio.pipeline.steps import Loadable
 
-    score = run.score
-    return {
-        "model": run.model,
-        "benchmark": run.benchmark,
-        "score": score.value,
-        "error": score.error,
-        "interval": list(score.interval) if score.interval else None,
-        "ceiling": score.ceiling,
-        "normalised": score.normalised,
-        "parts": dict(score.parts),
-        "layer": score.layer,
-        "n": dict(score.n),
-        "cached": run.cached,
-        "seconds": round(run.seconds, 3),
-        "version": score.provenance["versions"][DISTRIBUTION],
-    }
+    load = given(options, "weights", "device", "dtype", "trust_remote_code")
+    if "weights" in load and (file := Path(load["weights"]).expanduser()).exists():
+        load["weights"] = str(file.absolute())  # other processes may work in another folder
+    metric = given(options, "bootstrap", "seed", "max_memory")
+    wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
+    return [
+        (Loadable(_absolute(identifier), load), benchmark)
+        for identifier in models
+        for benchmark in wanted
+    ]
 
 
-def _score_all(
-    models: list[str], benchmarks: list[str], options: argparse.Namespace
-) -> tuple[list[Run], list[tuple[str, str]]]:
-    from brainbench_audio.pipeline.loading import load_benchmark, load_model
-    from brainbench_audio.pipeline.run import run as run_pair
-
-    chosen = _given(options, "weights", "device", "dtype", "trust_remote_code")
-    metric = _given(options, "bootstrap", "seed", "max_memory")
-    runs: list[Run] = []
-    failures: list[tuple[str, str]] = []
-    for model_id in models:
-        try:
-            model = load_model(model_id, **chosen)
-        except Exception as error:
-            failures.append((model_id, _message(error, options.debug)))
-            continue
-        for benchmark_id in benchmarks:
-            started = time.perf_counter()
-            try:
-                benchmark = load_benchmark(benchmark_id, **metric)
-                # a score is the same however much memory it was made in
-                benchmark.options.pop("max_memory", None)
-                found = run_pair(model, benchmark, recompute=options.recompute)
-                runs.append(replace(found, seconds=time.perf_counter() - started))
-            except Exception as error:  # one failing pair never stops the others
-                failures.append((f"{model_id} x {benchmark_id}", _message(error, options.debug)))
-    return runs, failures
+def _absolute(model: str) -> str:
+    location, separator, name = model.rpartition(":")
+    if not location.endswith(".py"):
+        return model
+    return f"{Path(location).expanduser().absolute()}{separator}{name}"
 
 
-def _given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
+def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Return the options that were given; the others are left to the plugins' defaults."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes: 1 or more")
+    return int(text)
 
 
 def _size(text: str) -> int:
@@ -173,67 +246,3 @@ def _size(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 4GB or 500MB")
     power = " kMGT".index(found[2].replace("K", "k") or " ")
     return int(number * (1024 if found[3] else 1000) ** power)
-
-
-def _message(error: Exception, debug: bool) -> str:
-    if debug:
-        return "".join(traceback.format_exception(error))
-    if isinstance(error, BrainbenchError):
-        return str(error)
-    return f"unexpected {error!r}; --debug shows where"
-
-
-def _print_runs(runs: list[Run]) -> None:
-    head = ("model", "benchmark", "score", "error", "95 % interval", "ceiling", "normalised")
-    rows = [
-        (
-            run.model,
-            run.benchmark,
-            run.score.value,
-            run.score.error,
-            _interval(run.score.interval),
-            run.score.ceiling,
-            run.score.normalised,
-            run.score.layer,
-            "stored" if run.cached else f"{run.seconds:.1f} s",
-        )
-        for run in runs
-    ]
-    print_table((*head, "best layer", "time"), rows)
-    for run in runs:
-        if 1 < len(run.score.parts) <= _MOST_PARTS:
-            print(f"\n{run.model} on {run.benchmark}, in parts:")
-            print_table(
-                tuple(run.score.parts), [tuple(float(part) for part in run.score.parts.values())]
-            )
-
-
-def _interval(interval: tuple[float, float] | None) -> str | None:
-    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else None
-
-
-def _write(runs: list[Run], output: Path) -> None:
-    from brainbench_audio.files import atomic_file
-
-    if output.suffix == ".nc":
-        runs[0].score.to_netcdf(output)
-    elif output.suffix == ".json":
-        with atomic_file(output) as temporary:
-            temporary.write_text(json_text([as_json(run) for run in runs]), encoding="utf-8")
-    elif output.suffix == ".csv":
-        with atomic_file(output) as temporary, temporary.open("w", newline="") as file:
-            flat = [_flat(as_json(run)) for run in runs]
-            writer = csv.DictWriter(file, list(flat[0]))
-            writer.writeheader()
-            writer.writerows(flat)
-    else:
-        for run in runs:
-            name = Path(f"{run.model}_{run.benchmark}.nc").name
-            run.score.to_netcdf(output / name)
-
-
-def _flat(row: dict[str, Any]) -> dict[str, Any]:
-    low, high = row.pop("interval") or (None, None)
-    row.pop("parts")
-    counted = row.pop("n")
-    return {**row, "interval_low": low, "interval_high": high, "stimuli": counted.get("stimulus")}

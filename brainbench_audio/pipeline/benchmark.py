@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.activations.extraction import extracted
@@ -58,10 +60,20 @@ class ComposedBenchmark:
             Sounds or responses are damaged.
         """
         with extracted(model, self.stimuli) as activations:
-            try:
-                score = self._metric(activations, self.assembly, self.folds)
-            except BrainbenchError as error:
-                raise type(error)(f"{self.card.id}: {error}") from error
+            return self.compare(activations)
+
+    def compare(self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]) -> Score:
+        """Return the score of activations: layer to (stimulus, feature), in the stimuli's order.
+
+        Raises
+        ------
+        ContractError, DataError
+            See `__call__`.
+        """
+        try:
+            score = self._metric(layers, self.assembly, self.folds)
+        except BrainbenchError as error:
+            raise type(error)(f"{self.card.id}: {error}") from error
         if not isinstance(score, Score):
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.cards import CONTROLS, DatasetCard
 from brainbench_audio.errors import ContractError, DataError, PluginLoadError
 from brainbench_audio.files import hash_file
 from brainbench_audio.interfaces import Dataset, Metric, Model
@@ -23,6 +24,7 @@ from brainbench_audio.registry.lookup import (
     find_in_scheme,
     find_metric,
     find_model,
+    is_step,
     load_attribute,
     split_control,
 )
@@ -35,7 +37,7 @@ def load_model(identifier: str, **options: Any) -> Model:
     ----------
     identifier : str
         Id, ``distribution:id`` or file and class; behind an id, ``@untrained`` or ``@permuted``
-        for a control of the model.
+        for a control of the model, ``@step=1000`` for a checkpoint given as ``weights``.
     **options
         ``device`` and ``dtype`` place the model, see `TorchModel`; the others go to the plugin's
         loader, e.g. ``weights``.
@@ -57,7 +59,9 @@ def load_model(identifier: str, **options: Any) -> Model:
         return _load_file(identifier, options)
     card = find_model(identifier).card
     control = None if find_in_scheme(identifier) else split_control(identifier)[1]
-    if control:
+    if is_step(control):
+        _check_checkpoint(identifier, options.get("weights"))
+    elif control:
         options["control"] = control
     placement: dict[str, str] = {
         name: options.pop(name) for name in ("device", "dtype") if name in options
@@ -72,8 +76,14 @@ def load_model(identifier: str, **options: Any) -> Model:
     return model
 
 
-def load_dataset(identifier: str) -> Dataset:
+def load_dataset(identifier: str, *, folder: str | Path | None = None) -> Dataset:
     """Load a data set ``dataset[.subset]``.
+
+    Parameters
+    ----------
+    identifier : str
+    folder : str or Path, optional
+        A folder of one's own in the data set's format, e.g. ``load_dataset("HEAR", folder=PATH)``.
 
     Raises
     ------
@@ -84,6 +94,8 @@ def load_dataset(identifier: str) -> Dataset:
     """
     dataset_id, _, subset = identifier.partition(".")
     card = find_dataset(dataset_id).card
+    if folder is not None:
+        return _read_folder(card, subset or None, folder)[1]
     dataset: Dataset = _call(card.loader, f"data set {identifier}", card, subset or None)
     return dataset
 
@@ -104,8 +116,20 @@ def load_metric(identifier: str, **options: Any) -> Metric:
     return metric
 
 
-def load_benchmark(identifier: str, **options: Any) -> ComposedBenchmark:
-    """Load a benchmark ``dataset[.subset]-metric[-variant]``; the options are the metric's.
+def load_benchmark(
+    identifier: str, *, folder: str | Path | None = None, **options: Any
+) -> ComposedBenchmark:
+    """Load a benchmark ``dataset[.subset]-metric[-variant]``.
+
+    Parameters
+    ----------
+    identifier : str
+    folder : str or Path, optional
+        A folder of one's own in the data set's format, e.g. ``load_benchmark("HEAR-probe",
+        folder=PATH)``; the benchmark's id then has the name that the folder gives itself. Where the
+        folder lies is no part of the key of a score.
+    **options
+        The metric's.
 
     Raises
     ------
@@ -116,11 +140,14 @@ def load_benchmark(identifier: str, **options: Any) -> ComposedBenchmark:
     ContractError
         An option the metric does not take.
     """
-    card = find_benchmark(identifier)
+    card = find_benchmark(identifier, folder=folder is not None)
     word = f"metric {card.metric_id}"
     metric: Metric = _call(card.metric.loader, word, card.metric, card.variant, **options)
+    if folder is not None:
+        subset, dataset = _read_folder(card.dataset, card.subset, folder)
+        return ComposedBenchmark(replace(card, subset=subset), dataset, metric, options)
     word = f"data set {card.data_id}"
-    dataset: Dataset = _call(card.dataset.loader, word, card.dataset, card.subset)
+    dataset = _call(card.dataset.loader, word, card.dataset, card.subset)
     return ComposedBenchmark(card, dataset, metric, options)
 
 
@@ -162,6 +189,29 @@ class FileModel:
     ) -> Mapping[str, npt.NDArray[np.float32]]:
         """Return the activations that the model gives."""
         return self._model.activations(waveforms, layers=layers)
+
+
+def _read_folder(card: DatasetCard, subset: str | None, folder: str | Path) -> tuple[str, Dataset]:
+    """Load a folder as a subset of a data set; return the name it has and the data."""
+    if card.folder_loader is None:
+        raise ContractError(f"Data set {card.id} takes no folder of your own.")
+    name: str
+    dataset: Dataset
+    name, dataset = _call(
+        card.folder_loader, f"data set {card.id}", card, Path(folder).expanduser()
+    )
+    if subset not in (None, name):
+        raise DataError(f"{folder} holds {card.id}.{name}, not {card.id}.{subset}.")
+    return name, dataset
+
+
+def _check_checkpoint(identifier: str, weights: Any) -> None:
+    """A step says which weights these are, not where to find them."""
+    if weights is None or (isinstance(weights, str) and weights in CONTROLS):
+        raise ContractError(
+            f"{identifier} is one checkpoint of a training: give its file, --weights FILE or "
+            f"load_model({identifier!r}, weights=FILE)."
+        )
 
 
 def _place(model: Any, identifier: str, placement: Mapping[str, str]) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from brainbench_audio.activations.extraction import model_id, plan_extraction
+from brainbench_audio.errors import CacheError
 from brainbench_audio.files import hash_json, locked
 from brainbench_audio.interfaces import Benchmark, Model, ModelWithCard
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
@@ -30,6 +33,10 @@ class Run:
         Whether the score was in the store already.
     seconds : float
         That this call took.
+    stem : Path or None
+        Where the store keeps the score, see `scores.store.score_stem`; None: it is not kept.
+    model_key, benchmark_key : str
+        `Loadable.key` of what was asked for; empty for loaded objects.
     """
 
     model: str
@@ -37,6 +44,24 @@ class Run:
     score: Score
     cached: bool
     seconds: float
+    stem: Path | None = None
+    model_key: str = ""
+    benchmark_key: str = ""
+
+    def whole(self) -> Score:
+        """Return the score with its raw part, from the store if that is not at hand.
+
+        Raises
+        ------
+        CacheError
+            It is no longer in the store.
+        """
+        if self.stem is None or self.score.raw.variables:
+            return self.score
+        stored = find_score(self.stem)
+        if stored is None:
+            raise CacheError(f"The score {self.stem} is no longer in the store: score it again.")
+        return stored
 
 
 def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = False) -> Run:
@@ -68,7 +93,8 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
         score = stored or _computed(model, benchmark, key, started)
         if stored is None:
             keep_score(stem, score)
-    return Run(*names, score, cached=stored is not None, seconds=time.perf_counter() - started)
+    seconds = time.perf_counter() - started
+    return Run(*names, score, cached=stored is not None, seconds=seconds, stem=stem)
 
 
 def score_key(model: Model, benchmark: Benchmark) -> str | None:
@@ -77,7 +103,12 @@ def score_key(model: Model, benchmark: Benchmark) -> str | None:
     plan = plan_extraction(model, benchmark.stimuli)
     if plan is None or fingerprint is None:
         return None
-    return hash_json([plan.key, fingerprint])
+    return joined_key(plan.key, fingerprint)
+
+
+def joined_key(activations: str, benchmark: Mapping[str, Any]) -> str:
+    """Return the key of a score from the key of the activations and a benchmark's fingerprint."""
+    return hash_json([activations, dict(benchmark)])
 
 
 def _computed(model: Model, benchmark: Benchmark, key: str | None, started: float) -> Score:
@@ -87,10 +118,11 @@ def _computed(model: Model, benchmark: Benchmark, key: str | None, started: floa
         "benchmark": _benchmark_name(benchmark),
         "key": key,
         "seconds": round(time.perf_counter() - started, 3),
-        "stimuli": benchmark.stimuli.fingerprint,
+        "stimuli": benchmark.stimuli.at_rate(model.sample_rate).fingerprint,
         "citations": _citations(model, benchmark),
         "plugins": _plugin_versions(),
         **environment(),
+        **getattr(model, "provenance", {}),
         **score.provenance,
     }
     if isinstance(benchmark, ComposedBenchmark):

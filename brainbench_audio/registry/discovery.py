@@ -10,10 +10,11 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, entry_points, version
 from typing import Any
 
 import pluggy
+from packaging.requirements import Requirement
 
 from brainbench_audio import settings
 from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
@@ -21,6 +22,7 @@ from brainbench_audio.errors import PluginLoadError
 from brainbench_audio.registry import hookspecs
 
 GROUP = "brainbench_audio"
+CORE = "brainbench-audio"
 Card = ModelCard | DatasetCard | MetricCard
 HOOKS: dict[str, type[Any]] = {
     "brainbench_models": ModelCard,
@@ -69,6 +71,7 @@ def _load(point: EntryPoint) -> Plugin:
     distribution = _distribution(point)
     version = point.dist.version if point.dist else "?"
     try:
+        _check_api(point)
         cards = _cards(point.load(), point)
     except BaseException as error:  # a plugin may even call sys.exit() while it is imported
         if isinstance(error, KeyboardInterrupt):
@@ -80,6 +83,20 @@ def _load(point: EntryPoint) -> Plugin:
             ) from error
         return Plugin(distribution, version, point.value, failure=traceback.format_exc())
     return Plugin(distribution, version, point.value, cards)
+
+
+def _check_api(point: EntryPoint) -> None:
+    """Raise PluginLoadError if the plugin was made for another version of the core."""
+    for line in (point.dist.requires if point.dist else None) or ():
+        # parsing takes time, and most lines are about other distributions
+        if not line.startswith(CORE):
+            continue
+        requirement, own = Requirement(line), version(CORE)
+        if requirement.name == CORE and not requirement.specifier.contains(own, prereleases=True):
+            raise PluginLoadError(
+                f"{_distribution(point)} works with {line}, and {CORE} {own} is installed: upgrade "
+                f"the one that is behind, e.g. pip install --upgrade {_distribution(point)}."
+            )
 
 
 def _cards(module: Any, point: EntryPoint) -> tuple[Card, ...]:

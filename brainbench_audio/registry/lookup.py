@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -56,10 +57,12 @@ def find_model(identifier: str) -> Registered[ModelCard]:
 def split_control(identifier: str) -> tuple[str, str | None]:
     """Return a model's id and the control behind its ``@``, None where there is none.
 
+    A step of the training, ``step=1000``, may stand there as well.
+
     Raises
     ------
     UnknownId
-        Another word behind the ``@`` than those of `CONTROLS`.
+        Another word behind the ``@`` than a step and those of `CONTROLS`.
 
     Examples
     --------
@@ -67,9 +70,20 @@ def split_control(identifier: str) -> tuple[str, str | None]:
     ('beats-iter1', 'permuted')
     """
     plain, separator, control = identifier.partition("@")
-    if separator and control not in CONTROLS:
+    if separator and control not in CONTROLS and not is_step(control):
         raise unknown(identifier, "model", [f"{plain}@{word}" for word in CONTROLS])
     return plain, control or None
+
+
+def is_step(control: str | None) -> bool:
+    """Return whether what stands behind an ``@`` is a step of the training.
+
+    Examples
+    --------
+    >>> is_step("step=1000"), is_step("permuted")
+    (True, False)
+    """
+    return control is not None and re.fullmatch(r"step=[0-9]+", control) is not None
 
 
 def find_in_scheme(identifier: str) -> Registered[ModelCard] | None:
@@ -108,8 +122,15 @@ def find_metric(identifier: str) -> tuple[Registered[MetricCard], str | None]:
     raise unknown(identifier, "metric", known)
 
 
-def find_benchmark(identifier: str) -> BenchmarkCard:
+def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     """Return the benchmark ``dataset[.subset]-metric[-variant]``.
+
+    Parameters
+    ----------
+    identifier : str
+    folder : bool
+        Whether the data are a folder of the user's own: then the subset may have any name, or none
+        until the folder is read.
 
     Raises
     ------
@@ -130,9 +151,9 @@ def find_benchmark(identifier: str) -> BenchmarkCard:
     card = BenchmarkCard(
         dataset=dataset.card, subset=subset or None, metric=metric.card, variant=variant
     )
-    if subset and subset not in dataset.card.subsets:
+    if subset and subset not in dataset.card.subsets and not folder:
         raise unknown(identifier, "benchmark", known)
-    if lacking := _lacking(card):
+    if lacking := _lacking(replace(card, subset="folder") if folder else card):
         raise UnknownId(
             f"{plain} is no benchmark: {card.metric_id} needs {', '.join(sorted(lacking))}, which "
             f"{card.data_id} does not provide."

@@ -83,6 +83,29 @@ def layer_regions(raw: xr.Dataset) -> xr.Dataset:
     return xr.Dataset(variables, coordinates, {"without_region": left_out})
 
 
+def region_rows(found: xr.Dataset) -> list[dict[str, Any]]:
+    """Return what `layer_regions` found as a row a region, for tables and JSON."""
+    rows = []
+    for region in found["region"].values.tolist():
+        one = found.sel(region=region)
+        mean, error = (one[name].item() for name in ("mean_position", "position_error"))
+        place = int(one["mean_share"].values.argmax())
+        rows.append(
+            {
+                "region": region,
+                "position": None if np.isnan(mean) else mean,
+                "error": None if np.isnan(error) else error,
+                "most_frequent_layer": None
+                if np.isnan(mean)
+                else str(found["layer"].values[place]),
+                "subjects": one["subjects"].item(),
+                "voxels": one["voxels"].sum().item(),
+                "unpredicted": one["unpredicted"].sum().item(),
+            }
+        )
+    return rows
+
+
 def _labels(raw: xr.Dataset, name: str, one: str) -> npt.NDArray[np.str_]:
     if name in raw.coords and raw[name].dims == (one,):
         return raw[name].values.astype(str)

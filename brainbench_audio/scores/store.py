@@ -58,6 +58,11 @@ def find_score(stem: Path) -> Score | None:
     return None
 
 
+def is_stored(stem: Path) -> bool:
+    """Return whether there is a file for a score, sound or damaged."""
+    return any(stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc"))
+
+
 def keep_score(stem: Path, score: Score) -> Path:
     """Write a score, replacing one of the same key; return the file.
 

@@ -20,7 +20,9 @@ _BYTE_ORDER: dict[tuple[bytes, bytes], Literal["little", "big"]] = {
 }
 
 
-def read_waveform(path: Path, sample_rate: int, *, native_rate: int | None = None) -> Waveform:
+def read_waveform(
+    path: Path, sample_rate: int, *, native_rate: int | None = None, silence: bool = False
+) -> Waveform:
     """Read a mono sound file, resampled if need be.
 
     Resampling is soxr at quality HQ, which is also librosa's default, so that activations match
@@ -34,6 +36,8 @@ def read_waveform(path: Path, sample_rate: int, *, native_rate: int | None = Non
         Hz wanted.
     native_rate : int, optional
         Hz that the file must have.
+    silence : bool
+        Whether the sound may be silent.
 
     Returns
     -------
@@ -64,7 +68,7 @@ def read_waveform(path: Path, sample_rate: int, *, native_rate: int | None = Non
         )
     if len(samples) != promised or _cut_short(path):
         raise DataError(f"{path} is cut short: it holds {len(samples)} samples. Fetch it again.")
-    return resample(check_waveform(samples[:, 0], str(path)), rate, sample_rate)
+    return resample(check_waveform(samples[:, 0], str(path), silence=silence), rate, sample_rate)
 
 
 def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:
@@ -80,8 +84,8 @@ def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:
     return np.asarray(soxr.resample(waveform, from_rate, to_rate, quality="HQ"), dtype=np.float32)
 
 
-def check_waveform(waveform: Waveform, name: str) -> Waveform:
-    """Return the waveform if it has samples, all finite and not all zero.
+def check_waveform(waveform: Waveform, name: str, *, silence: bool = False) -> Waveform:
+    """Return the waveform if it has samples, all finite and, unless ``silence``, not all zero.
 
     Raises
     ------
@@ -92,7 +96,7 @@ def check_waveform(waveform: Waveform, name: str) -> Waveform:
         raise DataError(f"{name} holds no samples.")
     if not np.isfinite(waveform).all():
         raise DataError(f"{name} holds NaN or infinite samples: fetch or make it again.")
-    if not waveform.any():
+    if not silence and not waveform.any():
         raise DataError(f"{name} is silent: every sample is zero. Leave it out or replace it.")
     return waveform
 

@@ -67,6 +67,38 @@ def test_sounds_are_heard_once(stimuli: StimulusSet) -> None:
         np.testing.assert_array_equal(first[layer], second[layer])
 
 
+def test_long_sounds_are_heard_in_pieces(
+    stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = hear(DummyModel(), stimuli)
+    calls: list[int] = []
+
+    class Counting(DummyModel):
+        def activations(self, waveforms: Any, layers: Any = None) -> Any:
+            calls.append(len(waveforms))
+            return super().activations(waveforms, layers)
+
+    # 800 samples each: five sounds at once
+    monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 5 * 800 * 4)
+    found = hear(Counting(), stimuli)
+    assert calls == [5, 5, 5, 1, 5, 5, 5, 1, 5, 3]
+    for layer, values in expected.items():
+        np.testing.assert_array_equal(found[layer], values)
+    monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 1)
+    calls.clear()
+    hear(Counting(bands=5), stimuli)
+    assert calls == [1] * 40
+
+
+def test_pieces_that_do_not_fit_together(
+    stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 5 * 800 * 4)
+    widths = iter(range(1, 7))
+    with pytest.raises(ContractError, match="Faulty: a layer has not the same number of features"):
+        hear(Faulty(lambda values: values[:, : next(widths)]), stimuli)
+
+
 def test_some_layers(stimuli: StimulusSet) -> None:
     assert list(hear(DummyModel(), stimuli, ["log_bands"])) == ["log_bands"]
     with pytest.raises(ContractError, match=r"DummyModel has no layer 'conv'.*bands, log_bands"):

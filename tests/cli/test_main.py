@@ -114,14 +114,15 @@ def test_a_failing_model_does_not_stop_the_others(capsys: Told) -> None:
         ("tiny-plain", "Tiny-match")
     ]
     lines = told.err.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
+    assert "Nowhere-match failed: Nowhere cannot be found anywhere." in lines[0]
     assert (
-        "tiny-broken failed: unexpected RuntimeError('the weights are full of holes')" in lines[0]
+        "tiny-broken failed: unexpected RuntimeError('the weights are full of holes')" in lines[1]
     )
     assert (
-        "tiny-lost failed: The loader brainbench_tiny.nowhere:load cannot be imported" in lines[1]
+        "tiny-lost failed: The loader brainbench_tiny.nowhere:load cannot be imported" in lines[2]
     )
-    assert "tiny-plain x Nowhere-match failed: Nowhere cannot be found anywhere." in lines[2]
+    assert "5 of 6 pairs failed; `brainbench score --retry-failed` tries only these" in lines[3]
 
 
 def test_debug_shows_where(capsys: Told) -> None:
@@ -310,6 +311,12 @@ def test_data(capsys: Told) -> None:
     assert capsys.readouterr().out == f"{folder}\n"
     assert main(["data", "list"]) == 0
     assert str(folder) in capsys.readouterr().out
+    assert main(["data", "get", "Tiny.a", "--from", "/other"]) == 0
+    assert (folder / "source.txt").read_text() == "/other", "a plugin that knows no subsets"
+    assert main(["data", "path", "Tiny.a"]) == 0
+    assert capsys.readouterr().out == f"{folder}\n{folder}\n"
+    assert main(["data", "get", "Tiny.c"]) == 2
+    assert "Did you mean Tiny.b or Tiny.a" in capsys.readouterr().err
     assert main(["data", "get", "Nowhere"]) == 0
     assert "needs no download" in capsys.readouterr().out
     assert main(["data", "get", "Tyni"]) == 2

@@ -21,8 +21,18 @@ FLAGS = {"responses", "multivariate", "sessions", "subjects", "task"}
 HEAVY = {"torch", "torchaudio", "torchcrepe", "transformers", "xarray", "numpy", "scipy"}
 MAY_BE_EMPTY = {
     ModelCard: {"weights", "parameters"},
-    DatasetCard: {"subsets", "subset_provides", "downloader", "locator"},
-    MetricCard: {"variants"},
+    DatasetCard: {
+        "provides",
+        "subset_stimuli",
+        "sizer",
+        "folder_loader",
+        "subsets",
+        "subset_provides",
+        "downloader",
+        "locator",
+        "checksum",
+    },
+    MetricCard: {"variants", "properties", "variant_properties", "reference", "check_options"},
 }
 LOADED_LATER = {"layers", "dims", "sample_rate"}  # of a scheme such as hf:*
 each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.distribution)
@@ -121,9 +131,12 @@ def test_dataset_cards(card: DatasetCard) -> None:
     assert all(re.fullmatch(r"[a-z0-9_]+", subset) for subset in card.subsets)
     assert len(set(card.subsets)) == len(card.subsets)
     assert card.provides <= FLAGS
-    assert card.provided(None) & {"responses", "task"}
+    assert card.provided(None) or card.subsets, "neither the whole nor a subset can be scored"
+    for provided in [card.provided(None), *map(card.provided, card.subsets)]:
+        assert not provided or provided & {"responses", "task"}
     for subset in card.subsets:
-        assert card.provided(subset) <= card.provides
+        assert card.provided(subset) <= card.provides or not card.provides
+    assert set(card.subset_stimuli) <= set(card.subsets)
     assert card.stimuli > 0
 
 

@@ -10,6 +10,8 @@ import xarray as xr
 
 from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.report import figures
+from brainbench_audio.report.figures import layer_regions as layer_regions_figure
+from brainbench_audio.report.figures import style
 from brainbench_audio.report.layer_regions import layer_regions
 
 STARTS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
@@ -41,22 +43,21 @@ def test_the_same_numbers_give_the_same_file(tmp_path: Path, kind: str) -> None:
 def test_regions_that_nothing_predicts_are_drawn_empty(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     figures.draw_layer_regions(found(("Primary", "Dead")), "", tmp_path / "dead.svg")
-    assert (
-        "Primary" in (tmp_path / "dead.svg").read_text() or (tmp_path / "dead.svg").stat().st_size
-    )
+    assert (tmp_path / "dead.svg").read_text().startswith("<?xml")
 
 
 def test_the_panels_show_the_numbers() -> None:
     pytest.importorskip("matplotlib")
     numbers = found()
-    axes = figures._new_figure().subplots(1, 2)
-    figures._draw_positions(axes[0], numbers)
+    with style.look():
+        figure = layer_regions_figure.plot(numbers, "one on another")
+    axes = figure.axes
     dots = axes[0].lines[0].get_ydata()
     np.testing.assert_array_equal(dots, numbers["median_position"].values.ravel())
     assert [label.get_text().split("\n")[0] for label in axes[0].get_xticklabels()] == list(
         numbers["region"].values
     )
-    image = figures._draw_shares(axes[1], numbers)
+    image = axes[1].images[0]
     shares = numbers["mean_share"].transpose("layer", "region")
     np.testing.assert_allclose(image.get_array(), shares)
 

@@ -87,3 +87,61 @@ def test_refusals(changes: dict[str, Any], told: str) -> None:
     fields: dict[str, Any] = {"names": ("a", "b"), "files": (Path("a"), Path("b")), **changes}
     with pytest.raises(DataError, match=f"my sounds.*{told}"):
         StimulusSet("my sounds", **fields)
+
+
+def recorded_twice(tmp_path: Path) -> StimulusSet:
+    """Return two sounds at 8 kHz (`files`), and others in their place at 16 kHz."""
+    stimuli = dummy_stimuli(tmp_path, 2)
+    others = tuple(tmp_path / f"other{index}.wav" for index in range(2))
+    for file in others:
+        soundfile.write(file, np.full(3200, 0.5), 16000)
+    return StimulusSet("x", stimuli.names, stimuli.files, (), 8000, {16000: others})
+
+
+def test_a_model_hears_the_recording_at_its_rate(tmp_path: Path) -> None:
+    stimuli = recorded_twice(tmp_path)
+    assert stimuli.at_rate(8000).files == stimuli.at_rate(44100).files == stimuli.files
+    assert stimuli.at_rate(16000) is stimuli.at_rate(16000)
+    assert not stimuli.at_rate(8000).recordings
+    assert stimuli.at_rate(16000).files == stimuli.recordings[16000]
+    assert stimuli.waveforms([1], 16000)[0].shape == (3200,)
+    assert stimuli.waveforms([1], 8000)[0].shape == (800,)
+    assert stimuli.waveforms([1], 32000)[0].shape == (3200,)
+    plain = StimulusSet("x", stimuli.names, stimuli.files)
+    assert plain.at_rate(16000) is plain
+    assert stimuli.at_rate(8000).fingerprint == stimuli.at_rate(32000).fingerprint
+    assert stimuli.at_rate(8000).fingerprint == plain.fingerprint
+    fingerprints = {plain.fingerprint, stimuli.fingerprint, stimuli.at_rate(16000).fingerprint}
+    assert len(fingerprints) == 3
+
+
+def test_the_fingerprint_covers_all_recordings(tmp_path: Path) -> None:
+    before = recorded_twice(tmp_path)
+    whole, low, high = (
+        before.fingerprint,
+        before.at_rate(8000).fingerprint,
+        before.at_rate(16000).fingerprint,
+    )
+    soundfile.write(before.recordings[16000][0], np.full(3200, 0.25), 16000)
+    after = StimulusSet("x", before.names, before.files, (), 8000, before.recordings)
+    assert after.fingerprint != whole
+    assert after.at_rate(8000).fingerprint == low
+    assert after.at_rate(16000).fingerprint != high
+
+
+def test_a_recording_for_every_stimulus(tmp_path: Path) -> None:
+    stimuli = recorded_twice(tmp_path)
+    with pytest.raises(DataError, match="2 names, 1 files"):
+        StimulusSet("x", stimuli.names, stimuli.files, recordings={16000: stimuli.files[:1]})
+
+
+def test_silence_is_refused_unless_the_set_may_hold_it(tmp_path: Path) -> None:
+    stimuli = dummy_stimuli(tmp_path, 2)
+    soundfile.write(stimuli.files[0], np.zeros(100), 8000)
+    with pytest.raises(DataError, match=r"sound00\.wav is silent"):
+        stimuli.waveforms([0], 8000)
+    quiet = StimulusSet("x", stimuli.names, stimuli.files, silence=True)
+    assert not quiet.waveforms([0], 16000)[0].any()
+    soundfile.write(stimuli.files[0], np.zeros(0), 8000)
+    with pytest.raises(DataError, match=r"sound00\.wav holds no samples"):
+        quiet.waveforms([0], 8000)

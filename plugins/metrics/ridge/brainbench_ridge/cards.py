@@ -34,6 +34,7 @@ RIDGE = MetricCard(
     licence="MIT",
     packages=("brainbench_ridge",),
     loader="brainbench_ridge.metric:load",
+    properties=frozenset({"identity", "noise", "permutation"}),
 )
 
 CARDS = [RIDGE]

@@ -55,11 +55,11 @@ class BootstrapR2:
         return np.concatenate(pieces, axis=1)
 
     def _part(self, counts: FloatArray, group: IndexArray) -> FloatArray:
-        """Return (draw, 1), the median over a subject's targets, or (draw, target)."""
+        """Return (draw, 1), the median over a subject's targets, or (draw, component)."""
         measured: npt.NDArray[Any] = self.targets.responses[:, group]
         r2 = squared_pearson(measured, self.predictions[:, group], counts)
         if self.correction is not None:
             r2 /= divisor(self.correction.measured[group], self.correction.predicted[group])
         if self.targets.subjects is None:
-            return r2
+            return self.targets.parts(r2)
         return median(r2)[:, np.newaxis]

@@ -9,7 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from brainbench_audio.assemblies.assembly import mean_over_sessions, validate
+from brainbench_audio.assemblies.assembly import (
+    by_subject,
+    mean_over_sessions,
+    usable_targets,
+    validate,
+)
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.ceilings import session_reliability
 
@@ -54,11 +59,7 @@ class Targets:
         values = mean.values
         if not np.issubdtype(values.dtype, np.floating):
             values = values.astype(np.float64)
-        usable = np.isfinite(values).all(axis=0)
-        # Responses that differ by rounding only, as the mean of constant sessions may.
-        rounding = 4.0 * np.finfo(values.dtype).eps * np.abs(values).max(axis=0)
-        with np.errstate(invalid="ignore"):
-            usable &= np.ptp(values, axis=0) > rounding
+        usable = usable_targets(mean)
         kept, dropped = np.flatnonzero(usable), np.flatnonzero(~usable)
         dimension = str(mean.dims[1])
         if not kept.size:
@@ -85,22 +86,28 @@ class Targets:
     @property
     def subjects(self) -> dict[str, IndexArray] | None:
         """Targets of each subject, in order of first appearance; None if subjects are not known."""
-        if "subject" not in self.labels.coords:
+        return by_subject(self.labels)
+
+    @property
+    def components(self) -> dict[str, IndexArray] | None:
+        """Targets of each component: several where it was measured at several times."""
+        if "component" not in self.labels.coords:
             return None
-        names = self.labels["subject"].values.astype(str)
-        return {name: np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+        names = self.labels["component"].values.astype(str)
+        places: dict[str, list[int]] = {}
+        for place, name in enumerate(names.tolist()):
+            places.setdefault(name, []).append(place)
+        return {name: np.array(found) for name, found in places.items()}
 
     @property
     def part_names(self) -> list[str]:
         """Names of what `parts` returns: subjects, else components, else none."""
         if self.subjects is not None:
             return list(self.subjects)
-        if "component" in self.labels.coords:
-            return [str(name) for name in self.labels["component"].values]
-        return []
+        return list(self.components or ())
 
     def parts(self, values: FloatArray) -> FloatArray:
-        """Return the median over each subject's targets, or the values themselves.
+        """Return the median over each subject's targets, or the mean over each component's.
 
         Parameters
         ----------
@@ -108,10 +115,14 @@ class Targets:
 
         Returns
         -------
-        float64 array (..., subject) or (..., target)
+        float64 array (..., subject), (..., component), or (..., target) if neither has a name
         """
         if self.subjects is None:
-            return values
+            components = self.components
+            if components is None or len(components) == values.shape[-1]:
+                return values
+            means = [values[..., targets].mean(axis=-1) for targets in components.values()]
+            return np.stack(means, axis=-1)
         medians = [median(values[..., targets]) for targets in self.subjects.values()]
         return np.stack(medians, axis=-1)
 

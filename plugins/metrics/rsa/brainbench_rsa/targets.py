@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
-from brainbench_audio.assemblies.assembly import mean_over_sessions, validate
+from brainbench_audio.assemblies.assembly import (
+    by_subject,
+    mean_over_sessions,
+    usable_targets,
+    validate,
+)
 from brainbench_audio.errors import DataError
 
-from .rdm import FloatArray, IntArray, UndefinedDistance, rdm
-
-BoolArray = NDArray[np.bool_]
+from .rdm import FloatArray, UndefinedDistance, rdm
 
 
 @dataclass(frozen=True)
@@ -68,15 +69,11 @@ def subject_rdms(target: xr.DataArray, *, zscore: bool) -> SubjectRdms:
     assembly = mean_over_sessions(validate(target))
     dimension = str(assembly.dims[1])
     values = assembly.values
-    usable: BoolArray = np.logical_and.reduce(np.isfinite(values))
-    # Responses that differ by rounding only, as the mean of constant sessions may.
-    precision = np.finfo(values.dtype if values.dtype.kind == "f" else np.float64).eps
-    rounding = 4.0 * precision * np.abs(values[:, usable]).max(axis=0)
-    usable[usable] = np.ptp(values[:, usable], axis=0) > rounding
-    known = "subject" in assembly.coords and assembly["subject"].dims == (dimension,)
-    labels = assembly["subject"].values.astype(str) if known else np.full(len(usable), dimension)
+    usable = usable_targets(assembly)
+    subjects = by_subject(assembly)
+    groups = {dimension: np.arange(len(usable))} if subjects is None else subjects
     rdms, names, absent, used = [], [], [], 0
-    for name, columns in _groups(labels):
+    for name, columns in groups.items():
         kept = columns[usable[columns]]
         try:
             distances = rdm(values[:, kept], zscore=zscore)
@@ -96,12 +93,6 @@ def subject_rdms(target: xr.DataArray, *, zscore: bool) -> SubjectRdms:
             f"targets a subject; score single targets with another metric."
         )
     n = {"stimulus": len(values), dimension: used, f"{dimension}_dropped": len(usable) - used}
-    if known:
+    if subjects is not None:
         n |= {"subject": len(names), "subject_dropped": len(absent)}
-    return SubjectRdms(np.stack(rdms), tuple(names), known, n, tuple(absent))
-
-
-def _groups(labels: NDArray[np.str_]) -> Iterator[tuple[str, IntArray]]:
-    """Yield each label and its positions, in order of first appearance."""
-    for name in dict.fromkeys(labels.tolist()):
-        yield str(name), np.flatnonzero(labels == name)
+    return SubjectRdms(np.stack(rdms), tuple(names), subjects is not None, n, tuple(absent))

@@ -34,7 +34,7 @@ _MIXTURE = f"{_AUDIOSET}, {_FMA}, {_LIBRILIGHT}"
 def _card(variant: str, label: str, published: str, parameters: int, data: str) -> ModelCard:
     identifier = f"encodecmae-{variant}"
     configuration = CONFIGURATIONS[identifier]
-    layers = _layers(configuration.blocks)
+    layers = layer_names(configuration.blocks)
     return ModelCard(
         id=identifier,
         family="encodecmae",
@@ -53,7 +53,7 @@ def _card(variant: str, label: str, published: str, parameters: int, data: str) 
     )
 
 
-def _layers(blocks: int) -> tuple[str, ...]:
+def layer_names(blocks: int) -> tuple[str, ...]:
     """Return the names of the blocks that are read: of twenty, every other one and the last."""
     read = range(blocks) if blocks < 20 else [*range(0, blocks, 2), blocks - 1]
     return tuple(f"layer_{block}" for block in read)

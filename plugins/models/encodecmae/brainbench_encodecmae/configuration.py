@@ -92,3 +92,10 @@ CONFIGURATIONS = {
         blocks=20, width=1024, attention_width=1020, codebooks=1, tokenizer=False
     ),
 }
+
+PRETRAINING = {
+    "tiny": Configuration(blocks=3, width=96, attention_width=96, hidden=192, tokenizer=False),
+    "small": Configuration(blocks=5, tokenizer=False),
+    "base": Configuration(tokenizer=False),
+}
+"""What can be trained by oneself. The tokenizer is frozen, so it is not part of a checkpoint."""

@@ -1,4 +1,4 @@
-"""The parts of the EnCodec 24 kHz codec that EnCodecMAE contains: its encoder, its codebooks.
+"""The parts of the EnCodec 24 kHz codec that EnCodecMAE contains: its encoder and its quantizer.
 
 Modules are nested as the published parameter names demand, so nothing is renamed on loading.
 """
@@ -128,6 +128,12 @@ class Codebook(nn.Module):
         self.register_buffer("embed", torch.zeros(CODES, CHANNELS))
         self.register_buffer("embed_avg", torch.zeros(CODES, CHANNELS))
 
+    def forward(self, vectors: Tensor) -> Tensor:
+        """Return the number (...) of the code vector that is nearest to each vector (..., 128)."""
+        # the squared distance, without the vector's own length, which changes no order
+        distances = self.embed.square().sum(1) - 2 * vectors @ self.embed.T
+        return distances.argmin(-1)
+
 
 class ResidualQuantizer(nn.Module):
     """The 32 codebooks of EnCodec's residual quantizer."""
@@ -136,6 +142,20 @@ class ResidualQuantizer(nn.Module):
         super().__init__()
         stages = (nn.ModuleDict({"_codebook": Codebook()}) for _ in range(STAGES))
         self.layers = nn.ModuleList(stages)
+
+    def forward(self, frames: Tensor, stages: int) -> Tensor:
+        """Return the codes (stage, batch, frame) of frames (batch, frame, 128).
+
+        Each stage codes what the ones before have left over. Nothing is learned: the codebooks stay
+        what they are.
+        """
+        codes = []
+        rest = frames
+        for layer in self.layers[:stages]:
+            codebook = layer.get_submodule("_codebook")
+            codes.append(codebook(rest))
+            rest = rest - codebook.get_buffer("embed")[codes[-1]]
+        return torch.stack(codes)
 
 
 def _length(weights: Tensor) -> Tensor:

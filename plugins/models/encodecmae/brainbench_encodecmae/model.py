@@ -8,13 +8,16 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.weights import Recipe, load_network
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
+from .cards import layer_names
 from .configuration import CONFIGURATIONS, Configuration
-from .network import EncodecMAE
+from .network import EncodecMAE, heard_parameters
 from .published import PublishedFile
 
 _log = logging.getLogger(__name__)
@@ -29,6 +32,9 @@ def load(
     normalisation: tuple[float, float] | None = None,
 ) -> TorchModel:
     """Return a model of the family.
+
+    A checkpoint of one's own pretraining brings its sizes; the model's card then has the layers and
+    dims of that network in place of those of the published one.
 
     Parameters
     ----------
@@ -54,6 +60,8 @@ def load(
     )
     network, fingerprint = load_network(card, recipe, weights, control=control, seed=seed)
     configuration = _normalised(published.configuration, normalisation)
+    if published.own:
+        card = _own_card(card, configuration, network)
     if not published.normalised and normalisation is None and "weights" in fingerprint:
         front_end = configuration.front_end
         _log.warning(
@@ -70,6 +78,20 @@ def load(
         network,
         {layer: f"read_outs.{layer.removeprefix('layer_')}" for layer in card.layers},
         fingerprint=fingerprint | {"configuration": asdict(configuration)},
+    )
+
+
+def _own_card(card: ModelCard, configuration: Configuration, network: torch.nn.Module) -> ModelCard:
+    """Return what is known about a network that was trained by oneself."""
+    layers = layer_names(configuration.blocks)
+    return replace(
+        card,
+        label=f"EnCodecMAE {configuration.blocks} x {configuration.width}, trained by oneself",
+        parameters=sum(parameter.numel() for parameter in heard_parameters(network)),
+        layers=layers,
+        dims=(configuration.width,) * len(layers),
+        training_data="a pretraining run of one's own",
+        weights=(),
     )
 
 

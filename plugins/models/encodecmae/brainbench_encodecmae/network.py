@@ -135,6 +135,16 @@ def spans(samples: int) -> list[slice]:
     return [slice(start, min(start + WINDOW, samples)) for start in starts]
 
 
+def heard_parameters(network: nn.Module) -> list[nn.Parameter]:
+    """Return the parameters that activations pass through, shared ones once."""
+    return [
+        parameter
+        for name, parameter in network.named_parameters()
+        if name.startswith(("wav_encoder.", "masker.", "visible_encoder."))
+        and not name.startswith("visible_encoder.post_net.")
+    ]
+
+
 def _initialise(module: nn.Module) -> None:
     """Give a linear map the initial weights of the published training."""
     if isinstance(module, nn.Linear):

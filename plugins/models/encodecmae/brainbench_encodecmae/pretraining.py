@@ -26,6 +26,11 @@ class Tokenizer(nn.Module):
         if own_encoder:
             self.encodec_encoder = EncodecEncoder()
 
+    def forward(self, waveforms: Tensor, codebooks: int) -> Tensor:
+        """Return the codes (codebook, batch, frame) of waveforms (batch, sample)."""
+        codes: Tensor = self.model["vq"](self.encodec_encoder(waveforms), codebooks)
+        return codes
+
 
 class Decoder(Transformer):
     """A shallow transformer with positions of its own."""

@@ -2,7 +2,8 @@
 
 The file is ``{"state_dict": …, "config": …, "imports": …}``, the latter two text. A training-step
 checkpoint has the same state dict and no ``config``. The settings are lines ``name = value`` in the
-notation of gin-config.
+notation of gin-config. Checkpoints of one's own pretraining have a ``configuration`` instead, see
+`checkpoints`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import torch
 from brainbench_audio.activations.weights import nested
 from brainbench_audio.errors import DataError
 
+from .checkpoints import stored_configuration
 from .configuration import SAMPLE_RATE, Configuration, FrontEnd
 
 _log = logging.getLogger(__name__)
@@ -48,12 +50,15 @@ class PublishedFile:
     configuration : Configuration
     normalised : bool
         Whether mean and deviation of the front end are known.
+    own : bool
+        Whether the file is no published one but a checkpoint of one's own pretraining.
     """
 
     def __init__(self, identifier: str, configuration: Configuration) -> None:
         self.identifier = identifier
         self.configuration = configuration
         self.normalised = configuration.front_end.kind != "spectrogram"
+        self.own = False
 
     def read(self, checkpoint: Any) -> Mapping[str, Any]:
         """Return the state dict in the content of a file.
@@ -64,6 +69,10 @@ class PublishedFile:
             There is none, or the settings contradict the tensors or themselves.
         """
         state = nested(checkpoint, ["state_dict"])
+        stored = stored_configuration(checkpoint)
+        if stored is not None:
+            self._follow(stored)
+            return state
         text = checkpoint.get("config") or ""
         if not isinstance(text, str):
             raise DataError(f"Its 'config' is {type(text).__name__}, expected text.")
@@ -72,6 +81,15 @@ class PublishedFile:
         self._follow_heads(bindings, state)
         self._warn_of_untied(state)
         return state
+
+    def _follow(self, stored: Configuration) -> None:
+        found, expected = stored.front_end.kind, self.configuration.front_end.kind
+        if found != expected:
+            raise DataError(
+                f"It is of a model that hears {found}, {self.identifier} hears {expected}: load it "
+                f"as one of its own kind, such as encodecmae-base for mel."
+            )
+        self.configuration, self.normalised, self.own = stored, True, True
 
     def _follow_front_end(self, bindings: Mapping[str, Any]) -> None:
         front_end = self.configuration.front_end

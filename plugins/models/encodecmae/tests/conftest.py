@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from brainbench_encodecmae import model as model_module
 from brainbench_encodecmae.cards import CARDS
@@ -53,3 +56,18 @@ def tiny_states(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, torch.Te
     monkeypatch.setattr(model_module, "CONFIGURATIONS", CONFIGURATIONS | tiny)
     torch.manual_seed(0)
     return {name: EncodecMAE(sizes).state_dict() for name, sizes in tiny.items()}
+
+
+def write_sounds(folder: Path, count: int, seconds: float = 0.5, rate: int = 16_000) -> Path:
+    """Write files of noise of different colours."""
+    folder.mkdir(parents=True, exist_ok=True)
+    random = np.random.default_rng(0)
+    for number in range(count):
+        noise = np.cumsum(random.standard_normal(int(seconds * rate))) * 0.9**number
+        soundfile.write(folder / f"{number:02}.wav", 0.1 * noise / np.abs(noise).max(), rate)
+    return folder
+
+
+@pytest.fixture
+def audio(tmp_path: Path) -> Path:
+    return write_sounds(tmp_path / "audio", 12)

@@ -5,7 +5,7 @@ import torch
 from brainbench_encodecmae.cards import CARDS
 from brainbench_encodecmae.configuration import CONFIGURATIONS
 from brainbench_encodecmae.model import load
-from brainbench_encodecmae.network import EncodecMAE
+from brainbench_encodecmae.network import EncodecMAE, heard_parameters
 
 from brainbench_audio.cards import ModelCard
 from tests.parity.comparison import read_manifest
@@ -29,12 +29,7 @@ def test_files_are_those_of_the_manifest(card: ModelCard) -> None:
 def test_parameters_are_those_that_are_heard(card: ModelCard) -> None:
     with torch.device("meta"):
         network = EncodecMAE(CONFIGURATIONS[card.id])
-    heard = [
-        parameter
-        for name, parameter in network.named_parameters()
-        if name.startswith(("wav_encoder.", "masker.", "visible_encoder."))
-        and not name.startswith("visible_encoder.post_net.")
-    ]
+    heard = heard_parameters(network)
     assert sum(parameter.numel() for parameter in heard) == card.parameters
 
 

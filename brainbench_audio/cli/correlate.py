@@ -1,0 +1,130 @@
+"""`brainbench correlate`: benchmarks against benchmarks over models."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Any
+
+from brainbench_audio.cli.selection import add_selection, chosen_ids, chosen_results
+from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.errors import DataError
+
+if TYPE_CHECKING:
+    from brainbench_audio.report.correlations import CorrelationTable
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    parser = verbs.add_parser(
+        "correlate",
+        help="correlate benchmarks over models",
+        description="Pearson correlation of each brain benchmark with each listening task and with "
+        "the overall z-score, the mean over tasks of scores z-scored over models. Subset `sub`: "
+        "models whose overall z-score exceeds a least one.",
+    )
+    add_selection(parser, ("model", "benchmark"))
+    parser.add_argument(
+        "--with",
+        dest="compared",
+        nargs="+",
+        metavar="ID",
+        help="benchmarks to correlate with, or overall (default: listening tasks and overall)",
+    )
+    parser.add_argument("--subset", choices=("all", "sub"), help="one of the two (default: both)")
+    parser.add_argument(
+        "--least-z",
+        type=float,
+        default=-1.0,
+        metavar="Z",
+        help="overall z-score that models of the subset exceed (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--published", action="store_true", help="published scores alone, none measured here"
+    )
+    parser.add_argument(
+        "--controls", action="store_true", help="count controls and training steps (@…) as models"
+    )
+    parser.add_argument(
+        "--bootstrap",
+        type=_draws,
+        default=0,
+        metavar="N",
+        help="intervals from N draws of models (default: Fisher's z)",
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the table."""
+    from brainbench_audio.report.correlations import SUBSETS, correlations
+    from brainbench_audio.report.results import OVERALL, all_results
+
+    found = all_results("only" if options.published else "none")
+    if not options.controls:
+        found = [result for result in found if not result.is_control]
+    found = chosen_results(found, options.model, ())
+    scored = {result.benchmark for result in found} | {OVERALL}
+    table = correlations(
+        found,
+        chosen_ids(options.benchmark, "benchmark", scored) or None,
+        chosen_ids(options.compared or (), "benchmark", scored) or None,
+        subsets=[options.subset] if options.subset else SUBSETS,
+        least_z=options.least_z,
+        draws=options.bootstrap,
+        seed=options.seed,
+    )
+    if not table.rows:
+        raise DataError(_nothing(table))
+    if options.json:
+        print_json([_plain(row) for row in table.rows])
+        return 0
+    _print(table, options.least_z)
+    return 0
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    return {
+        "benchmark": row.benchmark,
+        "with": row.compared,
+        "subset": row.subset,
+        "r": row.r,
+        "p": row.p,
+        "interval": list(row.interval),
+        "n": row.n,
+    }
+
+
+def _print(table: CorrelationTable, least_z: float) -> None:
+    rows = [
+        (row.benchmark, row.compared, row.subset, row.r, f"{row.p:.1e}", *row.interval, row.n)
+        for row in table.rows
+    ]
+    print_table(("benchmark", "with", "subset", "r", "p", "low", "high", "models"), rows)
+    means = table.overall
+    if means.values:
+        over = ", ".join(means.tasks) if means.tasks else "the paper's tasks, as published"
+        print(f"overall: z-scores of {len(means.values)} models, mean over {over}")
+    if table.excluded:
+        print(f"not in sub (overall z not above {least_z:g}): {', '.join(table.excluded)}")
+    for model, tasks in means.left_out.items():
+        print(f"not in overall: {model}, which lacks {', '.join(tasks)}")
+    for (benchmark, other, subset), reason in table.skipped.items():
+        print(f"left out: {benchmark} with {other}, {subset}: {reason}")
+
+
+def _nothing(table: CorrelationTable) -> str:
+    reasons = [
+        f"{benchmark} with {other} ({subset}): {reason}"
+        for (benchmark, other, subset), reason in table.skipped.items()
+    ]
+    told = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
+    hint = "Score more models, or take --published."
+    return f"There is nothing to correlate. {told + ' ' if told else ''}{hint}"
+
+
+def _draws(text: str) -> int:
+    if not text.isdigit() or int(text) == 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of draws: 0, or 2 and more")
+    return int(text)

@@ -1,0 +1,52 @@
+"""`brainbench export`: results as a file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from brainbench_audio.cli.selection import add_selection, chosen_results
+from brainbench_audio.errors import DataError
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    parser = verbs.add_parser(
+        "export",
+        help="write results to CSV, JSON, netCDF or a LaTeX table",
+        description="Writes the newest score of each pair of model and benchmark.",
+    )
+    parser.add_argument(
+        "--output", "-o", required=True, type=_file, metavar="FILE", help=".csv, .json, .nc or .tex"
+    )
+    add_selection(parser, ("model", "benchmark"))
+    parser.add_argument(
+        "--published",
+        choices=("none", "add", "only"),
+        default="none",
+        help="published scores, too, or alone (default: %(default)s)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the file."""
+    from brainbench_audio.report.export import export
+    from brainbench_audio.report.results import all_results
+
+    results = all_results(options.published)
+    results = chosen_results(results, options.model, options.benchmark)
+    export(results, options.output)
+    print(f"{options.output}: {len(results)} results")
+    return 0
+
+
+def _file(text: str) -> Path:
+    from brainbench_audio.report.export import check_format
+
+    try:
+        check_format(Path(text))
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return Path(text)

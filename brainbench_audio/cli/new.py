@@ -1,0 +1,52 @@
+"""`brainbench new`: a plugin that works, to start from."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    parser = verbs.add_parser(
+        "new",
+        help="write a plugin to start from",
+        description="Write a model, a benchmark or a metric that can be installed, passes "
+        "`brainbench check` and scores: change it until it is yours. Inside the project's tree it "
+        "goes to plugins/, anywhere else into a folder of its own.",
+    )
+    parser.add_argument("kind", choices=("model", "benchmark", "metric"))
+    parser.add_argument("name", help="id of the model, the data set or the metric")
+    parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write it")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the plugin, and say what comes next."""
+    from brainbench_audio.registry.lookup import list_ids
+    from brainbench_audio.templates.distribution import default_folder, names, write_distribution
+
+    named = names(options.kind, options.name)
+    folder = options.output or default_folder(options.kind, named, Path.cwd())
+    written = write_distribution(options.kind, named, folder)
+    sounds = [path for path in written if path.suffix == ".wav"]
+    for path in written:
+        if path not in sounds:
+            print(path)
+    if sounds:
+        print(f"{sounds[0].parent}/ ({len(sounds)} sounds)")
+    example = {
+        "model": f"--model {named.id} --benchmark NH2015comp-ridge",
+        "benchmark": f"--model spectrotemporal --benchmark {named.id}-ridge",
+        "metric": f"--model spectrotemporal --benchmark SimCortex-{named.id}",
+    }[options.kind]
+    print("\nNow:")
+    print(f"    pip install -e {folder}")
+    print(f"    brainbench check {named.distribution}")
+    print(f"    brainbench score {example}")
+    taken = {name.partition("-")[0].partition(".")[0] for name in list_ids("benchmark")}
+    known = taken if options.kind == "benchmark" else set(list_ids(options.kind))
+    if named.id in known:
+        print(f"\nAnother plugin has the id {named.id}: choose another before you publish yours.")
+    return 0

@@ -1,0 +1,56 @@
+"""`brainbench report`: results as a site that opens from disk."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from brainbench_audio.cli.table import print_json, size_in_words
+
+CHOICES = ("add", "none", "only")
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    parser = verbs.add_parser(
+        "report",
+        help="write a site with all results",
+        description="Write a leaderboard, a page for each model and benchmark, and correlations. "
+        "The site opens from disk, without a server and without a network.",
+    )
+    parser.add_argument("--output", "-o", required=True, type=Path, metavar="FOLDER")
+    add_content(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(run=run)
+
+
+def add_content(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what a site shows."""
+    parser.add_argument(
+        "--published",
+        choices=CHOICES,
+        default="add",
+        help="published numbers: beside the stored ones (the default), not at all, or alone",
+    )
+    parser.add_argument("--title", metavar="TEXT", help="of the site")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Write the site."""
+    site = build(options, options.output)
+    if options.json:
+        print_json({"start": str(site.start), "pages": site.pages, "bytes": site.size})
+    else:
+        print(f"{site.start}  ({site.pages} pages, {size_in_words(site.size)})")
+    return 0
+
+
+def build(options: argparse.Namespace, folder: Path) -> Any:
+    """Write the site that the options describe to a folder."""
+    from brainbench_audio.report.results import all_results
+    from brainbench_audio.report.site.build import TITLE, build_site
+    from brainbench_audio.report.site.output import check_folder
+
+    check_folder(folder)
+    return build_site(all_results(options.published), folder, options.title or TITLE)

@@ -1,0 +1,189 @@
+"""What `brainbench score` prints and writes."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainbench_audio.cli.table import json_text, print_json, print_table, size_in_words
+
+if TYPE_CHECKING:
+    from brainbench_audio.pipeline.forecast import Forecast
+    from brainbench_audio.pipeline.run import Run
+    from brainbench_audio.pipeline.steps import Failure, Loadable
+
+_MOST_PARTS = 12
+_MINUTE, _HOUR = 60, 3600
+
+
+def as_json(run: Run) -> dict[str, Any]:
+    """Return one pair as it stands in the JSON list."""
+    from brainbench_audio.provenance import DISTRIBUTION
+
+    score = run.score
+    return {
+        "model": run.model,
+        "benchmark": run.benchmark,
+        "score": score.value,
+        "error": score.error,
+        "interval": list(score.interval) if score.interval else None,
+        "ceiling": score.ceiling,
+        "normalised": score.normalised,
+        "parts": dict(score.parts),
+        "layer": score.layer,
+        "n": dict(score.n),
+        "cached": run.cached,
+        "seconds": round(run.seconds, 3),
+        "version": score.provenance["versions"][DISTRIBUTION],
+    }
+
+
+def print_runs(runs: Sequence[Run]) -> None:
+    """Print a table of scores, and their parts where these are few."""
+    head = ("model", "benchmark", "score", "error", "95 % interval", "ceiling", "normalised")
+    rows = [
+        (
+            run.model,
+            run.benchmark,
+            run.score.value,
+            run.score.error,
+            interval_text(run.score.interval),
+            run.score.ceiling,
+            run.score.normalised,
+            run.score.layer,
+            "stored" if run.cached else f"{run.seconds:.1f} s",
+        )
+        for run in runs
+    ]
+    print_table((*head, "best layer", "time"), rows)
+    for run in runs:
+        if 1 < len(run.score.parts) <= _MOST_PARTS:
+            print(f"\n{run.model} on {run.benchmark}, in parts:")
+            print_table(
+                tuple(run.score.parts), [tuple(float(part) for part in run.score.parts.values())]
+            )
+
+
+def interval_text(interval: tuple[float, float] | None) -> str | None:
+    """Return an interval for a table."""
+    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else None
+
+
+def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None:
+    """Print what failed and why, one line a cause, and how to try again."""
+    grouped: dict[tuple[str, str], list[Failure]] = {}
+    for failure in failures:
+        own = failure.model if failure.cause != "benchmark" else failure.benchmark
+        name = own.key if failure.cause != "pair" else f"{own.key} {failure.benchmark.key}"
+        grouped.setdefault((name, failure.message), []).append(failure)
+    for alike in grouped.values():
+        reason = alike[0].trace if debug and alike[0].trace else alike[0].message
+        print(f"brainbench: {_failed(alike)} failed: {reason}", file=sys.stderr)
+    if failures:
+        print(
+            f"brainbench: {len(failures)} of {pairs} pairs failed; `brainbench score "
+            f"--retry-failed` tries only these again",
+            file=sys.stderr,
+        )
+
+
+def _failed(alike: Sequence[Failure]) -> str:
+    first = alike[0]
+    if first.cause == "model":
+        return _named(first.model)
+    if first.cause == "benchmark":
+        return _named(first.benchmark)
+    return f"{_named(first.model)} x {_named(first.benchmark)}"
+
+
+def _named(thing: Loadable) -> str:
+    folder = thing.options.get("folder")
+    return f"{thing.id} {folder}" if folder else thing.id
+
+
+def print_forecast(forecasts: Sequence[Forecast], as_list: bool) -> None:
+    """Print what a run would do, and what it takes roughly."""
+    if as_list:
+        from dataclasses import asdict
+
+        print_json([asdict(each) for each in forecasts])
+        return
+    rows = [
+        (
+            each.model,
+            each.benchmark,
+            each.state,
+            _size(each.memory),
+            _size(each.disk),
+            duration_in_words(each.seconds) if each.seconds else None,
+        )
+        for each in forecasts
+    ]
+    print_table(("model", "benchmark", "state", "memory", "disk", "core time"), rows)
+    counted = dict.fromkeys(dict.fromkeys(each.state for each in forecasts), 0)
+    for each in forecasts:
+        counted[each.state] += 1
+    print(f"\n{len(forecasts)} pairs: {', '.join(f'{n} {state}' for state, n in counted.items())}")
+    print(
+        f"about {duration_in_words(sum(each.seconds for each in forecasts))} on one core, "
+        f"{size_in_words(sum(each.disk for each in forecasts))} of activations; up to "
+        f"{size_in_words(max((each.memory for each in forecasts), default=0))} of memory a process"
+    )
+    print(
+        "From shapes alone: time may be off by a factor of six either way, memory by two. What is "
+        "stored is looked up without the weights, which only loading a model can tell."
+    )
+
+
+def duration_in_words(seconds: float) -> str:
+    """Return a length of time in one unit.
+
+    Examples
+    --------
+    >>> duration_in_words(7200)
+    '2.0 h'
+    """
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s"
+    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
+
+
+def write_runs(runs: Sequence[Run], output: Path) -> None:
+    """Write scores to FILE.json, FILE.csv, FILE.nc (the only one) or into a folder.
+
+    Raises
+    ------
+    CacheError
+        It cannot be written.
+    """
+    from brainbench_audio.files import atomic_file
+
+    if output.suffix == ".nc":
+        runs[0].whole().to_netcdf(output)
+    elif output.suffix == ".json":
+        with atomic_file(output) as temporary:
+            temporary.write_text(json_text([as_json(run) for run in runs]), encoding="utf-8")
+    elif output.suffix == ".csv":
+        with atomic_file(output) as temporary, temporary.open("w", newline="") as file:
+            flat = [_flat(as_json(run)) for run in runs]
+            writer = csv.DictWriter(file, list(flat[0]))
+            writer.writeheader()
+            writer.writerows(flat)
+    else:
+        for run in runs:
+            name = Path(f"{run.model}_{run.benchmark}.nc").name
+            run.whole().to_netcdf(output / name)
+
+
+def _size(size: int) -> str | None:
+    return size_in_words(size) if size else None
+
+
+def _flat(row: dict[str, Any]) -> dict[str, Any]:
+    low, high = row.pop("interval") or (None, None)
+    row.pop("parts")
+    counted = row.pop("n")
+    return {**row, "interval_low": low, "interval_high": high, "stimuli": counted.get("stimulus")}

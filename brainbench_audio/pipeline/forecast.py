@@ -1,0 +1,223 @@
+"""What a run will take, told from shapes before anything is loaded: states, memory, disk, time.
+
+Whether a score or activations are stored is decided by a key that covers the weights, which only
+loading a model can tell. So a forecast compares everything else (source, sounds, data, metric,
+options): what it calls stored is not, if the weights behind an id have changed since.
+
+The numbers are rough. Memory and disk follow from counts of parameters, features and sounds; time
+from medians over some models and metrics on one processor core of 2024, right within a factor of
+five or so.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from brainbench_audio import settings
+from brainbench_audio.activations.extraction import activations_folder, plan_extraction
+from brainbench_audio.activations.store import stored_sets
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.pipeline.plan import Workload
+from brainbench_audio.pipeline.steps import AbsentWithCard, Heard, Loadable, Target
+from brainbench_audio.registry.lookup import find_in_scheme, find_model, split_control
+from brainbench_audio.scores.score import read_summary
+from brainbench_audio.scores.store import score_stem
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+STORED, SCORE, EXTRACT, UNKNOWN = "stored", "activations stored", "extract", "unknown until loaded"
+# of a Python process with torch and xarray
+_PROCESS_BYTES = 500 << 20
+_FLOAT, _DOUBLE = 4, 8
+# Seconds on one core: for a second of sound, with and without a million parameters; for a layer,
+# and for a thousand responses (stimulus x voxel) of a layer.
+_SOUND_SECONDS, _PARAMETER_SECONDS = 0.15, 2e-3
+_LAYER_SECONDS, _RESPONSE_SECONDS = 0.1, 1e-3
+# options that leave the activations of a model as they are
+_HARMLESS = {"device", "trust_remote_code"}
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is known about a pair before it is scored.
+
+    Attributes
+    ----------
+    model, benchmark : str
+        Ids.
+    state : str
+        ``stored``, ``activations stored``, ``extract`` or ``unknown until loaded``.
+    least, memory : int
+        Bytes: what weights, responses and the largest layer take for certain, and a rough guess at
+        all that one process will take.
+    disk : int
+        Bytes of activations to be written; benchmarks that share them tell it once.
+    seconds : float
+        Of one processor core, likewise.
+    """
+
+    model: str
+    benchmark: str
+    state: str
+    least: int = 0
+    memory: int = 0
+    disk: int = 0
+    seconds: float = 0.0
+
+
+def forecast(work: Workload) -> list[Forecast]:
+    """Return a forecast for each pair of a workload; no model is loaded, no array read."""
+    sets = stored_sets(activations_folder())
+    cards: dict[str, ModelCard | None] = {}
+    told: set[tuple[str, str]] = set()
+    found = []
+    for model, target in work.pairs:
+        if model.key not in cards:
+            cards[model.key] = _card(model)
+        card = cards[model.key]
+        if card is None:
+            found.append(Forecast(model.id, target.id, UNKNOWN))
+            continue
+        state = _state(model, card, target, work.stimuli[target.stimuli], sets)
+        extract = state == EXTRACT and (model.key, target.stimuli) not in told
+        if extract:
+            told.add((model.key, target.stimuli))
+        found.append(_sized(card, target, state, extract=extract))
+    return found
+
+
+def workers_that_fit(forecasts: Sequence[Forecast], workers: int, memory: int) -> int:
+    """Return how many pairs fit into memory at a time, at most ``workers``.
+
+    Parameters
+    ----------
+    forecasts : sequence of Forecast
+    workers : int
+        Wanted.
+    memory : int
+        Bytes that all of them together may take.
+
+    Raises
+    ------
+    BrainbenchError
+        Not even one at a time fits, or the activations do not fit on the disk; with the numbers.
+    """
+    waiting = [each for each in forecasts if each.state in (SCORE, EXTRACT)]
+    if not waiting:
+        return workers
+    largest = max(waiting, key=lambda each: each.least)
+    if largest.least > memory:
+        raise BrainbenchError(
+            f"{largest.model} x {largest.benchmark} takes {_gb(largest.least)} of memory at least, "
+            f"and {_gb(memory)} is free: nothing was started. Leave it out, or use a larger "
+            f"machine or container."
+        )
+    disk, free = sum(each.disk for each in waiting), _free_disk()
+    if disk > free:
+        raise BrainbenchError(
+            f"The activations take {_gb(disk)}, and {_gb(free)} of disk are free at "
+            f"{activations_folder()}: nothing was started. Free some space (`brainbench cache "
+            f"clear`), choose another folder with BRAINBENCH_HOME, or score fewer models at a time."
+        )
+    sizes = sorted((each.memory for each in waiting), reverse=True)
+    while workers > 1 and sum(sizes[:workers]) > memory:
+        workers -= 1
+    return workers
+
+
+def _card(model: Loadable) -> ModelCard | None:
+    """Return the card a model will have; None if its layers or weights are known when loaded."""
+    if ".py:" in model.id or set(model.options) - _HARMLESS:
+        return None
+    card = find_model(model.id).card
+    if not card.layers or find_in_scheme(model.id):
+        return None
+    control = split_control(model.id)[1]
+    return replace(card, id=f"{card.id}@{control}") if control else card
+
+
+def _state(
+    model: Loadable,
+    card: ModelCard,
+    target: Target,
+    stimuli: StimulusSet,
+    sets: Sequence[Mapping[str, Any]],
+) -> str:
+    heard = Heard(model, card.layers, card.sample_rate, "?", card)
+    try:
+        plan = plan_extraction(AbsentWithCard(heard, card), stimuli)
+    except BrainbenchError:  # a broken plugin: whoever loads it says what is wrong
+        return UNKNOWN
+    if plan is None:
+        return UNKNOWN
+    wanted = _without_weights(plan.fields)
+    for summary in _summaries(score_stem(target.id, card.id, "any").parent):
+        provenance = summary["provenance"]
+        given = provenance.get("activations", {})
+        if (
+            provenance.get("inputs") == target.fingerprint
+            and tuple(given.get("layers", ())) == plan.layers
+            and wanted.items() <= given.items()
+        ):
+            return STORED
+    for entry in sets:
+        if (
+            _without_weights(entry.get("fields", {})) == wanted
+            and tuple(entry.get("layers", ())) == plan.layers
+            and _complete(entry)
+        ):
+            return SCORE
+    return EXTRACT
+
+
+def _without_weights(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name != "fingerprint"}
+
+
+def _summaries(folder: Path) -> Iterator[dict[str, Any]]:
+    for path in folder.glob("*.nc"):
+        try:
+            yield read_summary(path)
+        except DataError:  # whoever looks for this score will set it aside
+            continue
+
+
+def _complete(entry: Mapping[str, Any]) -> bool:
+    chunks = -(-len(entry.get("stimuli", ())) // int(entry.get("chunk", 1)))
+    return len(list(Path(entry["folder"]).glob("chunk-*.nc"))) >= chunks
+
+
+def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> Forecast:
+    if state not in (SCORE, EXTRACT):
+        return Forecast(card.id, target.id, state)
+    largest = _FLOAT * target.sounds * max(card.dims, default=0)
+    kernels = _DOUBLE * target.sounds**2 * len(card.layers)
+    least = target.bytes + largest
+    # responses as doubles, predictions and labels; a layer as it is read and as it is scored
+    memory = 3 * _DOUBLE * target.sounds * target.columns + 3 * largest + kernels
+    responses = target.sounds * target.columns / 1000
+    seconds = len(card.layers) * (_LAYER_SECONDS + _RESPONSE_SECONDS * responses)
+    disk = 0
+    if extract:
+        weights = _FLOAT * card.parameters
+        least = max(least, weights)
+        memory = max(memory, 2 * weights)  # the file and the network
+        disk = _FLOAT * target.sounds * sum(card.dims)
+        parameters = card.parameters / 1e6
+        seconds += target.duration * (_SOUND_SECONDS + _PARAMETER_SECONDS * parameters)
+    return Forecast(card.id, target.id, state, least, _PROCESS_BYTES + memory, disk, seconds)
+
+
+def _free_disk() -> int:
+    folder = settings.cache_home()
+    while not folder.exists():
+        folder = folder.parent
+    return shutil.disk_usage(folder).free
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB"

@@ -1,0 +1,294 @@
+"""Runs a model in a virtual environment of its plugin's own, which leaves activations in the store.
+
+So models whose dependencies contradict each other can be compared: install their plugins beside
+each other with ``pip install --no-deps`` (looking a model up reads its card only), and let each
+one's dependencies be installed into an environment that no other model sees.
+
+    $BRAINBENCH_HOME/cache/environments/<distribution>-<version>-<hash>/
+
+The hash covers requirements, where plugin and core were installed from, and the Python version.
+The other process is told what to do in a JSON file and answers with one; activations go through the
+store, under the key they would have here, which is checked.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from importlib.metadata import Distribution, distribution
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+from urllib.request import url2pathname
+
+import brainbench_audio
+from brainbench_audio import errors, settings
+from brainbench_audio.activations.extraction import plan_extraction
+from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.errors import BrainbenchError, ContractError, PluginLoadError
+from brainbench_audio.files import atomic_file, hash_json, locked
+from brainbench_audio.pipeline.loading import load_model
+from brainbench_audio.pipeline.steps import (
+    Heard,
+    Hearing,
+    Loadable,
+    Target,
+    absent,
+    described,
+    heard_by,
+)
+from brainbench_audio.provenance import DISTRIBUTION, package_hash
+from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+_log = logging.getLogger(__name__)
+_READY = "ready.json"
+_LAST_LINES = 6
+# what would let packages of this environment, or of the user, into the other one
+_LEAKS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
+MODES = ("full", "shared")
+
+
+def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
+    """Put a model's activations into the store from an environment of its own.
+
+    Raises
+    ------
+    ContractError
+        The model is no plugin's, or has no fingerprint, or its source there is not the one here.
+    PluginLoadError
+        The environment cannot be made, or its process dies.
+    BrainbenchError
+        Whatever the model raises there.
+    """
+    if ".py:" in hearing.model.id:
+        raise ContractError(
+            f"{hearing.model.id} belongs to no plugin, so nothing says what it needs: leave out "
+            f"--isolate."
+        )
+    found = find_model(hearing.model.id)
+    python = environment_python(found.distribution, found.card.packages, hearing.isolate or "full")
+    answer = _asked(python, {"hearing": asdict(hearing), "stimuli": _as_json(stimuli)})
+    heard = Heard(
+        **answer["heard"]
+        | {"model": hearing.model, "isolate": hearing.isolate}
+        | {"layers": tuple(answer["heard"]["layers"]), "card": _card(answer["heard"]["card"])}
+    )
+    if heard.fingerprint is None or heard.card is None:
+        raise ContractError(
+            f"Model {hearing.model.id} has no card or no fingerprint, so what it hears in an "
+            f"environment of its own cannot be handed over: leave out --isolate."
+        )
+    here = plan_extraction(absent(heard), stimuli)
+    differing = [
+        name
+        for name, value in answer["fields"].items()
+        if here is None or here.fields[name] != value
+    ]
+    if here is None or differing:
+        raise ContractError(
+            f"Model {hearing.model.id} is another one in its own environment than here: "
+            f"{', '.join(differing)} differ. Install the same {found.distribution} and "
+            f"{DISTRIBUTION} for both, or delete {python.parents[1]}."
+        )
+    return heard
+
+
+def environment_python(name: str, packages: Sequence[str], mode: str) -> Path:
+    """Return the Python of a distribution's own environment, which is made on first use.
+
+    Parameters
+    ----------
+    name : str
+        Distribution, installed here at least without its dependencies.
+    packages : sequence of str
+        Import packages of the model.
+    mode : str
+        ``full``: everything is installed anew. ``shared``: what is installed here is seen there
+        too, and only what has to be another version is installed; several GB smaller.
+
+    Raises
+    ------
+    PluginLoadError
+        pip fails.
+    """
+    plugin, core = distribution(name), distribution(DISTRIBUTION)
+    identity = {
+        "mode": mode,
+        "python": sys.version,
+        "requires": sorted(plugin.requires or ()),
+        "plugin": _requirement(plugin),
+        "core": _requirement(core),
+        # an editable install follows its source, any other one is a copy of it
+        "source": None if _editable(plugin) else package_hash(packages),
+        "core_source": None if _editable(core) else package_hash(["brainbench_audio"]),
+        "shared": str(_site_packages()) if mode == "shared" else None,
+    }
+    folder = settings.cache_home() / "environments"
+    folder /= f"{plugin.name}-{plugin.version}-{hash_json(identity)[:12]}"
+    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    with locked(folder):
+        if not (folder / _READY).is_file():
+            shutil.rmtree(folder, ignore_errors=True)  # left by a killed process
+            _log.warning("making the environment %s: this may take minutes", folder)
+            _make(folder, python, [] if mode == "shared" else _requirement(core), plugin)
+            with atomic_file(folder / _READY) as temporary:
+                temporary.write_text(json.dumps(identity, indent=1), encoding="utf-8")
+    return python
+
+
+def _make(folder: Path, python: Path, core: Sequence[str], plugin: Distribution) -> None:
+    # not venv's --system-site-packages: that shows packages of the base Python, not of a venv;
+    # and without the pip and setuptools of its own, which may be older than what torch wants
+    pip = [sys.executable, "-m", "pip", "--python", str(python)]
+    bare = ["--without-pip"]
+    if importlib.util.find_spec("pip") is None:
+        pip, bare = [str(python), "-m", "pip"], []
+    _run([sys.executable, "-m", "venv", *bare, str(folder)], plugin.name)
+    if not core:
+        _share(folder)
+    offline = ["--no-index"] if settings.offline() else []
+    command = [*pip, "install", "--disable-pip-version-check", *offline]
+    _run([*command, *core, *_requirement(plugin)], plugin.name)
+
+
+def _share(folder: Path) -> None:
+    """Let an environment see ours behind its own, with the editable installs that are in it."""
+    (own,) = (
+        folder.glob("lib/python*/site-packages")
+        if os.name != "nt"
+        else [folder / "Lib/site-packages"]
+    )
+    lines = [
+        f"import site; site.addsitedir({str(_site_packages())!r})",
+        str(Path(brainbench_audio.__file__).parents[1]),
+    ]
+    (own / "shared.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _site_packages() -> Path:
+    return Path(sysconfig.get_path("purelib"))
+
+
+def _requirement(found: Distribution) -> list[str]:
+    """Return what pip has to be told to install a distribution from where it came from."""
+    origin = _origin(found)
+    url = origin.get("url", "")
+    if "dir_info" in origin:
+        folder = url2pathname(urlparse(url).path)
+        return ["-e", folder] if _editable(found) else [folder]
+    if "vcs_info" in origin:
+        version = origin["vcs_info"]
+        return [f"{found.name} @ {version['vcs']}+{url}@{version['commit_id']}"]
+    return [f"{found.name} @ {url}"] if url else [f"{found.name}=={found.version}"]
+
+
+def _editable(found: Distribution) -> bool:
+    return bool(_origin(found).get("dir_info", {}).get("editable"))
+
+
+def _origin(found: Distribution) -> dict[str, Any]:
+    return dict(json.loads(found.read_text("direct_url.json") or "{}"))
+
+
+def _asked(python: Path, question: Mapping[str, Any]) -> dict[str, Any]:
+    """Let the other process do the work, and return its answer."""
+    with tempfile.TemporaryDirectory(prefix="brainbench-") as folder:
+        asked, answered = Path(folder) / "question.json", Path(folder) / "answer.json"
+        asked.write_text(json.dumps(question, default=os.fspath), encoding="utf-8")
+        _run(
+            [str(python), "-m", __name__, str(asked), str(answered)],
+            question["hearing"]["model"]["id"],
+        )
+        answer = dict(json.loads(answered.read_text(encoding="utf-8")))
+    if "error" in answer:
+        kind = getattr(errors, answer["error"], BrainbenchError)
+        raise kind(answer["message"])
+    return answer
+
+
+def _run(command: Sequence[str], name: str) -> None:
+    environment = {key: value for key, value in os.environ.items() if key not in _LEAKS}
+    done = subprocess.run(
+        command,
+        env={**environment, "PYTHONNOUSERSITE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-_LAST_LINES:]
+        raise PluginLoadError(
+            f"The environment of {name} failed: `{' '.join(command)}` ended with "
+            f"{done.returncode}: {' / '.join(last)}"
+        )
+
+
+def _as_json(stimuli: StimulusSet) -> dict[str, Any]:
+    files = [str(file.absolute()) for file in stimuli.files]
+    recordings = {
+        str(rate): [str(file.absolute()) for file in recorded]
+        for rate, recorded in stimuli.recordings.items()
+    }
+    given = {name: getattr(stimuli, name) for name in ("name", "names", "categories")}
+    rest = {name: getattr(stimuli, name) for name in ("sample_rate", "silence")}
+    return {**given, **rest, "files": files, "recordings": recordings}
+
+
+def _stimuli(content: Mapping[str, Any]) -> StimulusSet:
+    recordings = {
+        int(rate): tuple(map(Path, files)) for rate, files in content["recordings"].items()
+    }
+    return StimulusSet(
+        name=content["name"],
+        names=tuple(content["names"]),
+        files=tuple(map(Path, content["files"])),
+        categories=tuple(content["categories"]),
+        sample_rate=content["sample_rate"],
+        recordings=recordings,
+        silence=content["silence"],
+    )
+
+
+def _card(content: Mapping[str, Any] | None) -> ModelCard | None:
+    if content is None:
+        return None
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
+    }
+    card = ModelCard(**fields)
+    return replace(card, weights=tuple(WeightsFile(**file) for file in content["weights"]))
+
+
+def answer(question: Mapping[str, Any]) -> dict[str, Any]:
+    """Do what the other process asks for; errors are told, not raised."""
+    given = dict(question["hearing"])
+    model = Loadable(**given["model"])
+    targets = tuple(
+        Target(**{**target, "benchmark": Loadable(**target["benchmark"])})
+        for target in given["targets"]
+    )
+    hearing = Hearing(model, targets, given["recompute"])
+    stimuli = _stimuli(question["stimuli"])
+    try:
+        loaded = load_model(model.id, **model.options)
+        heard = heard_by(loaded, hearing, stimuli)
+        plan = plan_extraction(loaded, stimuli)
+    except Exception as error:
+        return {"error": type(error).__name__, "message": described(error)}
+    return {"heard": asdict(heard), "fields": dict(plan.fields) if plan else {}}
+
+
+if __name__ == "__main__":
+    asked, answered = map(Path, sys.argv[1:3])
+    told = answer(json.loads(asked.read_text(encoding="utf-8")))
+    answered.write_text(json.dumps(told), encoding="utf-8")

@@ -1,0 +1,122 @@
+"""Scores any number of pairs, one after the other or spread over a Dask cluster.
+
+Both ways make the same plan and take the same two steps, see `pipeline.steps`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from brainbench_audio.machine import available_memory
+from brainbench_audio.pipeline.forecast import forecast, workers_that_fit
+from brainbench_audio.pipeline.plan import Pair, Workload, plan_work
+from brainbench_audio.pipeline.run import Run
+from brainbench_audio.pipeline.steps import Failure, Loadable, Workbench, hear, score_heard
+from brainbench_audio.progress import progress_bar
+
+
+def score_many(
+    models: Sequence[str | Loadable],
+    benchmarks: Sequence[str | Loadable],
+    *,
+    recompute: bool = False,
+    isolate: str | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Iterator[Run | Failure]:
+    """Score every model on every benchmark, and yield each result as soon as it is there.
+
+    Each model is loaded once, each data set once as far as memory allows, and activations are
+    shared by benchmarks with the same sounds. What fails is yielded too; it stops nothing else.
+
+    Parameters
+    ----------
+    models, benchmarks : sequence of str or Loadable
+        Ids, or ids with options for the plugin's loader.
+    recompute : bool
+        Leave stored scores aside, and replace them.
+    isolate : str, optional
+        ``full`` or ``shared``: run each model in an environment of its plugin's own, see
+        `pipeline.isolation`.
+    workers : int, optional
+        Spread the work over that many processes of this machine.
+    scheduler : str, optional
+        Address of a Dask scheduler, ``tcp://host:8786``, whose workers see the same
+        ``BRAINBENCH_HOME``.
+
+    Yields
+    ------
+    Run or Failure
+        The raw part of a stored score stays in the store; `Run.whole` reads it.
+
+    Raises
+    ------
+    BrainbenchError
+        The work does not fit into memory or on the disk; nothing was started.
+
+    Examples
+    --------
+    >>> from brainbench_audio.pipeline.many import score_many
+    >>> for found in score_many(["crepe-tiny"], ["SimCortex-rsa"]):  # doctest: +SKIP
+    ...     print(found.model, found.benchmark, found.score.value)
+    """
+    pairs = [(_loadable(model), _loadable(each)) for model in models for each in benchmarks]
+    return score_pairs(
+        pairs, recompute=recompute, isolate=isolate, workers=workers, scheduler=scheduler
+    )
+
+
+def score_pairs(
+    pairs: Sequence[Pair],
+    *,
+    recompute: bool = False,
+    isolate: str | None = None,
+    workers: int | None = None,
+    scheduler: str | None = None,
+) -> Iterator[Run | Failure]:
+    """Score some pairs of model and benchmark, see `score_many`."""
+    bench = Workbench()
+    work = plan_work(bench, pairs)
+    forecasts = forecast(work)
+    how: dict[str, Any] = {"recompute": recompute, "isolate": isolate}
+    if workers is None and scheduler is None:
+        workers_that_fit(forecasts, 1, available_memory())
+        found = one_by_one(bench, work, **how)
+    else:
+        from brainbench_audio.pipeline.cluster import spread
+
+        found = spread(work, forecasts, workers=workers, scheduler=scheduler, **how)
+    with progress_bar(len(pairs), "scoring", "pair") as bar:
+        for failure in work.failures:
+            bar.update()
+            yield failure
+        for result in found:
+            bar.update()
+            yield result
+
+
+def one_by_one(bench: Workbench, work: Workload, **how: Any) -> Iterator[Run | Failure]:
+    """Score a workload in this process, model by model."""
+    by_model: dict[str, list[Any]] = {}
+    for hearing in work.hearings(**how):
+        by_model.setdefault(hearing.model.key, []).append(hearing)
+    for hearings in by_model.values():
+        # all sounds first, so that each model is loaded once and gone when scoring starts
+        heard = [hear(bench, hearing) for hearing in hearings]
+        for hearing, given in zip(hearings, heard, strict=True):
+            for number, target in enumerate(hearing.targets):
+                found = score_heard(bench, given, target, recompute=hearing.recompute)
+                yield with_hearing(
+                    found, 0.0 if number or isinstance(given, Failure) else given.seconds
+                )
+
+
+def with_hearing(found: Run | Failure, seconds: float) -> Run | Failure:
+    """Add the time of hearing to the first pair that it was done for."""
+    return replace(found, seconds=found.seconds + seconds) if isinstance(found, Run) else found
+
+
+def _loadable(given: str | Loadable | Mapping[str, Any]) -> Loadable:
+    return given if isinstance(given, Loadable) else Loadable(str(given))

@@ -1,0 +1,155 @@
+"""What a run is going to do, worked out before it starts: pairs, shared sounds, what is missing."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from brainbench_audio import settings
+from brainbench_audio.errors import CacheError, DataError
+from brainbench_audio.files import atomic_file
+from brainbench_audio.pipeline.steps import Failure, Hearing, Loadable, Target, Workbench
+from brainbench_audio.provenance import environment
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+_MEASURED_SOUNDS = 16
+Pair = tuple[Loadable, Loadable]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Pairs that can be tried, and those whose benchmark could not be loaded.
+
+    Attributes
+    ----------
+    pairs : tuple of (Loadable, Target)
+        In the order in which they were asked for.
+    failures : tuple of Failure
+    stimuli : mapping of str to StimulusSet
+        By their fingerprints.
+    """
+
+    pairs: tuple[tuple[Loadable, Target], ...]
+    failures: tuple[Failure, ...]
+    stimuli: Mapping[str, StimulusSet]
+
+    def hearings(self, *, recompute: bool = False, isolate: str | None = None) -> list[Hearing]:
+        """Return one piece of work for each model and set of sounds, models together."""
+        grouped: dict[str, dict[str, list[tuple[Loadable, Target]]]] = {}
+        for model, target in self.pairs:
+            grouped.setdefault(model.key, {}).setdefault(target.stimuli, []).append((model, target))
+        return [
+            Hearing(pairs[0][0], tuple(target for _, target in pairs), recompute, isolate)
+            for by_stimuli in grouped.values()
+            for pairs in by_stimuli.values()
+        ]
+
+
+def plan_work(bench: Workbench, pairs: Sequence[Pair]) -> Workload:
+    """Look at the data of every benchmark once, and at no model.
+
+    Errors of a benchmark become a `Failure` of each of its pairs.
+    """
+    targets: dict[str, Target | Exception] = {}
+    stimuli: dict[str, StimulusSet] = {}
+    for _, benchmark in pairs:
+        if benchmark.key not in targets:
+            targets[benchmark.key] = _looked_at(bench, benchmark, stimuli)
+    possible, failures = [], []
+    for model, benchmark in pairs:
+        found = targets[benchmark.key]
+        if isinstance(found, Target):
+            possible.append((model, found))
+        else:
+            failures.append(Failure.of(model, benchmark, "benchmark", found))
+    return Workload(tuple(possible), tuple(failures), stimuli)
+
+
+def _looked_at(
+    bench: Workbench, benchmark: Loadable, stimuli: dict[str, StimulusSet]
+) -> Target | Exception:
+    try:
+        loaded = bench.benchmark(benchmark)
+        sounds = loaded.stimuli
+        stimuli.setdefault(sounds.fingerprint, sounds)
+        return Target(
+            benchmark=benchmark,
+            id=loaded.card.id,
+            fingerprint=loaded.fingerprint,
+            stimuli=sounds.fingerprint,
+            sounds=len(sounds),
+            duration=_duration(sounds),
+            columns=int(np.prod(loaded.assembly.shape[1:])),
+            bytes=int(loaded.assembly.nbytes),
+        )
+    except Exception as error:  # one failing benchmark never stops the others
+        return error
+
+
+def _duration(stimuli: StimulusSet) -> float:
+    """Return the seconds of sound of a set, from the headers of some of its files."""
+    step = max(1, len(stimuli) // _MEASURED_SOUNDS)
+    lengths = []
+    for file in stimuli.files[::step]:
+        try:
+            lengths.append(float(soundfile.info(file).duration))
+        except (OSError, RuntimeError):  # whoever reads the sound says what is wrong with it
+            continue
+    return len(stimuli) * float(np.mean(lengths)) if lengths else 0.0
+
+
+def failed_file() -> Path:
+    """Return the file that lists what failed in the last run."""
+    return settings.cache_home() / "failed.json"
+
+
+def keep_failed(failures: Iterable[Failure]) -> None:
+    """Write the pairs that failed, for ``--retry-failed``; without any, the file goes.
+
+    Raises
+    ------
+    CacheError
+        The cache cannot be written to.
+    """
+    rows = [
+        {
+            "model": asdict(failure.model),
+            "benchmark": asdict(failure.benchmark),
+            "cause": failure.cause,
+            "message": failure.message,
+        }
+        for failure in failures
+    ]
+    if not rows:
+        failed_file().unlink(missing_ok=True)
+        return
+    with atomic_file(failed_file()) as temporary:
+        content = {"created": environment()["created"], "pairs": rows}
+        temporary.write_text(json.dumps(content, indent=1, default=os.fspath), encoding="utf-8")
+
+
+def failed_pairs() -> list[Pair]:
+    """Return the pairs that failed in the last run, none if none did.
+
+    Raises
+    ------
+    DataError
+        The list is damaged.
+    """
+    try:
+        rows = json.loads(failed_file().read_text(encoding="utf-8"))["pairs"]
+        return [(Loadable(**row["model"]), Loadable(**row["benchmark"])) for row in rows]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise CacheError(f"Cannot read {failed_file()}: {error}.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{failed_file()} is damaged ({error!r}): delete it and name models and benchmarks."
+        ) from error

@@ -1,0 +1,193 @@
+"""Results as files for others: CSV, JSON, netCDF and one LaTeX table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import atomic_file
+
+from .published_files import EXPORTED
+from .results import Result, matrix, preferred
+
+_NUMBERS = ("value", "error", "low", "high", "ceiling", "normalised")
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    **{sign: f"\\{sign}" for sign in "&%$#_{}"},
+}
+
+
+def export(results: Sequence[Result], path: Path) -> None:
+    """Write results to one file, whole or not at all; its ending says how.
+
+    ``.csv``: a row a result. ``.json``: an object a result, with parts, counts and provenance.
+    ``.nc``: arrays (model, benchmark). ``.tex``: one table, models x benchmarks. The latter two
+    have one cell a pair: the measured score if there is one, else the published one.
+
+    Raises
+    ------
+    DataError
+        Another ending, or no results.
+    """
+    check_format(path)
+    if not results:
+        raise DataError(f"There are no results to write to {path}.")
+    with atomic_file(path) as temporary:
+        _WRITERS[path.suffix.lower()](results, temporary)
+
+
+def check_format(path: Path) -> None:
+    """Raise DataError if results cannot be written under this name."""
+    if path.suffix.lower() not in _WRITERS:
+        raise DataError(f"{path} must end in {', '.join(_WRITERS)}.")
+
+
+def record(result: Result) -> dict[str, Any]:
+    """Return one result as plain data, the columns of the CSV first."""
+    low, high = result.interval or (None, None)
+    return {
+        "model": result.model,
+        "benchmark": result.benchmark,
+        "value": result.value,
+        "error": result.error,
+        "reading_error": result.provenance.get("reading_error"),
+        "approximate": result.approximate,
+        "source": result.provenance.get("source", ""),
+        "label": result.label,
+        "family": result.family,
+        "low": low,
+        "high": high,
+        "ceiling": result.ceiling,
+        "normalised": result.normalised,
+        "layer": result.layer,
+        "published": result.published,
+        "created": result.created,
+        "parts": dict(result.parts),
+        "n": dict(result.n),
+        "provenance": dict(result.provenance),
+    }
+
+
+def latex_table(results: Sequence[Result]) -> str:
+    """Return a LaTeX table (package booktabs) of models x benchmarks, the best of each bold.
+
+    A published score has a dagger, a cell without a score a dash; errors stand behind their scores.
+    """
+    chosen = {result.pair: result for result in preferred(results)}
+    models = sorted({model for model, _ in chosen})
+    benchmarks = sorted({benchmark for _, benchmark in chosen})
+    best = {
+        benchmark: max(one.value for one in chosen.values() if one.benchmark == benchmark)
+        for benchmark in benchmarks
+    }
+    labels = {result.model: result.label for result in chosen.values()}
+    body = []
+    for model in models:
+        cells = [_cell(chosen.get((model, one)), best[one]) for one in benchmarks]
+        body.append(" & ".join([escape(labels[model]), *cells]) + r" \\")
+    head = " & ".join(["Model", *map(escape, benchmarks)]) + r" \\"
+    note = [r"\\ {\footnotesize $^\dagger$ published}"]
+    dagger = note if any(one.published for one in chosen.values()) else []
+    return "\n".join(
+        [
+            "% needs \\usepackage{booktabs}",
+            rf"\begin{{tabular}}{{l{'r' * len(benchmarks)}}}",
+            r"\toprule",
+            head,
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            *dagger,
+            "",
+        ]
+    )
+
+
+def escape(text: str) -> str:
+    r"""Return a text for LaTeX.
+
+    Examples
+    --------
+    >>> print(escape("a_b"))
+    a\_b
+    """
+    return "".join(_LATEX.get(sign, sign) for sign in text)
+
+
+def _cell(result: Result | None, best: float) -> str:
+    if result is None:
+        return "--"
+    text = f"{result.value:.3f}"
+    if result.value == best:
+        text = rf"\textbf{{{text}}}"
+    if result.error is not None:
+        text += rf" $\pm$ {result.error:.3f}"
+    return text + (r"$^\dagger$" if result.published else "")
+
+
+def _write_csv(results: Sequence[Result], path: Path) -> None:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, EXPORTED, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    for result in results:
+        row = record(result)
+        writer.writerow({column: _csv_cell(row[column]) for column in EXPORTED})
+    path.write_text(text.getvalue(), encoding="utf-8")
+
+
+def _csv_cell(value: Any) -> Any:
+    if value is None:
+        return ""
+    return int(value) if isinstance(value, bool) else value
+
+
+def _write_json(results: Sequence[Result], path: Path) -> None:
+    rows = [record(result) for result in results]
+    text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_netcdf(results: Sequence[Result], path: Path) -> None:
+    import xarray as xr
+
+    chosen = preferred(results)
+    values = matrix(chosen)
+    rows = {name: place for place, name in enumerate(values["model"].values.tolist())}
+    columns = {name: place for place, name in enumerate(values["benchmark"].values.tolist())}
+    arrays = {name: np.full(values.shape, np.nan) for name in _NUMBERS}
+    published = np.zeros(values.shape, dtype=np.int8)
+    for result in chosen:
+        place = rows[result.model], columns[result.benchmark]
+        plain = record(result)
+        for name in _NUMBERS:
+            arrays[name][place] = np.nan if plain[name] is None else plain[name]
+        published[place] = result.published
+    data = xr.Dataset(
+        {name: (values.dims, array) for name, array in arrays.items()},
+        coords=values.coords,
+        attrs={"published": "1 where a score is published, not measured here"},
+    )
+    data["published"] = values.dims, published
+    data.to_netcdf(path, engine="netcdf4")
+
+
+def _write_latex(results: Sequence[Result], path: Path) -> None:
+    path.write_text(latex_table(results), encoding="utf-8")
+
+
+_WRITERS: dict[str, Callable[[Sequence[Result], Path], None]] = {
+    ".csv": _write_csv,
+    ".json": _write_json,
+    ".nc": _write_netcdf,
+    ".tex": _write_latex,
+}

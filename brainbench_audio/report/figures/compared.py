@@ -1,0 +1,199 @@
+"""Results of several models: chosen, sorted, and drawn so that families and sources are seen."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.report.families import FAMILIES, Look, looks
+from brainbench_audio.report.figures import style
+
+if TYPE_CHECKING:
+    from brainbench_audio.report.results import Result
+
+BASELINE = "spectrotemporal"
+_HATCH = "/////"
+_LONGEST, _SHOWN = 24, 6
+
+
+def sorted_results(results: Iterable[Result], benchmark: str) -> list[Result]:
+    """Return the results of a benchmark, the highest first; of equals by id.
+
+    Raises
+    ------
+    DataError
+        There are none.
+    """
+    every = list(results)
+    chosen = [result for result in every if result.benchmark == benchmark]
+    if not chosen:
+        raise missing(benchmark, every)
+    return sorted(chosen, key=lambda result: (-result.value, result.model, result.published))
+
+
+def missing(benchmark: str, results: Iterable[Result]) -> DataError:
+    """Return the error that says how to make results of a benchmark."""
+    known = sorted({result.benchmark for result in results})
+    more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
+    there = f" There are results of {', '.join(known[:_SHOWN])}{more}." if known else ""
+    return DataError(
+        f"There is no result of {benchmark}.{there} This makes one: brainbench score --model "
+        f"{BASELINE} --benchmark {benchmark}. `--published add` draws published scores as well."
+    )
+
+
+def baseline_of(results: Iterable[Result]) -> Result | None:
+    """Return the result of the spectrotemporal filters, one's own before the published one."""
+    found = [result for result in results if result.model == BASELINE]
+    return min(found, key=lambda result: result.published, default=None)
+
+
+def ceiling_of(benchmark: str, results: Iterable[Result]) -> float | None:
+    """Return the ceiling of a benchmark: the median, should the results not agree.
+
+    Where none of them has one, that is the topline published for the benchmark, if any.
+    """
+    from brainbench_audio.report.published_files import toplines
+
+    every = list(results)
+    known = [result.ceiling for result in every if result.ceiling is not None]
+    if known:
+        return float(np.median(known))
+    return toplines().get(benchmark) if any(result.published for result in every) else None
+
+
+def unit_of(benchmark: str) -> str:
+    """Return the unit of a benchmark's values; "score" where no plugin says it."""
+    from brainbench_audio.registry.lookup import find_metric
+
+    try:
+        return find_metric(benchmark.partition("-")[2])[0].card.unit
+    except UnknownId:
+        return "score"
+
+
+def family_of(result: Result) -> str:
+    """Return a model's family; where no plugin says it, the one that its id starts with."""
+    start = result.model.partition("-")[0]
+    return result.family or (start if start in FAMILIES else "")
+
+
+def name_of(result: Result) -> str:
+    """Return what a model is called in a figure: its label, or its id where that is too long."""
+    return result.label if len(result.label) <= _LONGEST else result.model
+
+
+def short_name(result: Result) -> str:
+    """Return what a model is called where a legend names its family.
+
+    That is its id without the family it starts with; its label if it does not start so.
+    """
+    family, _, rest = result.model.partition("-")
+    return rest if rest and family == family_of(result) else name_of(result)
+
+
+def family_looks(results: Iterable[Result]) -> dict[str, Look]:
+    """Return the look of each family among the results."""
+    return looks(family_of(result) for result in results)
+
+
+def mixed(results: Iterable[Result]) -> bool:
+    """Whether measured and published results stand side by side."""
+    return len({result.published for result in results}) == 2
+
+
+def bar_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
+    """Return how a bar is filled; published ones are light and hatched beside measured ones."""
+    if published and beside:
+        colour = style.lighter(look.colour, 0.25)
+        return {"facecolor": colour, "edgecolor": look.colour, "hatch": _HATCH, "linewidth": 0.5}
+    return {"facecolor": look.colour, "edgecolor": style.INK, "linewidth": 0.4}
+
+
+def point_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
+    """Return how a point is drawn; published ones are hollow beside measured ones."""
+    hollow = published and beside
+    return {
+        "marker": look.marker,
+        "markerfacecolor": "white" if hollow else look.colour,
+        "markeredgecolor": look.colour if hollow else style.INK,
+        "markeredgewidth": 1.0 if hollow else 0.4,
+        "linestyle": "none",
+    }
+
+
+def family_names(results: Iterable[Result]) -> dict[str, str]:
+    """Return families in the order of the table with the name they go by.
+
+    That is what the labels of a family's models have in common, before the words for controls.
+    """
+    labels: dict[str, list[str]] = {}
+    for result in results:
+        labels.setdefault(family_of(result), []).append(result.label.partition(" (")[0])
+    table = list(FAMILIES)
+
+    def place(family: str) -> tuple[int, str]:
+        return (table.index(family) if family in table else len(table), family)
+
+    names = {family: _common(labels[family]) for family in sorted(labels, key=place)}
+    return {family: name or family or "other" for family, name in names.items()}
+
+
+def source_entries(results: Sequence[Result], *, bars: bool) -> list[Any]:
+    """Return legend entries that tell measured from published results; none if all are of a kind.
+
+    That all are published is said as well.
+    """
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
+    grey = Look("#7B7B7B", "o")
+    kinds = sorted({result.published for result in results})
+    if kinds == [False]:
+        return []
+    names = {False: "measured here", True: "published"}
+    beside = len(kinds) == 2
+    if bars:
+        return [Patch(**bar_look(grey, kind, beside), label=names[kind]) for kind in kinds]
+    return [Line2D([], [], **point_look(grey, kind, beside), label=names[kind]) for kind in kinds]
+
+
+def family_entries(results: Sequence[Result]) -> list[Any]:
+    """Return a legend entry for each family."""
+    from matplotlib.lines import Line2D
+
+    looks = family_looks(results)
+    return [
+        Line2D([], [], **point_look(looks[family], False, False), label=name)
+        for family, name in family_names(results).items()
+    ]
+
+
+def row(result: Result) -> dict[str, Any]:
+    """Return what a figure shows of a result, for JSON."""
+    return {
+        "model": result.model,
+        "label": result.label,
+        "family": family_of(result),
+        "benchmark": result.benchmark,
+        "value": result.value,
+        "error": result.error,
+        "published": result.published,
+    }
+
+
+def _common(labels: Sequence[str]) -> str:
+    """Return the words that all labels start with; a single label as it is."""
+    if len(set(labels)) == 1:
+        return labels[0]
+    words = [re.split(r"[ _-]", label) for label in labels]
+    shared = []
+    for same in zip(*words, strict=False):
+        if len(set(same)) > 1:
+            break
+        shared.append(same[0])
+    return " ".join(shared)

@@ -1,0 +1,170 @@
+"""What all figures share: size, type, colours, and files that are the same for the same numbers.
+
+matplotlib is imported when something is drawn, not before, and never its pyplot: nothing global
+changes, and no figure stays in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.files import atomic_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = (".png", ".svg", ".pdf")
+# Widths of one and of two columns of a printed page, in mm.
+COLUMN, PAGE = 90.0, 180.0
+DOTS_PER_INCH = 300
+BASELINE = "spectrotemporal"
+INK, FAINT, BAND = "#1A1A1A", "#8A8A8A", "#D9D9D9"
+SHADES, ORDER = "cividis", "viridis"
+# Lines on white that are no families: of Okabe and Ito and of Tol, 3 : 1 against white or more.
+SERIES = ("#0072B2", "#D55E00", "#008F68", "#882255", "#117733", "#332288", "#000000")
+SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+_PUBLISHED_SHARE = 0.45
+_MM = 25.4
+# Nothing of the day or the version in the file: the same numbers give the same bytes.
+_METADATA: dict[str, dict[str, Any]] = {
+    ".png": {"Software": None},
+    ".svg": {"Date": None, "Creator": None},
+    ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+_SETTINGS: Any = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "legend.handlelength": 1.2,
+    "figure.titlesize": 8,
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.linewidth": 0.6,
+    "xtick.major.width": 0.6,
+    "ytick.major.width": 0.6,
+    "xtick.major.size": 2.5,
+    "ytick.major.size": 2.5,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "lines.linewidth": 1.0,
+    "lines.markersize": 4,
+    "hatch.linewidth": 0.5,
+    "pdf.fonttype": 42,  # letters that a journal's software can edit
+    "svg.hashsalt": "brainbench",  # one of its own would give every svg other ids
+    "figure.dpi": DOTS_PER_INCH,
+    "savefig.dpi": DOTS_PER_INCH,
+}
+
+
+def check_format(path: Path) -> None:
+    """Raise DataError if a figure cannot be written under this name."""
+    if path.suffix.lower() not in FORMATS:
+        raise DataError(f"{path} is no figure: its name has to end in {', '.join(FORMATS)}.")
+
+
+def draw(path: Path, plot: Callable[..., Figure], *numbers: Any, **options: Any) -> None:
+    """Write ``plot(*numbers, **options)`` in the look of all figures, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        ``.png``, ``.svg`` or ``.pdf``; replaced if it is there.
+    plot : function
+        One of the ``plot`` functions of this package.
+
+    Raises
+    ------
+    DataError
+        Another format, or numbers that cannot be drawn.
+    BrainbenchError
+        matplotlib is not installed.
+    """
+    check_format(path)
+    with look():
+        save(plot(*numbers, **options), path)
+
+
+@contextmanager
+def look() -> Iterator[None]:
+    """Draw in the look of all figures within the block.
+
+    Raises
+    ------
+    BrainbenchError
+        matplotlib is not installed.
+    """
+    try:
+        import matplotlib
+        import matplotlib.figure
+    except ImportError as error:
+        raise BrainbenchError(
+            f"Figures need matplotlib ({error}): pip install 'brainbench-audio[report]'."
+        ) from error
+    with matplotlib.rc_context(_SETTINGS):
+        yield
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, whole or not at all."""
+    suffix = path.suffix.lower()
+    with atomic_file(path) as temporary:
+        figure.savefig(temporary, format=suffix[1:], metadata=_METADATA[suffix])
+
+
+def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:
+    """Return an empty figure of this size in mm; the layout is one of matplotlib's."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    size = (width / _MM, height / _MM)
+    figure = Figure(figsize=size, layout=layout)  # type: ignore[arg-type,unused-ignore]
+    FigureCanvasAgg(figure)  # which can measure text
+    return figure
+
+
+def lighter(colour: str, share: float = _PUBLISHED_SHARE) -> str:
+    """Mix a colour ``#rrggbb`` with white; ``share`` is what is left of it.
+
+    Examples
+    --------
+    >>> lighter("#000000", 0.5)
+    '#808080'
+    """
+    channels = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    mixed = (round(channel * share + 255 * (1 - share)) for channel in channels)
+    return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def series(number: int) -> dict[str, Any]:
+    """Return colour and marker of a line that is no family's."""
+    place = number % len(SERIES)
+    return {"color": SERIES[place], "marker": SERIES_MARKERS[place]}
+
+
+def entries_of(every: Iterable[Any]) -> list[Any]:
+    """Return the legend entries of some axes, each label once."""
+    found: dict[str, Any] = {}
+    for axes in every:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            found.setdefault(label, handle)
+    return list(found.values())
+
+
+def shades(count: int) -> list[Any]:
+    """Return that many colours from dark to light, for things in an order such as layers."""
+    from matplotlib import colormaps
+
+    # the lightest tenth is too pale for lines on white
+    return [colormaps[ORDER](0.9 * place / max(count - 1, 1)) for place in range(count)]

@@ -1,0 +1,251 @@
+"""Published scores: files of comma-separated values, those of the paper and those a user imported.
+
+A file has a head ``model,benchmark,value`` and may have ``error`` (standard error),
+``reading_error`` (how far a number may be off the figure it was read from), ``approximate`` (0 or
+1) and ``source``. Other columns of `brainbench export` are not read. Lines that start with ``#``
+are comments.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from brainbench_audio import settings
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import atomic_file
+
+REQUIRED = ("model", "benchmark", "value")
+OPTIONAL = ("error", "reading_error", "approximate", "source")
+# columns of an exported file, which may be imported elsewhere; those above count there
+EXPORTED = (
+    *REQUIRED,
+    *OPTIONAL,
+    *("label", "family", "low", "high", "ceiling", "normalised", "layer", "published", "created"),
+)
+_FOLDER = "published"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublishedScore:
+    """One number that somebody published.
+
+    Attributes
+    ----------
+    model, benchmark : str
+        Ids; the benchmark ``overall`` is the z-scored mean over listening tasks.
+    value : float
+    error : float or None
+        Standard error, where it was published.
+    reading_error : float or None
+        How far the number may be off, because it was read off a figure.
+    approximate : bool
+        Points of the figure overlap there.
+    source : str
+    path : Path or None
+        The imported file; None for those that come with the package.
+    """
+
+    model: str
+    benchmark: str
+    value: float
+    error: float | None = None
+    reading_error: float | None = None
+    approximate: bool = False
+    source: str = ""
+    path: Path | None = None
+
+
+def shipped_scores() -> list[PublishedScore]:
+    """Return the numbers of the paper's figures, which come with the package."""
+    return parse_scores(_shipped("scores.csv"), "scores.csv")
+
+
+def shipped_correlations() -> list[dict[str, Any]]:
+    """Return table 1 of the paper: ``benchmark``, ``subset`` (all or sub), ``with`` and ``r``."""
+    rows = csv.DictReader(_lines(_shipped("correlations.csv")))
+    return [{**row, "r": float(row["r"])} for row in rows]
+
+
+def toplines() -> dict[str, float]:
+    """Return the similarity of each subject with the others, as published, for each benchmark."""
+    rows = csv.DictReader(_lines(_shipped("toplines.csv")))
+    return {row["benchmark"]: float(row["value"]) for row in rows}
+
+
+def imported_folder() -> Path:
+    """Return where imported files are kept: ``$BRAINBENCH_HOME/results/published``."""
+    return settings.results_home() / _FOLDER
+
+
+def imported_scores() -> list[PublishedScore]:
+    """Return the numbers of all imported files.
+
+    Raises
+    ------
+    DataError
+        A file was changed since, and is no longer one of published scores.
+    """
+    return [
+        score
+        for path in sorted(imported_folder().glob("*.csv"))
+        for score in read_scores(path, keep_path=True)
+    ]
+
+
+def import_scores(path: Path, source: str = "", replace: bool = False) -> Path:
+    """Keep a file of published scores beside the stored ones; return where.
+
+    Parameters
+    ----------
+    path : Path
+        See the module for its columns.
+    source : str
+        For rows that name none; the name of the file where it is empty.
+    replace : bool
+        Replace an imported file of the same name.
+
+    Raises
+    ------
+    DataError
+        The file is no such file, a file of this name was imported before, or another imported file
+        has a score of the same pair.
+    """
+    scores = read_scores(path)
+    name = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip(".") or "scores"
+    kept = imported_folder() / f"{name}.csv"
+    if kept.exists() and not replace:
+        raise DataError(
+            f"{kept} was imported before: give --replace to put {path} in its place, or rename "
+            f"{path.name}."
+        )
+    others = {
+        (score.model, score.benchmark): score.path
+        for score in imported_scores()
+        if score.path != kept
+    }
+    for score in scores:
+        if other := others.get((score.model, score.benchmark)):
+            raise DataError(
+                f"{path} has a score of {score.model} on {score.benchmark}, and so has {other}, "
+                f"which was imported before: delete one of the two. Nothing was imported."
+            )
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_file(kept) as temporary:
+        temporary.write_text(_as_csv(scores, source or path.name), encoding="utf-8")
+    return kept
+
+
+def read_scores(path: Path, keep_path: bool = False) -> list[PublishedScore]:
+    """Read a file of published scores.
+
+    Raises
+    ------
+    DataError
+        It is missing, or not such a file; the message names the line.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path} cannot be read as text: {error}.") from error
+    return parse_scores(text, str(path), path if keep_path else None)
+
+
+def parse_scores(text: str, name: str, path: Path | None = None) -> list[PublishedScore]:
+    """Return the rows of such a file's text; errors call it ``name``."""
+    reader = csv.DictReader(_lines(text), strict=True)
+    head = [column.strip() for column in reader.fieldnames or ()]
+    reader.fieldnames = head
+    lacking = [column for column in REQUIRED if column not in head]
+    unknown = [column for column in head if column not in EXPORTED]
+    if lacking or unknown or len(set(head)) < len(head):
+        raise DataError(
+            f"{name} has the columns {', '.join(head) or 'none'}: it needs {', '.join(REQUIRED)} "
+            f"and may have {', '.join(OPTIONAL)}, each once."
+        )
+    found: dict[tuple[str, str], PublishedScore] = {}
+    try:
+        for number, row in enumerate(reader, start=1):
+            place = f"{name}, row {number} below the head"
+            score = _parsed(row, place, path)
+            if (score.model, score.benchmark) in found:
+                raise DataError(f"{place}: a second score of {score.model} on {score.benchmark}.")
+            found[score.model, score.benchmark] = score
+    except csv.Error as error:
+        raise DataError(f"{name} is not comma-separated text: {error}.") from error
+    if not found:
+        raise DataError(f"{name} has no rows.")
+    return list(found.values())
+
+
+def _parsed(row: Mapping[str | None, Any], place: str, path: Path | None) -> PublishedScore:
+    if None in row or None in row.values():
+        raise DataError(f"{place}: not as many cells as the head.")
+    cells = {str(column): str(cell).strip() for column, cell in row.items()}
+    if not cells["model"] or not cells["benchmark"]:
+        raise DataError(f"{place}: model or benchmark is empty.")
+    value = _number(cells, "value", place)
+    if value is None:
+        raise DataError(f"{place}: value is empty.")
+    if (approximate := cells.get("approximate", "")) not in {"", "0", "1"}:
+        raise DataError(f"{place}: approximate is {approximate!r}, it must be 0 or 1.")
+    return PublishedScore(
+        model=cells["model"],
+        benchmark=cells["benchmark"],
+        value=value,
+        error=_number(cells, "error", place, least=0.0),
+        reading_error=_number(cells, "reading_error", place, least=0.0),
+        approximate=approximate == "1",
+        source=cells.get("source", ""),
+        path=path,
+    )
+
+
+def _number(
+    cells: Mapping[str, str], column: str, place: str, least: float = -math.inf
+) -> float | None:
+    text = cells.get(column, "")
+    if not text:
+        return None
+    try:
+        number = float(text)
+    except ValueError as error:
+        raise DataError(f"{place}: {column} is {text!r}, which is no number.") from error
+    if not math.isfinite(number) or number < least:
+        raise DataError(f"{place}: {column} is {text}, it must be finite and not below {least}.")
+    return number
+
+
+def _as_csv(scores: Iterable[PublishedScore], source: str) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(REQUIRED + OPTIONAL)
+    for score in scores:
+        numbers = (score.error, score.reading_error)
+        writer.writerow(
+            [
+                score.model,
+                score.benchmark,
+                repr(score.value),
+                *("" if number is None else repr(number) for number in numbers),
+                int(score.approximate),
+                score.source or source,
+            ]
+        )
+    return text.getvalue()
+
+
+def _lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+
+
+def _shipped(name: str) -> str:
+    folder = resources.files("brainbench_audio.report") / _FOLDER
+    return (folder / name).read_text(encoding="utf-8")

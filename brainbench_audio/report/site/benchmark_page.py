@@ -1,0 +1,177 @@
+"""One page a benchmark: what is measured and how, how models are spread, the ceiling."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from brainbench_audio.report.published_files import toplines
+from brainbench_audio.report.results import OVERALL
+from brainbench_audio.report.site.content import Content, Row
+from brainbench_audio.report.site.drawing import icon, number, strip
+from brainbench_audio.report.site.frame import (
+    COMPARISONS,
+    facts,
+    page,
+    published_chip,
+    table,
+    up,
+)
+from brainbench_audio.report.site.markup import Markup, link, prose, tag
+from brainbench_audio.report.site.model_page import (
+    benchmark_link,
+    bibtex,
+    interval,
+    printed,
+)
+from brainbench_audio.report.site.relations import rank_text
+
+
+def list_page(content: Content, note: str) -> str:
+    """Return the page that lists all benchmarks."""
+    rows = []
+    for name in content.benchmarks:
+        card = content.benchmark_cards.get(name)
+        scored = _rows(content, name)
+        best = scored[0]
+        rows.append(
+            [
+                benchmark_link(content, name, COMPARISONS),
+                content.unit(name) or "–",
+                len({row.model for row in scored}),
+                f"{number(best.results[name].value)} ({best.label})",
+                tag("div", prose(card.dataset.description) if card else "–", class_="text"),
+            ]
+        )
+    head = ("Benchmark", "Unit", "Models", "Best", "Data")
+    body = [
+        tag("h1", "Benchmarks"),
+        tag("p", "Each is a data set with a metric; its page has the protocol.", class_="lead"),
+        table(head, rows, "All benchmarks", numeric=(2,), heard=True),
+    ]
+    return page(COMPARISONS, "Benchmarks", body, site=content.title, note=note)
+
+
+def benchmark_page(content: Content, benchmark: str, note: str) -> str:
+    """Return the page of a benchmark."""
+    path = content.comparisons[benchmark]
+    rows = _rows(content, benchmark)
+    ceiling, words = _ceiling(rows, benchmark)
+    unit = content.unit(benchmark)
+    body = [
+        tag("h1", benchmark),
+        tag("p", _lead(content, benchmark, rows), class_="lead"),
+        tag("h2", "How models are spread"),
+        _spread(content, benchmark, rows, ceiling),
+        tag("h2", "Protocol"),
+        _protocol(content, benchmark, words, unit),
+        tag("h2", "Models"),
+        _models(content, benchmark, rows, path),
+        _citations(content, benchmark),
+    ]
+    return page(path, benchmark, body, site=content.title, note=note)
+
+
+def _rows(content: Content, benchmark: str) -> list[Row]:
+    """Return the rows with a score, the highest first."""
+    found = [row for row in content.rows if benchmark in row.results]
+    return sorted(found, key=lambda row: -row.results[benchmark].value)
+
+
+def _lead(content: Content, benchmark: str, rows: list[Row]) -> str:
+    if benchmark == OVERALL:
+        return "Mean over listening tasks of scores that were z-scored over models."
+    card = content.benchmark_cards.get(benchmark)
+    text = card.dataset.description if card else "No installed plugin describes this benchmark."
+    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+
+
+def _ceiling(rows: list[Row], benchmark: str) -> tuple[float | None, str]:
+    """Return the ceiling to draw, and all that is known about it in words."""
+    known = [row.results[benchmark].ceiling for row in rows]
+    found = sorted({round(one, 4) for one in known if one is not None})
+    published = toplines().get(benchmark)
+    words = []
+    if len(found) == 1:
+        words.append(number(found[0]))
+    elif found:
+        # reliability of the predictions differs between models
+        words.append(f"{number(found[0])} to {number(found[-1])}, depending on the model")
+    if published is not None:
+        words.append(f"{number(published)} as published (each subject with the others' mean)")
+    drawn = found[0] if len(found) == 1 else published
+    return drawn, "; ".join(words) or "none is known, so scores are not normalised"
+
+
+def _spread(content: Content, benchmark: str, rows: list[Row], ceiling: float | None) -> Markup:
+    points = [
+        (
+            row.results[benchmark].value,
+            row.label + (" (published)" if row.published else ""),
+            content.looks[row.family],
+        )
+        for row in rows
+    ]
+    values = [value for value, _, _ in points]
+    told = f"{len(points)} scores from {number(min(values))} to {number(max(values))}"
+    drawn = strip(points, ceiling, told, content.unit(benchmark))
+    present = {row.family for row in rows}
+    legend = [
+        tag("li", icon(look), " ", name) for name, look in content.looks.items() if name in present
+    ]
+    return tag("figure", drawn, tag("ul", legend, class_="legend"), class_="wide")
+
+
+def _protocol(content: Content, benchmark: str, ceiling: str, unit: str) -> Markup:
+    card = content.benchmark_cards.get(benchmark)
+    if card is None:
+        return facts([("Unit", unit), ("Ceiling", ceiling)])
+    data, metric = card.dataset, card.metric
+    return facts(
+        [
+            ("Data", prose(data.description)),
+            ("Subset", card.subset),
+            ("Stimuli", f"{data.stimuli:,}"),
+            ("Metric", prose(metric.description)),
+            ("Variant", card.variant),
+            ("Unit", unit),
+            ("Ceiling", ceiling),
+            ("Licence of the data", data.licence),
+            ("Source of the data", link(data.source, data.source)),
+        ]
+    )
+
+
+def _models(content: Content, benchmark: str, rows: list[Row], path: str) -> Markup:
+    cells = [
+        [
+            [
+                icon(content.looks[row.family]),
+                " ",
+                tag("a", row.label, href=up(path) + quote(content.models[row.model])),
+                [" ", published_chip()] if row.published else None,
+            ],
+            rank_text(rank := row.ranks[benchmark]),
+            rank.group or "–",
+            printed(result),
+            number(result.error),
+            interval(result),
+            number(result.normalised),
+            result.layer or "–",
+        ]
+        for row in rows
+        if (result := row.results.get(benchmark))
+    ]
+    head = ("Model", "Rank", "Group", "Score", "Error", "95 % interval", "Normalised")
+    caption = (
+        f"Models on {benchmark}. Rank: place, and its range in 95 % of bootstrap draws. Models of "
+        "one group do not differ from its best after control of false discoveries."
+    )
+    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(1, 7)))
+
+
+def _citations(content: Content, benchmark: str) -> list[Markup] | None:
+    card = content.benchmark_cards.get(benchmark)
+    if card is None:
+        return None
+    texts = dict.fromkeys(text for text in (card.dataset.citation, card.metric.citation) if text)
+    return [tag("h2", "Citation"), *(bibtex(text) for text in texts)]

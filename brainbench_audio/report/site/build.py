@@ -1,0 +1,99 @@
+"""Puts all pages together and writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.provenance import package_version
+from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.benchmark_page import benchmark_page, list_page
+from brainbench_audio.report.site.board import board_page
+from brainbench_audio.report.site.content import Content, gather
+from brainbench_audio.report.site.correlation_page import correlation_page
+from brainbench_audio.report.site.frame import BOARD, COMPARISONS, CORRELATIONS
+from brainbench_audio.report.site.model_page import model_page
+from brainbench_audio.report.site.output import check_folder, write_folder
+from brainbench_audio.report.site.profiles import LayerProfile, read_profile
+
+TITLE = "Brain-likeness of audio models"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """What was written.
+
+    Attributes
+    ----------
+    folder : Path
+    pages : int
+    size : int
+        Bytes of all pages.
+    """
+
+    folder: Path
+    pages: int
+    size: int
+
+    @property
+    def start(self) -> Path:
+        """The page to open first."""
+        return self.folder / BOARD
+
+
+def build_site(results: Sequence[Result], folder: Path, title: str = TITLE) -> Site:
+    """Write a site that shows some results.
+
+    Parameters
+    ----------
+    results : sequence of Result
+        Stored and published ones, see `results.all_results`. Layer profiles are read from the
+        files of stored ones, one small variable each.
+    folder : Path
+        Made if it is not there. Pages of an earlier site are replaced or removed.
+    title : str
+        Of the site.
+
+    Raises
+    ------
+    DataError
+        There are no results, or the folder holds other files.
+    CacheError
+        The folder cannot be written to or is full.
+    """
+    check_folder(folder)
+    if not results:
+        raise DataError(
+            "There is nothing to show: no score is stored. Score a model with `brainbench score`, "
+            "or add published numbers with --published add."
+        )
+    content = gather(title, results)
+    pages = _pages(content, f"Written by brainbench-audio {package_version()}.")
+    size = write_folder(folder, pages)
+    return Site(folder=folder, pages=len(pages), size=size)
+
+
+def _pages(content: Content, note: str) -> dict[str, str]:
+    pages = {
+        BOARD: board_page(content, note),
+        COMPARISONS: list_page(content, note),
+        CORRELATIONS: correlation_page(content, note),
+    }
+    for benchmark, path in content.comparisons.items():
+        pages[path] = benchmark_page(content, benchmark, note)
+    for model, path in content.models.items():
+        pages[path] = model_page(content, model, _profiles(content, model), note)
+    return pages
+
+
+def _profiles(content: Content, model: str) -> dict[str, LayerProfile]:
+    found = {}
+    for row in content.rows_of(model):
+        for benchmark, result in row.results.items():
+            if row.published or result.path is None:
+                continue
+            if profile := read_profile(result.path):
+                found[benchmark] = profile
+    return found

@@ -1,0 +1,179 @@
+"""Small drawings inside the pages: a layer profile, how models are spread, one dot."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+
+from brainbench_audio.report.families import Look
+from brainbench_audio.report.site.markup import Markup, tag
+from brainbench_audio.report.site.profiles import LayerProfile
+
+# The same shapes as in shared.js.
+_SHAPES = {
+    "o": "M-5,0a5,5 0 1,0 10,0a5,5 0 1,0 -10,0",
+    "s": "M-4.5,-4.5h9v9h-9z",
+    "^": "M0,-5.5L5.3,4.2H-5.3z",
+    "v": "M0,5.5L5.3,-4.2H-5.3z",
+    "<": "M-5.5,0L4.2,-5.3V5.3z",
+    ">": "M5.5,0L-4.2,-5.3V5.3z",
+    "D": "M0,-6L6,0L0,6L-6,0z",
+    "P": "M-1.8,-5.4h3.6v3.6h3.6v3.6h-3.6v3.6h-3.6v-3.6h-3.6v-3.6h3.6z",
+    "X": "M-5.2,-2.9L-2.9,-5.2L0,-2.3L2.9,-5.2L5.2,-2.9L2.3,0L5.2,2.9L2.9,5.2L0,2.3L-2.9,5.2"
+    "L-5.2,2.9L-2.3,0z",
+}
+_DOT = 11.0
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a number as it is printed; a dash for None and NaN.
+
+    Examples
+    --------
+    >>> number(-0.12345)
+    '−0.123'
+    """
+    if value is None or not math.isfinite(value):
+        return "–"
+    return f"{value:.{digits}f}".replace("-", "−")
+
+
+def marker(look: Look, x: float, y: float, scale: float = 1.0, title: str | None = None) -> Markup:
+    """Return the marker of a family at a place."""
+    place = f"translate({x:.1f} {y:.1f}) scale({scale:g})"
+    shape = {"d": _SHAPES[look.marker], "fill": look.colour, "class": "edge", "transform": place}
+    return tag("path", None if title is None else tag("title", title), **shape)
+
+
+def icon(look: Look) -> Markup:
+    """Return the marker of a family to stand within text."""
+    return tag("svg", marker(look, 0, 0), class_="icon", viewBox="-7 -7 14 14", aria_hidden="true")
+
+
+def ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
+    """Return round numbers within a range.
+
+    Examples
+    --------
+    >>> ticks(0, 1)
+    [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
+    """
+    raw = (highest - lowest) / count or 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(one * power for one in (1, 2, 5, 10) if one * power >= raw * 0.999)
+    first = math.ceil(lowest / step - 1e-9)
+    return [round(place * step, 10) for place in range(first, int(highest / step + 1e-9) + 1)]
+
+
+def layer_profile(profile: LayerProfile, best: str | None, name: str) -> Markup:
+    """Draw the score of each layer: thin a part, thick their mean, a dot the best layer."""
+    width, height, left, bottom, top = 320.0, 170.0, 40.0, 26.0, 8.0
+    known = np.isfinite(profile.values)
+    count = known.sum(axis=0)
+    total = np.where(known, profile.values, 0.0).sum(axis=0)
+    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
+    finite = profile.values[known]
+    lowest = float(min(finite.min(initial=0.0), 0.0))
+    highest = float(max(finite.max(initial=0.0), lowest + 1e-3))
+    last = len(profile.layers) - 1
+
+    def across(layer: int) -> float:
+        return left + 6 + (width - left - 16) * layer / last
+
+    def up(value: float) -> float:
+        return height - bottom - (height - bottom - top) * (value - lowest) / (highest - lowest)
+
+    parts: list[Markup] = []
+    for one in ticks(lowest, highest, 4):
+        y = f"{up(one):.1f}"
+        parts.append(tag("line", x1=left, x2=width - 4, y1=y, y2=y, class_="grid"))
+        digits = 1 if highest - lowest > 0.5 else 2 if highest - lowest > 0.02 else 4
+        label = number(one, digits)
+        parts.append(tag("text", label, x=left - 6, y=f"{up(one) + 4:.1f}", text_anchor="end"))
+    if len(profile.values) > 1:
+        pairs = zip(profile.values, profile.parts, strict=True)
+        parts += [_curve(row, across, up, "thin", part) for row, part in pairs]
+    parts.append(_curve(mean, across, up, "thick"))
+    if best in profile.layers and np.isfinite(mean[place := profile.layers.index(best)]):
+        title = tag("title", f"{best}: {number(float(mean[place]))}")
+        x, y = f"{across(place):.1f}", f"{up(float(mean[place])):.1f}"
+        parts.append(tag("circle", title, cx=x, cy=y, r=4.5, class_="best"))
+    base = height - 8
+    parts.append(tag("text", "layer 1", x=f"{across(0):.1f}", y=base))
+    end = {"x": f"{across(last):.1f}", "y": base, "text_anchor": "end"}
+    parts.append(tag("text", str(last + 1), **end))
+    return tag("svg", parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name)
+
+
+def _curve(
+    values: Iterable[float],
+    across: Callable[[int], float],
+    up: Callable[[float], float],
+    kind: str,
+    name: str | None = None,
+) -> Markup:
+    """Draw one line, broken where a value is missing."""
+    path, pen = [], "M"
+    for place, value in enumerate(values):
+        if not math.isfinite(value):
+            pen = "M"
+            continue
+        path.append(f"{pen}{across(place):.1f},{up(float(value)):.1f}")
+        pen = "L"
+    return tag("path", None if name is None else tag("title", name), d="".join(path), class_=kind)
+
+
+def strip(
+    points: Sequence[tuple[float, str, Look]], ceiling: float | None, name: str, unit: str
+) -> Markup:
+    """Draw values along a line, dots that would overlap stacked; the ceiling as a dashed line.
+
+    Parameters
+    ----------
+    points : sequence of (value, title, look)
+    ceiling : float or None
+    name, unit : str
+        What it is called, for those who do not see it, and what the axis counts.
+    """
+    width = 520.0
+    values = [value for value, _, _ in points]
+    every = [*values, *([ceiling] if ceiling is not None else [])]
+    lowest, highest = min([*every, 0.0]), max([*every, 1e-3])
+    left, right = 24.0, width - 24.0
+
+    def across(value: float) -> float:
+        return left + (right - left) * (value - lowest) / (highest - lowest)
+
+    lanes = _lanes([across(value) for value in values])
+    height = (max(lanes, default=0) + 1) * _DOT + 70
+    base = height - 44
+    parts = [tag("line", x1=left, x2=right, y1=base, y2=base, class_="grid")]
+    for one in ticks(lowest, highest):
+        x = f"{across(one):.1f}"
+        parts.append(tag("line", x1=x, x2=x, y1=base, y2=base + 5, class_="grid"))
+        digits = 1 if highest - lowest > 0.6 else 2
+        parts.append(tag("text", number(one, digits), x=x, y=base + 20, text_anchor="middle"))
+    parts.append(tag("text", unit, x=right, y=height - 4, text_anchor="end"))
+    if ceiling is not None:
+        x = f"{across(ceiling):.1f}"
+        parts.append(tag("line", x1=x, x2=x, y1=6, y2=base, class_="ceiling"))
+        side = {"x": f"{across(ceiling) - 6:.1f}", "y": 16, "text_anchor": "end"}
+        parts.append(tag("text", f"ceiling {number(ceiling)}", **side))
+    for (value, title, look), lane in zip(points, lanes, strict=True):
+        y = base - 9 - lane * _DOT
+        parts.append(marker(look, across(value), y, 1.0, f"{title}: {number(value)}"))
+    return tag("svg", parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name)
+
+
+def _lanes(places: Sequence[float]) -> list[int]:
+    """Give each dot the lowest lane in which it touches no other dot."""
+    last: list[float] = []
+    lanes = [0] * len(places)
+    for index in sorted(range(len(places)), key=lambda one: places[one]):
+        free = (lane for lane, end in enumerate(last) if places[index] - end >= _DOT)
+        lane = next(free, len(last))
+        last[lane : lane + 1] = [places[index]]
+        lanes[index] = lane
+    return lanes

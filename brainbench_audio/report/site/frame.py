@@ -1,0 +1,157 @@
+"""The frame of all pages: head, navigation, policy. Each page is one file that needs no other."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from brainbench_audio.report.site.markup import Markup, inline_source, join, tag
+
+BOARD, COMPARISONS, CORRELATIONS = "index.html", "benchmarks.html", "correlations.html"
+_NAVIGATION = (
+    (BOARD, "Leaderboard"),
+    (COMPARISONS, "Benchmarks"),
+    (CORRELATIONS, "Correlations"),
+)
+
+
+def page(
+    path: str, heading: str, *body: Any, site: str, note: str, scripts: tuple[str, ...] = ()
+) -> str:
+    """Return a whole page.
+
+    Parameters
+    ----------
+    path : str
+        Of its file, below the site's folder; decides how links lead back.
+    heading : str
+        What stands in the title bar.
+    *body
+        Content of ``main``.
+    site, note : str
+        Title of the site and the line at the foot of each page.
+    scripts : tuple of str
+        Names of files in ``static``, run one after another at the end of the page.
+    """
+    style, style_hash = _inline("style", "site.css")
+    script, script_hash = _inline("script", *scripts) if scripts else (None, "'none'")
+    # hashes, not 'self': what 'self' is in a file opened from disk differs between browsers
+    policy = (
+        f"default-src 'none'; style-src {style_hash}; script-src {script_hash}; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        # the policy comes before anything that it could forbid
+        tag("meta", http_equiv="Content-Security-Policy", content=policy),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("meta", name="referrer", content="no-referrer"),
+        tag("title", heading if heading == site else f"{heading} – {site}"),
+        style,
+    )
+    content = tag(
+        "body",
+        tag("a", "Skip to content", href="#content", class_="skip"),
+        tag("header", tag("div", _name(path, site), _navigation(path), class_="wrap")),
+        tag("main", body, id="content", class_="wrap", tabindex="-1"),
+        tag("footer", tag("div", note, class_="wrap")),
+        script,
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, content, lang='en')}\n"
+
+
+def table(
+    head: tuple[str, ...],
+    rows: list[list[Any]],
+    caption: str,
+    *,
+    numeric: tuple[int, ...] = (),
+    heard: bool = False,
+) -> Markup:
+    """Return a table in a box of its own that scrolls.
+
+    Parameters
+    ----------
+    head : tuple of str
+    rows : list of list
+        The first cell of a row names it.
+    caption : str
+    numeric : tuple of int
+        Columns of numbers.
+    heard : bool
+        The caption only says what is seen already, so it is for screen readers alone.
+    """
+
+    def row(cells: list[Any]) -> Markup:
+        return tag(
+            "tr",
+            tag("th", cells[0], scope="row"),
+            [
+                tag("td", cell, class_="number" if place in numeric else None)
+                for place, cell in enumerate(cells[1:], start=1)
+            ],
+        )
+
+    top = [
+        tag("th", name, scope="col", class_="number" if place in numeric else None)
+        for place, name in enumerate(head)
+    ]
+    return box(
+        tag(
+            "table",
+            tag("caption", tag("span", caption), class_="hidden" if heard else None),
+            tag("thead", tag("tr", top)),
+            tag("tbody", [row(cells) for cells in rows]),
+        ),
+        caption,
+    )
+
+
+def box(content: Markup, label: str) -> Markup:
+    """Return a box that scrolls sideways, also with the keyboard."""
+    return tag("div", content, class_="box", role="region", aria_label=label, tabindex="0")
+
+
+def facts(pairs: list[tuple[str, Any]]) -> Markup:
+    """Return a list of names and values; empty values are left out."""
+    known = [(name, value) for name, value in pairs if value not in (None, "", [], ())]
+    return tag("dl", [(tag("dt", name), tag("dd", value)) for name, value in known], class_="facts")
+
+
+def up(path: str) -> str:
+    """Return what leads from a page back to the site's folder.
+
+    Examples
+    --------
+    >>> up("models/a.html"), up("index.html")
+    ('../', '')
+    """
+    return "../" * path.count("/")
+
+
+def published_chip() -> Markup:
+    """Return the word that marks a published number."""
+    return tag("span", "published", class_="chip")
+
+
+def _name(path: str, site: str) -> Markup:
+    return tag("a", site, href=up(path) + BOARD, class_="name")
+
+
+def _navigation(path: str) -> Markup:
+    current = {"models": BOARD, "benchmarks": COMPARISONS}.get(path.partition("/")[0], path)
+    items = []
+    for target, name in _NAVIGATION:
+        here = ("page" if target == path else "true") if target == current else None
+        items.append(tag("li", tag("a", name, href=up(path) + target, aria_current=here)))
+    return tag("nav", tag("ul", items), aria_label="Site")
+
+
+@cache
+def _inline(kind: str, *names: str) -> tuple[Markup, str]:
+    folder = resources.files("brainbench_audio.report.site") / "static"
+    source = "\n".join((folder / name).read_text(encoding="utf-8") for name in names)
+    return inline_source(kind, join([Markup(source)]))

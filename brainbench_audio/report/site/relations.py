@@ -1,0 +1,64 @@
+"""Ranks and correlations of everything on the pages, as `comparison` and `correlations` give."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from brainbench_audio.report.comparison import Rank, ranking
+from brainbench_audio.report.correlations import correlations
+from brainbench_audio.report.results import OVERALL, Result
+
+RowKey = tuple[str, bool]
+
+
+def row_ranks(results: Sequence[Result]) -> dict[tuple[RowKey, str], Rank]:
+    """Return the rank of each result on its benchmark; key: ((model, published), benchmark)."""
+    by_benchmark: dict[str, list[Result]] = {}
+    for result in results:
+        by_benchmark.setdefault(result.benchmark, []).append(result)
+    return {
+        ((result.model, result.published), benchmark): rank
+        for benchmark, group in by_benchmark.items()
+        for result, rank in zip(group, ranking(group), strict=True)
+    }
+
+
+def rank_text(rank: Rank | None) -> str:
+    """Return a rank with its range, as far as it is known.
+
+    Examples
+    --------
+    >>> rank_text(Rank(place=2, low=1, high=4, group=1, paired=True))
+    '2 (1–4)'
+    """
+    if rank is None:
+        return "–"
+    if rank.low is None or rank.low == rank.high:
+        return str(rank.place)
+    return f"{rank.place} ({rank.low}–{rank.high})"
+
+
+def relations(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Return the correlation of each two benchmarks, for all models and the subset.
+
+    Returns
+    -------
+    list of dict
+        ``x``, ``y``, ``subset``, ``r``, ``p``, ``interval``, ``n``, each pair of benchmarks once.
+    """
+    names = sorted({result.benchmark for result in results} - {OVERALL})
+    order = {name: place for place, name in enumerate([*names, OVERALL])}
+    return [
+        {
+            "x": row.benchmark,
+            "y": row.compared,
+            "subset": row.subset,
+            "r": round(row.r, 4),
+            "p": round(row.p, 5),
+            "interval": [round(bound, 3) for bound in row.interval],
+            "n": row.n,
+        }
+        for row in correlations(results, names, [*names, OVERALL]).rows
+        if order[row.benchmark] < order[row.compared]
+    ]

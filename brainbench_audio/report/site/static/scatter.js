@@ -1,0 +1,163 @@
+(() => {
+  const data = read("scatter-data");
+  const box = document.getElementById("plot");
+  const tip = document.getElementById("tip");
+  const line = document.getElementById("relation");
+  const [across, up] = ["x", "y"].map((name) => document.getElementById(`axis-${name}`));
+  const all = document.getElementById("subset");
+  const [LEFT, RIGHT, TOP, BOTTOM] = [58, 16, 16, 52];
+  let [WIDTH, HEIGHT] = [720, 480];
+  let points = [];
+
+  function restore() {
+    const chosen = choices();
+    for (const [name, select] of [["x", across], ["y", up]]) {
+      const wanted = chosen.get(name);
+      if (wanted && [...select.options].some((one) => one.value === wanted)) select.value = wanted;
+      else select.value = data.start[name];
+    }
+    all.checked = chosen.get("subset") === "1";
+  }
+
+  function store() {
+    const chosen = new URLSearchParams();
+    if (across.value !== data.start.x) chosen.set("x", across.value);
+    if (up.value !== data.start.y) chosen.set("y", up.value);
+    if (all.checked) chosen.set("subset", "1");
+    remember(chosen);
+  }
+
+  function steps(lowest, highest) {
+    const raw = (highest - lowest) / 5 || 1;
+    const power = 10 ** Math.floor(Math.log10(raw));
+    const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= raw);
+    const found = [];
+    for (let n = Math.ceil(lowest / step); n * step <= highest + 1e-9; n += 1) found.push(n * step);
+    return [found, Math.max(0, -Math.floor(Math.log10(step) + 1e-9))];
+  }
+
+  function range(values) {
+    const [lowest, highest] = [Math.min(...values), Math.max(...values)];
+    const room = (highest - lowest || 1) * 0.06;
+    return [lowest - room, highest + room];
+  }
+
+  function chosenRows() {
+    return data.rows.filter((row) => row.values[across.value] !== undefined
+      && row.values[up.value] !== undefined && (!all.checked || row.subset))
+      .sort((one, other) => one.values[across.value] - other.values[across.value]);
+  }
+
+  function relation() {
+    const [x, y] = [across.value, up.value];
+    const subset = all.checked ? "sub" : "all";
+    const found = data.relations.find((one) => one.subset === subset
+      && ((one.x === x && one.y === y) || (one.x === y && one.y === x)));
+    if (!found || found.r === null) return `${x} and ${y}: too few models for a correlation.`;
+    const p = found.p === null ? "" : found.p < 0.001 ? ", p < 0.001" : `, p = ${found.p.toFixed(3)}`;
+    const interval = found.interval
+      ? ` (95 % interval ${number(found.interval[0], 2)} to ${number(found.interval[1], 2)})` : "";
+    return `Pearson r = ${number(found.r)}${interval}${p}, ${found.n} models`;
+  }
+
+  function frame(toX, toY, ranges) {
+    const parts = [];
+    const [acrossSteps, acrossDigits] = steps(...ranges[0]);
+    const [upSteps, upDigits] = steps(...ranges[1]);
+    for (const one of acrossSteps) {
+      parts.push(draw("line", { x1: toX(one), x2: toX(one), y1: TOP, y2: HEIGHT - BOTTOM, class: "grid" }),
+        draw("text", { x: toX(one), y: HEIGHT - BOTTOM + 20, "text-anchor": "middle" },
+          number(one, acrossDigits)));
+    }
+    for (const one of upSteps) {
+      parts.push(draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: toY(one), y2: toY(one), class: "grid" }),
+        draw("text", { x: LEFT - 8, y: toY(one) + 4, "text-anchor": "end" }, number(one, upDigits)));
+    }
+    parts.push(draw("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 10, "text-anchor": "middle",
+      class: "strong" }, across.value));
+    parts.push(draw("text", { transform: `translate(15 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`,
+      "text-anchor": "middle", class: "strong" }, up.value));
+    return parts;
+  }
+
+  function told(row, id) {
+    return `${id} ${number(row.values[id])}${row.published.includes(id) ? " (published)" : ""}`;
+  }
+
+  function reveal(point, row) {
+    tip.replaceChildren(make("strong", {}, row.label), make("div", {}, told(row, across.value)),
+      make("div", {}, told(row, up.value)), make("div", { class: "quiet" }, row.family));
+    tip.hidden = false;
+    const [inside, outside] = [point.getBoundingClientRect(), box.getBoundingClientRect()];
+    const x = inside.left + inside.width / 2 - outside.left;
+    const y = inside.top - outside.top;
+    const left = Math.min(Math.max(x - tip.offsetWidth / 2, 0), outside.width - tip.offsetWidth);
+    const above = y - tip.offsetHeight - 6;
+    tip.style.left = `${left}px`;
+    tip.style.top = `${above >= 0 ? above : y + inside.height + 6}px`;
+  }
+
+  function conceal() {
+    tip.hidden = true;
+  }
+
+  function pointOf(row, x, y) {
+    const name = `${row.label}: ${told(row, across.value)}, ${told(row, up.value)}`;
+    const point = draw("g", { class: "point", role: "img", tabindex: "-1", "aria-label": name },
+      marker(data.families[row.family], x, y, 1.15),
+      draw("circle", { cx: x, cy: y, r: 11, class: "ring", "pointer-events": "all" }));
+    point.addEventListener("mouseenter", () => reveal(point, row));
+    point.addEventListener("mouseleave", conceal);
+    point.addEventListener("focus", () => reveal(point, row));
+    point.addEventListener("blur", conceal);
+    point.addEventListener("click", () => { location.href = row.href; });
+    return point;
+  }
+
+  /* One stop of the tab key; arrows walk from left to right. */
+  function walk(event) {
+    const here = points.indexOf(document.activeElement);
+    const next = { ArrowRight: here + 1, ArrowUp: here + 1, ArrowLeft: here - 1, ArrowDown: here - 1,
+      Home: 0, End: points.length - 1 }[event.key];
+    if (here < 0) return;
+    if (event.key === "Enter") points[here].dispatchEvent(new MouseEvent("click"));
+    if (event.key === "Escape") conceal();
+    if (next === undefined) return;
+    event.preventDefault();
+    const target = points[Math.min(Math.max(next, 0), points.length - 1)];
+    points[here].setAttribute("tabindex", "-1");
+    target.setAttribute("tabindex", "0");
+    target.focus();
+  }
+
+  function show() {
+    conceal();
+    // drawn at the size it is shown in, so that letters stay letters on a phone
+    WIDTH = Math.max(box.clientWidth, 240);
+    HEIGHT = Math.round(Math.min(480, Math.max(320, WIDTH * 0.7)));
+    const rows = chosenRows();
+    const old = box.querySelector("svg");
+    if (old) old.remove();
+    line.textContent = relation();
+    points = [];
+    store();
+    if (!rows.length) return;
+    const ranges = [across.value, up.value].map((id) => range(rows.map((row) => row.values[id])));
+    const toX = (one) => LEFT + ((WIDTH - LEFT - RIGHT) * (one - ranges[0][0])) / (ranges[0][1] - ranges[0][0]);
+    const toY = (one) => HEIGHT - BOTTOM
+      - ((HEIGHT - TOP - BOTTOM) * (one - ranges[1][0])) / (ranges[1][1] - ranges[1][0]);
+    points = rows.map((row) => pointOf(row, toX(row.values[across.value]), toY(row.values[up.value])));
+    points[0].setAttribute("tabindex", "0");
+    box.prepend(draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group",
+      "aria-label": `${across.value} and ${up.value} of ${rows.length} models; arrow keys walk along` },
+    ...frame(toX, toY, ranges), ...points));
+  }
+
+  box.addEventListener("keydown", walk);
+  for (const input of [across, up, all]) input.addEventListener("change", show);
+  window.addEventListener("hashchange", () => { restore(); show(); });
+  window.addEventListener("resize", () => { if (box.clientWidth !== WIDTH) show(); });
+  document.getElementById("axes").hidden = false;
+  restore();
+  show();
+})();

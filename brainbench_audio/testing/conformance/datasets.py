@@ -1,0 +1,229 @@
+"""What every data set holds to: itself, and what metrics make of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.assemblies.assembly import (
+    align,
+    content_hash,
+    mean_over_sessions,
+    validate,
+)
+from brainbench_audio.cards import DatasetCard
+from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.files import hash_json
+from brainbench_audio.interfaces import Dataset
+from brainbench_audio.pipeline.loading import load_dataset, load_metric
+from brainbench_audio.registry.lookup import benchmark_cards, list_ids
+from brainbench_audio.scores.score import Score
+from brainbench_audio.testing.conformance.cards import subject
+from brainbench_audio.testing.conformance.check import (
+    Check,
+    Doubtful,
+    Failed,
+    NotChecked,
+    require,
+)
+from brainbench_audio.testing.conformance.imports import offline, unchanged
+
+_FLAGS = frozenset({"responses", "multivariate", "sessions", "subjects", "task"})
+_TARGETS = 6
+EXACT, NOISE = 0.95, 0.35
+
+
+def dataset_checks(card: DatasetCard) -> Iterator[Check]:
+    """Yield the checks of a data set, as far as its data are on this machine."""
+    name = subject(card)
+    whole = card.id if card.provides else f"{card.id}.{card.subsets[0]}"
+
+    @cache
+    def data() -> Dataset:
+        return _loaded(whole)
+
+    def one(title: str, function: Callable[[Dataset], None]) -> Check:
+        return Check(name, title, lambda: function(data()))
+
+    yield one("loads and leaves no trace", lambda _: unchanged(lambda: _loaded(whole)) and None)
+    yield one("responses are well formed", _well_formed)
+    yield one("provides what the card says", lambda found: _provides(found, card, whole))
+    yield one("sounds can be read", _readable)
+    yield one("the same when loaded again", lambda found: _stable(found, whole))
+    yield Check(name, "data are checked", lambda: _checksum(card, whole, data))
+    yield Check(name, "licence of the data", lambda: _licence(card))
+    for subset in card.subsets:
+        if card.provides:
+            yield Check(name, f"subset {subset}", lambda subset=subset: _subset(card, subset))  # type: ignore[misc]
+    if "responses" in card.provides:
+        yield one("exact features score 1, noise about 0", lambda found: _scores(found, card))
+
+
+def _loaded(identifier: str) -> Dataset:
+    try:
+        with offline():
+            return load_dataset(identifier)
+    except DataError as error:
+        raise NotChecked(f"the data are not here: {error}") from error
+
+
+def _well_formed(data: Dataset) -> None:
+    assembly = align(validate(data.assembly), data.stimuli.names)
+    folds = data.folds.aligned(data.stimuli.names)
+    require(len(folds) == len(assembly), "There is not one fold for each stimulus.")
+    values = mean_over_sessions(assembly).values
+    require(not np.isinf(values).any(), "Responses are infinite: leave such targets out or NaN.")
+    constant = [
+        str(index)
+        for index, column in enumerate(values.T)
+        if np.isfinite(column).all() and np.ptp(column) == 0
+    ]
+    if constant and "label" not in assembly.dims:
+        raise Doubtful(
+            f"{len(constant)} targets are constant, the first is number {constant[0]}: no model "
+            f"can predict them; leave them out."
+        )
+
+
+def _provides(data: Dataset, card: DatasetCard, whole: str) -> None:
+    promised = card.provided(whole.partition(".")[2] or None)
+    unknown = sorted(promised - _FLAGS)
+    require(not unknown, f"`provides` names {unknown}: choose from {', '.join(sorted(_FLAGS))}.")
+    target = data.assembly.dims[1]
+    there = {
+        "responses": target in ("voxel", "component"),
+        "multivariate": data.assembly.shape[1] >= 2,
+        "sessions": "session" in data.assembly.dims,
+        "subjects": "subject" in data.assembly.coords,
+        "task": target == "label",
+    }
+    broken = sorted(flag for flag in promised if not there[flag])
+    require(not broken, f"`provides` says {', '.join(broken)}, but the responses have none.")
+    kept = {flag for flag in there if there[flag]} - {"multivariate" if target == "label" else ""}
+    silent = sorted(kept - promised)
+    require(
+        not silent,
+        f"`provides` does not say {', '.join(silent)}: metrics that need it pass the data by.",
+    )
+    if promised & {"responses"}:
+        require(
+            len(data.stimuli) == card.stimuli,
+            f"The card says {card.stimuli} stimuli, there are {len(data.stimuli)}.",
+        )
+
+
+def _readable(data: Dataset) -> None:
+    few = sorted({0, len(data.stimuli) // 2, len(data.stimuli) - 1})
+    for sound in data.stimuli.waveforms(few, 16_000):
+        require(sound.ndim == 1 and sound.size, "A sound has no samples.")
+
+
+def _stable(data: Dataset, whole: str) -> None:
+    again = _loaded(whole)
+    require(
+        content_hash(again.assembly) == content_hash(data.assembly),
+        "The responses are others when loaded again: seed what is random.",
+    )
+    require(again.folds.fingerprint == data.folds.fingerprint, "The folds are others.")
+    require(again.stimuli.names == data.stimuli.names, "The stimuli are in another order.")
+
+
+def checksum(data: Dataset) -> str:
+    """Return one SHA-256 over all sounds and responses of a data set."""
+    return hash_json([data.stimuli.fingerprint, content_hash(data.assembly)])
+
+
+def _checksum(card: DatasetCard, whole: str, data: Callable[[], Dataset]) -> None:
+    if card.checksum is None:
+        require(
+            card.downloader is not None or card.locator is not None,
+            f"Nothing tells whether the data are whole: write checksum={checksum(data())!r} on the "
+            f"card, or give it a downloader, which pins what it fetched.",
+        )
+        return
+    found = checksum(data())
+    require(
+        found == card.checksum,
+        f"The data of {whole} give {found}, the card says {card.checksum}: they are damaged, or "
+        f"the card is behind.",
+    )
+
+
+def _licence(card: DatasetCard) -> None:
+    if card.licence.lower() in ("unknown", "none", "not stated", "?"):
+        raise Doubtful(
+            f"The licence of the data is {card.licence!r}: ask whoever published them, and say "
+            f"what they answered."
+        )
+
+
+def _subset(card: DatasetCard, subset: str) -> None:
+    found = _loaded(f"{card.id}.{subset}")
+    require(len(found.stimuli) > 1, "It has fewer than two stimuli.")
+    validate(found.assembly)
+
+
+def _scores(data: Dataset, card: DatasetCard) -> None:
+    """Score the targets themselves, and noise, with every metric that fits and says it can."""
+    target = _few(align(data.assembly, data.stimuli.names))
+    folds = np.asarray(data.folds.aligned(data.stimuli.names))
+    exact = mean_over_sessions(target).values.astype(np.float32)
+    generator = np.random.default_rng(0)
+    noise = generator.standard_normal((len(exact), 20)).astype(np.float32)
+    tried = 0
+    for benchmark in benchmark_cards():
+        metric = benchmark.metric
+        if benchmark.dataset.id != card.id or benchmark.subset or benchmark.variant:
+            continue
+        if not {"identity", "noise"} <= metric.promised(None) or metric.id not in list_ids(
+            "metric"
+        ):
+            continue
+        high, low = (_scored(metric.id, layer, target, folds) for layer in (exact, noise))
+        if high is None or low is None:
+            continue
+        tried += 1
+        reached = high.value if high.ceiling is None else max(high.value, EXACT * high.ceiling)
+        require(
+            high.value >= EXACT * (1 if high.ceiling is None else min(1, high.ceiling)),
+            f"{metric.id}: features equal to the responses score {high.value:.3f}, expected "
+            f"{reached:.3f} or more: are responses aligned by stimulus name?",
+        )
+        require(
+            abs(low.value) <= NOISE,
+            f"{metric.id}: random features score {low.value:.3f}, expected about 0: do the folds "
+            f"keep copies of one sound together?",
+        )
+        if high.ceiling is not None:
+            require(
+                low.value <= high.ceiling <= 1 + 1e-6,
+                f"{metric.id}: the ceiling is {high.ceiling:.3f}, expected at most 1.",
+            )
+    if not tried:
+        raise NotChecked("no installed metric fits that says what exact and random features score")
+
+
+def _few(assembly: xr.DataArray) -> xr.DataArray:
+    """Return a few targets without gaps: all targets' own features would be no exact model."""
+    dimension = assembly.dims[1]
+    others = [name for name in assembly.dims if name != dimension]
+    whole = np.flatnonzero(assembly.notnull().all(others).values)
+    if not whole.size:
+        raise NotChecked("every target lacks some responses")
+    if "subject" in assembly.coords:  # of one subject: an exact model has one representation
+        names = assembly["subject"].values[whole]
+        whole = whole[names == names[0]]
+    return assembly.isel({dimension: whole[:_TARGETS]})
+
+
+def _scored(
+    metric: str, layer: npt.NDArray[np.float32], target: xr.DataArray, folds: npt.NDArray[np.int64]
+) -> Score | None:
+    try:
+        return load_metric(metric)({"features": layer}, target, folds)
+    except BrainbenchError as error:
+        raise Failed(f"{metric} refuses its responses: {error}") from error

@@ -1,0 +1,191 @@
+"""Importing a plugin is quick, and neither that nor loading leaves a trace in the process."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from brainbench_audio.provenance import source_folder
+from brainbench_audio.registry.discovery import Card
+from brainbench_audio.testing.conformance.check import Failed, require
+
+HEAVY = (
+    "torch",
+    "transformers",
+    "scipy",
+    "sklearn",
+    "xarray",
+    "pandas",
+    "matplotlib",
+    "tensorflow",
+    "jax",
+    "dask",
+)
+# What is compared before and after; runs in a process of its own.
+_PROBE = """
+import json, logging, os, random, signal, sys, threading, warnings
+from importlib.metadata import distribution
+import brainbench_audio.registry.discovery as discovery
+written, EVENTS = [], ("os.putenv", "os.unsetenv")
+# not what os.environ holds: whoever started this process may have imported the plugin already
+sys.addaudithook(lambda event, _: written.append(event) if event in EVENTS else None)
+
+def state():
+    return {
+        "environment variables": len(written),
+        "warning filters": len(warnings.filters),
+        "threads": threading.active_count(),
+        "random state": hash(random.getstate()),
+        "working directory": os.getcwd(),
+        "log handlers": len(logging.getLogger().handlers),
+        "signal handlers": str(signal.getsignal(signal.SIGINT)),
+        "recursion limit": sys.getrecursionlimit(),
+    }
+name, heavy = sys.argv[1], sys.argv[2].split(",")
+before = state()
+for point in distribution(name).entry_points:
+    if point.group == discovery.GROUP:
+        discovery._cards(point.load(), point)
+after = state()
+print(json.dumps({
+    "changed": [key for key in before if before[key] != after[key]],
+    "heavy": [module for module in heavy if module in sys.modules],
+}))
+"""
+
+
+def import_is_light(name: str) -> None:
+    """Fail if handing over the cards imports something heavy or changes the process."""
+    command = [sys.executable, "-c", _PROBE, name, ",".join(HEAVY)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    require(done.returncode == 0, f"Importing it fails: {done.stderr.strip().splitlines()[-1:]}.")
+    told = json.loads(done.stdout.splitlines()[-1])
+    require(
+        not told["heavy"],
+        f"Importing it imports {', '.join(told['heavy'])}: hand over cards only, and import the "
+        f"rest in the module that the card's `loader` names.",
+    )
+    require(
+        not told["changed"],
+        f"Importing it changes {', '.join(told['changed'])}: do that where it is used, and undo "
+        f"it.",
+    )
+
+
+def key_covers_sources(cards: tuple[Card, ...], package: str) -> None:
+    """Fail if what a loader imports could change without changing the cache key."""
+    own = package.partition(".")[0]
+    for card in cards:
+        module = card.loader.partition(":")[0]
+        code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+        )
+        require(done.returncode == 0, f"{module} cannot be imported: {done.stderr.strip()[-300:]}")
+        loaded = json.loads(done.stdout.splitlines()[-1])
+        used = {
+            name.partition(".")[0]
+            for name in loaded
+            if name.startswith("brainbench_") or name.partition(".")[0] == own
+        }
+        missing = sorted(used - {"brainbench_audio"} - _roots(card))
+        require(
+            not missing,
+            f"{card.id}: its loader imports {', '.join(missing)}, which `packages` does not name: "
+            f"add it, so that a change of its source makes scores anew.",
+        )
+    for name in {name for card in cards for name in card.packages}:
+        _has_sources(name)
+
+
+def unchanged(function: Callable[[], Any]) -> Any:
+    """Return what the function returns; `Failed` if it changes the state of the process."""
+    with _shaken():
+        before = _state()
+        result = function()
+        after = _state()
+    changed = [name for name in before if before[name] != after[name]]
+    if changed:
+        raise Failed(
+            f"It changes {', '.join(changed)} of the process: use a generator, a context manager "
+            f"or an argument instead."
+        )
+    return result
+
+
+@contextmanager
+def offline() -> Iterator[None]:
+    """Keep the network closed: a check never downloads gigabytes."""
+    before = os.environ.get("BRAINBENCH_OFFLINE")
+    os.environ["BRAINBENCH_OFFLINE"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["BRAINBENCH_OFFLINE"]
+        else:
+            os.environ["BRAINBENCH_OFFLINE"] = before
+
+
+@contextmanager
+def _shaken() -> Iterator[None]:
+    """Put random states where no seed brings them, and back: seeding twice is seen only so."""
+    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
+    random.seed()
+    np.random.seed()  # noqa: NPY002
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about seeds that are too alike
+        torch.default_generator.seed()
+    try:
+        yield
+    finally:
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])  # noqa: NPY002
+        torch.set_rng_state(kept[2])
+
+
+def _state() -> dict[str, Any]:
+    legacy = np.random.get_state(legacy=False)  # noqa: NPY002  # the global one is what is watched
+    return {
+        "environment variables": dict(os.environ),
+        "warning filters": list(warnings.filters),
+        "Python's random state": random.getstate(),
+        "numpy's random state": repr(legacy),
+        "torch's random state": torch.get_rng_state().numpy().tobytes(),
+        "torch's thread count": torch.get_num_threads(),
+        "torch's default type": torch.get_default_dtype(),
+        "torch's gradient mode": torch.is_grad_enabled(),
+        "numpy's error handling": np.geterr(),
+        "the working directory": str(Path.cwd()),
+        "the module search path": list(sys.path),
+        "threads that are not daemons": sum(not thread.daemon for thread in threading.enumerate()),
+    }
+
+
+def _roots(card: Card) -> set[str]:
+    return {name.partition(".")[0] for name in card.packages}
+
+
+def _has_sources(package: str) -> None:
+    folder = source_folder(package)
+    found = [folder] if folder.suffix == ".py" else list(folder.rglob("*.py"))
+    compiled = [] if folder.is_file() else [*folder.rglob("*.so"), *folder.rglob("*.pyd")]
+    require(found, f"Package {package} has no Python source, so a change of it is not seen.")
+    require(
+        not compiled,
+        f"Package {package} holds {', '.join(file.name for file in compiled[:3])}: only Python "
+        f"sources are hashed, so a change there is not seen. Put it into a distribution of its "
+        f"own, with a version.",
+    )

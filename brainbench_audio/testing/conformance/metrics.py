@@ -1,0 +1,305 @@
+"""What every metric holds to, on targets that are made on the spot."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.assemblies.assembly import build
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cards import MetricCard
+from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.interfaces import Metric
+from brainbench_audio.pipeline.loading import load_metric
+from brainbench_audio.registry.lookup import load_attribute
+from brainbench_audio.scores.score import Score
+from brainbench_audio.testing.conformance.cards import subject
+from brainbench_audio.testing.conformance.check import Check, Failed, NotChecked, require
+from brainbench_audio.testing.conformance.imports import unchanged
+
+Layers = dict[str, npt.NDArray[np.float32]]
+_STIMULI, _TARGETS, _FEATURES = 60, 6, 12
+_SAME = 1e-5
+EXACT, NOISE = 0.95, 0.3
+
+
+class Watched(Mapping[str, npt.NDArray[np.float32]]):
+    """Layers that count how often each is read, as if from disk."""
+
+    def __init__(self, layers: Layers) -> None:
+        self._layers = layers
+        self.reads = dict.fromkeys(layers, 0)
+
+    def __getitem__(self, layer: str) -> npt.NDArray[np.float32]:
+        self.reads[layer] += 1
+        return self._layers[layer].copy()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+
+def metric_checks(card: MetricCard) -> Iterator[Check]:
+    """Yield the checks of a metric and of each of its variants."""
+    for variant in (None, *card.variants):
+        name = subject(card) if variant is None else f"{subject(card)}-{variant}"
+        for title, function in _CHECKS.items():
+            yield Check(
+                name,
+                title,
+                lambda function=function, variant=variant: function(card, variant),  # type: ignore[misc]
+            )
+
+
+def example(card: MetricCard, variant: str | None) -> tuple[Layers, xr.DataArray, Folds]:
+    """Return two layers, targets that the second gives with noise, and folds.
+
+    Targets have what the metric requires: subjects, sessions, or the labels of a task.
+    """
+    generator = np.random.default_rng(0)
+    names = tuple(f"sound-{index:02d}" for index in range(_STIMULI))
+    layers = {
+        layer: generator.standard_normal((_STIMULI, _FEATURES)).astype(np.float32)
+        for layer in ("first", "second")
+    }
+    needs = card.required(variant)
+    if "task" in needs:
+        return layers, *_task(layers["second"], names)
+    mixed = layers["second"] @ generator.standard_normal((_FEATURES, _TARGETS))
+    values = mixed + 0.5 * generator.standard_normal(mixed.shape)
+    coordinates: dict[str, list[str]] = {"component": [f"target-{i}" for i in range(_TARGETS)]}
+    if "subjects" in needs:
+        coordinates["subject"] = [f"subject-{i // 2}" for i in range(_TARGETS)]
+    if "sessions" in needs:
+        values = values[..., None] + 0.5 * generator.standard_normal((*values.shape, 3))
+    target = build(values, names, "component", coordinates)
+    return layers, target, Folds(names, tuple(i % 5 for i in range(_STIMULI)), "made up")
+
+
+def _task(layer: npt.NDArray[np.float32], names: tuple[str, ...]) -> tuple[xr.DataArray, Folds]:
+    truth = np.argmax(layer[:, :3], axis=1)
+    attributes = {"prediction_type": "multiclass", "evaluation": "top1_acc", "task": "made up"}
+    labels = build(np.eye(3, dtype=np.uint8)[truth], names, "label", {"label": list("abc")})
+    split = tuple((0, 0, 1, 2)[index % 4] for index in range(len(names)))
+    folds = Folds(names, split, "made up", ("train", "valid", "test"))
+    return labels.assign_attrs(attributes), folds
+
+
+def _score(
+    card: MetricCard,
+    variant: str | None,
+    layers: Mapping[str, npt.NDArray[np.float32]],
+    target: xr.DataArray,
+    folds: Folds,
+) -> Score:
+    return _metric(card, variant)(layers, target, folds)
+
+
+def _metric(card: MetricCard, variant: str | None) -> Metric:
+    return load_metric(f"{card.id}-{variant}" if variant else card.id, **card.check_options)
+
+
+def _well_formed(card: MetricCard, variant: str | None) -> None:
+    layers, target, folds = example(card, variant)
+    watched = Watched(layers)
+    kept = target.copy(deep=True)
+    found = unchanged(lambda: _score(card, variant, watched, target, folds))
+    require(isinstance(found, Score), f"It returns {type(found).__name__}, not a Score.")
+    require(target.identical(kept), "It changes the targets it was given: copy before you write.")
+    twice = [layer for layer, reads in watched.reads.items() if reads > 1]
+    require(not twice, f"It reads layer {twice} more than once: each read may be a file.")
+    require(found.error is None or found.error >= 0, f"The error {found.error} is negative.")
+    if found.interval is not None:
+        low, high = found.interval
+        require(low <= high, f"The interval {found.interval} is upside down.")
+    require(found.layer is None or found.layer in layers, f"There is no layer {found.layer!r}.")
+    undefined = [name for name, value in found.parts.items() if not np.isfinite(value)]
+    require(not undefined, f"The parts {undefined} are no numbers: leave them out and count them.")
+
+
+def _several_subjects(card: MetricCard, variant: str | None) -> None:
+    layers, target, folds = example(card, variant)
+    if "task" in card.required(variant):
+        raise NotChecked("nobody's responses are needed")
+    names = [f"subject-{index // 2}" for index in range(target.shape[1])]
+    several = target.assign_coords(subject=(target.dims[1], names))
+    if "session" not in several.dims:
+        again = several + 0.1 * float(several.std()) * np.random.default_rng(4).standard_normal(
+            several.shape
+        )
+        several = xr.concat([several, again], "session").transpose(*target.dims, "session")
+    try:
+        found = _score(card, variant, layers, several, folds)
+    except BrainbenchError as error:
+        raise Failed(
+            f"It refuses responses of several subjects in several sessions ({error}), which voxels "
+            f"are: take what it needs of them."
+        ) from error
+    strange = sorted(set(found.parts) - set(names))
+    require(not strange, f"The parts {strange} are no subjects: one value a subject, or none.")
+
+
+def _repeatable(card: MetricCard, variant: str | None) -> None:
+    layers, target, folds = example(card, variant)
+    first, second = (_score(card, variant, layers, target, folds) for _ in range(2))
+    require(
+        (first.value, first.error, first.interval) == (second.value, second.error, second.interval),
+        "The same input scores differently twice: take a seed, and keep it with the score.",
+    )
+
+
+def _order_of_layers(card: MetricCard, variant: str | None) -> None:
+    layers, target, folds = example(card, variant)
+    if "task" in card.required(variant):
+        raise NotChecked("it trains on all layers together")
+    turned = dict(reversed(layers.items()))
+    _same(card, variant, (layers, target, folds), (turned, target, folds), "layers are reordered")
+
+
+def _identity(card: MetricCard, variant: str | None) -> None:
+    _promised(card, "identity", variant)
+    _, target, folds = example(card, variant)
+    exact = target.mean("session") if "session" in target.dims else target
+    layers = {"exact": exact.values.astype(np.float32)}
+    found = _score(card, variant, layers, target, folds)
+    least = EXACT * min(1.0, found.ceiling or 1.0)
+    require(
+        found.value >= least,
+        f"Features equal to the targets score {found.value:.3f}, expected {least:.2f} or more.",
+    )
+
+
+def _noise(card: MetricCard, variant: str | None) -> None:
+    _promised(card, "noise", variant)
+    _, target, folds = example(card, variant)
+    generator = np.random.default_rng(1)
+    drawn = generator.standard_normal((8, _STIMULI, _FEATURES)).astype(np.float32)
+    values = [_score(card, variant, {"noise": one}, target, folds).value for one in drawn]
+    require(
+        abs(float(np.mean(values))) <= NOISE,
+        f"Random features score {np.mean(values):.3f} on average, expected about 0.",
+    )
+
+
+def _permutation(card: MetricCard, variant: str | None) -> None:
+    _promised(card, "permutation", variant)
+    layers, target, folds = example(card, variant)
+    order = np.random.default_rng(2).permutation(_STIMULI)
+    moved = {layer: values[order] for layer, values in layers.items()}
+    turned = target.isel(stimulus=order)
+    names = [str(name) for name in turned["stimulus"].values]
+    what = "stimuli change places"
+    _same(card, variant, (layers, target, folds), (moved, turned, folds.aligned(names)), what)
+
+
+def _scale(card: MetricCard, variant: str | None) -> None:
+    _promised(card, "scale", variant)
+    layers, target, folds = example(card, variant)
+    larger = {layer: 1024 * values for layer, values in layers.items()}
+    what = "features are 1,024 times as large"
+    _same(card, variant, (layers, target, folds), (larger, target, folds), what)
+
+
+def _rotation(card: MetricCard, variant: str | None) -> None:
+    _promised(card, "rotation", variant)
+    layers, target, folds = example(card, variant)
+    drawn = np.random.default_rng(3).standard_normal((_FEATURES, _FEATURES))
+    rotation = np.linalg.qr(drawn)[0]
+    turned = {layer: (values @ rotation).astype(np.float32) for layer, values in layers.items()}
+    _same(card, variant, (layers, target, folds), (turned, target, folds), "features are rotated")
+
+
+def _reference(card: MetricCard, variant: str | None) -> None:
+    if card.reference is None:
+        raise NotChecked("the card names no plain reference for it")
+    reference = load_attribute(card.reference)
+    takes = "variant" in inspect.signature(reference).parameters
+    if variant is not None and not takes:
+        raise NotChecked("the plain reference takes no argument `variant`")
+    layers, target, folds = example(card, variant)
+    found = _score(card, variant, layers, target, folds).value
+    options = {"variant": variant} if takes else {}
+    plain = float(reference(layers, target, folds, **options))
+    require(
+        abs(found - plain) <= _SAME,
+        f"The metric gives {found:.8f}, its plain reference {plain:.8f}.",
+    )
+
+
+def _nan_features(card: MetricCard, variant: str | None) -> None:
+    layers, target, folds = example(card, variant)
+    layers["second"][3, 1] = np.nan
+    _refuses_or_scores(card, variant, layers, target, folds)
+
+
+def _nan_targets(card: MetricCard, variant: str | None) -> None:
+    layers, target, folds = example(card, variant)
+    if "task" in card.required(variant):
+        raise NotChecked("labels are never missing")
+    broken = copy.deepcopy(target)
+    broken[{"stimulus": 4, target.dims[1]: 0}] = np.nan
+    found = _refuses_or_scores(card, variant, layers, broken, folds)
+    if found is not None:
+        whole = _score(card, variant, layers, target, folds)
+        require(
+            found.n != whole.n,
+            "A target that lacks a response goes in or out without being counted: say in `n` how "
+            "many were dropped.",
+        )
+
+
+def _refuses_or_scores(
+    card: MetricCard, variant: str | None, layers: Layers, target: xr.DataArray, folds: Folds
+) -> Score | None:
+    try:
+        return _score(card, variant, layers, target, folds)
+    except BrainbenchError as error:
+        if "must be a finite number" in str(error):
+            raise Failed(
+                "NaN goes in and NaN comes out: drop and count, or say where it is."
+            ) from (error)
+        return None
+    except Exception as error:
+        raise Failed(f"NaN ends in {error!r}: raise DataError and say where it is.") from error
+
+
+def _same(
+    card: MetricCard,
+    variant: str | None,
+    first: tuple[Layers, xr.DataArray, Folds],
+    second: tuple[Layers, xr.DataArray, Folds],
+    what: str,
+) -> None:
+    before, after = (_score(card, variant, *given).value for given in (first, second))
+    require(
+        abs(before - after) <= _SAME,
+        f"The score is {before:.6f}, and {after:.6f} when {what}.",
+    )
+
+
+def _promised(card: MetricCard, name: str, variant: str | None) -> None:
+    if name not in card.promised(variant):
+        raise NotChecked(f"the card does not declare {name!r}")
+
+
+_CHECKS: dict[str, Callable[[MetricCard, str | None], None]] = {
+    "returns a well-formed score": _well_formed,
+    "takes subjects and sessions": _several_subjects,
+    "the same twice": _repeatable,
+    "order of layers does not matter": _order_of_layers,
+    "exact features score 1": _identity,
+    "random features score about 0": _noise,
+    "stimuli may change places": _permutation,
+    "scale does not matter": _scale,
+    "rotation does not matter": _rotation,
+    "equals its plain reference": _reference,
+    "NaN among features": _nan_features,
+    "NaN among targets": _nan_targets,
+}

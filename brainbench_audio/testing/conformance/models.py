@@ -1,0 +1,226 @@
+"""What every model does, on sounds that are made on the spot."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.errors import BrainbenchError, PluginLoadError
+from brainbench_audio.interfaces import Model
+from brainbench_audio.pipeline.loading import load_model
+from brainbench_audio.registry.lookup import load_attribute
+from brainbench_audio.testing.conformance.cards import subject
+from brainbench_audio.testing.conformance.check import (
+    Check,
+    Failed,
+    NotChecked,
+    require,
+)
+from brainbench_audio.testing.conformance.imports import offline, unchanged
+
+Waveform = npt.NDArray[np.float32]
+LARGE = 500_000_000
+# of a layer's standard deviation: sums in another order, never a neighbour's sound
+_ATOL = 1e-4
+_LENGTH = re.compile(r"second|sample|short|long|length|frame", re.IGNORECASE)
+
+
+def model_checks(card: ModelCard, weights: Path | None) -> Iterator[Check]:
+    """Yield the checks of a model's behaviour; without ``weights``, with untrained ones."""
+    name = subject(card)
+
+    @cache
+    def model() -> Model:
+        return load_for_check(card, weights)
+
+    def one(title: str, function: Callable[[Model], None]) -> Check:
+        def body() -> None:
+            # what it needs may be missing, and a check that went wrong says so itself
+            function(model())
+
+        return Check(name, title, body)
+
+    yield Check(name, "loads and leaves no trace", lambda: _loads(card, weights))
+    yield one("layers and dimensions as on the card", lambda found: _declared(found, card))
+    yield one("the same twice", _repeatable)
+    yield one("the same alone and in a batch", _independent)
+    yield one("one layer as among all", _one_layer)
+    yield one("fingerprint for the cache", lambda found: _fingerprint(found, card, weights))
+    for title, make in _SOUNDS.items():
+        yield one(f"finite on {title}", lambda found, make=make: _finite(found, make))  # type: ignore[misc]
+    yield one("stereo refused", _stereo)
+    yield one("unknown layer refused", _unknown_layer)
+
+
+def load_for_check(card: ModelCard, weights: Path | None) -> Model:
+    """Load a model as the checks want it: small, offline, untrained unless weights are given."""
+    try:
+        taken = inspect.signature(load_attribute(card.loader)).parameters
+    except PluginLoadError as error:
+        raise NotChecked(str(error)) from error
+    options: dict[str, Any] = {}
+    if weights is not None:
+        options["weights"] = weights
+    elif "control" in taken and card.parameters:
+        options["control"] = "untrained"
+    if card.parameters > LARGE and "depth" in taken:
+        options["depth"] = 1
+    with offline():
+        return load_model(card.id, **options)
+
+
+def _loads(card: ModelCard, weights: Path | None) -> None:
+    def load_and_hear() -> None:
+        model = load_for_check(card, weights)
+        with offline():
+            model.activations([_noise(model.sample_rate)])
+
+    load_for_check(card, weights)  # what libraries do when they are imported is theirs
+    unchanged(load_and_hear)
+
+
+def _declared(model: Model, card: ModelCard) -> None:
+    sound = _noise(2 * model.sample_rate)
+    found = model.activations([sound, sound])
+    require(
+        model.sample_rate == card.sample_rate,
+        f"It takes {model.sample_rate} Hz, its card says {card.sample_rate}.",
+    )
+    own = getattr(model, "card", card)  # of a shallow copy, the card names fewer layers
+    require(
+        list(model.layers) == list(own.layers) == list(found),
+        f"Its layers are {list(model.layers)}, its card says {list(own.layers)} and activations() "
+        f"returns {list(found)}: name the same in the same order.",
+    )
+    if own.layers == card.layers:
+        require(own.dims == card.dims, f"The model's card has dims {own.dims}, not {card.dims}.")
+    for layer, dim in zip(own.layers, own.dims, strict=True):
+        values = np.asarray(found[layer])
+        require(
+            values.shape == (2, dim) and values.dtype == np.float32,
+            f"Layer {layer} of two sounds is {values.dtype} {values.shape}, the card promises "
+            f"float32 (2, {dim}): average over time, and correct `dims`.",
+        )
+
+
+def _repeatable(model: Model) -> None:
+    sound = _noise(model.sample_rate)
+    first, second = (model.activations([sound]) for _ in range(2))
+    differ = [layer for layer in first if not np.array_equal(first[layer], second[layer])]
+    require(
+        not differ,
+        f"Layers {', '.join(differ)} differ when the same sound is heard again: put the network "
+        f"into eval mode, and seed what is random.",
+    )
+
+
+def _independent(model: Model) -> None:
+    rate = model.sample_rate
+    sounds = [_noise(rate), 3 * _clicks(rate), _noise(rate, 1), _noise(3 * rate // 2, 2)]
+    together = model.activations(sounds)
+    for index, sound in enumerate(sounds):
+        alone = model.activations([sound])
+        for layer, values in alone.items():
+            spread = max(float(np.asarray(values).std()), 1e-6)
+            off = float(np.abs(together[layer][index] - values[0]).max())
+            require(
+                off <= _ATOL * spread + 1e-6,
+                f"Layer {layer} of a sound is off by {off / spread:.1e} of its spread when other "
+                f"sounds are in the batch: batch only clips of one length (TorchModel does), and "
+                f"normalise each clip by itself.",
+            )
+
+
+def _one_layer(model: Model) -> None:
+    sound = _noise(model.sample_rate)
+    everything = model.activations([sound])
+    last = list(model.layers)[-1]
+    found = model.activations([sound], layers=[last])
+    require(list(found) == [last], f"Asked for {last} alone, it returns {list(found)}.")
+    require(
+        np.array_equal(found[last], everything[last]),
+        f"Layer {last} is another when asked for alone.",
+    )
+
+
+def _fingerprint(model: Model, card: ModelCard, weights: Path | None) -> None:
+    own = getattr(model, "fingerprint", None)
+    require(
+        own is not None,
+        "It has no `fingerprint`: its activations are computed anew each time. Return a value that "
+        "changes whenever they could (the hash of the weights and the options).",
+    )
+    try:
+        json.dumps(own)
+    except (TypeError, ValueError) as error:
+        raise Failed(f"Its fingerprint cannot be written as JSON: {error}.") from error
+    again = getattr(load_for_check(card, weights), "fingerprint", None)
+    require(own == again, "Its fingerprint is another when it is loaded again.")
+
+
+def _finite(model: Model, make: Callable[[int], Waveform]) -> None:
+    sound = make(model.sample_rate)
+    try:
+        found = model.activations([sound])
+    except BrainbenchError as error:
+        require(
+            _LENGTH.search(str(error)),
+            f"It refuses {len(sound)} samples without saying which length it takes: {error}",
+        )
+        raise NotChecked(f"refused: {error}") from error
+    bad = [layer for layer, values in found.items() if not np.isfinite(values).all()]
+    require(
+        not bad, f"Layers {', '.join(bad)} are NaN or infinite: guard logarithms and divisions."
+    )
+
+
+def _stereo(model: Model) -> None:
+    sound = np.stack([_noise(model.sample_rate), _noise(model.sample_rate, 1)])
+    try:
+        model.activations([sound])
+    except BrainbenchError:
+        return
+    except Exception as error:
+        raise Failed(
+            f"A sound of shape {sound.shape} ends in {error!r}: raise ContractError and say that "
+            f"models take mono."
+        ) from error
+    raise Failed(f"It takes a sound of shape {sound.shape}: raise ContractError, models take mono.")
+
+
+def _unknown_layer(model: Model) -> None:
+    try:
+        model.activations([_noise(model.sample_rate)], layers=["no such layer"])
+    except BrainbenchError:
+        return
+    except Exception as error:
+        raise Failed(f"An unknown layer ends in {error!r}: raise ContractError.") from error
+    raise Failed("An unknown layer is passed over: raise ContractError.")
+
+
+def _noise(samples: int, seed: int = 0) -> Waveform:
+    values = 0.1 * np.random.default_rng(seed).standard_normal(samples)
+    return values.astype(np.float32)
+
+
+def _clicks(samples: int) -> Waveform:
+    sound = np.zeros(samples, np.float32)
+    sound[:: max(samples // 10, 1)] = 0.3
+    return sound
+
+
+_SOUNDS: dict[str, Callable[[int], Waveform]] = {
+    "silence": lambda rate: np.zeros(rate, np.float32),
+    "clicks": _clicks,
+    "0.1 s": lambda rate: _noise(rate // 10),
+    "30 s": lambda rate: _noise(30 * rate),
+}

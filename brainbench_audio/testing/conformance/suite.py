@@ -1,0 +1,137 @@
+"""All checks of one distribution."""
+
+from __future__ import annotations
+
+import tomllib
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
+from brainbench_audio.errors import DataError, PluginLoadError
+from brainbench_audio.registry.discovery import CORE, Plugin, plugins
+from brainbench_audio.testing.conformance.cards import card_checks
+from brainbench_audio.testing.conformance.check import Check, Doubtful, Failed
+from brainbench_audio.testing.conformance.datasets import dataset_checks
+from brainbench_audio.testing.conformance.imports import import_is_light, key_covers_sources
+from brainbench_audio.testing.conformance.metrics import metric_checks
+from brainbench_audio.testing.conformance.models import model_checks
+
+
+def checks(
+    name: str, *, every_model: bool = False, weights: str | Path | None = None
+) -> list[Check]:
+    """Return the checks of an installed distribution, none of them run yet.
+
+    Parameters
+    ----------
+    name : str
+        Of the distribution, as pip has it, or the path of its folder, see `distribution_of`.
+    every_model : bool
+        The behaviour of all its models; by default of the smallest. Cards are all checked anyway.
+    weights : path, optional
+        A local checkpoint for its models. By default they have untrained weights, so that nothing
+        is downloaded.
+
+    Raises
+    ------
+    DataError
+        It is not installed, or no plugin.
+
+    Examples
+    --------
+    In a plugin's own tests::
+
+        @pytest.mark.parametrize("check", checks("brainbench-mymodel"), ids=str)
+        def test_conformance(check):
+            outcome = check.outcome()
+            assert outcome.state != "failed", outcome.message
+    """
+    name = distribution_of(name)
+    found = [plugin for plugin in plugins() if canonicalize_name(plugin.distribution) == name]
+    if not found:
+        raise DataError(
+            f"{name} is installed, but is no plugin: its pyproject.toml has no "
+            f"[project.entry-points.brainbench_audio]."
+        )
+    listed: list[Check] = []
+    for plugin in found:
+        listed.append(Check(f"plugin {name}", "can be imported", lambda p=plugin: _imports(p)))  # type: ignore[misc]
+        if plugin.failure:
+            continue
+        listed.append(Check(f"plugin {name}", "import is light", lambda: import_is_light(name)))
+        listed.append(
+            Check(
+                f"plugin {name}",
+                "caches see its sources",
+                lambda p=plugin: key_covers_sources(p.cards, p.module),  # type: ignore[misc]
+            )
+        )
+        listed.append(Check(f"plugin {name}", "says what it works with", lambda: _range(name)))
+        listed += _of_cards(plugin, every_model, Path(weights) if weights else None)
+    return listed
+
+
+def distribution_of(name: str) -> str:
+    """Return the normalised name of an installed distribution, given its name or its folder.
+
+    Raises
+    ------
+    DataError
+        It is not installed, or the folder has no ``pyproject.toml``.
+    """
+    folder = Path(name)
+    if folder.is_dir():
+        project = folder / "pyproject.toml"
+        if not project.is_file():
+            raise DataError(f"{folder} has no pyproject.toml: give the folder of a plugin.")
+        try:
+            wanted = str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["name"])
+        except (tomllib.TOMLDecodeError, KeyError) as error:
+            raise DataError(f"{project} names no project: {error!r}.") from error
+        hint = f"pip install -e {folder}"
+    else:
+        wanted, hint = name, f"pip install {name}"
+    try:
+        return canonicalize_name(distribution(wanted).metadata["Name"])
+    except (PackageNotFoundError, ValueError) as error:
+        raise DataError(f"{wanted} is not installed here: {hint}") from error
+
+
+def _of_cards(plugin: Plugin, every_model: bool, weights: Path | None) -> list[Check]:
+    listed: list[Check] = []
+    package = plugin.module.partition(":")[0].partition(".")[0]
+    for card in plugin.cards:
+        listed += card_checks(card, package)
+    models = [card for card in plugin.cards if isinstance(card, ModelCard) and not card.scheme]
+    if models and not every_model:
+        models = [min(models, key=lambda card: card.parameters)]
+    for card in models:
+        listed += model_checks(card, weights)
+    for card in plugin.cards:
+        if isinstance(card, DatasetCard):
+            listed += dataset_checks(card)
+        elif isinstance(card, MetricCard):
+            listed += metric_checks(card)
+    return listed
+
+
+def _imports(plugin: Plugin) -> None:
+    if plugin.failure:
+        raise Failed(plugin.failure.strip().splitlines()[-1])
+    if not plugin.cards:
+        raise PluginLoadError("It hands over no card.")
+
+
+def _range(name: str) -> None:
+    requirements = [Requirement(line) for line in distribution(name).requires or ()]
+    own = [one for one in requirements if canonicalize_name(one.name) == CORE]
+    if not own:
+        raise Failed(f'It does not depend on {CORE}: add "{CORE}>=0.1,<0.2" to `dependencies`.')
+    if not any(clause.operator in ("<", "<=", "~=", "==") for clause in own[0].specifier):
+        raise Doubtful(
+            f'It takes any {CORE}: write "{CORE}>=0.1,<0.2", so that a later version that changed '
+            f"says so instead of failing."
+        )

@@ -1,0 +1,1 @@
+"""For trainings: alignment watched while it happens, and as a loss. Experimental."""

@@ -1,0 +1,136 @@
+"""All layers of all clips, in half precision, in memory or in a file.
+
+The released code casts to half precision too. Each layer is multiplied by a power of two first, so
+that large activations do not overflow and tiny ones do not vanish; all others are rounded just as
+by a plain cast. The mean over layers takes the factor back.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from brainbench_audio.errors import DataError
+
+_HALF = 2
+_ROWS = 1024  # clips that are converted at a time
+_LARGEST = 15  # stored values are below 2 ** 15
+
+
+class Embeddings:
+    """Half-precision embeddings (clip, layer, feature), read by minibatches.
+
+    Parameters
+    ----------
+    clips, layers, features : int
+    in_memory : int
+        Bytes above which a temporary file is used. Files are read, not mapped, so that what was
+        read does not count as memory of the process.
+    device : str
+        Where minibatches are put.
+    """
+
+    def __init__(
+        self, clips: int, layers: int, features: int, in_memory: int, device: str = "cpu"
+    ) -> None:
+        self.clips, self.layers, self.features = clips, layers, features
+        self.scale = torch.ones(layers)
+        self._device = device
+        self._memory: torch.Tensor | None = None
+        self._buffers: dict[str, torch.Tensor] = {}
+        if self.nbytes <= in_memory:
+            self._memory = torch.empty(clips, layers, features, dtype=torch.float16)
+        else:
+            self._file = tempfile.TemporaryFile(prefix="brainbench-probe-", buffering=0)  # noqa: SIM115
+            self._file.truncate(self.nbytes)
+
+    def __enter__(self) -> Embeddings:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._memory is None:
+            self._file.close()
+        self._memory = None
+        self._buffers.clear()
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all embeddings."""
+        return _HALF * self.clips * self.layers * self.features
+
+    def fill(self, layer: int, name: str, values: npt.NDArray[np.floating[Any]]) -> None:
+        """Store a layer.
+
+        Parameters
+        ----------
+        layer : int
+            Its place.
+        name : str
+            For the error.
+        values : float array (clip, feature)
+
+        Raises
+        ------
+        DataError
+            It holds NaN or infinite values.
+        """
+        pieces = range(0, self.clips, _ROWS)
+        largest = max(float(np.abs(values[start : start + _ROWS]).max()) for start in pieces)
+        finite = all(np.isfinite(values[start : start + _ROWS]).all() for start in pieces)
+        if not finite:
+            clip, feature = np.argwhere(~np.isfinite(values))[0]
+            raise DataError(
+                f"Layer {name!r} holds NaN or infinite activations (the first for clip {clip}, "
+                f"feature {feature}): extract it again."
+            )
+        power = _LARGEST - int(np.frexp(largest)[1]) if largest else 0
+        self.scale[layer] = 2.0**-power
+        for start in pieces:
+            piece = np.ldexp(values[start : start + _ROWS].astype(np.float32), power)
+            self._write(layer, start, piece.astype(np.float16))
+
+    def _write(self, layer: int, start: int, piece: npt.NDArray[np.float16]) -> None:
+        if self._memory is not None:
+            self._memory[start : start + len(piece), layer] = torch.from_numpy(piece)
+            return
+        for clip, row in enumerate(piece, start):
+            self._file.seek(_HALF * self.features * (clip * self.layers + layer))
+            self._file.write(row.tobytes())
+
+    def batch(self, rows: torch.Tensor) -> torch.Tensor:
+        """Return some clips as float32 tensor (layer, clip, feature); the next call overwrites it.
+
+        What is returned is still to be multiplied by `scale`.
+        """
+        shape = (len(rows), self.layers, self.features)
+        half = self._buffer("half", torch.float16, "cpu", *shape)
+        if self._memory is not None:
+            torch.index_select(self._memory, 0, rows, out=half)
+        else:
+            self._read(rows, half)
+        full = self._buffer("full", torch.float32, self._device, shape[1], shape[0], shape[2])
+        return full.copy_(half.to(self._device).permute(1, 0, 2))
+
+    def _read(self, rows: torch.Tensor, out: torch.Tensor) -> None:
+        size = _HALF * self.layers * self.features
+        for row, place in zip(out.numpy(), rows.tolist(), strict=True):
+            self._file.seek(place * size)
+            if self._file.readinto(memoryview(row).cast("B")) != size:
+                raise DataError("The temporary file of the embeddings was cut short.")
+
+    def _buffer(self, name: str, kind: torch.dtype, device: str, *shape: int) -> torch.Tensor:
+        size = shape[0] * shape[1] * shape[2]
+        found = self._buffers.get(name)
+        if found is None or found.numel() < size:
+            found = self._buffers[name] = torch.empty(size, dtype=kind, device=device)
+        return found[:size].view(shape)

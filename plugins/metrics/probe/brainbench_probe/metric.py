@@ -1,0 +1,282 @@
+"""The metric `probe`: how well the labels of sounds can be learned from a model's layers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xarray as xr
+
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cards import MetricCard
+from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.progress import progress_bar
+from brainbench_audio.scores.bootstrap import Uncertainty, checked_draws, uncertainty
+from brainbench_audio.scores.score import Score
+
+from .collection import Layers, collect
+from .labels import Round, counts, label
+from .memory import embeddings_bytes, settings_together
+from .settings import GRID, Protocol, Setting
+from .task import Split, Task, splits
+from .training import Trained, Trainer
+from .workers import Workers
+
+VARIANTS = (None, "last")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Test score of the best of some networks that are trained on a learned mean of all layers.
+
+    Attributes
+    ----------
+    variant : str or None
+        None: all layers. ``"last"``: only the last one, as in HEAREval.
+    bootstrap : int or None
+        Draws of the bootstrap over test clips, predictions held fixed, where the split is fixed;
+        None: 1,000, 0: none. Errors of k-fold tasks are over folds.
+    seed : int
+        Of initial weights, minibatches, dropout and the bootstrap.
+    max_memory : int or None
+        Bytes that the arrays of the metric may take, besides one layer; None: 3 GB, or half of what
+        is free. It changes no result.
+    device : str
+        ``"auto"`` is the first GPU, if there is one.
+    settings : tuple of Setting
+        Among which validation chooses.
+    protocol : Protocol
+        What all settings have in common.
+
+    Raises
+    ------
+    DataError
+        For an unknown variant, one draw or less than none, or no setting.
+
+    Notes
+    -----
+    "Better audio representations are more brain-like", section 4.6 and table 2. With k folds,
+    settings are chosen on the first and trained anew for each of the others.
+    """
+
+    variant: str | None = None
+    bootstrap: int | None = None
+    seed: int = 0
+    max_memory: int | None = None
+    device: str = "auto"
+    settings: tuple[Setting, ...] = GRID
+    protocol: Protocol = field(default_factory=Protocol)
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise DataError(f"The metric probe has no variant {self.variant!r}: see `Probe`.")
+        if not self.settings:
+            raise DataError("The metric probe needs at least one setting.")
+        if self.seed < 0:
+            raise DataError(f"A seed is not negative, got {self.seed}.")
+        checked_draws(self.bootstrap)
+
+    def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
+        """Return the score of some layers for a task.
+
+        Parameters
+        ----------
+        layers : mapping of str to array
+            Layer to (stimulus, feature), rows in the order of ``target``; each is read once, or
+            twice where their numbers of features differ.
+        target : xr.DataArray
+            ``stimulus`` x ``label``, 0 or 1, with the attributes ``prediction_type``
+            (``"multiclass"`` or ``"multilabel"``) and ``evaluation`` (names of metrics with commas
+            between, the first decides). A label that no training clip has is kept, with a warning:
+            it cannot be learned, so its clips count as errors. A label that no test clip has is
+            left out of means over labels.
+        folds : Folds or int array (stimulus,)
+            Named train, valid and test: a fixed split. Else folds that take turns, see
+            `task.splits`.
+
+        Returns
+        -------
+        Score
+            ``value``: the task's first metric on test clips, mean over folds. ``error`` and
+            ``interval``: over folds (standard error, Student's t), else by bootstrap over test
+            clips. ``parts``: ``test``, or one value a fold. ``layer``: that with the largest
+            weight. ``n``: clips and labels of each kind. ``raw``: layer weights, learning curves,
+            all metrics, test predictions.
+
+        Raises
+        ------
+        DataError
+            The task is not well formed, activations are not finite, no setting could be trained,
+            or ``max_memory`` is too low.
+        ContractError
+            The rows of a layer do not fit.
+        """
+        task, rounds = Task.from_assembly(target), splits(folds)
+        names = list(layers)[-1:] if self.variant == "last" else list(layers)
+        if not names:
+            raise ContractError("The metric probe needs at least one layer.")
+        self._check(task, rounds)
+        done = self._rounds(layers, names, task, rounds)
+        metric = task.metrics[0]
+        values = [one.predictions.score(metric) for one in done]
+        if not np.isfinite(values).all():
+            raise DataError(f"{metric} is not defined on the test clips: a label must be present.")
+        unsure = self._uncertainty(values, done, metric)
+        raw = label(
+            done,
+            task,
+            settings=self.settings,
+            layers=names,
+            stimuli=target["stimulus"].values,
+            draws=unsure.draws,
+        )
+        profile = raw["layer_weights"].mean("fold").values
+        return Score(
+            value=float(np.mean(values)),
+            error=unsure.error,
+            interval=unsure.interval,
+            parts={one.split.name: value for one, value in zip(done, values, strict=True)},
+            layer=names[int(profile.argmax())],
+            n=counts(done, task),
+            raw=raw.assign_attrs(unsure.attributes, variant=self.variant or ""),
+        )
+
+    def _check(self, task: Task, rounds: Sequence[Split]) -> None:
+        for split in rounds:
+            absent = task.missing(split.train)
+            if absent:
+                warnings.warn(
+                    f"{len(absent)} labels have no training clip (round {split.name}), the first "
+                    f"is {absent[0]}: they cannot be learned.",
+                    stacklevel=3,
+                )
+            for part in ("train", "valid", "test"):
+                if len(task.missing(getattr(split, part))) == len(task.names):
+                    raise DataError(f"No {part} clip has a label (round {split.name}).")
+
+    def _uncertainty(self, values: list[float], done: list[Round], metric: str) -> Uncertainty:
+        over_folds = len(done) > 1
+        only = done[0].predictions
+        return uncertainty(
+            values,
+            lambda drawn: np.array([[only.score(metric, one)] for one in drawn]),
+            stimuli=len(only.labels),
+            subjects=over_folds,
+            # clips of one fold do not stand for another, so clips are not drawn there
+            bootstrap=0 if over_folds else self.bootstrap,
+            seed=self.seed,
+        )
+
+    def _rounds(
+        self, layers: Layers, names: Sequence[str], task: Task, rounds: Sequence[Split]
+    ) -> list[Round]:
+        """Choose a setting in the first round, and train and test it in each."""
+        device = _device(self.device)
+        done: list[Round] = []
+        with ExitStack() as stack:
+            in_memory = embeddings_bytes(self.max_memory)
+            embeddings = collect(
+                layers,
+                names,
+                rounds,
+                clips=len(task.labels),
+                in_memory=in_memory,
+                device=device,
+                stack=stack,
+            )
+            total = self.protocol.max_epochs * len(rounds)
+            workers = stack.enter_context(Workers(device))
+            bar = stack.enter_context(progress_bar(total, "probe", "epoch", smoothing=0))
+            settings = dict(enumerate(self.settings))
+            for fold, (split, own) in enumerate(zip(rounds, embeddings, strict=True)):
+                trainer = Trainer(
+                    own,
+                    task,
+                    split,
+                    self.protocol,
+                    seed=self.seed,
+                    fold=fold,
+                    workers=workers,
+                    device=device,
+                    at_once=1 if device == "cpu" else len(settings),
+                )
+                trained = self._train(trainer, settings, bar)
+                chosen = max(trained, key=lambda one: one.best)
+                logits = trainer.predict(chosen, split.test)
+                done.append(Round(split, trained, chosen, task.predictions(split.test, logits)))
+                settings = {chosen.place: self.settings[chosen.place]}
+        return done
+
+    def _train(self, trainer: Trainer, settings: Mapping[int, Setting], bar: Any) -> list[Trained]:
+        """Train the settings, as many at a time as memory allows."""
+        own = trainer.embeddings
+        together = settings_together(
+            list(settings.values()),
+            self.protocol,
+            layers=own.layers,
+            features=own.features,
+            labels=len(trainer.task.names),
+            validation=len(trainer.split.valid),
+            limit=self.max_memory,
+        )
+        places = list(settings)
+        trained: list[Trained] = []
+        for start in range(0, len(places), together):
+            some = places[start : start + together]
+            trained += trainer.train({place: settings[place] for place in some}, bar.update)
+        if not any(one.parameters for one in trained):
+            raise DataError(
+                f"No setting had a validation score ({trainer.task.metrics[0]} of "
+                f"{len(trainer.split.valid)} clips): training diverged, or validation lacks labels."
+            )
+        return trained
+
+
+def load(
+    card: MetricCard,
+    variant: str | None = None,
+    *,
+    bootstrap: int | None = None,
+    seed: int = 0,
+    max_memory: int | None = None,
+    device: str = "auto",
+    settings: Sequence[Setting] = GRID,
+    **protocol: Any,
+) -> Probe:
+    """Return the metric.
+
+    Parameters
+    ----------
+    card : MetricCard
+        The metric's card; nothing of it is needed here.
+    variant : str or None
+        See `Probe`.
+    bootstrap, seed, max_memory, device, settings
+        See `Probe`.
+    **protocol
+        Fields of `settings.Protocol`, e.g. ``max_epochs``.
+    """
+    unknown = set(protocol) - {one.name for one in fields(Protocol)}
+    if unknown:
+        raise DataError(f"The metric probe has no option {', '.join(sorted(unknown))}.")
+    return Probe(
+        variant=variant,
+        bootstrap=bootstrap,
+        seed=seed,
+        max_memory=max_memory,
+        device=device,
+        settings=tuple(settings),
+        protocol=Protocol(**protocol),
+    )
+
+
+def _device(asked: str) -> str:
+    if asked != "auto":
+        return asked
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,336 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from brainbench_probe import brainbench_metrics
+from brainbench_probe.cards import PROBE
+from brainbench_probe.metric import Probe, load
+from brainbench_probe.settings import GRID, Setting
+from brainbench_probe.task import splits
+
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.statistics import mean_interval, standard_error
+
+from .plain import made_up
+
+CLIPS = 120
+STIMULI = [f"clip{number}" for number in range(CLIPS)]
+FIXED = Folds(
+    tuple(STIMULI), tuple(np.repeat([0, 1, 2], [60, 30, 30])), "made up", ("train", "valid", "test")
+)
+FIVE = Folds(
+    tuple(STIMULI),
+    tuple(number // 24 for number in range(CLIPS)),
+    "made up",
+    tuple(f"fold{number:02d}" for number in range(5)),
+)
+SMALL: dict[str, Any] = {
+    "hidden_units": 16,
+    "batch_size": 20,
+    "max_epochs": 12,
+    "settings": [Setting(1, "uniform", 0.01), Setting(2, "normal", 0.01)],
+    "bootstrap": 50,
+}
+
+
+def task(
+    known: np.ndarray, kind: str = "multiclass", evaluation: str = "top1_acc,mAP,d_prime,aucroc"
+) -> xr.DataArray:
+    return xr.DataArray(
+        known,
+        dims=("stimulus", "label"),
+        coords={"stimulus": STIMULI, "label": list("abcd")},
+        attrs={"prediction_type": kind, "evaluation": evaluation, "task": "made up"},
+    )
+
+
+def scored(
+    layers: Mapping[str, np.ndarray] | None = None,
+    target: xr.DataArray | None = None,
+    folds: Folds = FIXED,
+    variant: str | None = None,
+    **options: Any,
+) -> Score:
+    values, known = made_up(CLIPS)
+    metric = load(PROBE, variant, **(SMALL | options))
+    return metric(
+        values if layers is None else layers, task(known) if target is None else target, folds
+    )
+
+
+def test_card_and_hook() -> None:
+    assert brainbench_metrics() == [PROBE]
+    assert PROBE.required(None) == PROBE.required("last") == {"task"}
+    assert len(GRID) == len(set(GRID)) == 16
+    assert load(PROBE).settings == GRID
+
+
+def test_finds_the_layer_that_knows() -> None:
+    score = scored(max_epochs=40)
+    assert score.value > 0.6
+    assert score.layer == "l1"
+    weights = score.raw["layer_weights"]
+    assert weights.dims == ("fold", "layer")
+    assert float(weights.sum()) == pytest.approx(1)
+    assert score.parts == {"test": score.value}
+
+
+def test_fixed_split_has_a_bootstrap_over_test_clips(tmp_path: Path) -> None:
+    score = scored()
+    assert score.n == {
+        "train": 60,
+        "valid": 30,
+        "test": 30,
+        "fold": 1,
+        "label": 4,
+        "label_without_training": 0,
+        "label_without_test": 0,
+    }
+    draws = score.raw["bootstrap"].values
+    assert len(draws) == 50
+    assert score.error == pytest.approx(draws.std(ddof=1))
+    assert score.interval is not None
+    assert score.interval[0] < score.value < score.interval[1]
+    hits = score.raw["logit"].values.argmax(axis=1) == made_up(CLIPS)[1][90:].argmax(axis=1)
+    assert hits.mean() == pytest.approx(score.value)
+    score.to_netcdf(tmp_path / "score.nc")
+    again = Score.from_netcdf(tmp_path / "score.nc")
+    assert again == score
+    assert again.raw.equals(score.raw)
+    assert scored(bootstrap=0).error is None
+
+
+def test_the_setting_is_chosen_on_validation() -> None:
+    raw = scored(settings=[Setting(1, "normal", 1e-6), Setting(1, "normal", 0.01)]).raw
+    assert raw.attrs["chosen_setting"] == 1
+    assert raw["validation"].values.argmax() == 1
+    curve = raw["learning_curve"]
+    assert curve.dims == ("setting", "epoch")
+    np.testing.assert_array_equal(curve.max("epoch"), raw["validation"])
+    assert raw["learning_rate"].values.tolist() == [1e-6, 0.01]
+
+
+def test_k_folds_choose_once_and_test_each() -> None:
+    score = scored(folds=FIVE, patience=3)
+    values = list(score.parts.values())
+    assert list(score.parts) == [f"fold{number:02d}" for number in range(5)]
+    assert score.value == pytest.approx(np.mean(values))
+    assert score.error == standard_error(values)
+    assert score.interval == mean_interval(values)
+    assert score.raw["metrics"].sel(metric="top1_acc").values.tolist() == values
+    assert score.raw["layer_weights"].shape == (5, 3)
+    assert score.raw.sizes["fold_epoch"] <= 12
+    assert sorted(score.raw["test_stimulus"].values) == sorted(STIMULI)
+    chosen = score.raw.attrs["chosen_setting"]
+    first = score.raw["fold_learning_curve"].values[0]
+    searched = score.raw["learning_curve"].values[chosen]
+    length = int(np.isfinite(first).sum())
+    np.testing.assert_array_equal(first[:length], searched[:length])
+
+
+def test_k_folds_take_turns() -> None:
+    found = splits(FIVE)
+    assert [split.name for split in found] == list(FIVE.names)
+    assert found[4].test.tolist() == list(range(96, 120))
+    assert found[4].valid.tolist() == list(range(24))
+    assert found[4].train.tolist() == list(range(24, 96))
+    unnamed = splits(np.asarray(FIVE))
+    assert [split.name for split in unnamed] == [split.name for split in found]
+
+
+def test_named_parts_may_come_in_any_order() -> None:
+    numbers = tuple(np.repeat([1, 2, 0], [60, 30, 30]))
+    folds = Folds(tuple(STIMULI), numbers, "made up", ("test", "train", "valid"))
+    split = splits(folds)[0]
+    assert (split.train[0], split.valid[0], split.test[0]) == (0, 60, 90)
+
+
+def test_multilabel() -> None:
+    values, known = made_up(CLIPS, multilabel=True)
+    score = scored(values, task(known, "multilabel", "mAP,d_prime"), max_epochs=40)
+    assert score.layer == "l1"
+    assert score.value > known.mean() + 0.2
+    assert score.raw["metric"].values.tolist() == ["mAP", "d_prime"]
+
+
+def test_last_takes_the_last_layer_only() -> None:
+    values, known = made_up(CLIPS)
+    score = scored(values, task(known), variant="last")
+    alone = scored({"l2": values["l2"]}, task(known))
+    assert score.layer == "l2"
+    assert score.value == alone.value
+    assert score.raw["layer_weights"].values.tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize("folds", [FIXED, FIVE])
+def test_layers_of_different_size_become_the_smallest(folds: Folds) -> None:
+    values, known = made_up(CLIPS)
+    generator = np.random.default_rng(1)
+    values["l2"] = generator.standard_normal((CLIPS, 30)).astype(np.float32)
+    values["l3"] = generator.standard_normal((CLIPS, 7)).astype(np.float32)
+    score = scored(values, task(known), folds, max_epochs=30)
+    assert score.layer == "l1"
+    assert score.value > 0.4
+
+
+def test_the_same_seed_gives_the_same_score() -> None:
+    first, second, other = scored(), scored(), scored(seed=1)
+    assert first.raw.equals(second.raw)
+    assert not first.raw["learning_curve"].equals(other.raw["learning_curve"])
+
+
+def test_memory_limit_changes_no_result() -> None:
+    everything = scored(settings=GRID[:4] + GRID[8:12], max_epochs=3)
+    little = scored(settings=GRID[:4] + GRID[8:12], max_epochs=3, max_memory=160_000)
+    for name in ("learning_curve", "layer_weights", "logit"):
+        xr.testing.assert_equal(everything.raw[name], little.raw[name])
+    with pytest.raises(DataError, match="allow that much"):
+        scored(max_memory=1000)
+
+
+class Counted(Mapping[str, np.ndarray]):
+    def __init__(self, layers: dict[str, np.ndarray]) -> None:
+        self.layers = layers
+        self.taken: list[str] = []
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        self.taken.append(name)
+        return self.layers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+
+def test_each_layer_is_read_once() -> None:
+    layers = Counted(made_up(CLIPS)[0])
+    scored(layers, folds=FIVE, max_epochs=1)
+    assert layers.taken == ["l0", "l1", "l2"]
+    scored(layers, variant="last", max_epochs=1)
+    assert layers.taken[3:] == ["l2"]
+
+
+def test_a_label_that_is_not_trained_is_warned_of_and_counted() -> None:
+    values, known = made_up(CLIPS)
+    known[:60, 3], known[:60, 0] = 0, known[:60, 0] | known[:60, 3]
+    with pytest.warns(UserWarning, match="1 labels have no training clip.*is d"):
+        score = scored(values, task(known))
+    assert score.n["label_without_training"] == 1
+    known[90:, 3], known[90:, 0] = 0, known[90:, 0] | known[90:, 3]
+    with pytest.warns(UserWarning, match="no training clip"):
+        score = scored(values, task(known, evaluation="mAP"))
+    assert score.n["label_without_test"] == 1
+
+
+def test_unknown_metrics_are_left_out_unless_first() -> None:
+    _, known = made_up(CLIPS)
+    with pytest.warns(UserWarning, match="'event_f'.*left out"):
+        score = scored(target=task(known, evaluation="top1_acc,event_f"), max_epochs=1)
+    assert score.raw["metric"].values.tolist() == ["top1_acc"]
+    with pytest.raises(DataError, match="first metric 'event_f' decides"):
+        scored(target=task(known, evaluation="event_f,top1_acc"))
+    with pytest.raises(DataError, match="names no metric"):
+        scored(target=task(known, evaluation=""))
+    with pytest.warns(UserWarning, match="chroma_acc"):  # labels are no notes
+        scored(target=task(known, evaluation="mAP,chroma_acc"), max_epochs=1)
+
+
+def test_bad_tasks_are_refused() -> None:
+    _, known = made_up(CLIPS)
+    with pytest.raises(DataError, match=r"do not have exactly one label.*clip0 with 4"):
+        scored(target=task(np.ones_like(known)))
+    with pytest.raises(DataError, match="0 or 1"):
+        scored(target=task(known * 2))
+    with pytest.raises(DataError, match="prediction_type"):
+        scored(target=task(known, "regression"))
+    with pytest.raises(DataError, match="dimensions"):
+        scored(target=task(known).rename(label="voxel"))
+
+
+def test_bad_splits_are_refused() -> None:
+    numbers = tuple(np.repeat([0, 1], 60))
+    two = Folds(tuple(STIMULI), numbers, "made up", ("train", "test"))
+    with pytest.raises(DataError, match="no part valid"):
+        scored(folds=two)
+    with pytest.raises(DataError, match="three are needed"):
+        scored(folds=Folds(tuple(STIMULI), numbers, "made up"))
+
+
+def test_bad_layers_are_refused() -> None:
+    values, _ = made_up(CLIPS)
+    values["l1"][5, 3] = np.nan
+    with pytest.raises(DataError, match=r"'l1' holds NaN.*clip 5, feature 3"):
+        scored(values)
+    with pytest.raises(ContractError, match="'l0' must be"):
+        scored({"l0": np.zeros((3, 3), dtype=np.float32)})
+    with pytest.raises(ContractError, match="at least one layer"):
+        scored({})
+
+
+def test_bad_options_are_refused() -> None:
+    for options in (
+        {"bootstrap": 1},
+        {"seed": -1},
+        {"settings": ()},
+        {"batch_size": 1},
+        {"dropout": 1.0},
+        {"colour": "red"},
+    ):
+        with pytest.raises(DataError):
+            load(PROBE, **options)
+    with pytest.raises(DataError, match="variant"):
+        Probe(variant="first")
+
+
+PEAK = """
+import resource, sys
+import numpy as np, xarray as xr
+from collections.abc import Mapping
+from brainbench_probe.metric import load
+from brainbench_probe.cards import PROBE
+from brainbench_audio.assemblies.folds import Folds
+clips, memory, epochs = int(sys.argv[1]), int(float(sys.argv[2])), int(sys.argv[3])
+class Layers(Mapping):
+    def __getitem__(self, name):
+        return np.random.default_rng(int(name)).standard_normal((clips, 768), dtype=np.float32)
+    def __iter__(self):
+        return map(str, range(13))
+    def __len__(self):
+        return 13
+known = np.eye(200, dtype=np.uint8)[np.arange(clips) % 200]
+names = [str(i) for i in range(clips)]
+target = xr.DataArray(
+    known,
+    dims=("stimulus", "label"),
+    coords={"stimulus": names, "label": names[:200]},
+    attrs={"prediction_type": "multilabel", "evaluation": "mAP"},
+)
+parts = np.repeat([0, 1, 2], [clips - 2 * (clips // 10), clips // 10, clips // 10])
+folds = Folds(tuple(names), tuple(parts), "made up", ("train", "valid", "test"))
+load(PROBE, max_epochs=epochs, bootstrap=0, max_memory=memory)(Layers(), target, folds)
+unit = 1 if sys.platform == "darwin" else 1024
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
+"""
+
+
+def peak(clips: int, memory: float, epochs: int = 1) -> int:
+    command = [sys.executable, "-c", PEAK, str(clips), str(memory), str(epochs)]
+    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+@pytest.mark.slow
+def test_fifty_thousand_clips_stay_below_four_gigabytes() -> None:
+    small, large = peak(3000, 2e9), peak(9000, 2e9)
+    slope = (large - small) / 6000
+    assert large + 41_000 * max(slope, 0) < 4e9

@@ -1,0 +1,132 @@
+"""`brainbench report` and `brainbench serve`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from brainbench_audio.cli.main import main
+
+Told = pytest.CaptureFixture[str]
+Process = subprocess.CompletedProcess[str]
+Keep = Callable[..., Path]
+
+
+def board(folder: Path) -> list[dict[str, object]]:
+    text = (folder / "index.html").read_text(encoding="utf-8")
+    start = text.index('id="board-data">') + len('id="board-data">')
+    return list(json.loads(text[start : text.index("</script>", start)])["rows"])
+
+
+@pytest.mark.parametrize(
+    ("published", "own", "others"), [("add", 1, 36), ("none", 1, 0), ("only", 0, 36)]
+)
+def test_what_is_shown(
+    tmp_path: Path, keep: Keep, published: str, own: int, others: int, capsys: Told
+) -> None:
+    keep("my-model", "NH2015-rsa", 0.4)
+    folder = tmp_path / "site"
+    wanted = ["--published", published, "--title", "Mine < yours"]
+    assert main(["report", "-o", str(folder), "--json", *wanted]) == 0
+    rows = board(folder)
+    assert sum(not row["published"] for row in rows) == own
+    assert sum(bool(row["published"]) for row in rows) == others
+    told = json.loads(capsys.readouterr().out)
+    assert Path(told["start"]) == folder / "index.html"
+    assert told["bytes"] == sum(path.stat().st_size for path in folder.rglob("*.html"))
+    assert "<h1>Mine &lt; yours</h1>" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+def test_published_numbers_are_there_on_the_first_day(tmp_path: Path, capsys: Told) -> None:
+    assert main(["report", "-o", str(tmp_path / "site")]) == 0
+    assert len(board(tmp_path / "site")) == 36
+    told = capsys.readouterr().out
+    assert f"{tmp_path / 'site' / 'index.html'}  (50 pages, " in told
+    assert "MB" in told
+
+
+def test_nothing_stored(tmp_path: Path, capsys: Told) -> None:
+    assert main(["report", "-o", str(tmp_path / "site"), "--published", "none"]) == 1
+    assert "nothing to show" in capsys.readouterr().err
+    assert not (tmp_path / "site").exists()
+
+
+def test_a_folder_of_somebody_else(tmp_path: Path, capsys: Told) -> None:
+    (tmp_path / "thesis.tex").write_text("mine")
+    assert main(["report", "-o", str(tmp_path)]) == 1
+    assert "nothing was written" in capsys.readouterr().err
+    assert (tmp_path / "thesis.tex").read_text() == "mine"
+    assert not (tmp_path / "index.html").exists()
+
+
+def test_no_drawing_library_is_needed(tmp_path: Path, python: Callable[..., Process]) -> None:
+    code = (
+        "import sys; from brainbench_audio.cli.main import main; main(['report', '-o', 'site']);"
+        "print({'matplotlib', 'torch'} & set(sys.modules))"
+    )
+    assert python(code).stdout.splitlines()[-1] == "set()"
+
+
+# a job in the background ignores Ctrl-C, and so would what it starts
+SERVE = """
+import signal, sys
+from brainbench_audio.cli.main import main
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(main(["serve", *sys.argv[1:]]))
+"""
+
+
+def serve(*arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SERVE, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    process = serve("--port", "0", "--published", "only")
+    try:
+        assert process.stdout is not None
+        address = process.stdout.readline().split()[0]
+        assert address.startswith("http://127.0.0.1:")
+        with urllib.request.urlopen(f"{address}index.html", timeout=10) as answer:
+            assert b"beats-iter1" in answer.read()
+        with pytest.raises(urllib.error.HTTPError, match="404"):
+            urllib.request.urlopen(f"{address}../../etc/passwd", timeout=10)
+        (site,) = (tmp_path / "temporary").iterdir()
+        assert (site / "index.html").is_file()
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=20)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 0
+    assert (out, told) == ("", "stopped\n")
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def test_serve_on_a_port_that_is_taken(tmp_path: Path, capsys: Told) -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        wanted = ["--published", "only", "--output", str(tmp_path / "site"), "--port", port]
+        started = time.monotonic()
+        assert main(["serve", *wanted]) == 1
+    assert f"Cannot serve on port {port}" in capsys.readouterr().err
+    assert time.monotonic() - started < 60

@@ -1,0 +1,119 @@
+"""A stranger's plugin, from nothing to a score and away again, in an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from brainbench_audio.templates.distribution import Kind, names, write_distribution
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a virtual environment that borrows the libraries of this one, but not what pip added."""
+    folder = tmp_path_factory.mktemp("stranger")
+    venv.create(folder / "venv", with_pip=True)
+    paths = {"base": str(folder / "venv"), "platbase": str(folder / "venv")}
+    site = Path(sysconfig.get_path("purelib", vars=paths))
+    # torch alone has gigabytes; a plain line in a .pth file does not run the .pth files it leads to
+    (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    (site / "core.pth").write_text(str(Path(__file__).parents[2]) + "\n")
+    return folder
+
+
+@pytest.fixture
+def run(environment: Path, tmp_path: Path) -> Run:
+    clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
+    settings = {**clean, "BRAINBENCH_HOME": str(tmp_path / "home"), "BRAINBENCH_OFFLINE": "1"}
+
+    def command(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [str(environment / "venv" / "bin" / "python"), *arguments],
+            cwd=tmp_path,
+            env=settings,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done
+
+    return command
+
+
+def brainbench(run: Run, *arguments: str, status: int = 0) -> str:
+    done = run("-m", "brainbench_audio.cli.main", *arguments, status=status)
+    return done.stdout + done.stderr
+
+
+def install(run: Run, *folders: Path) -> None:
+    """Build wheels with this environment's setuptools and install them; nothing is fetched."""
+    for folder in folders:
+        build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+        subprocess.run([*build, "-w", str(folder / "wheel"), str(folder)], check=True)
+    wheels = [str(wheel) for folder in folders for wheel in (folder / "wheel").glob("*.whl")]
+    run("-m", "pip", "install", "-q", "--no-deps", "--no-index", *wheels)
+
+
+def test_a_wheel_is_installed_scored_and_removed(run: Run, tmp_path: Path) -> None:
+    folders = []
+    kinds: dict[Kind, str] = {
+        "model": "stranger-net",
+        "benchmark": "Strange",
+        "metric": "strangely",
+    }
+    for kind, name in kinds.items():
+        named = names(kind, name)
+        folder = tmp_path / named.distribution
+        write_distribution(kind, named, folder)
+        folders.append(folder)
+    install(run, *folders)
+
+    told = brainbench(
+        run, "score", "--json", "-m", "stranger-net", "-b", "Strange-strangely", "--bootstrap", "0"
+    )
+    (pair,) = json.loads(told[told.index("[\n") : told.rindex("]") + 1])
+    assert (pair["model"], pair["benchmark"]) == ("stranger-net", "Strange-strangely")
+    assert 0 < pair["score"] <= 1
+    assert pair["n"]["stimulus"] == 30
+
+    run("-m", "pip", "uninstall", "-q", "-y", "brainbench-stranger-net")
+    told = brainbench(run, "score", "-m", "stranger-net", "-b", "Strange-strangely", status=2)
+    assert "There is no model 'stranger-net'" in told
+    assert "stranger-net" not in brainbench(run, "list", "models")
+
+
+def test_a_broken_plugin_is_listed_and_harms_nothing(run: Run, tmp_path: Path) -> None:
+    for name, fault in (("sound-net", ""), ("broken-net", "import nothing_")):
+        named = names("model", name)
+        folder = tmp_path / named.distribution
+        write_distribution("model", named, folder)
+        module = folder / named.package / "__init__.py"
+        module.write_text(module.read_text() + fault)
+        install(run, folder)
+    told = brainbench(run, "doctor", status=1)
+    assert "brainbench-broken-net" in told
+    assert "nothing_" in told
+    assert "sound-net" in brainbench(run, "list", "models")
+    assert "broken-net" not in brainbench(run, "list", "models")
+
+
+def test_a_plugin_for_another_version_says_so(run: Run, tmp_path: Path) -> None:
+    named = names("model", "future-net")
+    write_distribution("model", named, tmp_path / "future")
+    project = tmp_path / "future" / "pyproject.toml"
+    project.write_text(project.read_text().replace(">=0.1,<0.2", ">=7"))
+    install(run, tmp_path / "future")
+    told = brainbench(run, "doctor", status=1)
+    assert "brainbench-future-net works with brainbench-audio>=7" in told
+    assert "pip install --upgrade brainbench-future-net" in told

@@ -1,0 +1,264 @@
+"""Many pairs on a real scheduler with real workers: equal to a serial run, whatever is killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainbench_audio import settings
+from brainbench_audio.activations.extraction import activations_folder
+from brainbench_audio.activations.store import stored_sets
+from brainbench_audio.cli.main import main
+from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.pipeline import cluster
+from brainbench_audio.pipeline.many import score_many
+from brainbench_audio.pipeline.plan import failed_file, plan_work
+from brainbench_audio.pipeline.run import Run
+from brainbench_audio.pipeline.steps import Failure, Loadable, Workbench
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.store import stored_scores
+
+pytest.importorskip("distributed")
+pytestmark = [
+    pytest.mark.usefixtures("tiny"),
+    # sockets and processes of Dask that end a moment after the test that used them
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning"),
+]
+BENCHMARKS = ["Tiny-match", "Tiny-match-many", "Tiny.a-match", "Tiny.b-match"]
+# the tiny data set has 40 sounds, which models hear in pieces of 16, 16 and 8
+Heard = Callable[[], list[tuple[str, int, int]]]
+
+
+def values(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    """Return everything that a store says, but for when and how long."""
+    found = {}
+    for entry in stored_scores():
+        assert folder in entry.path.parents
+        score = Score.from_netcdf(entry.path)
+        kept = {"value": score.value, "error": score.error, "interval": score.interval}
+        kept |= {"parts": dict(score.parts), "layer": score.layer, "n": dict(score.n)}
+        kept |= {"key": score.provenance["key"]}
+        kept |= {name: array.values.tobytes() for name, array in score.raw.items()}
+        found[entry.model, entry.benchmark] = kept
+    return found
+
+
+def scored(
+    models: Sequence[str], benchmarks: Sequence[str], **how: Any
+) -> tuple[list[Run], list[Failure]]:
+    found = list(score_many(models, benchmarks, **how))
+    runs = [each for each in found if isinstance(each, Run)]
+    return runs, [each for each in found if isinstance(each, Failure)]
+
+
+def test_equal_to_a_serial_run_whatever_is_killed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    real_cluster: Any,
+    counted: Callable[..., list[str]],
+    heard: Heard,
+) -> None:
+    """One cluster for the whole story: starting its processes takes longer than their work."""
+    models = ["tiny-plain", "tiny-wide", *counted(10)]
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "serial"))
+    runs, failures = scored(models, BENCHMARKS)
+    assert (len(runs), failures) == (48, [])
+    serial = values(tmp_path / "serial")
+    assert set(calls_of(heard()).values()) == {3}, "each model hears the sounds once"
+
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "spread"))
+    monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3")
+    with real_cluster(2, PYTHONPATH=os.environ["PYTHONPATH"]) as running:
+        runs, failures = scored(models, BENCHMARKS, scheduler=running.address)
+        assert (len(runs), failures) == (48, [])
+        assert not any(run.cached for run in runs)
+        assert values(tmp_path / "spread") == serial
+        assert set(calls_of(heard()).values()) == {6}
+        processes = {process for _, _, process in heard()}
+        assert processes == {os.getpid(), *(worker.pid for worker in running.workers)}
+        assert runs[0].score.raw.sizes == {}, "arrays stay in the store"
+        assert runs[0].whole().raw["match"].dims == ("layer", "component")
+        again, failures = scored(models, BENCHMARKS, scheduler=running.address)
+        assert (len(again), failures, all(run.cached for run in again)) == (48, [], True)
+
+        loses_a_worker(running, counted(6, "Robust", seconds=0.2), heard)
+        loses_the_scheduler(running, counted(6, "Resumed", seconds=0.2), heard)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def loses_a_worker(running: Any, models: list[str], heard: Heard) -> None:
+    found = []
+    for result in score_many(models, BENCHMARKS, scheduler=running.address):
+        if not found:
+            running.kill(running.workers[0])
+        found.append(result)
+    assert len(found) == 24
+    assert all(isinstance(result, Run) for result in found)
+    # what was stored is not heard again; one piece was lost with the process
+    assert 18 <= calls_of(heard(), "Robust").total() <= 19
+    assert not list(settings.cache_home().rglob("*.corrupt"))
+
+
+def loses_the_scheduler(running: Any, models: list[str], heard: Heard) -> None:
+    found = []
+    for result in score_many(models, BENCHMARKS, scheduler=running.address):
+        found.append(result)
+        if len(found) == 4:
+            running.kill(running.scheduler)
+    for worker in running.workers:
+        running.kill(worker)
+    failures = [result for result in found if isinstance(result, Failure)]
+    assert len(found) == 24
+    assert {failure.message for failure in failures} == {
+        "the scheduler went away before this was done: score it again"
+    }
+    done = {(entry.model, entry.benchmark) for entry in stored_scores()}
+    before = calls_of(heard(), "Resumed")
+    pieces = sum(len(list(folder.glob("chunk-*"))) for folder in sets_of("Resumed"))
+    runs, left = scored(models, BENCHMARKS)
+    assert left == []
+    assert {(run.model, run.benchmark) for run in runs if run.cached} == {
+        pair for pair in done if pair[0].startswith("Resumed")
+    }
+    assert 4 <= sum(run.cached for run in runs) < 24
+    assert (calls_of(heard(), "Resumed") - before).total() == 18 - pieces
+
+
+def calls_of(told: list[tuple[str, int, int]], prefix: str = "Counted") -> Counter[str]:
+    return Counter(name for name, _, _ in told if name.startswith(prefix))
+
+
+def sets_of(prefix: str) -> list[Path]:
+    return [
+        Path(entry["folder"])
+        for entry in stored_sets(activations_folder())
+        if entry["fields"]["model"].startswith(prefix)
+    ]
+
+
+def test_processes_of_this_machine(
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    counted: Callable[..., list[str]],
+    heard: Heard,
+) -> None:
+    dead = tmp_path / "dead.py"
+    dead.write_text(
+        "import os\nfrom brainbench_audio.testing import DummyModel\n"
+        "class Dead(DummyModel):\n"
+        "    def activations(self, waveforms, layers=None):\n        os._exit(9)\n"
+    )
+    before = dict(os.environ)
+    models = ["tiny-broken", f"{dead}:Dead", *counted(3), "tiny-plain"]
+    arguments = ["score", "-m", *models, "-b", "Tiny-match", "Nowhere-match", "Tiny.a-match"]
+    assert main([*arguments, "--workers", "2", "--json"]) == 1
+    assert dict(os.environ) == before, "what Dask puts into the environment is gone again"
+    told = capsys.readouterr()
+    names = ["Counted0", "Counted1", "Counted2", "tiny-plain"]
+    rows = [(row["model"], row["benchmark"]) for row in json.loads(told.out)]
+    assert rows == [(name, each) for name in names for each in BENCHMARKS[::2]], told.err
+    assert calls_of(heard()) == {f"Counted{index}": 3 for index in range(3)}
+    assert os.getpid() not in {process for _, _, process in heard()}
+    assert (
+        "tiny-broken failed: unexpected RuntimeError('the weights are full of holes')" in told.err
+    )
+    assert "Dead x Tiny-match failed: the process that worked on it was killed, each" in told.err
+    assert "Nowhere-match failed: Nowhere cannot be found anywhere." in told.err
+    assert "10 of 18 pairs failed" in told.err
+    assert "Traceback" not in told.err
+    assert len(json.loads(failed_file().read_text())["pairs"]) == 10
+
+
+def test_nobody_answers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
+    arguments = ["score", "-m", "tiny-plain", "-b", "Tiny-match"]
+    assert main([*arguments, "--scheduler", "tcp://127.0.0.1:9"]) == 1
+    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+    assert main([*arguments, "--scheduler", "nonsense"]) == 1
+    assert "No Dask scheduler answers at nonsense" in capsys.readouterr().err
+
+
+def test_without_dask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    assert main(["score", "-m", "tiny-plain", "-b", "Tiny-match", "--workers", "2"]) == 1
+    assert "pip install 'brainbench-audio[cluster]'" in capsys.readouterr().err
+
+
+def test_settings_are_those_of_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINBENCH_DATA", "somewhere")
+    monkeypatch.setenv("BRAINBENCH_STRICT", "1")
+    given = cluster.settings()
+    assert given["BRAINBENCH_DATA"] == str(Path("somewhere").absolute())
+    monkeypatch.delenv("BRAINBENCH_DATA")
+    monkeypatch.setenv("BRAINBENCH_HOME", "/elsewhere")
+    context = cluster.Context("1", given, cluster.package_hash(["brainbench_audio"]))
+    with cluster.applied(context) as bench:
+        assert cluster.settings() == given
+        assert str(settings.results_home()) == given["BRAINBENCH_HOME"] + "/results"
+    with cluster.applied(context) as same:
+        assert same is bench
+    assert os.environ["BRAINBENCH_HOME"] == "/elsewhere"
+    assert "BRAINBENCH_DATA" not in os.environ
+
+
+def test_a_worker_with_another_core_is_refused() -> None:
+    context = cluster.Context("2", cluster.settings(), "another")
+    with pytest.raises(BrainbenchError, match="another version"), cluster.applied(context):
+        pass
+
+
+class Recorder:
+    """A client that only writes down what it is asked to do."""
+
+    def __init__(self, **resources: int) -> None:
+        self.workers: dict[str, dict[str, Any]] = {
+            "a": {"resources": {}, "memory_limit": 8},
+            "b": {"resources": resources},
+        }
+        self.workers["b"]["memory_limit"] = 16
+        self.asked: list[tuple[str, Any]] = []
+
+    def scheduler_info(self, n_workers: int) -> dict[str, Any]:
+        return {"workers": self.workers}
+
+    def submit(self, function: Any, *_: Any, resources: Any = None, **__: Any) -> object:
+        self.asked.append((function.__name__, resources))
+        return object()
+
+
+@pytest.mark.parametrize(
+    ("there", "options", "expected"),
+    [
+        ({"GPU": 1}, {}, {"GPU": 1}),
+        ({"GPU": 1}, {"device": "cuda"}, {"GPU": 1}),
+        ({"GPU": 1}, {"device": "cpu"}, None),
+        ({}, {"device": "cuda"}, None),
+    ],
+)
+def test_models_run_where_workers_declare_a_gpu(
+    there: dict[str, int], options: dict[str, str], expected: Any
+) -> None:
+    model = Loadable("tiny-plain", options)
+    work = plan_work(Workbench(), [(model, Loadable(name)) for name in BENCHMARKS])
+    client = Recorder(**there)
+    futures = cluster._Job(client)._submitted(work.hearings())  # type: ignore[arg-type]
+    assert len(futures) == 4
+    assert client.asked == [("hear_task", expected), *[("score_task", None)] * 4]
+
+
+def test_the_largest_worker_decides_what_fits() -> None:
+    client = Recorder()
+    assert cluster._largest_worker(client) == 16  # type: ignore[arg-type]
+    client.workers["a"]["memory_limit"] = 0  # no limit
+    assert cluster._largest_worker(client) > 10**15  # type: ignore[arg-type]

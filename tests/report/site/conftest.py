@@ -1,0 +1,112 @@
+"""A site of made-up results, written once for all tests of pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.build import build_site
+from brainbench_audio.scores.score import Score
+
+EVIL = "<img src=x onerror=alert(1)>"
+SUBJECTS = [f"subject-{place}" for place in range(5)]
+LAYERS = [f"block {place}" for place in range(6)]
+BENCHMARKS = ("Left-ridge", "Right-rsa", "Whole.part-ridge", "HEAR.esc50-probe")
+MODELS = {
+    "alpha-one": ("Alpha One", "alpha"),
+    "alpha-two": ("Alpha Two", "alpha"),
+    "beta-one": ("Beta One", "beta"),
+    "beta-two": ("Beta Two", "beta"),
+    "hub:owner/name": ("hub:owner/name", ""),
+    EVIL: (EVIL, EVIL),
+}
+
+
+def parts_of(model: int, benchmark: int) -> np.ndarray:
+    """Return a score for each layer and subject: higher for later models, best in the middle."""
+    noise = np.random.default_rng([model, benchmark]).normal(0, 0.005, (len(LAYERS), len(SUBJECTS)))
+    shape = np.sin(np.linspace(0.4, 2.6, len(LAYERS)))[:, np.newaxis]
+    return (0.2 + 0.05 * ((model + benchmark) % len(MODELS))) * shape + noise
+
+
+def measured(folder: Path, model: int, benchmark: int) -> Result:
+    identifier, (label, family) = list(MODELS.items())[model]
+    name = BENCHMARKS[benchmark]
+    task = name.startswith("HEAR")
+    values = parts_of(model, benchmark)
+    best = int(values.mean(axis=1).argmax())
+    parts = dict(zip(SUBJECTS, values[best].tolist(), strict=True))
+    value, error = float(values[best].mean()), float(values[best].std() / 2)
+    raw = xr.Dataset(
+        {"rho": (("layer", "subject"), values)}, {"layer": LAYERS, "subject": SUBJECTS}
+    )
+    path = folder / f"{model}-{benchmark}.nc"
+    Score(value=value, raw=xr.Dataset() if task else raw).to_netcdf(path)
+    return Result(
+        model=identifier,
+        label=label,
+        family=family,
+        benchmark=name,
+        value=value,
+        error=error,
+        interval=(value - 2 * error, value + 2 * error),
+        ceiling=None if task else 0.8,
+        normalised=None if task else value / 0.8,
+        parts={} if task else parts,
+        layer=None if task else LAYERS[best],
+        n={"stimulus": 165} if task else {"stimulus": 165, "subject": len(SUBJECTS)},
+        created="2026-01-01T00:00:00+00:00",
+        path=path,
+        provenance={
+            "model": identifier,
+            "key": "0123456789abcdef" * 4,
+            "versions": {"numpy": "2.0", "evil": EVIL},
+            "citations": {"model": "@misc{made-up, title = {</pre><script>alert(1)</script>}}"},
+        },
+    )
+
+
+def published(model: str, benchmark: str, value: float) -> Result:
+    label, family = MODELS.get(model, (model, ""))
+    return Result(
+        model=model,
+        label=label,
+        family=family,
+        benchmark=benchmark,
+        value=value,
+        published=True,
+        approximate=benchmark == "Right-rsa",
+        provenance={"source": f"somebody & {EVIL}"},
+    )
+
+
+@pytest.fixture(scope="session")
+def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
+    """Return six measured models on four benchmarks, two of them published, too."""
+    folder = tmp_path_factory.mktemp("scores")
+    own = [
+        measured(folder, model, benchmark)
+        for model in range(len(MODELS))
+        for benchmark in range(len(BENCHMARKS))
+    ]
+    others = [
+        published(model, benchmark, value)
+        for model, value in (("alpha-one", 0.33), ("gamma-one", 0.11))
+        for benchmark in BENCHMARKS[:2]
+    ]
+    return own + others
+
+
+@pytest.fixture(scope="session")
+def pages(tmp_path_factory: pytest.TempPathFactory, results: list[Result]) -> Iterator[Path]:
+    """Return the folder of a site of the results."""
+    folder = tmp_path_factory.mktemp("written") / "made up"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRAINBENCH_HOME", str(folder.parent / "home"))
+        build_site(results, folder, "Made up & tested")
+        yield folder

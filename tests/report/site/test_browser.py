@@ -1,0 +1,417 @@
+"""The pages in a real browser: what people click, type, hover over and see.
+
+Screenshots go to ``build/screenshots``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainbench_audio.report.results import Result
+
+from .conftest import BENCHMARKS, EVIL
+
+CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
+FIRST, SECOND, _, TASK = BENCHMARKS
+PAGES = (
+    "index.html",
+    "benchmarks.html",
+    "correlations.html",
+    "models/alpha-one.html",
+    "benchmarks/*",
+)
+# Contrast of each text with what is painted behind it, as WCAG 2 counts it.
+CONTRAST = """
+() => {
+  const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+  function channels(colour) {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+  }
+  function luminance([r, g, b]) {
+    const linear = [r, g, b].map((one) => one / 255)
+      .map((one) => (one <= 0.04045 ? one / 12.92 : ((one + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
+  }
+  function behind(element) {
+    for (let one = element; one; one = one.parentElement) {
+      const colour = channels(getComputedStyle(one).backgroundColor);
+      if (colour[3] === 255) return colour;
+    }
+    return channels("Canvas");
+  }
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    if (element.matches("script, style, title, noscript, option")) continue;
+    const style = getComputedStyle(element);
+    const ink = channels(element instanceof SVGElement ? style.fill : style.color);
+    const [low, high] = [luminance(ink), luminance(behind(element))].sort((a, b) => a - b);
+    found.push([(high + 0.05) / (low + 0.05), walker.currentNode.data.trim().slice(0, 30)]);
+  }
+  return found;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start Chromium with a new profile, or skip."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
+    if not Path(CHROMIUM).exists():
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        context = driver.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            viewport={"width": 1280, "height": 900},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Any) -> Any:
+    page = browser.new_page()
+    page.set_default_timeout(10_000)
+    return page
+
+
+class Visit:
+    """One tab, and everything it complained about or asked the network for."""
+
+    def __init__(self, tab: Any, folder: Path) -> None:
+        self.tab, self.folder = tab, folder
+        self.complaints: list[str] = []
+        self.requests: list[str] = []
+
+    def complain(self, message: Any) -> None:
+        self.complaints.append(str(getattr(message, "text", message)))
+
+    def request(self, request: Any) -> None:
+        self.requests.append(str(request.url))
+
+    def answer(self, dialog: Any) -> None:
+        self.complaints.append(f"dialog: {dialog.message}")
+        dialog.dismiss()
+
+    def open(self, name: str, behind: str = "") -> Any:
+        path = sorted(self.folder.glob(name))[0]
+        # a page that is there already would only change what is behind the #
+        self.tab.goto("about:blank")
+        self.tab.goto(path.as_uri() + behind)
+        return self.tab
+
+    def column(self, number: int) -> list[str]:
+        """Return the texts of one column of the leaderboard, the first word of each."""
+        cells = self.tab.locator(f"#board tbody tr > :nth-child({number})").all_inner_texts()
+        return [str(cell).split("\n")[0] for cell in cells]
+
+    def values(self, number: int) -> list[float]:
+        texts = [text.replace("≈", "").replace("−", "-") for text in self.column(number)]
+        return [float(text) for text in texts if text.strip() != "–"]
+
+
+@pytest.fixture
+def visit(tab: Any, pages: Path) -> Iterator[Visit]:
+    """Watch one tab; a console message, a failed script or a request to a network is a failure."""
+    found = Visit(tab, pages)
+    watched = {
+        "console": found.complain,
+        "pageerror": found.complain,
+        "request": found.request,
+        "dialog": found.answer,
+    }
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.emulate_media(color_scheme="light")
+    for event, action in watched.items():
+        tab.on(event, action)
+    yield found
+    for event, action in watched.items():
+        tab.remove_listener(event, action)
+    assert found.complaints == []
+    assert [url for url in found.requests if not url.startswith(("file://", "about:"))] == []
+    # every page is one file
+    assert not [
+        url for url in found.requests if not url.endswith((".html", "blank")) and "#" not in url
+    ]
+
+
+def shoot(tab: Any, name: str) -> None:
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    tab.screenshot(path=str(SCREENSHOTS / f"{name}.png"))
+
+
+def head(tab: Any, name: str) -> Any:
+    return tab.locator("#board thead th").filter(has_text=name)
+
+
+def test_sorting(visit: Visit) -> None:
+    tab = visit.open("index.html", f"#show={FIRST}&show={SECOND}&show={TASK}")
+    assert head(tab, FIRST).get_attribute("aria-sort") == "descending"
+    falling = visit.values(4)
+    assert falling == sorted(falling, reverse=True)
+    assert len(falling) == 8
+    head(tab, FIRST).get_by_role("button").click()
+    assert head(tab, FIRST).get_attribute("aria-sort") == "ascending"
+    assert visit.values(4) == sorted(falling)
+    # with the keyboard, and what has no score comes last in either direction
+    head(tab, "HEAR").get_by_role("button").focus()
+    for direction in ("descending", "ascending"):
+        tab.keyboard.press("Enter")
+        assert head(tab, "HEAR").get_attribute("aria-sort") == direction
+        values = visit.values(6)
+        assert values == sorted(values, reverse=direction == "descending")
+        assert visit.column(6)[-2:] == ["–", "–"]
+    assert tab.locator("[aria-sort]").count() == 1
+    # the button is a new one after sorting, and still has the focus
+    assert "HEAR" in tab.evaluate("document.activeElement.textContent")
+    head(tab, "Model").get_by_role("button").click()
+    named = [text.removesuffix(" published") for text in visit.column(1)]
+    assert named[1:4] == ["Alpha One", "Alpha One", "Alpha Two"]
+    assert "ranks by HEAR" in tab.locator("#count").inner_text()
+
+
+def test_ranks_and_error_bars(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    assert visit.column(2)[0].split()[0] == "1"
+    own = tab.locator("#board tbody tr").filter(has_not_text="published").first
+    assert own.locator("svg.whisker line.error").count() == 2
+    assert "interval" in own.locator("td[title]").first.get_attribute("title")
+    other = tab.locator("#board tbody tr").filter(has_text="published").first
+    assert other.locator("svg.whisker line.error").count() == 0
+
+
+def test_filter_search_and_published(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    tab.get_by_label("Search models").fill("ALPHA-one")
+    assert set(visit.column(1)) == {"Alpha One", "Alpha One published"}
+    tab.get_by_label("published numbers").uncheck()
+    assert visit.column(1) == ["Alpha One"]
+    assert tab.locator("#count").inner_text().startswith("1 of 8 rows")
+    tab.get_by_label("Search models").fill("nobody")
+    assert visit.column(1) == ["No model fits."]
+    tab.get_by_label("Search models").fill("")
+    tab.locator("#menu-family summary").click()
+    tab.get_by_role("button", name="none").first.click()
+    tab.get_by_label("beta").check()
+    assert sorted(visit.column(1)) == ["Beta One", "Beta Two"]
+    tab.keyboard.press("Escape")
+    assert not tab.locator("#menu-family").evaluate("one => one.open")
+    assert tab.evaluate("document.activeElement.textContent") == "Families"
+
+
+def test_benchmarks_are_chosen_and_the_view_can_be_shared(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    assert "#" not in tab.url
+    tab.locator("#menu-show summary").click()
+    tab.get_by_label("Whole.part-ridge").check()
+    tab.get_by_label(SECOND).uncheck()
+    tab.keyboard.press("Escape")
+    head(tab, "Whole.part-ridge").get_by_role("button").click()
+    tab.get_by_label("normalised").check()
+    heads = tab.locator("#board thead th").all_inner_texts()
+    rows = visit.column(1)
+    link = tab.url
+    for other in ("index.html", "benchmarks.html"):
+        visit.open(other)
+    tab.goto(link)
+    assert tab.locator("#board thead th").all_inner_texts() == heads
+    assert visit.column(1) == rows
+    assert tab.get_by_label("normalised").is_checked()
+    tab.locator("#menu-show summary").click()
+    tab.get_by_role("button", name="usual").click()
+    assert head(tab, SECOND).count() == 1
+
+
+def test_raw_and_normalised(visit: Visit, results: list[Result]) -> None:
+    tab = visit.open("index.html")
+    raw = visit.values(4)
+    tab.get_by_label("normalised").check()
+    normalised = visit.values(4)
+    expected = [one.normalised for one in results if one.benchmark == FIRST and one.normalised]
+    assert normalised == pytest.approx(sorted(expected, reverse=True), abs=6e-4)
+    assert len(raw) == len(normalised) + 2  # published ones have no ceiling
+    # the mean over tasks has none either
+    assert set(visit.column(6)) == {"–"}
+    tab.get_by_label("raw").check()
+    assert visit.values(4) == raw
+
+
+def test_from_the_board_to_a_model_and_back(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    tab.get_by_role("link", name="Beta One", exact=True).click()
+    assert tab.locator("h1").inner_text() == "Beta One"
+    assert tab.locator("figure svg").count() == 3
+    shoot(tab, "model")
+    tab.get_by_role("link", name="Left-ridge").click()
+    assert tab.locator("h1").inner_text() == "Left-ridge"
+    assert tab.locator("figure svg[role=img] path.edge").count() == 8
+    tab.get_by_role("link", name="Leaderboard").click()
+    assert len(visit.column(1)) == 8
+
+
+def test_scatter_with_the_mouse_and_the_keyboard(visit: Visit) -> None:
+    tab = visit.open("correlations.html")
+    points, tip = tab.locator(".point"), tab.locator("#tip")
+    assert points.count() == 6
+    assert tip.is_hidden()
+    points.first.hover()
+    assert "Left-ridge 0." in tip.inner_text()
+    tab.mouse.move(1, 1)
+    assert tip.is_hidden()
+    tab.locator("#subset").focus()
+    tab.keyboard.press("Tab")
+    first = tip.inner_text()
+    tab.keyboard.press("ArrowRight")
+    assert tip.is_visible()
+    assert tip.inner_text() != first
+    tab.keyboard.press("End")
+    assert points.last.evaluate("one => one === document.activeElement")
+    assert tip.inner_text().split("\n")[0] in points.last.get_attribute("aria-label")
+    box = tip.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 1280
+    shoot(tab, "scatter-focus")
+    tab.keyboard.press("Escape")
+    assert tip.is_hidden()
+    name = points.last.get_attribute("aria-label").split(":")[0]
+    tab.keyboard.press("Enter")
+    tab.wait_for_url("**/models/**")
+    assert tab.locator("h1").inner_text() == name
+
+
+def test_axes_are_chosen(visit: Visit) -> None:
+    tab = visit.open("correlations.html")
+    assert tab.locator("#relation").inner_text().startswith("Pearson r = ")
+    tab.get_by_label("Vertical axis").select_option(SECOND)
+    # of two that were published only, one more model
+    assert tab.locator(".point").count() == 7
+    told = tab.locator("#relation").inner_text()
+    assert told.endswith("7 models")
+    link = tab.url
+    visit.open("index.html")
+    tab.goto(link)
+    assert tab.locator("#relation").inner_text() == told
+    assert tab.get_by_label("Vertical axis").input_value() == SECOND
+    tab.get_by_label("Horizontal axis").select_option(SECOND)
+    tab.locator(".point").first.click()
+    assert tab.locator("h1").count() == 1
+    assert "/models/" in tab.url
+
+
+@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_contrast(visit: Visit, scheme: str, name: str) -> None:
+    visit.tab.emulate_media(color_scheme=scheme)
+    tab = visit.open(name)
+    if name == "index.html":
+        tab.locator("#menu-show summary").click()
+    found = tab.evaluate(CONTRAST)
+    assert len(found) > 20
+    assert [one for one in found if one[0] < 4.5] == []
+    dark = tab.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 27)"
+    assert dark == (scheme == "dark")
+    shoot(tab, f"{Path(name).stem.replace('*', 'benchmark')}-{scheme}")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_on_a_phone(visit: Visit, name: str) -> None:
+    visit.tab.set_viewport_size({"width": 360, "height": 740})
+    tab = visit.open(name)
+    too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+    assert not tab.evaluate(too_wide)
+    if name == "index.html":
+        for menu in ("#menu-family", "#menu-show"):
+            tab.locator(f"{menu} summary").click()
+            assert not tab.evaluate(too_wide)
+        shoot(tab, "menu-phone")
+        tab.keyboard.press("Escape")
+        box = tab.locator(".box")
+        assert box.evaluate("one => one.scrollWidth > one.clientWidth")
+    shoot(tab, f"{Path(name).stem.replace('*', 'benchmark')}-phone")
+
+
+def test_text_of_results_does_nothing(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    tab.get_by_role("link", name=EVIL).click()
+    assert tab.locator("h1").inner_text() == EVIL
+    visit.open("index.html", f"#q={EVIL}&sort={EVIL}&family={EVIL}&show={EVIL}")
+    assert tab.get_by_label("Search models").input_value() == EVIL
+    visit.open("correlations.html", f"#x={EVIL}&y={EVIL}")
+    for point in range(6):
+        tab.locator(".point").nth(point).dispatch_event("mouseenter")
+    assert tab.locator("img").count() == 0
+
+
+def test_the_policy_holds(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    ran = tab.evaluate(
+        """() => {
+          const script = document.createElement("script");
+          script.textContent = "window.ran = true";
+          document.body.append(script);
+          return window.ran === true;
+        }"""
+    )
+    assert not ran
+    assert "Content Security Policy" in visit.complaints.pop()
+    assert visit.complaints == []
+
+
+def test_the_keyboard_goes_everywhere(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    tab.keyboard.press("Tab")
+    assert tab.evaluate("document.activeElement.textContent") == "Skip to content"
+    assert tab.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    seen, unseen = set(), []
+    while (
+        here := tab.evaluate(
+            """() => {
+              const one = document.activeElement;
+              if (one === document.body) return null;
+              return [getComputedStyle(one).outlineStyle, one.id || one.textContent || one.name];
+            }"""
+        )
+    ) is not None:
+        seen.add(here[1])
+        if here[0] == "none":
+            unseen.append(here[1])
+        tab.keyboard.press("Tab")
+    assert unseen == []
+    assert {"Correlations", "q", "Families", "Benchmarks", "Left-ridge", "Beta One"} <= seen
+
+
+def test_without_scripts_there_is_a_table(browser: Any, pages: Path) -> None:
+    # a context of its own cannot be had beside a persistent one, so scripts are taken out instead
+    tab = browser.new_page()
+    text = (pages / "index.html").read_text(encoding="utf-8")
+    plain = "".join(itertools.chain.from_iterable(text.split("<script>")[:1]))
+    tab.set_content(plain)
+    assert tab.locator("#board tbody tr").count() == 8
+    assert tab.locator("#controls").is_hidden()
+    tab.close()

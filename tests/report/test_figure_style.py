@@ -1,0 +1,133 @@
+"""The look of figures: colours that can be told apart, type that can be read, nothing global."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from subprocess import CompletedProcess
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from brainbench_audio.report.families import FAMILIES
+from brainbench_audio.report.figures import compared, style
+from brainbench_audio.report.results import Result
+
+Colour = npt.NDArray[np.float64]
+# Machado, Oliveira and Fernandes 2009: what is left of linear red, green and blue
+# for people without red cones, and without green ones.
+BLIND = {
+    "none": np.eye(3),
+    "protan": np.array(
+        [
+            [0.152286, 1.052583, -0.204868],
+            [0.114503, 0.786281, 0.099216],
+            [-0.003882, -0.048116, 1.051998],
+        ]
+    ),
+    "deutan": np.array(
+        [
+            [0.367322, 0.860646, -0.227968],
+            [0.280085, 0.672501, 0.047413],
+            [-0.011820, 0.042940, 0.968881],
+        ]
+    ),
+}
+
+
+def linear(colour: str) -> Colour:
+    channels = np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
+    return np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+
+def contrast_to_white(colour: str) -> float:
+    """Return the contrast of WCAG 2."""
+    luminance = float(linear(colour) @ [0.2126, 0.7152, 0.0722])
+    return 1.05 / (luminance + 0.05)
+
+
+def lab(rgb: Colour) -> Colour:
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    x, y, z = np.cbrt(np.clip(to_xyz @ rgb / [0.9505, 1.0, 1.089], 0.0089, None))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def difference(one: str, other: str, blindness: str) -> float:
+    """Return the distance in CIELAB, as somebody with this blindness sees it."""
+    seen = (lab(np.clip(BLIND[blindness] @ linear(colour), 0, 1)) for colour in (one, other))
+    return float(np.linalg.norm(np.subtract(*seen)))
+
+
+@pytest.mark.parametrize("colour", [*style.SERIES, *(look.colour for look in FAMILIES.values())])
+def test_colours_stand_out_from_white(colour: str) -> None:
+    assert contrast_to_white(colour) >= 3
+
+
+@pytest.mark.parametrize("blindness", BLIND)
+def test_families_differ_in_colour_or_marker(blindness: str) -> None:
+    for one, other in combinations(FAMILIES.values(), 2):
+        if one.marker == other.marker:
+            assert difference(one.colour, other.colour, blindness) > 15, (one, other)
+
+
+@pytest.mark.parametrize("blindness", BLIND)
+def test_lines_differ_in_colour_and_marker(blindness: str) -> None:
+    assert len(set(style.SERIES_MARKERS)) == len(style.SERIES)
+    for one, other in combinations(style.SERIES, 2):
+        assert difference(one, other, blindness) > 15, (one, other)
+
+
+def test_published_is_lighter_and_hatched_beside_measured() -> None:
+    look = FAMILIES["beats"]
+    assert "hatch" not in compared.bar_look(look, published=True, beside=False)
+    beside = compared.bar_look(look, published=True, beside=True)
+    assert beside["hatch"]
+    assert contrast_to_white(beside["facecolor"]) < contrast_to_white(look.colour)
+    hollow = compared.point_look(look, published=True, beside=True)
+    assert hollow["markerfacecolor"] == "white"
+
+
+def result(model: str, label: str, family: str = "") -> Result:
+    return Result(model=model, label=label, family=family, benchmark="X", value=0.0)
+
+
+def test_names_of_models_and_families() -> None:
+    beats = [result("beats-iter1", "BEATs_iter1"), result("beats-iter2", "BEATs_iter2")]
+    mine = result("mine", "mine")
+    long = result("beats-iter3-as2m", "BEATs_iter3_finetuned_on_AS2M", "beats")
+    assert [compared.family_of(each) for each in (*beats, mine)] == ["beats", "beats", ""]
+    assert compared.short_name(beats[0]) == "iter1"
+    assert compared.short_name(mine) == "mine"
+    assert compared.name_of(long) == "beats-iter3-as2m"
+    assert compared.family_names([mine, *beats]) == {"beats": "BEATs", "": "mine"}
+
+
+def test_type_is_readable_in_print() -> None:
+    pytest.importorskip("matplotlib")
+    with style.look():
+        figure = style.new_figure(style.COLUMN, 50)
+        axes = figure.subplots()
+        axes.set_title("title")
+        axes.set_xlabel("label")
+        axes.legend([axes.plot([0, 1])[0]], ["line"])
+    assert figure.get_size_inches() * 25.4 == pytest.approx((90, 50))
+    texts = [axes.title, axes.xaxis.label, *axes.get_xticklabels(), *axes.get_legend().get_texts()]
+    assert all(7 <= text.get_fontsize() <= 9 for text in texts)
+
+
+def test_nothing_global_changes(python: Callable[..., CompletedProcess[str]]) -> None:
+    pytest.importorskip("matplotlib")
+    code = """
+import sys, matplotlib, pathlib
+from brainbench_audio.report.figures import bars, style
+from brainbench_audio.report.results import all_results
+before = matplotlib.rcParams.copy()
+panel = bars.Panel.of(all_results("only"), "NH2015-rsa")
+style.draw(pathlib.Path("a.svg"), bars.plot, [panel])
+print(before == matplotlib.rcParams.copy(), "matplotlib.pyplot" in sys.modules)
+"""
+    told = python(code)
+    assert told.stdout.strip() == "True False", told.stderr

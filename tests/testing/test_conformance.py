@@ -1,0 +1,278 @@
+"""Written plugins pass as written; each spoilt one fails the check that is there for it."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainbench_audio.cli.main import main
+from brainbench_audio.errors import DataError
+from brainbench_audio.registry.discovery import plugins
+from brainbench_audio.templates.distribution import Kind, names, write_distribution
+from brainbench_audio.testing.conformance import Outcome, checks
+
+NAMES: dict[Kind, str] = {"model": "toy", "benchmark": "Toy", "metric": "toyed"}
+Outcomes = dict[str, Outcome]
+Written = Callable[..., tuple[str, Path]]
+
+
+@pytest.fixture
+def written(site: Path) -> Any:
+    """Return a function that writes a plugin and puts it among the installed ones."""
+    made: list[str] = []
+
+    def write(kind: Kind, changes: dict[str, tuple[str, str]] | None = None) -> tuple[str, Path]:
+        named = names(kind, NAMES[kind])
+        folder = site / "source"
+        write_distribution(kind, named, folder)
+        package = site / named.package
+        (folder / named.package).rename(package)
+        for file, (old, new) in (changes or {}).items():
+            text = (package / file).read_text()
+            assert old in text
+            (package / file).write_text(text.replace(old, new))
+        info = site / f"{named.package}-0.1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {named.distribution}\nVersion: 0.1.0\n"
+            f"Requires-Dist: brainbench-audio<0.2,>=0.1\n"
+        )
+        (info / "entry_points.txt").write_text(f"[brainbench_audio]\ntoy = {named.package}\n")
+        importlib.invalidate_caches()
+        plugins.cache_clear()
+        made.append(named.package)
+        return named.distribution, package
+
+    yield write
+    for name in [name for name in sys.modules if name.partition(".")[0] in made]:
+        del sys.modules[name]
+
+
+def outcomes(distribution: str, title: str = "") -> Outcomes:
+    return {str(check): check.outcome() for check in checks(distribution) if title in check.name}
+
+
+def failures(found: Outcomes) -> dict[str, str]:
+    return {name: one.message for name, one in found.items() if one.state == "failed"}
+
+
+@pytest.mark.parametrize("kind", NAMES)
+def test_a_plugin_passes_as_written(written: Written, kind: Kind) -> None:
+    found = outcomes(written(kind)[0])
+    assert failures(found) == {}
+    states = [one.state for one in found.values()]
+    assert states.count("ok") >= 10
+    assert states.count("warning") == 0
+
+
+SPOILT_MODELS = {
+    "incomplete": (("cards.py", 'licence="MIT"', 'licence=""'), "card is complete", "`licence`"),
+    "unfinished": (("cards.py", '"none: seeded', '"TODO: seeded'), "card is complete", "TODO"),
+    "citation": (("cards.py", "@misc{", "misc{"), "citation is BibTeX", "@article"),
+    "sources": (
+        ("cards.py", 'packages=("brainbench_toy"', 'packages=("numpy"'),
+        "loader and sources",
+        "name",
+    ),
+    "hash": (
+        (
+            "cards.py",
+            "        packages=",
+            '        weights=(__import__("brainbench_audio.cards", '
+            'fromlist=["x"]).WeightsFile(url="ftp://x"),),\n        packages=',
+        ),
+        "layers and weights on the card",
+        "https://",
+    ),
+    "heavy": (
+        ("__init__.py", "from typing", "import torch\nfrom typing"),
+        "import is light",
+        "torch",
+    ),
+    "trace": (
+        ("__init__.py", "from typing", 'import os\nos.environ["TOY"] = "1"\nfrom typing'),
+        "import is light",
+        "environment variables",
+    ),
+    "seeds": (
+        ("model.py", "    recipe =", "    import torch; torch.manual_seed(1)\n    recipe ="),
+        "leaves no trace",
+        "torch's random state",
+    ),
+    "dims": (
+        ("cards.py", "dims=(201, 32, 64)", "dims=(201, 32, 65)"),
+        "layers and dimensions",
+        "`dims`",
+    ),
+    "random": (
+        ("network.py", "torch.relu(", "torch.rand(()) + torch.relu("),
+        "the same twice",
+        "eval mode",
+    ),
+    "batch": (
+        ("network.py", "(waveforms)))", "(waveforms / waveforms.std())))"),
+        "alone and in a batch",
+        "normalise each clip",
+    ),
+    "silence": (("network.py", " + 1e-5)", ")"), "finite on silence", "guard logarithms"),
+    "short": (
+        (
+            "network.py",
+            "        spectrum =",
+            "        if waveforms.shape[1] < 4000:\n            raise ValueError('no')\n"
+            "        spectrum =",
+        ),
+        "finite on 0.1 s",
+        "raised ValueError",
+    ),
+    "stereo": (
+        (
+            "model.py",
+            "    return TorchModel(",
+            "    class Lenient(TorchModel):\n"
+            "        def activations(self, waveforms, layers=None):\n"
+            "            return super().activations([w.reshape(-1) for w in waveforms], layers)\n"
+            "    return Lenient(",
+        ),
+        "stereo refused",
+        "mono",
+    ),
+    "no_key": (
+        ("model.py", "fingerprint=fingerprint", "fingerprint=None"),
+        "fingerprint for",
+        "fingerprint",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT_MODELS)
+def test_a_spoilt_model_fails(written: Written, name: str) -> None:
+    (file, old, new), title, message = SPOILT_MODELS[name]
+    found = failures(outcomes(written("model", {file: (old, new)})[0], title))
+    assert any(message in text for text in found.values()), found
+
+
+SPOILT_DATA = {
+    "responses": (("data.py", "build(values,", "build(values + 1,"), "data are checked", "damaged"),
+    "flags": (("cards.py", '"multivariate"})', '"sessions"})'), "provides what", "sessions"),
+    "silent": (
+        ("cards.py", '"responses", "multivariate"', '"responses"'),
+        "provides what",
+        "multi",
+    ),
+    "count": (("cards.py", "stimuli=30", "stimuli=31"), "provides what", "31"),
+    "order": (
+        ("data.py", "build(values, names,", "build(values[::-1], names,"),
+        "data are checked",
+        "give",
+    ),
+    "random": (
+        ("data.py", "build(values,", "build(values + np.random.default_rng().random((30, 1)),"),
+        "the same when loaded again",
+        "seed",
+    ),
+    "missing": (("data.py", '"sounds"', '"noises"'), "sounds can be read", "noises"),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT_DATA)
+def test_a_spoilt_data_set_fails(written: Written, name: str) -> None:
+    (file, old, new), title, message = SPOILT_DATA[name]
+    found = failures(outcomes(written("benchmark", {file: (old, new)})[0], title))
+    assert any(message in text for text in found.values()), found
+
+
+def test_data_without_a_checksum_are_told_theirs(written: Written) -> None:
+    distribution, package = written("benchmark")
+    text = (package / "cards.py").read_text()
+    own = text.partition('checksum="')[2].partition('"')[0]
+    (package / "cards.py").write_text(text.replace(f'        checksum="{own}",\n', ""))
+    plugins.cache_clear()
+    (message,) = failures(outcomes(distribution)).values()
+    assert f"checksum='{own}'" in message
+
+
+SPOILT_METRICS = {
+    "reference": (("metric.py", "float(shares[best].mean()),", "0.9,"), "plain reference", "gives"),
+    "random": (
+        (
+            "metric.py",
+            "value=float(shares",
+            "value=np.random.default_rng().random() + float(shares",
+        ),
+        "the same twice",
+        "seed",
+    ),
+    "writes": (
+        ("metric.py", "        del folds", "        del folds\n        target[0] = 0"),
+        "well-formed",
+        "changes the targets",
+    ),
+    "reads": (
+        (
+            "metric.py",
+            "features = np.asarray(layers[layer]",
+            "layers[layer]; features = np.asarray(layers[layer]",
+        ),
+        "well-formed",
+        "more than once",
+    ),
+    "noise": (
+        ("metric.py", "(common - chance) / (1 - chance)", "common + 0.5"),
+        "random features score about 0",
+        "expected about 0",
+    ),
+    "uncounted": (
+        ("metric.py", 'n={"target": int(whole.sum()), "dropped": int((~whole).sum())},', "n={},"),
+        "NaN among targets",
+        "dropped",
+    ),
+    "property": (("cards.py", '"rotation"', '"spin"'), "properties are known", "spin"),
+    "rotation": (
+        (
+            "metric.py",
+            "dtype=np.float64)",
+            "dtype=np.float64) * np.arange(1, 1 + layers[layer].shape[1])",
+        ),
+        "rotation does not matter",
+        "rotated",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SPOILT_METRICS)
+def test_a_spoilt_metric_fails(written: Written, name: str) -> None:
+    (file, old, new), title, message = SPOILT_METRICS[name]
+    found = failures(outcomes(written("metric", {file: (old, new)})[0], title))
+    assert any(message in text for text in found.values()), found
+
+
+def test_the_command_tells_and_fails(written: Written, capsys: pytest.CaptureFixture[str]) -> None:
+    distribution, _ = written("benchmark", {"cards.py": ("stimuli=30", "stimuli=31")})
+    assert main(["check", distribution]) == 1
+    told = capsys.readouterr().out
+    assert "provides what the card says" in told
+    assert "The card says 31 stimuli, there are 30." in told
+    assert "1 failed" in told
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("brainbench-nowhere", "pip install brainbench-nowhere"), ("pytest", "is no plugin")],
+)
+def test_what_is_no_plugin(name: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        checks(name)
+
+
+def test_a_folder_that_is_not_installed(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="no pyproject"):
+        checks(str(tmp_path))
+    write_distribution("metric", names("metric", "toyed"), tmp_path / "here")
+    with pytest.raises(DataError, match=r"pip install -e .*here"):
+        checks(str(tmp_path / "here"))
