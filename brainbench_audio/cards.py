@@ -188,8 +188,9 @@ class MetricCard:
     variant_properties : mapping of str to frozenset of str
         The same for each variant, where they differ.
     reference : str or None
-        ``"module:function"``, a plain implementation, called as ``function(layers, target, folds)``,
-        that returns the same value. If it takes ``variant``, it is asked for those, too.
+        ``"module:function"``, a plain implementation, called as
+        ``function(layers, target, folds)``, that returns the same value. If it takes ``variant``,
+        variants are held to it, too.
     check_options : mapping
         Options under which the metric is quick enough to be checked.
     """

@@ -91,6 +91,44 @@ def fetch_all(remotes: Iterable[Remote], folder: Path, description: str) -> list
     return paths
 
 
+def find_folder(name: str, remotes: Iterable[Remote]) -> Path | None:
+    """Return the folder that holds all files of a data set, the user's own first, or None.
+
+    Looked for are ``$BRAINBENCH_DATA/<name>`` and ``<name>`` in the data home.
+    """
+    wanted = list(remotes)
+    brought = settings.brought_data()
+    places = [*([brought / name] if brought else []), settings.data_home() / name]
+    return next((place for place in places if not _lacking(place, wanted)), None)
+
+
+def fetch_folder(name: str, remotes: Iterable[Remote], description: str) -> Path:
+    """Return the folder that holds all files of a data set, see `find_folder`; else download them.
+
+    Raises
+    ------
+    DataError
+        ``BRAINBENCH_DATA`` has a part of the files only, or they cannot be downloaded.
+    """
+    wanted = list(remotes)
+    if found := find_folder(name, wanted):
+        return found
+    brought = settings.brought_data()
+    if brought and (brought / name).is_dir():
+        lacking = _lacking(brought / name, wanted)
+        raise DataError(
+            f"{brought / name} (BRAINBENCH_DATA) lacks {len(lacking)} of {len(wanted)} files, the "
+            f"first is {lacking[0]}. Complete the folder, or unset BRAINBENCH_DATA to download it."
+        )
+    target = settings.data_home() / name
+    fetch_all(wanted, target, description)
+    return target
+
+
+def _lacking(folder: Path, wanted: Iterable[Remote]) -> list[str]:
+    return [remote.name for remote in wanted if not (folder / remote.name).is_file()]
+
+
 @dataclass(frozen=True)
 class HubFile:
     """A file in a repository of the Hugging Face hub, at one commit.
@@ -183,8 +221,25 @@ def remote_size(url: str) -> int | None:
 
 
 def pinned(pin: Path) -> str | None:
-    """Return the checksum that the first download left, None if there was none."""
-    return pin.read_text(encoding="ascii").strip() if pin.is_file() else None
+    """Return the checksum that the first download left, None if there was none.
+
+    Raises
+    ------
+    DataError
+        The pin is damaged: trusting the next download would be trusting anybody.
+    """
+    if not pin.is_file():
+        return None
+    try:
+        text = pin.read_bytes().decode("ascii", "replace").strip()
+    except OSError as error:
+        raise DataError(f"{pin} cannot be read: {error.strerror}.") from error
+    if not re.fullmatch("[0-9a-f]{64}", text):
+        raise DataError(
+            f"{pin} is damaged: it should hold the SHA-256 of the first download. Delete it to "
+            f"trust the next one."
+        )
+    return text
 
 
 def write_pin(pin: Path, sha256: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import filelock
 
-from brainbench_audio.errors import CacheError
+from brainbench_audio.errors import CacheError, DataError
 
 _BLOCK = 1 << 20
 TEMPORARY = ".part-"
@@ -142,11 +142,22 @@ def remove_leftovers(folder: Path, older_than: float) -> int:
 
 
 def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hex digits."""
+    """Return the SHA-256 of a file's bytes as 64 hex digits.
+
+    Raises
+    ------
+    DataError
+        The disk does not give them.
+    """
     digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_BLOCK):
-            digest.update(block)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}.") from error
     return digest.hexdigest()
 
 

@@ -13,7 +13,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from brainbench_audio.download import Remote, fetch, fetch_all
+from brainbench_audio.download import Remote, fetch, fetch_all, fetch_folder, find_folder
 from brainbench_audio.errors import CacheError, DataError
 
 CONTENT = np.random.default_rng(0).bytes(1_500_000)
@@ -258,3 +258,22 @@ def test_a_read_only_folder(web: Site, read_only_folder: Path) -> None:
     with pytest.raises(CacheError, match=r"file\.bin: Read-only.*BRAINBENCH_HOME"):
         fetch(remote(web), read_only_folder)
     assert web.requests == []
+
+
+def test_a_folder_of_files_is_brought_or_found_or_downloaded(
+    web: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wanted = [Remote("sounds/one.wav", remote(web).urls)]
+    assert find_folder("set", wanted) is None
+    downloaded = fetch_folder("set", wanted, "a set")
+    assert (downloaded / "sounds" / "one.wav").read_bytes() == CONTENT
+    assert find_folder("set", wanted) == downloaded
+    monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path / "mine"))
+    brought = tmp_path / "mine" / "set"
+    (brought / "sounds").mkdir(parents=True)
+    assert find_folder("set", wanted) == downloaded
+    (brought / "sounds" / "one.wav").touch()
+    assert fetch_folder("set", wanted, "a set") == brought
+    more = [*wanted, Remote("two.wav", remote(web).urls)]
+    with pytest.raises(DataError, match=r"lacks 1 of 2 files, the first is two\.wav"):
+        fetch_folder("set", more, "a set")

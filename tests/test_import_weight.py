@@ -28,6 +28,7 @@ VERBS = [
     ["--help"],
     ["--version"],
     ["score", "--help"],
+    ["trajectory", "--help"],
     ["list", "models"],
     ["list", "benchmarks", "--json"],
     ["list", "metrics"],

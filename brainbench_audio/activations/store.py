@@ -20,7 +20,7 @@ import netCDF4
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.errors import CacheError
+from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import TEMPORARY, atomic_file, hash_file, hash_json, set_aside
 
 _log = logging.getLogger(__name__)
@@ -141,9 +141,15 @@ class StoredActivations(Mapping[str, Features]):
         name = _variable(self.plan.layers.index(layer))
         parts = []
         for index in range(len(self.plan.chunks())):
-            with netCDF4.Dataset(self._files[index]) as data:
-                data.set_auto_mask(False)
-                parts.append(np.asarray(data[name][:], dtype=np.float32))
+            try:
+                with netCDF4.Dataset(self._files[index]) as data:
+                    data.set_auto_mask(False)
+                    parts.append(np.asarray(data[name][:], dtype=np.float32))
+            except (OSError, RuntimeError, IndexError) as error:
+                raise CacheError(
+                    f"{self._files[index]} was sound when it was opened and cannot be read now: "
+                    f"{error}. Run the command again, which computes it anew."
+                ) from error
         return np.concatenate(parts)
 
     def __iter__(self) -> Iterator[str]:
@@ -160,11 +166,19 @@ class StoredActivations(Mapping[str, Features]):
     def _find_chunks(self) -> None:
         for file in sorted(self.folder.glob(f"chunk-*-{'?' * _DIGITS}.nc")):
             _, index, digest = file.stem.split("-")
-            if hash_file(file)[:_DIGITS] == digest:
+            if _sound(file, digest):
                 self._files[int(index)] = file
             else:
                 aside = set_aside(file)
                 _log.warning("%s is damaged: set aside as %s, computed again", file, aside.name)
+
+
+def _sound(file: Path, digest: str) -> bool:
+    """Tell whether a chunk's bytes are those that were written; a disk may not give them."""
+    try:
+        return hash_file(file)[:_DIGITS] == digest
+    except DataError:
+        return False
 
 
 def stored_sets(store: Path) -> list[dict[str, Any]]:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import zipfile
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,9 +19,12 @@ from brainbench_audio.cards import CONTROLS, ModelCard, WeightsFile
 from brainbench_audio.download import Remote, fetch, pinned, write_pin
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
+from brainbench_audio.nesting import check_nesting
 
 State = dict[str, torch.Tensor]
 _SHOWN = 10
+_PICKLES = 5  # in a file as torch wrote them before 1.6
+_LARGEST_PICKLE = 1 << 28  # bytes; it holds names and shapes, not the numbers
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,7 @@ def read_checkpoint(path: Path) -> Any:
             import safetensors.torch
 
             return safetensors.torch.load_file(path)
+        _check_pickles(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise DataError(
@@ -158,6 +164,21 @@ def read_checkpoint(path: Path) -> Any:
         raise DataError(
             f"{path} is damaged or no weights file: {error!r}. Fetch it again."
         ) from error
+
+
+def _check_pickles(path: Path) -> None:
+    """Refuse tuples in tuples without end, which torch would hash; see `nesting`."""
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.filename.endswith("data.pkl"):
+                    if member.file_size > _LARGEST_PICKLE:
+                        raise pickle.UnpicklingError(f"{member.filename} is too large")
+                    check_nesting(archive.read(member))
+        return
+    with path.open("rb") as file, suppress(ValueError):
+        for _ in range(_PICKLES):
+            check_nesting(file)
 
 
 def load_strictly(network: torch.nn.Module, state: State, where: str) -> None:

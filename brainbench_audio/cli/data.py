@@ -67,6 +67,9 @@ def get_data(options: argparse.Namespace) -> int:
     if card.downloader is None:
         print(f"{card.id} needs no download: {card.source}")
         return 0
+    if options.source is None and (folder := _folder(card, subset)):
+        print(folder)  # it is here already, and not anybody's to replace
+        return 0
     if card.sizer and options.source is None:
         _confirm(load_attribute(card.sizer)(card, subset), options.yes)
     demanded = {"sha256": options.sha256} if options.sha256 else {}

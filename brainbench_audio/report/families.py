@@ -49,7 +49,7 @@ FAMILIES: dict[str, Look] = {
     "dcase2020": Look("#0072B2", "X"),
     "spectrotemporal": Look("#7B7B7B", "D"),
 }
-_SPARE_COLOURS = ("#0072B2", "#009E73", "#AA4499", "#AD6A00", "#CC6677")
+_SPARE_COLOURS = ("#AD6A00", "#009E73", "#AA4499", "#0072B2", "#CC6677")
 _SPARE_MARKERS: tuple[Marker, ...] = ("<", ">", "P")
 # neighbours differ in both
 _SPARE = tuple(

@@ -137,7 +137,6 @@ def import_scores(path: Path, source: str = "", replace: bool = False) -> Path:
                 f"{path} has a score of {score.model} on {score.benchmark}, and so has {other}, "
                 f"which was imported before: delete one of the two. Nothing was imported."
             )
-    kept.parent.mkdir(parents=True, exist_ok=True)
     with atomic_file(kept) as temporary:
         temporary.write_text(_as_csv(scores, source or path.name), encoding="utf-8")
     return kept
@@ -161,7 +160,10 @@ def read_scores(path: Path, keep_path: bool = False) -> list[PublishedScore]:
 def parse_scores(text: str, name: str, path: Path | None = None) -> list[PublishedScore]:
     """Return the rows of such a file's text; errors call it ``name``."""
     reader = csv.DictReader(_lines(text), strict=True)
-    head = [column.strip() for column in reader.fieldnames or ()]
+    try:
+        head = [column.strip() for column in reader.fieldnames or ()]
+    except csv.Error as error:
+        raise DataError(f"{name} is not comma-separated text: {error}.") from error
     reader.fieldnames = head
     lacking = [column for column in REQUIRED if column not in head]
     unknown = [column for column in head if column not in EXPORTED]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from brainbench_audio.errors import BrainbenchError, DataError
-from brainbench_audio.scores.store import StoredScore, stored_scores
+from brainbench_audio.scores.store import StoredScore, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
 
@@ -117,10 +117,8 @@ def newest_score(model: str, benchmark: str) -> Score:
     DataError
         None is stored.
     """
-    from brainbench_audio.scores.score import Score
-
     if entry := newest_scores().get((model, benchmark)):
-        return Score.from_netcdf(entry.path)
+        return read_stored(entry.path)
     raise DataError(
         f"There is no stored score of {model} on {benchmark}. This makes it: "
         f"brainbench score --model {model} --benchmark {benchmark}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.files import atomic_file
 
 _ATTRIBUTE = "brainbench_score"
+_CHECKSUM = "brainbench_score_sha256"
 _FORMAT = 1
 
 
@@ -82,7 +84,8 @@ class Score:
     def to_netcdf(self, path: str | Path) -> None:
         """Write the score to one netCDF file, whole or not at all.
 
-        The variables are those of ``raw``; the rest is JSON in the attribute ``brainbench_score``.
+        The variables are those of ``raw``; the rest is JSON in the attribute ``brainbench_score``,
+        with a checksum of its own: HDF5 checks small attributes only.
 
         Raises
         ------
@@ -102,11 +105,12 @@ class Score:
             "n": dict(self.n),
             "provenance": dict(self.provenance),
         }
-        data = self.raw.assign_attrs({_ATTRIBUTE: json.dumps(summary, default=_plain)})
+        text = json.dumps(summary, default=_plain)
+        data = self.raw.assign_attrs({_ATTRIBUTE: text, _CHECKSUM: _digest(text)})
         checked = {
             name: {"fletcher32": True, "zlib": variable.size > 1000, "complevel": 1}
             for name, variable in data.variables.items()
-            if variable.dtype.kind in "fiu" and variable.ndim and variable.size
+            if variable.dtype.kind in "fiub" and variable.ndim and variable.size
         }
         try:
             with atomic_file(Path(path)) as temporary:
@@ -132,9 +136,10 @@ class Score:
         try:
             with xr.open_dataset(path, engine="netcdf4") as data:
                 raw = data.load()
-        except (OSError, RuntimeError, ValueError) as error:
-            raise DataError(f"{path} is damaged: {error}. Score the pair again.") from error
-        del raw.attrs[_ATTRIBUTE]
+        except Exception as error:  # xarray raises many kinds on a damaged file
+            raise DataError(f"{path} is damaged: {error!r}. Score the pair again.") from error
+        for name in (_ATTRIBUTE, _CHECKSUM):
+            raw.attrs.pop(name, None)
         return cls(
             value=summary["value"],
             error=summary["error"],
@@ -162,15 +167,59 @@ def read_summary(path: str | Path) -> dict[str, Any]:
         raise DataError(f"{path} does not exist.")
     try:
         with netCDF4.Dataset(path) as data:
-            summary = json.loads(data.getncattr(_ATTRIBUTE))
-    except (OSError, RuntimeError, AttributeError, ValueError) as error:
+            text = data.getncattr(_ATTRIBUTE)
+            # a file without one is still held to its fields
+            expected = data.__dict__.get(_CHECKSUM)
+        summary = json.loads(text)
+    except (OSError, RuntimeError, AttributeError, ValueError, TypeError, RecursionError) as error:
         raise DataError(f"{path} is damaged or not a stored score: {error}.") from error
+    if not isinstance(summary, dict):
+        raise DataError(f"{path} is not a stored score.")
     if summary.get("format") != _FORMAT:
         raise DataError(
             f"{path} has format {summary.get('format')}, this version reads {_FORMAT}: score the "
             f"pair again, or install the version that wrote it ({summary.get('provenance')})."
         )
-    return dict(summary)
+    if expected is not None and expected != _digest(text):
+        raise DataError(f"{path} is damaged: its numbers do not give their checksum.")
+    if wrong := [name for name, fits in _FIELDS.items() if not fits(summary.get(name, ...))]:
+        raise DataError(f"{path} is not a stored score: its {wrong[0]} is missing or of no use.")
+    return summary
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float)
+
+
+def _is_number_or_none(value: Any) -> bool:
+    return value is None or _is_number(value)
+
+
+def _is_interval(value: Any) -> bool:
+    return value is None or (
+        isinstance(value, list) and len(value) == 2 and all(map(_is_number, value))
+    )
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_number_or_none, value.values()))
+
+
+# what a reader may rely on; a file that somebody else wrote is held to the same
+_FIELDS: dict[str, Callable[[Any], bool]] = {
+    "value": lambda value: _is_number(value) and bool(np.isfinite(value)),
+    "error": _is_number_or_none,
+    "interval": _is_interval,
+    "ceiling": _is_number_or_none,
+    "parts": _are_numbers,
+    "layer": lambda value: value is None or isinstance(value, str),
+    "n": _are_numbers,
+    "provenance": lambda value: isinstance(value, dict),
+}
 
 
 def _plain(value: Any) -> Any:

@@ -49,13 +49,24 @@ def find_score(stem: Path) -> Score | None:
     """Return the stored score, or None; a damaged file is set aside and reported."""
     for path in sorted(stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc")):
         try:
-            if hash_file(path)[:_DIGEST] != path.stem.rpartition("-")[2]:
-                raise DataError(f"{path} is damaged: its bytes do not give the digest in its name.")
-            return Score.from_netcdf(path)
+            return read_stored(path)
         except DataError as error:
             aside = set_aside(path)
             _log.warning("%s Set aside as %s.", error, aside.name)
     return None
+
+
+def read_stored(path: Path) -> Score:
+    """Read a file of the store, after checking all its bytes.
+
+    Raises
+    ------
+    DataError
+        It is missing or damaged.
+    """
+    if path.is_file() and hash_file(path)[:_DIGEST] != path.stem.rpartition("-")[2]:
+        raise DataError(f"{path} is damaged: its bytes do not give the digest in its name.")
+    return Score.from_netcdf(path)
 
 
 def is_stored(stem: Path) -> bool:

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from brainbench_audio.assemblies.assembly import (
     align,
     build,
+    by_subject,
     content_hash,
     mean_over_sessions,
     select,
     stimulus_names,
+    usable_targets,
     validate,
 )
 from brainbench_audio.errors import DataError
@@ -158,3 +160,26 @@ def test_content_hash_covers_values_dimensions_and_coordinates() -> None:
 def test_content_hash_ignores_memory_layout_and_attributes() -> None:
     other = voxels(np.asfortranarray(VALUES)).assign_attrs(note="x")
     assert content_hash(other) == content_hash(voxels())
+
+
+def test_targets_with_gaps_or_without_variance_are_not_usable() -> None:
+    values = np.random.default_rng(0).random((4, 5))
+    values[1, 0] = np.nan
+    values[:, 1] = 0.1 + 0.2
+    values[0, 1] = 0.3  # the same but for rounding
+    values[2, 2] = np.inf
+    found = build(values, list("abcd"), "voxel", {})
+    assert usable_targets(found).tolist() == [False, False, False, True, True]
+    assert usable_targets(found * np.nan).tolist() == [False] * 5
+    whole = build(np.array([[1, 2], [1, 3]]), ["a", "b"], "voxel", {})
+    assert usable_targets(whole).tolist() == [False, True]
+
+
+def test_targets_by_subject_in_order_of_appearance() -> None:
+    values = np.zeros((2, 3))
+    found = build(values, ["a", "b"], "voxel", {"subject": ["two", "one", "two"]})
+    subjects = by_subject(found)
+    assert subjects is not None
+    assert {name: list(places) for name, places in subjects.items()} == {"two": [0, 2], "one": [1]}
+    assert list(subjects) == ["two", "one"]
+    assert by_subject(found.drop_vars("subject")) is None

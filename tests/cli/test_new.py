@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -41,6 +44,21 @@ def test_inside_the_project_it_goes_to_plugins(
     monkeypatch.chdir(tmp_path)
     assert main(["new", "metric", "near"]) == 0
     assert (tmp_path / "plugins/metrics/near/brainbench_near/metric.py").is_file()
+
+
+@pytest.mark.parametrize("kind", ["model", "benchmark", "metric"])
+def test_inside_the_project_it_is_as_the_project_formats(
+    kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path(__file__).parents[2]
+    shutil.copy(project / "pyproject.toml", tmp_path)
+    (tmp_path / "brainbench_audio").symlink_to(project / "brainbench_audio")
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", kind, "near"]) == 0
+    for check in (["check"], ["format", "--check"]):
+        command = [sys.executable, "-m", "ruff", *check, "--no-cache", "plugins"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert told.returncode == 0, told.stdout
 
 
 def test_nothing_is_overwritten(

@@ -429,3 +429,11 @@ def test_a_passport_that_lies_is_found_out(toy: Toy) -> None:
     assert not run(toy.folder / "*=10.ckpt").failures
     passport.write_text("half a fi")
     assert not run(toy.folder / "*=10.ckpt").failures
+
+
+def test_learned_weights_of_layers_are_no_scores_of_layers() -> None:
+    weights = xr.Dataset(
+        {"layer_weights": (("fold", "layer"), [[0.2, 0.8]])}, {"layer": ["a", "b"], "fold": ["f"]}
+    )
+    found = layer_scores(Score(value=0.5, layer="b", parts={"test": 0.5}, raw=weights))
+    assert found.values.tolist() == [[0.5]]

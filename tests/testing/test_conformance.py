@@ -177,13 +177,37 @@ SPOILT_DATA = {
         "seed",
     ),
     "missing": (("data.py", '"sounds"', '"noises"'), "sounds can be read", "noises"),
+    "damaged": (
+        ("data.py", '"responses.csv"', '"answers.csv"'),
+        "loads",
+        "are here, but cannot be read",
+    ),
+    "filters": (
+        ("data.py", "    try:", "    __import__('warnings').simplefilter('ignore')\n    try:"),
+        "loads",
+        "changes warning filters",
+    ),
+    "subset": (
+        (
+            "cards.py",
+            "        stimuli=30,",
+            """        stimuli=30, subsets=("a",),
+        subset_provides={"a": frozenset({"responses", "sessions"})},""",
+        ),
+        "subset a",
+        "says sessions",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", SPOILT_DATA)
 def test_a_spoilt_data_set_fails(written: Written, name: str) -> None:
     (file, old, new), title, message = SPOILT_DATA[name]
-    found = failures(outcomes(written("benchmark", {file: (old, new)})[0], title))
+    distribution, package = written("benchmark", {file: (old, new)})
+    if name == "subset":
+        text = (package / "data.py").read_text()
+        (package / "data.py").write_text(text.replace("if subset is not None:", "if False:"))
+    found = failures(outcomes(distribution, title))
     assert any(message in text for text in found.values()), found
 
 
@@ -232,6 +256,37 @@ SPOILT_METRICS = {
         "NaN among targets",
         "dropped",
     ),
+    "sessions": (
+        (
+            "metric.py",
+            "        del folds",
+            """        if target.ndim > 2:
+            raise DataError("Three dimensions.")
+        del folds""",
+        ),
+        "subjects and sessions",
+        "Three dimensions",
+    ),
+    "variant": (
+        (
+            "cards.py",
+            "        reference=",
+            """        variant_properties={"x": frozenset()},
+        reference=""",
+        ),
+        "properties are known",
+        "no variant",
+    ),
+    "reference of a variant": (
+        (
+            "cards.py",
+            '        reference="brainbench_toyed.reference:score"',
+            """        variants=("x",),
+        reference="brainbench_toyed.metric:plain\"""",
+        ),
+        "plain reference",
+        "its plain reference 0.9",
+    ),
     "property": (("cards.py", '"rotation"', '"spin"'), "properties are known", "spin"),
     "rotation": (
         (
@@ -248,7 +303,10 @@ SPOILT_METRICS = {
 @pytest.mark.parametrize("name", SPOILT_METRICS)
 def test_a_spoilt_metric_fails(written: Written, name: str) -> None:
     (file, old, new), title, message = SPOILT_METRICS[name]
-    found = failures(outcomes(written("metric", {file: (old, new)})[0], title))
+    distribution, package = written("metric", {file: (old, new)})
+    with (package / "metric.py").open("a") as source:
+        source.write("\n\ndef plain(layers, target, folds, variant):\n    return 0.9\n")
+    found = failures(outcomes(distribution, title))
     assert any(message in text for text in found.values()), found
 
 

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import torch
@@ -33,6 +34,7 @@ HEAVY = (
     "jax",
     "dask",
 )
+_FILTERS = "warning filters"
 # What is compared before and after; runs in a process of its own.
 _PROBE = """
 import json, logging, os, random, signal, sys, threading, warnings
@@ -87,25 +89,16 @@ def import_is_light(name: str) -> None:
 def key_covers_sources(cards: tuple[Card, ...], package: str) -> None:
     """Fail if what a loader imports could change without changing the cache key."""
     own = package.partition(".")[0]
-    for card in cards:
-        module = card.loader.partition(":")[0]
-        code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
-        )
-        require(done.returncode == 0, f"{module} cannot be imported: {done.stderr.strip()[-300:]}")
-        loaded = json.loads(done.stdout.splitlines()[-1])
-        used = {
-            name.partition(".")[0]
-            for name in loaded
-            if name.startswith("brainbench_") or name.partition(".")[0] == own
-        }
-        missing = sorted(used - {"brainbench_audio"} - _roots(card))
-        require(
-            not missing,
-            f"{card.id}: its loader imports {', '.join(missing)}, which `packages` does not name: "
-            f"add it, so that a change of its source makes scores anew.",
-        )
+    for module in sorted({card.loader.partition(":")[0] for card in cards}):
+        sharing = [card for card in cards if card.loader.partition(":")[0] == module]
+        used = _imported_by(module, own)
+        for card in sharing:
+            missing = sorted(used - {"brainbench_audio"} - _roots(card))
+            require(
+                not missing,
+                f"{card.id}: its loader imports {', '.join(missing)}, which `packages` does not "
+                f"name: add it, so that a change of its source makes scores anew.",
+            )
     for name in {name for card in cards for name in card.packages}:
         _has_sources(name)
 
@@ -116,13 +109,43 @@ def unchanged(function: Callable[[], Any]) -> Any:
         before = _state()
         result = function()
         after = _state()
-    changed = [name for name in before if before[name] != after[name]]
+    changed = {name for name in before if before[name] != after[name]}
+    if _FILTERS in changed and not _filters(function):
+        changed.remove(_FILTERS)
     if changed:
         raise Failed(
-            f"It changes {', '.join(changed)} of the process: use a generator, a context manager "
-            f"or an argument instead."
+            f"It changes {', '.join(sorted(changed))} of the process: use a generator, a context "
+            f"manager or an argument instead."
         )
     return result
+
+
+def _filters(function: Callable[[], Any]) -> bool:
+    """Return whether warning filters remain that a second call set, other than a library's own.
+
+    scipy and requests set theirs when first imported, xarray each time it opens a file.
+    """
+    own: list[Any] = []
+
+    def watched(change: Callable[..., None]) -> Callable[..., None]:
+        def call(*args: Any, **options: Any) -> None:
+            known = list(warnings.filters)
+            change(*args, **options)
+            caller = str(sys._getframe(1).f_globals.get("__name__"))
+            if caller.partition(".")[0] not in HEAVY:
+                own.extend(entry for entry in warnings.filters if entry not in known)
+
+        return call
+
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore", lineno=1)  # unlike any that the function may set
+        with (
+            patch.object(warnings, "filterwarnings", watched(warnings.filterwarnings)),
+            patch.object(warnings, "simplefilter", watched(warnings.simplefilter)),
+        ):
+            function()
+        return any(entry in warnings.filters for entry in own)
 
 
 @contextmanager
@@ -160,7 +183,7 @@ def _state() -> dict[str, Any]:
     legacy = np.random.get_state(legacy=False)  # noqa: NPY002  # the global one is what is watched
     return {
         "environment variables": dict(os.environ),
-        "warning filters": list(warnings.filters),
+        _FILTERS: list(warnings.filters),
         "Python's random state": random.getstate(),
         "numpy's random state": repr(legacy),
         "torch's random state": torch.get_rng_state().numpy().tobytes(),
@@ -172,6 +195,17 @@ def _state() -> dict[str, Any]:
         "the module search path": list(sys.path),
         "threads that are not daemons": sum(not thread.daemon for thread in threading.enumerate()),
     }
+
+
+def _imported_by(module: str, own: str) -> set[str]:
+    """Return the plugin packages that importing a module imports, in a process of its own."""
+    code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
+    )
+    require(done.returncode == 0, f"{module} cannot be imported: {done.stderr.strip()[-300:]}")
+    loaded = (name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1]))
+    return {name for name in loaded if name.startswith("brainbench_") or name == own}
 
 
 def _roots(card: Card) -> set[str]:

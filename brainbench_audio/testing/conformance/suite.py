@@ -133,5 +133,5 @@ def _range(name: str) -> None:
     if not any(clause.operator in ("<", "<=", "~=", "==") for clause in own[0].specifier):
         raise Doubtful(
             f'It takes any {CORE}: write "{CORE}>=0.1,<0.2", so that a later version that changed '
-            f"says so instead of failing."
+            f"says so instead of failing; then install it again."
         )

@@ -16,6 +16,7 @@ VOCABULARY = "labelvocabulary.csv"
 FIXED_SPLITS = ("train", "valid", "test")
 _PREDICTIONS = ("multiclass", "multilabel")
 _FOLD_MODES = ("presplit_kfold", "new_split_kfold")
+_MOST_FOLDS = 10_000
 _FOLD = re.compile(r"fold\d{2,}")
 
 
@@ -148,7 +149,7 @@ def read_vocabulary(file: Path) -> tuple[str, ...]:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines, strict=True))
         numbered = {int(row["idx"]): row["label"] for row in rows}
-    except (KeyError, TypeError, ValueError, csv.Error) as error:
+    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise DataError(
             f"{file} is damaged ({error!r}): it needs the columns idx (a number) and label."
         ) from error
@@ -176,6 +177,8 @@ def _splits(file: Path, content: dict[str, Any], split_mode: str) -> tuple[str, 
     number = content.get("nfolds", len(named or there))
     if not isinstance(number, int) or number < 3:
         raise DataError(f"{file}: nfolds is {number!r}, expected a number of at least 3.")
+    if number > _MOST_FOLDS:
+        raise DataError(f"{file}: nfolds is more than {_MOST_FOLDS}.")
     expected = [f"fold{index:02d}" for index in range(number)]
     if sorted(named or expected) != expected:
         raise DataError(

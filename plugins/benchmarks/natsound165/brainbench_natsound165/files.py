@@ -16,7 +16,7 @@ import scipy.io
 from brainbench_audio import settings
 from brainbench_audio.archives import unpack
 from brainbench_audio.cards import DatasetCard
-from brainbench_audio.download import Remote, fetch_all
+from brainbench_audio.download import Remote, fetch_all, fetch_folder, find_folder
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file, hash_file, locked
 
@@ -58,15 +58,15 @@ def remotes(base: str = f"{REPOSITORY}/{COMMIT}") -> list[Remote]:
 
 def locate(_card: DatasetCard) -> Path | None:
     """Return the folder that holds all files, the user's own first; None if there is none."""
-    return _complete(remotes())
+    return find_folder(FOLDER, remotes())
 
 
 def find_sounds() -> Path | None:
     """Return the folder that holds the sounds and their categories, components or not."""
-    return _complete(_of_sounds())
+    return find_folder(FOLDER, _of_sounds())
 
 
-def folder(card: DatasetCard) -> Path:
+def folder(_card: DatasetCard) -> Path:
     """Return the folder that holds all files, downloaded if need be.
 
     Raises
@@ -74,7 +74,7 @@ def folder(card: DatasetCard) -> Path:
     DataError
         ``BRAINBENCH_DATA`` has a part of the files only, or they cannot be downloaded.
     """
-    return locate(card) or _fetched(remotes())
+    return fetch_folder(FOLDER, remotes(), "165 natural sounds")
 
 
 def sounds_folder() -> Path:
@@ -85,7 +85,7 @@ def sounds_folder() -> Path:
     DataError
         As for `folder`.
     """
-    return find_sounds() or _fetched(_of_sounds())
+    return fetch_folder(FOLDER, _of_sounds(), "165 natural sounds")
 
 
 def download(_card: DatasetCard, source: str | None) -> Path:
@@ -141,19 +141,6 @@ def install_sounds(given: Path) -> Path:
 
 def _of_sounds() -> list[Remote]:
     return [remote for remote in remotes() if remote.name != COMPONENTS]
-
-
-def _fetched(wanted: Sequence[Remote]) -> Path:
-    brought = settings.brought_data()
-    if brought and (brought / FOLDER).is_dir():
-        lacking = _lacking(brought / FOLDER, wanted)
-        raise DataError(
-            f"{brought / FOLDER} (BRAINBENCH_DATA) lacks {len(lacking)} files, the first is "
-            f"{lacking[0]}. Complete the folder, or unset BRAINBENCH_DATA to download the data."
-        )
-    target = settings.data_home() / FOLDER
-    fetch_all(wanted, target, "165 natural sounds")
-    return target
 
 
 @contextmanager
@@ -215,13 +202,3 @@ def _write_labels(components: Path, target: Path) -> None:
     ]
     with atomic_file(target) as temporary:
         temporary.write_text("\n".join(map(",".join, zip(*columns, strict=True))), "utf-8")
-
-
-def _complete(wanted: Sequence[Remote]) -> Path | None:
-    brought = settings.brought_data()
-    places = [*([brought / FOLDER] if brought else []), settings.data_home() / FOLDER]
-    return next((place for place in places if not _lacking(place, wanted)), None)
-
-
-def _lacking(folder: Path, wanted: Sequence[Remote]) -> list[str]:
-    return [remote.name for remote in wanted if not (folder / remote.name).is_file()]

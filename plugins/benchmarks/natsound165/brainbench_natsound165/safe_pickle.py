@@ -14,6 +14,7 @@ import math
 import pickle
 import pickletools
 import re
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -22,10 +23,12 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.nesting import check_nesting
 
 Column = npt.NDArray[Any]
 
 _LARGEST = 1 << 28  # bytes; the published tables have a few million
+_DIMENSIONS = 32
 _CODE = re.compile(r"[biuf][1248]|[SU][0-9]{1,4}|O8?|\?")
 _CELLS = (str, bytes, float, int, type(None))
 
@@ -57,6 +60,7 @@ def read_table(path: Path) -> dict[str, Column]:
         raise DataError(f"{path} has more than {_LARGEST >> 20} MB; no voxel table is that large.")
     try:
         _check_memo(data)
+        check_nesting(data)
         content = _Unpickler(io.BytesIO(data)).load()
         if not isinstance(content, _Frame):
             raise pickle.UnpicklingError(f"it holds {type(content).__name__.strip('_')}, no table")
@@ -195,7 +199,8 @@ class _Frame(metaclass=_Sealed):
 
 def _dtype(code: Any, *_: Any) -> _DType:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
-        raise pickle.UnpicklingError(f"it has an array of type {code!r}")
+        # reprlib: nested tuples can be short as a pickle and endless as text
+        raise pickle.UnpicklingError(f"it has an array of type {reprlib.repr(code)}")
     dtype = _DType()
     dtype.code, dtype.order = code, "|" if code in ("O", "O8", "?") else "<"
     return dtype
@@ -203,9 +208,12 @@ def _dtype(code: Any, *_: Any) -> _DType:
 
 def _array(data: Any, dtype: _DType, shape: Any, order: str = "C", *_: Any) -> Column:
     """Build an array, trusting neither its shape nor its type to fit the data."""
-    size = math.prod(int(length) for length in shape)
-    if any(length < 0 for length in shape):
-        raise pickle.UnpicklingError(f"it has an array of shape {shape}")
+    possible = len(shape) <= _DIMENSIONS and all(
+        isinstance(length, int) and 0 <= length <= _LARGEST for length in shape
+    )
+    if not possible:
+        raise pickle.UnpicklingError(f"it has an array of shape {reprlib.repr(shape)}")
+    size = math.prod(shape)
     if dtype.code in ("O", "O8"):
         if not isinstance(data, list) or len(data) != size:
             raise pickle.UnpicklingError(f"an array of shape {shape} has other data")

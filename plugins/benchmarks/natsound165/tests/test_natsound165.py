@@ -90,7 +90,7 @@ def test_an_incomplete_brought_folder_is_named(
 ) -> None:
     (tmp_path / "natsound165").mkdir()
     monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
-    with pytest.raises(DataError, match="lacks 167 files"):
+    with pytest.raises(DataError, match="lacks 167 of 167 files"):
         load(CARD, None)
 
 

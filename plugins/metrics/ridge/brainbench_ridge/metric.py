@@ -88,13 +88,13 @@ class Ridge:
         -------
         Score
             ``value``: with a coordinate ``subject``, the median R² over a subject's targets, mean
-            over subjects; else the mean over components, of each the mean over its targets (times).
-            ``error`` and ``interval``: over subjects; if
-            there are fewer than two, by bootstrap over stimuli; with ``bootstrap``, over both.
-            ``ceiling``: reliability of the mean over sessions, brought together as the value; None
-            without sessions; 1 for the variant ``corrected``. ``parts``: one value a subject or
-            component. ``layer``: the one that alone gives the highest uncorrected value. ``n``:
-            what was used and left out. ``raw``: everything for each target.
+            over subjects; else the mean over components, of each the mean over its times.
+            ``error`` and ``interval``: over subjects; if there are fewer than two, by bootstrap
+            over stimuli; with ``bootstrap``, over both. ``ceiling``: reliability of the mean over
+            sessions, brought together as the value; None without sessions; 1 for the variant
+            ``corrected``. ``parts``: one value a subject or component. ``layer``: the one that
+            alone gives the highest uncorrected value. ``n``: what was used and left out. ``raw``:
+            everything for each target.
 
         Raises
         ------

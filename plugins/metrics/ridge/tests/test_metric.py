@@ -262,3 +262,20 @@ def test_real_components_are_predicted_as_well_as_by_the_reference(
     np.testing.assert_allclose(list(score.parts.values()), expected, atol=0.001)
     assert score.error is not None
     assert 0.01 < score.error < 0.1
+
+
+def test_a_component_measured_at_several_times_is_one_part() -> None:
+    generator = np.random.default_rng(0)
+    layer = generator.standard_normal((40, 5))
+    values = layer @ generator.standard_normal((5, 4)) + generator.standard_normal((40, 4))
+    names = [f"sound-{index}" for index in range(40)]
+    along = {"component": ["a", "b", "a", "b"], "time": [0.0, 0.0, 0.1, 0.1]}
+    found = Ridge(bootstrap=20)(
+        {"layer": layer}, build(values, names, "component", along), np.arange(40) % 5
+    )
+    r2 = found.raw["r2"].values
+    assert found.parts == pytest.approx({"a": r2[[0, 2]].mean(), "b": r2[[1, 3]].mean()})
+    assert found.value == pytest.approx(r2.mean())
+    assert found.raw["time"].values.tolist() == along["time"]
+    assert found.interval is not None
+    assert found.interval[0] < found.value < found.interval[1]

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from brainbench_audio.activations.weights import nested
 from brainbench_audio.errors import DataError
+from brainbench_audio.nesting import check_nesting
 
 STATE = "state_dict"
 
@@ -144,7 +145,9 @@ class _Snapshot:
         self._storages: dict[str, Tensor] = {}
 
     def read(self) -> dict[str, Any]:
-        found = _Unpickler(io.BytesIO(self._archive.read(f"{self._folder}data.pkl"))).load()
+        program = self._archive.read(f"{self._folder}data.pkl")
+        check_nesting(program)
+        found = _Unpickler(io.BytesIO(program)).load()
         entries = dict(found) if isinstance(found, Mapping) else {}
         state = nested(entries, [STATE])
         return entries | {STATE: {name: self._tensor(name, value) for name, value in state.items()}}

@@ -1,0 +1,55 @@
+"""Every plugin of the project passes `brainbench check`."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from brainbench_audio.testing.conformance import Check, checks
+
+ROOT = Path(__file__).parents[2]
+DISTRIBUTIONS = [
+    tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"]
+    for file in sorted(ROOT.glob("plugins/*/*/pyproject.toml"))
+]
+OF_CARDS = (
+    "card is complete",
+    "citation is BibTeX",
+    "loader and sources exist",
+    "layers and weights on the card",
+)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(autouse=True)
+def one_home(isolated: None, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let checks share what is generated, as they do on the command line."""
+    monkeypatch.setenv("BRAINBENCH_HOME", str(home))
+
+
+def found() -> list[object]:
+    """Return all checks; a model's behaviour takes minutes over all families."""
+    listed: list[object] = []
+    for distribution in DISTRIBUTIONS:
+        for check in checks(distribution):
+            behaviour = check.subject.startswith("model ") and check.name not in OF_CARDS
+            listed.append(pytest.param(check, id=str(check), marks=[pytest.mark.slow] * behaviour))
+    return listed
+
+
+@pytest.mark.parametrize("check", found())
+def test_conformance(check: Check) -> None:
+    outcome = check.outcome()
+    if outcome.state == "not checked":
+        pytest.skip(outcome.message)
+    assert outcome.state != "failed", outcome.message
+
+
+def test_all_plugins_are_held_to_it() -> None:
+    assert len(DISTRIBUTIONS) > 20
