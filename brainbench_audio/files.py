@@ -191,6 +191,13 @@ def _explained(path: Path) -> Iterator[None]:
             f"Cannot write {path}: {error.strerror}. Free some space or choose another folder "
             f"with BRAINBENCH_HOME. Nothing was left half-written."
         ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("NetCDF"):  # what netCDF4 makes of a full disk
+            raise
+        raise CacheError(
+            f"Cannot write {path}: {error}. Free some space or choose another folder with "
+            f"BRAINBENCH_HOME. Nothing was left half-written."
+        ) from error
 
 
 def _flush(path: Path) -> None:

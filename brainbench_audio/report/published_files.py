@@ -193,6 +193,8 @@ def _parsed(row: Mapping[str | None, Any], place: str, path: Path | None) -> Pub
     cells = {str(column): str(cell).strip() for column, cell in row.items()}
     if not cells["model"] or not cells["benchmark"]:
         raise DataError(f"{place}: model or benchmark is empty.")
+    if cells["model"].startswith("#"):
+        raise DataError(f"{place}: a model's id cannot start with #, which starts a comment.")
     value = _number(cells, "value", place)
     if value is None:
         raise DataError(f"{place}: value is empty.")

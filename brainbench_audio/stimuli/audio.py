@@ -13,6 +13,7 @@ import soxr
 from brainbench_audio.errors import DataError
 
 Waveform = npt.NDArray[np.float32]
+_RATES = (1000, 1_000_000)  # Hz; resampling from a forged rate would take for ever
 _BYTE_ORDER: dict[tuple[bytes, bytes], Literal["little", "big"]] = {
     (b"RIFF", b"WAVE"): "little",
     (b"FORM", b"AIFF"): "big",
@@ -52,16 +53,18 @@ def read_waveform(
     """
     if not path.is_file():
         raise DataError(f"Sound file {path} does not exist.")
-    try:
+    try:  # TypeError: headerless; MemoryError: a header that promises a year of sound
         with soundfile.SoundFile(path) as sound:
             promised, rate, channels = sound.frames, sound.samplerate, sound.channels
             samples = sound.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError) as error:  # TypeError: headerless
+    except (soundfile.LibsndfileError, RuntimeError, TypeError, MemoryError) as error:
         raise DataError(
             f"{path} cannot be read as audio: {error}. Fetch or make it again."
         ) from error
     if channels != 1:
         raise DataError(f"{path} has {channels} channels, models take one: mix it down to mono.")
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise DataError(f"{path} is sampled at {rate} Hz, which no sound is: its header is damaged.")
     if native_rate is not None and rate != native_rate:
         raise DataError(
             f"{path} is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again."

@@ -66,7 +66,6 @@ def dataset_checks(card: DatasetCard) -> Iterator[Check]:
 
 def _loads(card: DatasetCard, whole: str) -> None:
     try:
-        _loaded(whole, card)  # what libraries do when they are imported is theirs
         unchanged(lambda: _loaded(whole, card))
     except NotChecked as reason:  # said once where it is seen: it goes for most checks
         raise Doubtful(

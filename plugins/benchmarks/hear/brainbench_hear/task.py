@@ -111,6 +111,10 @@ def read_metadata(folder: Path) -> Metadata:
     content = _read_json(file)
     if not isinstance(content, dict):
         raise DataError(f"{file} holds no JSON object.")
+    try:  # half a surrogate pair is JSON, but no text that can be written or hashed
+        json.dumps(content, ensure_ascii=False).encode()
+    except ValueError as error:
+        raise DataError(f"{file} is damaged ({error}). Fetch the task again.") from error
     if content.get("embedding_type", "scene") != "scene":
         raise DataError(
             f"{file}: embedding_type {content['embedding_type']!r} is not supported, only 'scene' "

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 import xarray as xr
 
 from brainbench_audio.assemblies.assembly import build, select
@@ -16,7 +15,8 @@ from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
-from brainbench_natsound165.files import COMPONENTS, folder
+from brainbench_natsound165.files import COMPONENTS, SHA256, folder
+from brainbench_natsound165.matlab import load_mat
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 # what the file calls them -> what the paper and our ids call them
@@ -63,10 +63,7 @@ def read_components(file: Path) -> xr.DataArray:
     DataError
         Naming the file and the field that is not as published.
     """
-    try:
-        content = scipy.io.loadmat(file)
-    except Exception as error:  # scipy raises many kinds on a damaged file
-        raise DataError(f"{file} cannot be read as a MATLAB file: {error!r}.") from error
+    content = load_mat(file, SHA256[COMPONENTS])
     responses = _field(content, "R", file)
     stimuli = _strings(_field(content, "stim_names", file), file, "stim_names")
     components = _strings(_field(content, "component_names", file), file, "component_names")

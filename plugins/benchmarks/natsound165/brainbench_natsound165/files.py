@@ -26,7 +26,7 @@ FOLDER = "natsound165"
 LABELS = "category_labels.csv"
 COMPONENTS = "components.mat"
 _LARGEST = 1 << 28  # bytes of the sounds together; the published ones have 29 MB
-_SHA256 = {
+SHA256 = {
     LABELS: "747c213ec40ede8ccac7af2ba2d0ecc9d6dfbccbe5befeb6888beb5201b35fbc",
     COMPONENTS: "a34f9a4c648de56d075f249a0f09f67281cde024d0ca184347436e540ab0a66e",
 }
@@ -51,7 +51,7 @@ def remotes(base: str = f"{REPOSITORY}/{COMMIT}") -> list[Remote]:
         for name, _, sha256 in registry()
     ]
     tables = [
-        Remote(name, (f"{base}/{_PUBLISHED[name]}",), sha256) for name, sha256 in _SHA256.items()
+        Remote(name, (f"{base}/{_PUBLISHED[name]}",), sha256) for name, sha256 in SHA256.items()
     ]
     return tables + sounds
 
@@ -178,7 +178,7 @@ def _install(given: Path, target: Path, wanted: Sequence[Remote]) -> None:
         with atomic_file(place) as temporary:
             shutil.copyfile(path, temporary)
     if len(checked) < len(wanted):
-        _write_labels(_unchanged(found[COMPONENTS], _SHA256[COMPONENTS]), target / LABELS)
+        _write_labels(_unchanged(found[COMPONENTS], SHA256[COMPONENTS]), target / LABELS)
 
 
 def _unchanged(places: Sequence[Path], expected: str | None) -> Path:

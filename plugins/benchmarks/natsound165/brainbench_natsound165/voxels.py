@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 import xarray as xr
 
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
 from brainbench_natsound165.files import registry
+from brainbench_natsound165.matlab import load_mat
 from brainbench_natsound165.safe_pickle import Column, read_table
 
 RESPONSES = "voxel_features_array.npy"
@@ -254,12 +254,7 @@ def _table(file: Path, rows: int) -> dict[str, Column]:
 
 def _struct_names(file: Path) -> list[str]:
     """Read the stimulus names of the MATLAB struct ``stim_info``."""
-    if not file.is_file():
-        raise DataError(f"{file} is missing. Complete the folder or archive.")
-    try:
-        content = scipy.io.loadmat(file)
-    except Exception as error:  # scipy raises many kinds on a damaged file
-        raise DataError(f"{file} cannot be read as a MATLAB file: {error!r}.") from error
+    content = load_mat(file)
     struct = np.asarray(content.get("stim_info", ()))
     if struct.dtype.names is None or struct.size != 1:
         raise DataError(f"{file} has no struct stim_info.")

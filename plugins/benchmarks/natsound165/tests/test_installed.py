@@ -384,7 +384,7 @@ def test_an_archive_with_sounds_needs_no_network(
     module.download(card, str(with_sounds))
     sounds = files.find_sounds()
     assert sounds == settings.data_home() / files.FOLDER
-    assert hash_file(sounds / files.LABELS) == files._SHA256[files.LABELS]
+    assert hash_file(sounds / files.LABELS) == files.SHA256[files.LABELS]
     assert files.locate(card) == (sounds if card is COMPONENTS else None)
     assert not list(settings.data_home().glob("*.unpacked"))
 

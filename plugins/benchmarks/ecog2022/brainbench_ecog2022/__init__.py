@@ -1,0 +1,18 @@
+"""Response components of human auditory cortex, from recordings on its surface (ECoG)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from brainbench_audio.registry import hookimpl
+
+if TYPE_CHECKING:
+    from brainbench_audio.cards import DatasetCard
+
+
+@hookimpl
+def brainbench_benchmarks() -> list[DatasetCard]:
+    """Return the card of the data set."""
+    from .cards import CARDS
+
+    return CARDS

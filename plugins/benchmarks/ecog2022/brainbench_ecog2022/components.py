@@ -1,0 +1,155 @@
+"""The response components: read, checked, aligned with the 165 sounds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.io
+import xarray as xr
+from brainbench_natsound165.files import sounds_folder
+from brainbench_natsound165.stimuli import published_folds, stimulus_set
+
+from brainbench_audio.assemblies.assembly import align, build, select
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cards import DatasetCard
+from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+from .files import responses_file
+
+STEP = 0.04  # s between two time points
+# the authors number the components; their figure code calls this one selective for song
+SONG = "C11"
+
+
+@dataclass(frozen=True)
+class Components:
+    """A data set, see `brainbench_audio.interfaces.Dataset`."""
+
+    card: DatasetCard
+    stimuli: StimulusSet
+    assembly: xr.DataArray
+    folds: Folds
+
+
+def load(card: DatasetCard, subset: str | None = None) -> Components:
+    """Load the components' mean responses, one of them, or all time points.
+
+    Parameters
+    ----------
+    card : DatasetCard
+    subset : str or None
+        None: mean over time, stimulus x component ``C1`` … ``C15``. ``"song"``: of these C11.
+        ``"time"``: a target for each component and time point, with the coordinate ``time`` in s.
+
+    Raises
+    ------
+    DataError
+        A file is not there, damaged or not as published.
+    UnknownId
+        There is no such subset.
+    """
+    if subset not in (None, *card.subsets):
+        raise UnknownId(f"{card.id} has no subset {subset!r}, only {', '.join(card.subsets)}.")
+    stimuli = stimulus_set(sounds_folder())
+    responses, names, times = read_responses(responses_file())
+    found = over_time(responses, names, times) if subset == "time" else mean(responses, names)
+    if subset == "song":
+        found = select(found, "component", SONG)
+    return Components(card, stimuli, align(found, stimuli.names), published_folds())
+
+
+def mean(responses: npt.NDArray[np.floating[Any]], names: Sequence[str]) -> xr.DataArray:
+    """Return the mean over time of responses (stimulus, time, component), in float64."""
+    values = responses.mean(axis=1, dtype=np.float64)
+    return build(values, names, "component", {"component": _numbered(responses.shape[2])})
+
+
+def over_time(
+    responses: npt.NDArray[np.floating[Any]], names: Sequence[str], times: npt.NDArray[np.float64]
+) -> xr.DataArray:
+    """Return each component at each time as one target: stimulus x (component, time).
+
+    The coordinates ``component`` (its name, as often as there are times) and ``time`` (s) are flat.
+    """
+    stimuli, _, components = responses.shape
+    values = responses.transpose(0, 2, 1).reshape(stimuli, -1)
+    along = {
+        "component": np.repeat(_numbered(components), len(times)),
+        "time": np.tile(times, components),
+    }
+    return build(values, names, "component", along)
+
+
+def read_responses(
+    file: Path,
+) -> tuple[npt.NDArray[np.floating[Any]], list[str], npt.NDArray[np.float64]]:
+    """Read ``R``, ``stim_names`` and ``t`` of the published file.
+
+    Returns
+    -------
+    tuple
+        Responses (stimulus, time, component), stimulus names in the file's order without ``.wav``,
+        and times in s from the onset of the sound.
+
+    Raises
+    ------
+    DataError
+        Naming the file and the field that is not as published.
+    """
+    try:
+        content = scipy.io.loadmat(file, variable_names=("R", "stim_names", "t"))
+    except NotImplementedError as error:  # what scipy makes of MATLAB 7.3
+        raise DataError(
+            f"{file} is in MATLAB's format 7.3, the published file in format 5: save it with "
+            f"save(…, '-v7'), or download the published one."
+        ) from error
+    except Exception as error:  # scipy raises many kinds on a damaged file
+        raise DataError(f"{file} cannot be read as a MATLAB file: {error!r}.") from error
+    responses = _numbers(content, "R", file)
+    names = [name.removesuffix(".wav") for name in _strings(content, "stim_names", file)]
+    times = _numbers(content, "t", file).ravel().astype(np.float64)
+    if responses.ndim != 3 or responses.shape[:2] != (len(names), len(times)):
+        raise DataError(
+            f"{file}: R is {responses.shape}, expected ({len(names)} stim_names, {len(times)} t, "
+            f"components)."
+        )
+    if len(times) > 1 and not np.allclose(np.diff(times), STEP, rtol=1e-6, atol=0):
+        raise DataError(f"{file}: t is not in steps of {STEP} s.")
+    if not np.isfinite(responses).all():
+        stimulus, time, component = np.argwhere(~np.isfinite(responses))[0]
+        raise DataError(
+            f"{file}: R has NaN or infinite responses, the first of component {component + 1} to "
+            f"{names[stimulus]} at {times[time]:.2f} s; the published file has none."
+        )
+    return responses, names, times
+
+
+def _numbers(content: Mapping[str, Any], name: str, file: Path) -> npt.NDArray[Any]:
+    values = np.asarray(_field(content, name, file))
+    if values.dtype.kind != "f" or not values.size:
+        raise DataError(f"{file}: {name} is {values.dtype} {values.shape}, expected numbers.")
+    return values
+
+
+def _strings(content: Mapping[str, Any], name: str, file: Path) -> list[str]:
+    """Take the strings out of a MATLAB cell array."""
+    cells = [np.asarray(cell) for cell in np.asarray(_field(content, name, file)).ravel()]
+    if any(cell.size != 1 or cell.dtype.kind != "U" for cell in cells):
+        raise DataError(f"{file}: field {name} is no cell array of strings.")
+    return [str(cell.item()) for cell in cells]
+
+
+def _field(content: Mapping[str, Any], name: str, file: Path) -> Any:
+    if name not in content:
+        raise DataError(f"{file} has no field {name}; it is not the published {file.name}.")
+    return content[name]
+
+
+def _numbered(components: int) -> list[str]:
+    return [f"C{number}" for number in range(1, components + 1)]

@@ -1,0 +1,184 @@
+"""The reader on small files in the published format; the published file where it is at hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+from brainbench_ecog2022 import components, files
+from brainbench_ecog2022.cards import CARDS
+from brainbench_ecog2022.components import load, mean, over_time, read_responses
+from brainbench_natsound165.files import registry
+
+from brainbench_audio import score
+from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.files import hash_file
+from brainbench_audio.pipeline.loading import load_dataset, load_metric
+
+NAMES = [name for name, _, _ in registry()]
+TIMES = np.arange(5) * 0.04
+
+
+def write(path: Path, **changes: Any) -> np.ndarray:
+    """Write a file in the published format, five times and three components; return R."""
+    responses = np.random.default_rng(0).random((165, 5, 3)).astype(np.float32)
+    backwards = [f"{name}.wav" for name in reversed(NAMES)]
+    content = {
+        "R": responses,
+        "t": TIMES[np.newaxis],
+        "stim_names": np.array([backwards], dtype=object),
+        "plotting_order": np.arange(165, dtype=np.uint8)[:, np.newaxis],
+        **changes,
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    scipy.io.savemat(path, {name: value for name, value in content.items() if value is not None})
+    return responses
+
+
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
+    """Bring a small file and 165 empty sounds as BRAINBENCH_DATA."""
+    sounds = tmp_path / "natsound165" / "wav"
+    sounds.mkdir(parents=True)
+    for name in NAMES:
+        (sounds / f"{name}.wav").touch()
+    labels = "\n".join(f"{name},Music" for name in NAMES)
+    (tmp_path / "natsound165" / "category_labels.csv").write_text(labels)
+    monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
+    return write(tmp_path / files.FOLDER / files.RESPONSES)
+
+
+def test_mean_over_time_aligned_by_name(small: np.ndarray) -> None:
+    found = load(CARDS[0])
+    assert found.assembly.dims == ("stimulus", "component")
+    assert found.assembly["component"].values.tolist() == ["C1", "C2", "C3"]
+    assert found.assembly["stimulus"].values.tolist() == NAMES == list(found.stimuli.names)
+    np.testing.assert_allclose(found.assembly.values[::-1], small.mean(axis=1), rtol=1e-6)
+    assert np.bincount(np.asarray(found.folds)).tolist() == [33] * 5
+
+
+def test_a_target_for_each_component_and_time(small: np.ndarray) -> None:
+    found = load(CARDS[0], "time").assembly
+    second = found[:, (found["component"] == "C2").values]
+    np.testing.assert_allclose(second["time"].values, TIMES)
+    np.testing.assert_array_equal(second.values[::-1], small[:, :, 1])
+
+
+def test_scores_over_time(small: np.ndarray) -> None:
+    """One part a component, and the score as a function of time in raw."""
+    found = load(CARDS[0], "time")
+    layers = {"copy": found.assembly.values[:, :10], "noise": small[:, 0] ** 2}
+    result = load_metric("ridge", bootstrap=20)(layers, found.assembly, np.asarray(found.folds))
+    assert list(result.parts) == ["C1", "C2", "C3"]
+    first = result.raw["r2"].values[(result.raw["component"] == "C1").values]
+    assert result.parts["C1"] == pytest.approx(first.mean())
+    assert result.parts["C1"] > 0.9 > 0.3 > result.parts["C3"]
+    assert result.value == pytest.approx(np.mean(list(result.parts.values())))
+    np.testing.assert_allclose(result.raw["time"].values, np.tile(TIMES, 3))
+    assert result.raw["bootstrap"].mean() == pytest.approx(result.value, abs=0.05)
+
+
+def test_one_component(small: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(components, "SONG", "C2")
+    assert load(CARDS[0], "song").assembly["component"].values.tolist() == ["C2"]
+    with pytest.raises(UnknownId, match="no subset 'music', only song, time"):
+        load(CARDS[0], "music")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"R": None}, "no field R"),
+        ({"t": None}, "no field t"),
+        ({"R": np.zeros((165, 5))}, r"R is \(165, 5\), expected \(165 stim_names, 5 t"),
+        ({"R": np.zeros((164, 5, 3))}, r"R is \(164, 5, 3\)"),
+        ({"R": np.zeros((165, 5, 3), dtype=np.uint8)}, "R is uint8"),
+        ({"R": np.full((165, 5, 3), np.nan)}, "first of component 1 to stim.* at 0.00 s"),
+        ({"t": 1000 * TIMES[np.newaxis]}, "t is not in steps of 0.04 s"),
+        ({"stim_names": np.arange(165)}, "stim_names is no cell array of strings"),
+        ({"stim_names": np.array([["a.wav"] * 165], dtype=object)}, "more than once"),
+        ({"stim_names": np.array([[f"{n}.wav" for n in range(165)]], dtype=object)}, "no respons"),
+    ],
+)
+def test_a_changed_file_is_refused(
+    small: np.ndarray, tmp_path: Path, changes: dict[str, Any], told: str
+) -> None:
+    path = tmp_path / files.FOLDER / files.RESPONSES
+    write(path, **changes)
+    with pytest.raises(DataError, match=told):
+        load(CARDS[0])
+
+
+def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / files.RESPONSES
+    write(path)
+    path.write_bytes(path.read_bytes()[:3000])
+    with pytest.raises(DataError, match=rf"{files.RESPONSES} cannot be read"):
+        read_responses(path)
+    header = b"MATLAB 7.3 MAT-file".ljust(124) + b"\x00\x02IM"
+    path.write_bytes(header.ljust(600, b"\x00"))
+    with pytest.raises(DataError, match=r"format 7\.3"):
+        read_responses(path)
+
+
+def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINBENCH_OFFLINE", "1")
+    assert files.locate(CARDS[0]) is None
+    with pytest.raises(DataError, match="BRAINBENCH_OFFLINE forbids"):
+        files.responses_file()
+    (tmp_path / "mine" / files.FOLDER).mkdir(parents=True)
+    monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path / "mine"))
+    with pytest.raises(
+        DataError, match=rf"\(BRAINBENCH_DATA\) lacks 1 of 1 files.*{files.RESPONSES}"
+    ):
+        files.responses_file()
+
+
+def test_only_the_published_file_is_installed(tmp_path: Path) -> None:
+    write(tmp_path / files.RESPONSES)
+    with pytest.raises(DataError, match="not the published file"):
+        files.download(CARDS[0], str(tmp_path))
+    with pytest.raises(DataError, match="does not exist, or has no"):
+        files.download(CARDS[0], str(tmp_path / "nowhere"))
+
+
+@pytest.mark.data
+def test_the_published_file(data_folder: Path) -> None:
+    assert hash_file(files.responses_file()) == files.PUBLISHED.sha256
+    responses, names, times = read_responses(files.responses_file())
+    assert responses.shape == (165, 75, 15)
+    assert sorted(names) == sorted(NAMES)
+    assert times[-1] == pytest.approx(2.96)
+    assert (responses >= 0).all()
+    whole = mean(responses, names)
+    assert over_time(responses, names, times).shape == (165, 15 * 75)
+    sounds = load_dataset("ecog2022").stimuli
+    sung = np.array(sounds.categories) == "Song"
+    aligned = whole.sel(stimulus=list(sounds.names), component="C11").values
+    # singing drives C11 and next to nothing else does: wrong names would not give this
+    assert aligned[sung].mean() > 20 * aligned[~sung].mean()
+
+
+@pytest.mark.data
+def test_published_file_brought_or_installed(
+    data_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert files.locate(CARDS[0]) == data_folder / files.FOLDER
+    monkeypatch.delenv("BRAINBENCH_DATA")
+    assert files.locate(CARDS[0]) is None
+    target = files.download(CARDS[0], str(data_folder))
+    assert files.locate(CARDS[0]) == target
+    assert load_dataset("ecog2022.song").assembly.shape == (165, 1)
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_real_scores(data_folder: Path) -> None:
+    found = score("spectrotemporal", "ecog2022-ridge")
+    assert list(found.parts) == [f"C{number}" for number in range(1, 16)]
+    assert 0.1 < found.value < 0.9
+    song = score("spectrotemporal", "ecog2022.song-ridge")
+    assert song.value == pytest.approx(found.parts["C11"], abs=1e-9)

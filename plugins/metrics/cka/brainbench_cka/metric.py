@@ -1,0 +1,210 @@
+"""The metric `cka`: linear centred kernel alignment of layers and subjects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cards import MetricCard
+from brainbench_audio.errors import DataError
+from brainbench_audio.progress import progress_bar
+from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
+from brainbench_audio.scores.ceilings import inter_subject
+from brainbench_audio.scores.score import Score
+
+from .gram import Array, bootstrap_cka, unit_gram
+from .targets import SubjectGrams, subject_grams
+
+VARIANTS = (None, "biased")
+Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CKA:
+    r"""Linear CKA of the best layer with each subject's responses, mean over subjects.
+
+    .. math:: \mathrm{CKA}(K, L)
+        = \frac{\mathrm{HSIC}(K, L)}{\sqrt{\mathrm{HSIC}(K, K)\,\mathrm{HSIC}(L, L)}}
+
+    with :math:`K = X X^\top` of the layer and :math:`L = Y Y^\top` of the responses. Plain, HSIC is
+    the U-statistic (Song et al. 2012; of all stimuli at once, where Nguyen et al. 2021 average over
+    minibatches); ``biased`` is that of Kornblith et al. 2019.
+
+    Attributes
+    ----------
+    variant : str or None
+        None or ``"biased"``.
+    bootstrap : int or None
+        Draws of the bootstrap, see `brainbench_audio.scores.bootstrap.uncertainty`: over stimuli,
+        with the layer held fixed, and over subjects where there are two. None: 1,000 where there
+        are not, else none.
+    seed : int
+        Of the bootstrap.
+
+    Raises
+    ------
+    DataError
+        For an unknown variant, or one draw or less than none.
+    """
+
+    variant: str | None = None
+    bootstrap: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.variant not in VARIANTS:
+            raise DataError(f"The metric cka has no variant {self.variant!r}, only 'biased'.")
+        checked_draws(self.bootstrap)
+
+    @property
+    def biased(self) -> bool:
+        """Whether HSIC has the diagonal in it."""
+        return self.variant == "biased"
+
+    def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
+        """Return the score of some layers for some targets.
+
+        Parameters
+        ----------
+        layers : mapping of str to array
+            Layer to (stimulus, feature), rows in the order of ``target``; each is read once.
+        target : xr.DataArray
+            ``stimulus`` x (``voxel`` | ``component``) [x ``session``]. With a coordinate `subject`
+            along the targets each subject is compared alone. Sessions are averaged.
+        folds
+            Not needed: nothing is fitted.
+
+        Returns
+        -------
+        Score
+            ``value``: CKA of the best layer, mean over subjects. ``error`` and ``interval``: over
+            subjects; for fewer than two, by bootstrap over stimuli; with ``bootstrap``, over both.
+            ``ceiling``: each subject with the mean of the others, mean over subjects. ``parts``:
+            one value a subject. ``layer``: the best. ``raw``: ``cka`` (layer, subject), NaN for a
+            layer that was dropped, and both noise ceilings.
+
+        Raises
+        ------
+        DataError
+            Rows do not fit, features are not finite, or no subject or no layer tells stimuli apart.
+        """
+        del folds
+        subjects = subject_grams(target, biased=self.biased)
+        found, best, gram = self._compare(layers, subjects)
+        dropped = int(np.isnan(found[:, 0]).sum())
+        names = list(layers)
+        parts = found[best]
+        unsure = uncertainty(
+            parts,
+            lambda counts: np.stack(
+                [bootstrap_cka(gram, one, counts, biased=self.biased) for one in subjects.grams],
+                axis=1,
+            ),
+            stimuli=subjects.n["stimulus"],
+            subjects=subjects.known,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+        )
+        ceiling, bounds = _ceilings(subjects)
+        raw = xr.Dataset(
+            {"cka": (("layer", "subject"), found), **bounds},
+            {"layer": names, "subject": list(subjects.names)},
+        )
+        if unsure.draws.size:
+            raw["bootstrap"] = ("draw", unsure.draws)
+        if subjects.absent:
+            raw["subject_dropped"] = ("absent", list(subjects.absent))
+        return Score(
+            value=float(parts.mean()),
+            error=unsure.error,
+            interval=unsure.interval,
+            ceiling=ceiling,
+            parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
+            layer=names[best],
+            n=subjects.n | {"layer": len(names) - dropped, "layer_dropped": dropped},
+            raw=raw.assign_attrs(unsure.attributes, variant=self.variant or ""),
+        )
+
+    def _compare(self, layers: Layers, subjects: SubjectGrams) -> tuple[Array, int, Array]:
+        """Return CKA, (layer, subject), with the place and the Gram matrix of the best layer."""
+        stimuli = subjects.n["stimulus"]
+        flat = subjects.grams.reshape(len(subjects.grams), -1)
+        rows: list[Array] = []
+        best, kept = -1, None
+        with progress_bar(len(layers), "kernel alignment", "layer", smoothing=0) as bar:
+            for place, name in enumerate(layers):
+                gram = unit_gram(_checked(layers[name], name, stimuli), biased=self.biased)
+                if gram is None:
+                    rows.append(np.full(len(flat), np.nan))
+                else:
+                    rows.append(np.clip(flat @ gram.ravel(), -1.0, 1.0))
+                    if kept is None or rows[-1].mean() > rows[best].mean():
+                        best, kept = place, gram
+                bar.update()
+        if kept is None:
+            raise DataError(
+                f"None of the {len(layers)} layers tells the stimuli apart, so there is nothing to "
+                f"compare."
+            )
+        return np.stack(rows), best, kept
+
+
+def load(
+    card: MetricCard,
+    variant: str | None = None,
+    *,
+    bootstrap: int | None = None,
+    seed: int = 0,
+    max_memory: int | None = None,
+) -> CKA:
+    """Return the metric, see `CKA`.
+
+    ``max_memory`` changes nothing: besides the responses and one layer it keeps only one matrix
+    (stimulus, stimulus) for each subject.
+    """
+    del card, max_memory
+    return CKA(variant=variant, bootstrap=bootstrap, seed=seed)
+
+
+def _checked(
+    features: npt.NDArray[np.floating[Any]], name: str, stimuli: int
+) -> npt.NDArray[np.floating[Any]]:
+    values = np.asarray(features)
+    if values.ndim != 2 or len(values) != stimuli:
+        raise DataError(
+            f"Layer {name} is {values.shape}, the responses have {stimuli} stimuli: give "
+            f"(stimulus, feature) for the same stimuli in the same order."
+        )
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise DataError(
+            f"Layer {name} has NaN or infinite features, the first of stimulus {row} in feature "
+            f"{column}."
+        )
+    return values
+
+
+def _ceilings(
+    subjects: SubjectGrams,
+) -> tuple[float | None, dict[str, tuple[str, Array]]]:
+    """Return the mean CKA of each subject with the others, and both bounds of each subject.
+
+    The mean of others is that of their centred Gram matrices of unit norm, so that no subject
+    counts more for having more voxels or stronger responses. None for one subject.
+    """
+    if len(subjects.grams) < 2:
+        return None, {}
+    flat = subjects.grams.reshape(len(subjects.grams), -1)
+    lower, upper = inter_subject(flat, _cosine)
+    bounds = {"ceiling_lower": ("subject", lower), "ceiling_upper": ("subject", upper)}
+    return float(lower.mean()), bounds
+
+
+def _cosine(one: Array, other: Array) -> float:
+    return float(one @ other / np.sqrt((one @ one) * (other @ other)))
