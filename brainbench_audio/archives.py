@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_folder
@@ -15,6 +16,14 @@ from brainbench_audio.progress import progress_bar
 
 _BLOCK = 1 << 20
 _MEMBERS = 1_000_000
+_LONGEST_HEADER = 1 << 20  # bytes; it holds a name and the like, and is read into memory
+_HEADERS = (
+    tarfile.XHDTYPE,
+    tarfile.XGLTYPE,
+    tarfile.SOLARIS_XHDTYPE,
+    tarfile.GNUTYPE_LONGNAME,
+    tarfile.GNUTYPE_LONGLINK,
+)
 _KINDS = {
     tarfile.SYMTYPE: "a symbolic link",
     tarfile.LNKTYPE: "a hard link",
@@ -66,7 +75,7 @@ def unpack(
     total = 0
     with (
         _explained(archive),
-        tarfile.open(archive) as tar,
+        tarfile.open(archive, tarinfo=_Member) as tar,
         progress_bar(archive.stat().st_size, archive.name, "B", unit_scale=True) as bar,
         atomic_folder(folder) as temporary,
     ):
@@ -87,6 +96,15 @@ def unpack(
         while tar.fileobj is not None and tar.fileobj.read(_BLOCK):
             pass
     return [folder / name for name in unpacked]
+
+
+class _Member(tarfile.TarInfo):
+    """Refuses a further header that would fill the memory; `tarfile` has no limit."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> Any:
+        if self.type in _HEADERS and self.size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc]
 
 
 def _safe_members(

@@ -66,6 +66,7 @@ LINK = {"type": tarfile.SYMTYPE, "linkname": "/etc"}
         ({"good": CONTENT, "link": {"type": tarfile.LNKTYPE, "linkname": "good"}}, "a hard link"),
         ({"good": CONTENT, "pipe": {"type": tarfile.FIFOTYPE}}, "a pipe"),
         ({"good": CONTENT, "device": {"type": tarfile.CHRTYPE}}, "a device"),
+        ({"good": CONTENT, "disk": {"type": tarfile.BLKTYPE}}, "a device"),
         ({"good": CONTENT, "./good": b"again"}, "good twice"),
         ({"good": CONTENT, "huge": bytes(LARGEST)}, f"more than {LARGEST} bytes"),
     ],
@@ -107,6 +108,38 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path, mode: str) -> None:
     archive.write_bytes(content)
     with pytest.raises(DataError, match=r"x\.tar"):
         unpack(archive, tmp_path / "out", largest=LARGEST)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME])
+def test_a_header_that_would_fill_the_memory(tmp_path: Path, kind: bytes) -> None:
+    """A kilobyte of bzip2 can hold gigabytes of zeros, and a header is read as a whole."""
+    header = tarfile.TarInfo("header")
+    header.type, header.size = kind, 1 << 34
+    archive = tmp_path / "bomb.tar"
+    archive.write_bytes(header.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(DataError, match=rf"(?s)bomb\.tar.*a header of {1 << 34} bytes"):
+        unpack(archive, tmp_path / "out", largest=LARGEST)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_long_name_is_no_bomb(tmp_path: Path) -> None:
+    name = "/".join(["folder" * 20] * 10) + "/x.wav"
+    found = unpack(pack(tmp_path / "x.tgz", {name: CONTENT}), tmp_path / "out", largest=LARGEST)
+    assert found == [tmp_path / "out" / name]
+
+
+def test_a_sparse_file_counts_in_full(tmp_path: Path) -> None:
+    """GNU tar notes holes instead of zeros: a few bytes of archive, and a disk is full."""
+    member = tarfile.TarInfo("holes")
+    member.type = tarfile.GNUTYPE_SPARSE
+    head = bytearray(member.tobuf(tarfile.GNU_FORMAT))
+    head[483:495] = b"%011o\0" % (1 << 32)  # the size with its holes
+    head[148:156] = b"        "
+    head[148:156] = b"%06o\0 " % sum(head)
+    (tmp_path / "x.tar").write_bytes(bytes(head) + bytes(1024))
+    with pytest.raises(DataError, match=r"more than|cut off"):
+        unpack(tmp_path / "x.tar", tmp_path / "out", largest=LARGEST)
     assert not (tmp_path / "out").exists()
 
 

@@ -64,14 +64,16 @@ def read_waveform(
     if channels != 1:
         raise DataError(f"{path} has {channels} channels, models take one: mix it down to mono.")
     if not _RATES[0] <= rate <= _RATES[1]:
-        raise DataError(f"{path} is sampled at {rate} Hz, which no sound is: its header is damaged.")
+        raise DataError(f"{path} is sampled at {rate} Hz, which no sound is: fetch it again.")
     if native_rate is not None and rate != native_rate:
         raise DataError(
             f"{path} is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again."
         )
     if len(samples) != promised or _cut_short(path):
         raise DataError(f"{path} is cut short: it holds {len(samples)} samples. Fetch it again.")
-    return resample(check_waveform(samples[:, 0], str(path), silence=silence), rate, sample_rate)
+    heard = resample(check_waveform(samples[:, 0], str(path), silence=silence), rate, sample_rate)
+    # forged samples beyond the range of 32 bits become NaN only now
+    return check_waveform(heard, str(path), silence=True)
 
 
 def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:

@@ -2,24 +2,55 @@
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import scipy.io
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file
 
 _SECONDS = 120
-_TRY = "import sys, scipy.io; scipy.io.loadmat(sys.argv[1])"
+# one array each for numbers, cells of strings, and fields of a struct; anything else is left empty
+_READ = """
+import json, sys
+import numpy as np, scipy.io
+
+def plain(value):
+    value = np.asarray(value)
+    if value.dtype.kind in "biufcUS":
+        return value
+    cells = [np.asarray(cell) for cell in value.ravel()] if value.dtype.kind == "O" else []
+    if cells and all(cell.size == 1 and cell.dtype.kind == "U" for cell in cells):
+        return np.array([str(cell.item()) for cell in cells]).reshape(value.shape)
+    return np.zeros(value.shape, bool)
+
+try:
+    content = scipy.io.loadmat(sys.argv[1])
+except Exception as error:
+    sys.exit(repr(error))
+names, arrays = [], []
+for name, value in content.items():
+    if name.startswith("__"):
+        continue
+    value = np.asarray(value)
+    struct = value.dtype.names is not None and value.size == 1
+    for field in value.dtype.names if struct else [None]:
+        names.append([name, field])
+        arrays.append(plain(value[field].item() if struct else value))
+np.savez(sys.stdout.buffer, np.array(json.dumps(names)), *arrays)
+"""
 
 
 def load_mat(file: Path, published: str | None = None) -> dict[str, Any]:
-    """Return the fields of a MATLAB file.
+    """Return the fields of a MATLAB file: numbers, cell arrays of strings, structs of these.
 
-    A file other than the published one is first read by another process, which may crash.
+    A file other than the published one is read by another process, which may crash.
 
     Parameters
     ----------
@@ -34,22 +65,34 @@ def load_mat(file: Path, published: str | None = None) -> dict[str, Any]:
     """
     if not file.is_file():
         raise DataError(f"{file} is missing. Complete the folder or archive.")
-    if published is None or hash_file(file) != published:
-        _try(file)
-    try:
+    if published is not None and hash_file(file) == published:
         return dict(scipy.io.loadmat(file))
-    except Exception as error:  # scipy raises many kinds on a damaged file
-        raise DataError(f"{file} cannot be read as a MATLAB file: {error!r}.") from error
-
-
-def _try(file: Path) -> None:
-    command = [sys.executable, "-c", _TRY, str(file)]
+    command = [sys.executable, "-c", _READ, str(file)]
     try:
         done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise DataError(f"{file} cannot be read as a MATLAB file: no end of it.") from error
-    if done.returncode < 0:  # what it says otherwise is said again, as an exception
-        raise DataError(
-            f"{file} cannot be read as a MATLAB file: its reader was ended by signal "
-            f"{-done.returncode}. The file is damaged."
-        )
+    if done.returncode:
+        told = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        reason = told if done.returncode > 0 else f"its reader got signal {-done.returncode}"
+        raise DataError(f"{file} cannot be read as a MATLAB file: {reason}.")
+    with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
+        values = [arrays[f"arr_{place}"] for place in range(len(arrays.files))]
+    content: dict[str, Any] = {}
+    for (name, field), value in zip(json.loads(str(values[0])), values[1:], strict=True):
+        if field is None:
+            content[name] = value
+        else:
+            content.setdefault(name, {})[field] = value
+    return {
+        name: _struct(value) if isinstance(value, dict) else value
+        for name, value in content.items()
+    }
+
+
+def _struct(fields: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:
+    """Make of its fields what scipy makes of a struct."""
+    struct = np.empty((1, 1), [(name, object) for name in fields])
+    for name, value in fields.items():
+        struct[name][0, 0] = value
+    return struct

@@ -16,7 +16,7 @@ from brainbench_hub.cards import CARDS, HF, TORCHAUDIO
 from brainbench_audio import list_ids
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import UnknownId
-from brainbench_audio.pipeline import loading, run
+from brainbench_audio.pipeline import loading, many, run
 from brainbench_audio.registry import lookup
 from brainbench_audio.registry.discovery import Plugin
 from brainbench_audio.registry.lookup import expand, find_in_scheme, find_model
@@ -95,30 +95,20 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
     assert "hwang2023torchaudio" in capsys.readouterr().out
 
 
-@pytest.fixture
-def loaded(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
-    """Collect the options with which `brainbench score` loads models, and score nothing."""
-    calls: list[dict[str, Any]] = []
-    stop = RuntimeError("stopped")
+def test_options_are_passed_only_when_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, dict[str, Any]]] = []
 
-    def load_model(identifier: str, **options: Any) -> object:
-        calls.append({"id": identifier, **options})
-        raise stop
+    def score_pairs(pairs: list[Any], **_: Any) -> list[Any]:
+        asked.extend((model.id, dict(model.options)) for model, _ in pairs)
+        return []
 
-    monkeypatch.setattr(loading, "load_model", load_model)
-    return calls
-
-
-def test_options_are_passed_only_when_given(
-    loaded: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lookup, "find_benchmark", lambda identifier: identifier)
-    pair = ["score", "-m", "hf:owner/name", "-b", "Any-thing"]
+    monkeypatch.setattr(many, "score_pairs", score_pairs)
+    pair = ["score", "-m", "hf:owner/name", "-b", "SimCortex-rsa"]
     main(pair)
     main([*pair, "--dtype", "bfloat16", "--trust-remote-code"])
-    assert loaded == [
-        {"id": "hf:owner/name"},
-        {"id": "hf:owner/name", "dtype": "bfloat16", "trust_remote_code": True},
+    assert asked == [
+        ("hf:owner/name", {}),
+        ("hf:owner/name", {"dtype": "bfloat16", "trust_remote_code": True}),
     ]
 
 
