@@ -1,0 +1,419 @@
+"""Files from outside with anything in them: a clear error or a right answer, in a few seconds.
+
+By default a few examples each; `slow` runs hundreds or thousands.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import math
+import os
+import pickle
+import pickletools
+import shutil
+import signal
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.io
+import soundfile
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from brainbench_audio.activations.store import Plan, StoredActivations
+from brainbench_audio.activations.weights import read_checkpoint
+from brainbench_audio.download import pinned
+from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.report.published_files import import_scores, imported_scores, read_scores
+from brainbench_audio.scores.score import Score, read_summary
+from brainbench_audio.stimuli.audio import read_waveform
+
+Edit = tuple[str, float, bytes]
+Test = Callable[..., None]
+SECONDS = 20.0
+FORGED = (b"\0\0\0\0", b"\xff\xff\xff\xff", b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\x01\0\0\0")
+EDITS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "insert", "lose", "double", "cut", "flip"]),
+        st.floats(0, 1, exclude_max=True),
+        st.one_of(st.sampled_from(FORGED), st.binary(min_size=1, max_size=8)),
+    ),
+    min_size=1,
+    max_size=5,
+)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=8,
+)
+
+
+def mutated(content: bytes, edits: Sequence[Edit]) -> bytes:
+    """Apply edits one after the other, each at a share of the length."""
+    changed = bytearray(content)
+    for kind, share, piece in edits:
+        at = int(share * len(changed))
+        if kind == "put":
+            changed[at : at + len(piece)] = piece
+        elif kind == "insert":
+            changed[at:at] = piece
+        elif kind == "lose":
+            del changed[at : at + 1 + piece[0]]
+        elif kind == "double":
+            changed[at:at] = changed[at : at + 1 + piece[0]]
+        elif kind == "cut":
+            del changed[at:]
+        elif changed:
+            changed[at] ^= 1 << piece[0] % 8
+    return bytes(changed)
+
+
+@contextmanager
+def limit() -> Iterator[None]:
+    """Fail a block that hangs."""
+
+    def stop(*_: object) -> None:
+        raise TimeoutError(f"not done after {SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def fuzzed(few: int = 40, many: int = 1000, **drawn: Any) -> Callable[[Test], Any]:
+    """Run a test with few drawn examples, or many; what it raises on purpose is an answer."""
+
+    def decorate(test: Test) -> Any:
+        @pytest.mark.parametrize("amount", [few, pytest.param(many, marks=pytest.mark.slow)])
+        def run(amount: int, tmp_path: Path) -> None:
+            @settings(max_examples=amount, database=None, suppress_health_check=list(HealthCheck))
+            @given(**drawn)
+            def once(**values: Any) -> None:
+                # HDF5 takes an old file for a new one of the same place
+                folder = tmp_path / uuid.uuid4().hex
+                folder.mkdir()
+                try:
+                    with limit(), suppress(BrainbenchError):
+                        test(folder, **values)
+                finally:
+                    shutil.rmtree(folder)
+
+            once()
+
+        run.__name__ = run.__qualname__ = test.__name__
+        return run
+
+    return decorate
+
+
+@cache
+def sound(kind: str, subtype: str) -> bytes:
+    time = np.arange(400) / 8000
+    file = io.BytesIO()
+    soundfile.write(file, 0.3 * np.sin(440 * 2 * np.pi * time), 8000, subtype, format=kind)
+    return file.getvalue()
+
+
+SOUNDS = st.sampled_from(
+    [("WAV", "PCM_16"), ("WAV", "FLOAT"), ("AIFF", "PCM_24"), ("FLAC", "PCM_16"), ("W64", "PCM_16")]
+)
+
+
+@fuzzed(kind=SOUNDS, edits=EDITS, head=st.booleans(), native=st.sampled_from([None, 8000]))
+def test_sounds(
+    folder: Path, kind: tuple[str, str], edits: list[Edit], head: bool, native: int | None
+) -> None:
+    path = folder / "sound.wav"
+    content = sound(*kind)
+    cut = 64 if head else len(content)
+    path.write_bytes(mutated(content[:cut], edits) + content[cut:])
+    waveform = read_waveform(path, 16000, native_rate=native)
+    assert waveform.dtype == np.float32
+    assert waveform.ndim == 1
+    assert waveform.size
+    assert np.isfinite(waveform).all()
+    with soundfile.SoundFile(path) as file:
+        assert len(waveform) == pytest.approx(file.frames * 16000 / file.samplerate, abs=1)
+
+
+def test_a_header_that_promises_a_year(tmp_path: Path) -> None:
+    content = bytearray(sound("FLAC", "PCM_16"))
+    content[21] |= 0x0F  # the 36 bits of STREAMINFO that count the samples
+    content[22:26] = b"\xff" * 4
+    path = tmp_path / "year.flac"
+    path.write_bytes(content)
+    with limit(), pytest.raises(DataError, match=r"year\.flac"):
+        read_waveform(path, 8000)
+
+
+@pytest.mark.parametrize("rate", [1, 2_000_000_000])
+def test_a_forged_sample_rate(tmp_path: Path, rate: int) -> None:
+    content = bytearray(sound("WAV", "PCM_16"))
+    content[24:28] = rate.to_bytes(4, "little")
+    path = tmp_path / "forged.wav"
+    path.write_bytes(content)
+    with limit(), pytest.raises(DataError, match=f"{rate} Hz"):
+        read_waveform(path, 16000)
+
+
+TASK_FILES = ("task_metadata.json", "labelvocabulary.csv", "train.json", "valid.json", "test.json")
+
+
+def read_hear(folder: Path) -> None:
+    """Read a task; if that works, its parts must fit."""
+    from brainbench_hear.sounds import stimulus_set
+    from brainbench_hear.task import read_task
+
+    from brainbench_audio.files import hash_json
+
+    task = read_task(folder)
+    assert all(set(clip.labels) <= set(task.vocabulary) for clip in task.clips)
+    assert len(set(task.vocabulary)) == len(task.vocabulary)
+    stimuli = stimulus_set(task)
+    assert len(stimuli.names) == len(task.clips) == len(set(stimuli.names))
+    hash_json([task.metadata.name, task.metadata.evaluation, task.vocabulary, stimuli.names])
+    assert all(folder in path.resolve().parents for path in stimuli.files)
+
+
+def write_hear(folder: Path, folds: int = 0) -> Path:
+    maker = pytest.importorskip("brainbench_hear.testing").Maker
+    return Path(maker(clips=2, seconds=0.01, labels=("a", "b"), folds=folds).write(folder))
+
+
+@fuzzed(file=st.sampled_from(TASK_FILES), edits=EDITS)
+def test_a_damaged_task(folder: Path, file: str, edits: list[Edit]) -> None:
+    task = write_hear(folder)
+    (task / file).write_bytes(mutated((task / file).read_bytes(), edits))
+    read_hear(task)
+
+
+FIELDS = ("task_name", "version", "prediction_type", "split_mode", "evaluation", "splits", "nfolds")
+
+
+@fuzzed(field=st.sampled_from(FIELDS), value=JSON | st.just(10**9), folds=st.sampled_from([0, 3]))
+def test_other_task_metadata(folder: Path, field: str, value: Any, folds: int) -> None:
+    task = write_hear(folder, folds)
+    file = task / "task_metadata.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), field: value}))
+    read_hear(task)
+
+
+@fuzzed(value=JSON, name=st.none() | st.text(max_size=6))
+def test_other_labels(folder: Path, value: Any, name: str | None) -> None:
+    task = write_hear(folder)
+    changed = value if name is None else {name: value}
+    (task / "train.json").write_text(json.dumps(changed))
+    read_hear(task)
+
+
+@cache
+def components() -> bytes:
+    names = ["lowfreq", "highfreq", "envsounds", "pitch", "speech", "music"]
+    file = io.BytesIO()
+    cells = {
+        "stim_names": np.array([f"stim{number}" for number in range(9)], dtype=object)[:, None],
+        "component_names": np.array(names, dtype=object)[:, None],
+    }
+    scipy.io.savemat(file, {"R": np.arange(54.0).reshape(9, 6), **cells})
+    return file.getvalue()
+
+
+# most are read by another process first, which takes time: a damaged file can crash scipy
+@fuzzed(few=6, many=300, edits=EDITS)
+def test_components(folder: Path, edits: list[Edit]) -> None:
+    reader = pytest.importorskip("brainbench_natsound165.components")
+    path = folder / "components.mat"
+    path.write_bytes(mutated(components(), edits))
+    found = reader.read_components(path)
+    assert found.dims == ("stimulus", "component")
+    assert found.dtype.kind == "f"
+    assert found.shape[0] == len(set(found["stimulus"].values.tolist()))
+
+
+def is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+@cache
+def stored_score(length: int) -> bytes:
+    path = Path(os.environ["BRAINBENCH_HOME"]).parent / f"{length}.nc"
+    Score(value=0.25, parts={"a": 0.2}, provenance={"text": "x" * length}).to_netcdf(path)
+    return path.read_bytes()
+
+
+@fuzzed(few=30, length=st.sampled_from([0, 70_000]), edits=EDITS)
+def test_scores(folder: Path, length: int, edits: list[Edit]) -> None:
+    path = folder / "score.nc"
+    path.write_bytes(mutated(stored_score(length), edits))
+    summary = read_summary(path)
+    assert (summary["value"], summary["parts"]) == (0.25, {"a": 0.2})
+    assert Score.from_netcdf(path).value == 0.25
+
+
+@fuzzed(content=JSON, key=st.none() | st.sampled_from(["value", "parts", "provenance", "interval"]))
+def test_scores_that_somebody_else_wrote(folder: Path, content: Any, key: str | None) -> None:
+    import netCDF4
+
+    path = folder / "score.nc"
+    path.write_bytes(stored_score(0))
+    with netCDF4.Dataset(path, "a") as data:
+        right = json.loads(data.getncattr("brainbench_score"))
+        data.delncattr("brainbench_score_sha256")
+        changed = content if key is None else {**right, key: content}
+        data.setncattr("brainbench_score", json.dumps(changed))
+    score = Score.from_netcdf(path)
+    assert is_number(score.value)
+    assert isinstance(score.provenance, dict)
+
+
+PLAN = Plan({"model": "m"}, ("s0", "s1", "s2"), ("one",), 2)
+VALUES = np.arange(9, dtype=np.float32).reshape(3, 3)
+
+
+@fuzzed(
+    few=25, target=st.sampled_from(["manifest.json", "chunk-00000", "chunk-00001"]), edits=EDITS
+)
+def test_activations(folder: Path, target: str, edits: list[Edit]) -> None:
+    written = StoredActivations.open(folder, PLAN)
+    for index, rows in enumerate(PLAN.chunks()):
+        written.write(index, {"one": VALUES[rows.start : rows.stop]})
+    (file,) = written.folder.glob(f"{target}*")
+    content = mutated(file.read_bytes(), edits)
+    file.unlink()
+    file.write_bytes(content)
+    found = StoredActivations.open(folder, PLAN)
+    # another chunk size in a manifest that still reads: what is there cannot be told from damage
+    if found.plan.chunk == PLAN.chunk:
+        for index in found.missing():
+            rows = found.plan.chunks()[index]
+            found.write(index, {"one": VALUES[rows.start : rows.stop]})
+    np.testing.assert_array_equal(found["one"], VALUES)
+
+
+CSV = b'model,benchmark,value,error\na,B-x,0.5,0.1\n"b, c",B-x,-1e-3,\n# note\nd,B-x,2,0\n'
+
+
+@fuzzed(edits=EDITS, row=st.lists(st.text(max_size=6), max_size=4))
+def test_published_scores(folder: Path, edits: list[Edit], row: list[str]) -> None:
+    path = folder / "scores.csv"
+    more = ",".join(row).encode("utf-8", "replace") if row else b""
+    path.write_bytes(mutated(CSV, edits) + more)
+    scores = read_scores(path)
+    assert all(is_number(score.value) for score in scores)
+    kept = import_scores(path, replace=True)
+    again = [
+        (score.model, score.benchmark, score.value, score.error) for score in imported_scores()
+    ]
+    kept.unlink()
+    assert again == [(score.model, score.benchmark, score.value, score.error) for score in scores]
+
+
+@fuzzed(content=st.binary(max_size=70))
+def test_pins(folder: Path, content: bytes) -> None:
+    pin = folder / "file.sha256"
+    pin.write_bytes(content)
+    found = pinned(pin)
+    assert found is not None
+    assert int(found, 16) >= 0
+
+
+@cache
+def checkpoint(zipped: bool) -> bytes:
+    file = io.BytesIO()
+    content = {"state_dict": {"a.weight": torch.arange(6.0).reshape(2, 3)}, "step": 3}
+    torch.save(content, file, _use_new_zipfile_serialization=zipped)
+    return file.getvalue()
+
+
+@fuzzed(few=30, zipped=st.booleans(), edits=EDITS)
+def test_checkpoints(folder: Path, zipped: bool, edits: list[Edit]) -> None:
+    path = folder / "step=3.ckpt"
+    path.write_bytes(mutated(checkpoint(zipped), edits))
+    read_checkpoint(path)
+
+
+OPCODES = {operation.name: operation.code.encode("latin-1") for operation in pickletools.opcodes}
+BOMBS = {
+    "a million tuples, each in the next": b"\x80\x04})" + b"\x85" * 1_000_000 + b"Ns.",
+    "tuples that hold the last one twice": b"\x80\x04}K\x01" + b"2\x86" * 60 + b"Ns.",
+}
+
+
+class Touch:
+    """Pickles as a call that leaves a trace."""
+
+    def __init__(self, canary: Path) -> None:
+        self.canary = canary
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, (f"touch {self.canary}",)
+
+
+def read_roi(path: Path) -> Any:
+    return pytest.importorskip("brainbench_natsound165.safe_pickle").read_table(path)
+
+
+@cache
+def table() -> bytes:
+    pandas = pytest.importorskip("pandas")
+    return pickle.dumps(pandas.DataFrame({"a": [1, 2], "b": ["x", None]}), 4)
+
+
+@fuzzed(
+    edits=EDITS,
+    at=st.floats(0, 1),
+    soup=st.lists(st.sampled_from(sorted(OPCODES)), max_size=8),
+    argument=st.binary(max_size=4),
+    torch_too=st.booleans(),
+)
+def test_pickles_never_run(
+    folder: Path, edits: list[Edit], at: float, soup: list[str], argument: bytes, torch_too: bool
+) -> None:
+    canary = folder / "canary"
+    call = pickle.dumps(Touch(canary), 4)[2:-1]
+    program = b"".join(OPCODES[name] + argument for name in soup)
+    good = table()
+    place = 2 + int(at * (len(good) - 2))
+    content = good[:place] + call + program + mutated(good[place:], edits)
+    path = folder / "roi.pkl"
+    path.write_bytes(content)
+    try:
+        if torch_too:
+            read_checkpoint(path)
+        else:
+            read_roi(path)
+    finally:
+        assert not canary.exists()
+
+
+@pytest.mark.parametrize("name", BOMBS)
+@pytest.mark.parametrize("zipped", [None, True, False])
+def test_pickles_that_would_never_end(tmp_path: Path, name: str, zipped: bool | None) -> None:
+    path = tmp_path / "bomb.pt"
+    path.write_bytes(BOMBS[name])
+    if zipped:
+        import zipfile
+
+        with (
+            zipfile.ZipFile(io.BytesIO(checkpoint(True))) as good,
+            zipfile.ZipFile(path, "w") as bad,
+        ):
+            for member in good.namelist():
+                bomb = member.endswith("data.pkl")
+                bad.writestr(member, BOMBS[name] if bomb else good.read(member))
+    with limit(), pytest.raises(DataError, match="tuples in tuples without end"):
+        read_roi(path) if zipped is None else read_checkpoint(path)

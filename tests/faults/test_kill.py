@@ -1,0 +1,123 @@
+"""SIGKILL at random moments of `brainbench score`: no wrong score, no store that cannot be read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from brainbench_audio.files import remove_leftovers
+from brainbench_audio.settings import results_home
+
+MODEL = """
+from brainbench_audio.testing import DummyModel
+
+class Mine(DummyModel):
+    @property
+    def fingerprint(self):
+        return {"version": 1}
+"""
+# imports once; every run and every look at the store is a forked process of its own
+DRIVER = """
+import contextlib, io, json, os, random, shutil, signal, sys, time
+from pathlib import Path
+
+from brainbench_audio.activations.extraction import activations_folder
+from brainbench_audio.cli.main import main
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.store import stored_scores
+from brainbench_audio.settings import results_home
+import brainbench_audio.pipeline.many, brainbench_audio.pipeline.run, brainbench_audio.testing
+
+model, runs = sys.argv[1], int(sys.argv[2])
+generator = random.Random(runs)
+arguments = ["score", "-m", model, "-b", "Tiny-match", "--json"]
+
+def score():
+    told = io.StringIO()
+    with contextlib.redirect_stdout(told):
+        status = main(arguments)
+    rows = json.loads(told.getvalue())
+    return status, (rows[0] if isinstance(rows, list) else rows)["score"]
+
+def look():
+    files = sorted(results_home().glob("*/*/*-" + "?" * 16 + ".nc"))
+    entries = stored_scores()
+    values = [Score.from_netcdf(entry.path).value for entry in entries]
+    return len(files) - len(entries), values
+
+def forked(function, delay=None):
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(read)
+        with os.fdopen(write, "w") as pipe:
+            json.dump(function(), pipe)
+            pipe.flush()
+        os._exit(0)
+    os.close(write)
+    if delay is not None:
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+    with os.fdopen(read) as pipe:
+        text = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return status, (json.loads(text) if status == 0 else None)
+
+def forget():
+    shutil.rmtree(results_home(), ignore_errors=True)
+    if generator.random() < 0.7:
+        shutil.rmtree(activations_folder(), ignore_errors=True)
+
+score()  # imports are over, and no child starts with them
+forget()
+started = time.perf_counter()
+_, (_, right) = forked(score)
+seconds = time.perf_counter() - started
+count = dict(killed=0, scored=0, wrong=0, unreadable=0, leftovers=0)
+for _ in range(runs):
+    forget()
+    status, told = forked(score, generator.uniform(0, 1.2 * seconds))
+    count["killed" if status else "scored"] += 1
+    count["wrong"] += bool(told and told[1] != right)
+    _, (unreadable, values) = forked(look)
+    count["unreadable"] += unreadable
+    count["wrong"] += sum(value != right for value in values)
+    status, told = forked(score)
+    count["wrong"] += bool(status) or told[1] != right
+home = results_home().parent
+count["corrupt"] = len(list(home.rglob("*.corrupt")))
+count["leftovers"] = len(list((home / "cache").rglob(".part-*")))
+count["seconds"] = seconds
+print(json.dumps(count))
+"""
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize("runs", [10, pytest.param(200, marks=pytest.mark.slow)])
+def test_killed_at_random_moments(tmp_path: Path, runs: int) -> None:
+    (tmp_path / "mine.py").write_text(MODEL)
+    done = subprocess.run(
+        [sys.executable, "-c", DRIVER, f"{tmp_path}/mine.py:Mine", str(runs)],
+        capture_output=True,
+        text=True,
+        timeout=1500,
+        check=False,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    count = json.loads(done.stdout)
+    print(count)
+    assert count["killed"] + count["scored"] == runs
+    assert count["killed"] >= runs / 4
+    assert (count["wrong"], count["unreadable"], count["corrupt"]) == (0, 0, 0)
+    # a killed process leaves the file it was writing, and that is what it becomes
+    assert count["leftovers"] <= 2 * count["killed"]
+    home = results_home().parent
+    remove_leftovers(home, older_than=time.time() + 1)
+    assert not list(home.rglob(".part-*"))
