@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.io
 import xarray as xr
 from brainbench_natsound165.files import sounds_folder
+from brainbench_natsound165.matlab import load_mat
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 from brainbench_audio.assemblies.assembly import align, build, select
@@ -20,7 +20,7 @@ from brainbench_audio.cards import DatasetCard
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
-from .files import responses_file
+from .files import PUBLISHED, responses_file
 
 STEP = 0.04  # s between two time points
 # the authors number the components; their figure code calls this one selective for song
@@ -102,15 +102,7 @@ def read_responses(
     DataError
         Naming the file and the field that is not as published.
     """
-    try:
-        content = scipy.io.loadmat(file, variable_names=("R", "stim_names", "t"))
-    except NotImplementedError as error:  # what scipy makes of MATLAB 7.3
-        raise DataError(
-            f"{file} is in MATLAB's format 7.3, the published file in format 5: save it with "
-            f"save(…, '-v7'), or download the published one."
-        ) from error
-    except Exception as error:  # scipy raises many kinds on a damaged file
-        raise DataError(f"{file} cannot be read as a MATLAB file: {error!r}.") from error
+    content = load_mat(file, PUBLISHED.sha256)
     responses = _numbers(content, "R", file)
     names = [name.removesuffix(".wav") for name in _strings(content, "stim_names", file)]
     times = _numbers(content, "t", file).ravel().astype(np.float64)
