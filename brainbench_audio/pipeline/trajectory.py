@@ -210,7 +210,8 @@ def layer_scores(score: Score) -> xr.DataArray:
         for name, array in score.raw.data_vars.items()
         # a probe learns how much of each layer to take; that is no score of the layer
         if name != "layer_weights"
-        and array.ndim == 2 and "layer" in array.dims
+        and array.ndim == 2
+        and "layer" in array.dims
         and array.dtype.kind == "f"
     ]
     if not found:
