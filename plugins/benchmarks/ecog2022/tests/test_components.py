@@ -69,6 +69,7 @@ def test_a_target_for_each_component_and_time(small: np.ndarray) -> None:
 
 def test_scores_over_time(small: np.ndarray) -> None:
     """One part a component, and the score as a function of time in raw."""
+    pytest.importorskip("brainbench_ridge", reason="the metric ridge is a plugin of its own")
     found = load(CARDS[0], "time")
     layers = {"copy": found.assembly.values[:, :10], "noise": small[:, 0] ** 2}
     result = load_metric("ridge", bootstrap=20)(layers, found.assembly, np.asarray(found.folds))
