@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -15,6 +18,7 @@ import pytest
 
 from brainbench_audio.templates.distribution import Kind, names, write_distribution
 
+ROOT = Path(__file__).parents[2]
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -27,7 +31,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
     site = Path(sysconfig.get_path("purelib", vars=paths))
     # torch alone has gigabytes; a plain line in a .pth file does not run the .pth files it leads to
     (site / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
-    (site / "core.pth").write_text(str(Path(__file__).parents[2]) + "\n")
+    (site / "core.pth").write_text(str(ROOT) + "\n")
     return folder
 
 
@@ -117,3 +121,27 @@ def test_a_plugin_for_another_version_says_so(run: Run, tmp_path: Path) -> None:
     told = brainbench(run, "doctor", status=1)
     assert "brainbench-future-net works with brainbench-audio>=7" in told
     assert "pip install --upgrade brainbench-future-net" in told
+
+
+@pytest.mark.data
+def test_the_commands_of_contributing(data_folder: Path, run: Run, tmp_path: Path) -> None:
+    """From nothing to a score on real components, in fewer than five commands."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = text.partition("From nothing to a score")[2].split("\n\n")[1]
+    commands = [shlex.split(line) for line in block.splitlines()]
+    assert 2 < len(commands) < 5
+    for plugin in ("metrics/ridge", "benchmarks/natsound165"):  # what `make setup` has installed
+        copy = tmp_path / plugin
+        shutil.copytree(
+            ROOT / "plugins" / plugin, copy, ignore=shutil.ignore_patterns("*.egg-info")
+        )
+        install(run, copy)
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "brainbench-audio"\n')
+    told = ""
+    for program, *arguments in commands:
+        if program == "pip":
+            assert arguments[:2] == ["install", "-e"]
+            install(run, tmp_path / arguments[2])
+        else:
+            told = brainbench(run, *arguments)
+    assert re.search(r"my-net +NH2015comp-ridge +0\.[1-9]", told)
