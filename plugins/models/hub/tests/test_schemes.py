@@ -60,6 +60,7 @@ def test_an_id_of_no_scheme(identifier: str) -> None:
 
 
 def test_schemes_are_no_ids() -> None:
+    pytest.importorskip("brainbench_spectrotemporal", reason="only here is a model with an id")
     assert not [name for name in list_ids("model") if ":" in name]
     assert expand(["hf:owner/name", "torchaudio:X"], "model") == ["hf:owner/name", "torchaudio:X"]
     with pytest.raises(UnknownId):
@@ -96,6 +97,8 @@ def test_info(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_options_are_passed_only_when_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    for plugin in ("brainbench_simcortex", "brainbench_rsa"):
+        pytest.importorskip(plugin, reason="the benchmark comes with other plugins")
     asked: list[tuple[str, dict[str, Any]]] = []
 
     def score_pairs(pairs: list[Any], **_: Any) -> list[Any]:
