@@ -54,7 +54,7 @@ lint: setup
 	$(BIN)/ruff check .
 
 types: setup
-	$(BIN)/mypy brainbench_audio $(foreach plugin,$(PLUGINS),$(wildcard $(dir $(plugin))brainbench_*/))
+	$(BIN)/mypy brainbench_audio $(filter-out %.egg-info/,$(foreach plugin,$(PLUGINS),$(wildcard $(dir $(plugin))brainbench_*/)))
 
 speed: setup
 	$(BIN)/python -m pip install --quiet -e '.[speed]'
