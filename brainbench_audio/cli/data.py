@@ -12,7 +12,7 @@ from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.cards import DatasetCard
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.table import print_json, print_table, size_in_words
 from brainbench_audio.errors import DataError
 
 _ASKED_ABOVE = 2_000_000_000  # bytes
@@ -67,7 +67,8 @@ def get_data(options: argparse.Namespace) -> int:
     if card.downloader is None:
         print(f"{card.id} needs no download: {card.source}")
         return 0
-    if options.source is None and (folder := _folder(card, subset)):
+    held = options.source or options.sha256
+    if not held and (folder := _folder(card, subset)):
         print(folder)  # it is here already, and not anybody's to replace
         return 0
     if card.sizer and options.source is None:
@@ -136,9 +137,7 @@ def _existing(folder: Path) -> Path:
 
 
 def _size(size: int | None) -> str:
-    if size is None:
-        return "size not known"
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.1f} MB"
+    return "size not known" if size is None else size_in_words(size)
 
 
 def _folder(card: DatasetCard, subset: str | None = None) -> str | None:

@@ -19,10 +19,10 @@ from packaging.requirements import Requirement
 from brainbench_audio import settings
 from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
 from brainbench_audio.errors import PluginLoadError
+from brainbench_audio.provenance import DISTRIBUTION as CORE
 from brainbench_audio.registry import hookspecs
 
 GROUP = "brainbench_audio"
-CORE = "brainbench-audio"
 Card = ModelCard | DatasetCard | MetricCard
 HOOKS: dict[str, type[Any]] = {
     "brainbench_models": ModelCard,

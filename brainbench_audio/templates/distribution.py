@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import atomic_folder
-from brainbench_audio.registry.discovery import CORE
+from brainbench_audio.provenance import DISTRIBUTION as CORE
 
 if TYPE_CHECKING:
     import numpy as np

@@ -402,3 +402,12 @@ def test_the_dummy_of_these_tests_hears() -> None:
     assert score() == 0
     (row,) = stored_scores()
     assert row.summary["provenance"]["activations"]["fingerprint"]["bands"] == DummyModel().bands
+
+
+@pytest.mark.data
+def test_a_checksum_is_never_passed_over(
+    data_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["data", "get", "NH2015comp"]) == 0
+    assert main(["data", "get", "NH2015comp", "--sha256", "0" * 64]) == 1
+    assert "no archive of its own" in capsys.readouterr().err

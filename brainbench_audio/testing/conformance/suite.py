@@ -11,7 +11,8 @@ from packaging.utils import canonicalize_name
 
 from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
 from brainbench_audio.errors import DataError, PluginLoadError
-from brainbench_audio.registry.discovery import CORE, Plugin, plugins
+from brainbench_audio.provenance import DISTRIBUTION as CORE
+from brainbench_audio.registry.discovery import Plugin, plugins
 from brainbench_audio.testing.conformance.cards import card_checks
 from brainbench_audio.testing.conformance.check import Check, Doubtful, Failed
 from brainbench_audio.testing.conformance.datasets import dataset_checks
