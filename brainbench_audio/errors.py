@@ -11,6 +11,10 @@ class UnknownId(BrainbenchError):
     """A model, benchmark or metric id that no installed plugin provides, or that two provide."""
 
 
+class AmbiguousId(UnknownId):
+    """An id that fits more than one thing; the message lists them."""
+
+
 class PluginLoadError(BrainbenchError):
     """A plugin that cannot be imported, or that hands over something other than cards."""
 

@@ -97,7 +97,8 @@ def print_path(options: argparse.Namespace) -> int:
 
 def _found(identifier: str) -> tuple[DatasetCard, str | None]:
     """Return the card and the subset of ``dataset[.subset]``."""
-    from brainbench_audio.registry.lookup import find_dataset, unknown
+    from brainbench_audio.registry.ids import unknown
+    from brainbench_audio.registry.lookup import find_dataset
 
     plain, _, subset = identifier.partition(".")
     card = find_dataset(plain).card

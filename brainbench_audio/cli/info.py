@@ -49,18 +49,18 @@ def facts_of(identifier: str) -> Facts:
         Nothing has that id.
     """
     from brainbench_audio.cards import DatasetCard, MetricCard
+    from brainbench_audio.registry.ids import ModelId, split_distribution, unknown
     from brainbench_audio.registry.lookup import (
         find_benchmark,
-        find_in_scheme,
         find_model,
         list_ids,
         registered,
-        unknown,
     )
 
-    plain = identifier.rpartition(":")[2]
-    if plain in list_ids("model") or find_in_scheme(identifier):
-        return _model(find_model(identifier).card)
+    model = ModelId.parse(identifier)
+    if model.name in list_ids("model") or model.scheme:
+        return _model(find_model(model).card)
+    plain = split_distribution(identifier)[1]
     if plain in list_ids("benchmark"):
         card = find_benchmark(identifier)
         return {"benchmark": card.id, **_dataset(card.dataset, card.subset), **_metric(card.metric)}

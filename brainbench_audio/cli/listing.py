@@ -46,7 +46,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _models(family: str | None) -> Table:
     from brainbench_audio.cards import ModelCard
-    from brainbench_audio.registry.lookup import registered, unknown
+    from brainbench_audio.registry.ids import unknown
+    from brainbench_audio.registry.lookup import registered
 
     entries = registered(ModelCard)
     families = sorted({entry.card.family for entry in entries})

@@ -179,6 +179,7 @@ def _failed_before(options: argparse.Namespace) -> list[Pair]:
 
 def _asked_for(options: argparse.Namespace) -> list[Pair]:
     """Return all pairs, once every id is known to exist."""
+    from brainbench_audio.registry.ids import ModelId
     from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
 
     if not options.model or not (options.benchmark or options.hear_task):
@@ -188,7 +189,7 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
         models = [f"{model}@{options.control}" for model in models]
     benchmarks = expand(options.benchmark, "benchmark")
     for identifier in models:
-        if ".py:" not in identifier:
+        if ModelId.parse(identifier).file is None:
             find_model(identifier)
     for identifier in benchmarks:
         find_benchmark(identifier)
@@ -204,6 +205,7 @@ def _paired(
     models: list[str], benchmarks: list[tuple[str, dict[str, Any]]], options: argparse.Namespace
 ) -> list[Pair]:
     from brainbench_audio.pipeline.steps import Loadable
+    from brainbench_audio.registry.ids import ModelId
 
     load = given(options, "weights", "device", "dtype", "trust_remote_code")
     if "weights" in load and (file := Path(load["weights"]).expanduser()).exists():
@@ -211,17 +213,10 @@ def _paired(
     metric = given(options, "bootstrap", "seed", "max_memory")
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
     return [
-        (Loadable(_absolute(identifier), load), benchmark)
+        (Loadable(str(ModelId.parse(identifier).absolute()), load), benchmark)
         for identifier in models
         for benchmark in wanted
     ]
-
-
-def _absolute(model: str) -> str:
-    location, separator, name = model.rpartition(":")
-    if not location.endswith(".py"):
-        return model
-    return f"{Path(location).expanduser().absolute()}{separator}{name}"
 
 
 def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def chosen_ids(patterns: Iterable[str], kind: Kind, scored: Iterable[str]) -> li
     DataError
         A plugin has it, but it has no score.
     """
-    from brainbench_audio.registry.lookup import list_ids, unknown
+    from brainbench_audio.registry.ids import unknown
+    from brainbench_audio.registry.lookup import list_ids
 
     known = sorted(set(scored))
     found: dict[str, None] = {}

@@ -70,9 +70,10 @@ def run(options: argparse.Namespace) -> int:
     from brainbench_audio.pipeline.loading import load_benchmark
     from brainbench_audio.pipeline.steps import described
     from brainbench_audio.pipeline.trajectory import trajectory, write_trajectory
+    from brainbench_audio.registry.ids import ModelId
     from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
 
-    if ".py:" not in options.model:
+    if ModelId.parse(options.model).file is None:
         find_model(options.model)
     names = expand(options.benchmark, "benchmark")
     for name in names:

@@ -29,6 +29,7 @@ from brainbench_audio.files import TEMPORARY, atomic_file, hash_file, hash_json,
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.loading import load_model
 from brainbench_audio.provenance import package_hash
+from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -182,11 +183,12 @@ class StepModel:
         self.checkpoint = checkpoint
         self.keep = keep
         self.options = dict(options or {})
-        self._plain = None if ".py:" in identifier else find_model(identifier).card
+        wanted = ModelId.parse(identifier)
+        self._plain = None if wanted.file is not None else find_model(wanted).card
         self._model: Model | None = None
         self._fetched: Path | None = None
         self._passport = self._known() or self._learned()
-        own = self._plain.id if self._plain else identifier.rpartition(":")[2]
+        own = self._plain.id if self._plain else wanted.name
         self.name = f"{own}@step={checkpoint.step}"
         if self._plain:
             layers, dims = self._passport.layers, self._passport.dims
@@ -289,7 +291,7 @@ class StepModel:
         if self._plain:
             source = package_hash(self._plain.packages)
         else:
-            source = hash_file(Path(self.identifier.rpartition(":")[0]).expanduser())
+            source = hash_file(Path(ModelId.parse(self.identifier).file or "").expanduser())
         options = {name: str(value) for name, value in self.options.items() if name != "device"}
         key = hash_json(
             [

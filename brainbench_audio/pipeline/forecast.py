@@ -23,7 +23,8 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.pipeline.plan import Workload
 from brainbench_audio.pipeline.steps import AbsentWithCard, Heard, Loadable, Target
-from brainbench_audio.registry.lookup import find_in_scheme, find_model, split_control
+from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.score import read_summary
 from brainbench_audio.scores.store import score_stem
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -130,13 +131,11 @@ def workers_that_fit(forecasts: Sequence[Forecast], workers: int, memory: int) -
 
 def _card(model: Loadable) -> ModelCard | None:
     """Return the card a model will have; None if its layers or weights are known when loaded."""
-    if ".py:" in model.id or set(model.options) - _HARMLESS:
+    wanted = ModelId.parse(model.id)
+    if wanted.file is not None or wanted.scheme or set(model.options) - _HARMLESS:
         return None
-    card = find_model(model.id).card
-    if not card.layers or find_in_scheme(model.id):
-        return None
-    control = split_control(model.id)[1]
-    return replace(card, id=f"{card.id}@{control}") if control else card
+    card = find_model(wanted).card
+    return replace(card, id=wanted.label) if card.layers else None
 
 
 def _state(

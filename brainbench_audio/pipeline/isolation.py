@@ -47,6 +47,7 @@ from brainbench_audio.pipeline.steps import (
     heard_by,
 )
 from brainbench_audio.provenance import DISTRIBUTION, package_hash
+from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -70,7 +71,7 @@ def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
     BrainbenchError
         Whatever the model raises there.
     """
-    if ".py:" in hearing.model.id:
+    if ModelId.parse(hearing.model.id).file is not None:
         raise ContractError(
             f"{hearing.model.id} belongs to no plugin, so nothing says what it needs: leave out "
             f"--isolate."

@@ -18,15 +18,13 @@ from brainbench_audio.errors import ContractError, DataError, PluginLoadError
 from brainbench_audio.files import hash_file
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
     find_benchmark,
     find_dataset,
-    find_in_scheme,
     find_metric,
     find_model,
-    is_step,
     load_attribute,
-    split_control,
 )
 
 
@@ -55,23 +53,23 @@ def load_model(identifier: str, **options: Any) -> Model:
     ContractError
         An option the model does not take, or something that is no model.
     """
-    if ".py:" in identifier:
+    wanted = ModelId.parse(identifier)
+    if wanted.file is not None:
         return _load_file(identifier, options)
-    card = find_model(identifier).card
-    control = None if find_in_scheme(identifier) else split_control(identifier)[1]
-    if is_step(control):
+    card = find_model(wanted).card
+    if wanted.step is not None:
         _check_checkpoint(identifier, options.get("weights"))
-    elif control:
-        options["control"] = control
+    elif wanted.control:
+        options["control"] = wanted.control
     placement: dict[str, str] = {
         name: options.pop(name) for name in ("device", "dtype") if name in options
     }
     model = _checked_model(_call(card.loader, f"model {card.id}", card, **options), card.id)
     if placement:
         _place(model, card.id, placement)
-    if control:
+    if wanted.variant:
         # a control is scored, cached and reported like a model of its own
-        own_card = replace(getattr(model, "card", card), id=f"{card.id}@{control}")
+        own_card = replace(getattr(model, "card", card), id=f"{card.id}{wanted.variant}")
         model.card = own_card  # type: ignore[attr-defined]
     return model
 
@@ -92,11 +90,11 @@ def load_dataset(identifier: str, *, folder: str | Path | None = None) -> Datase
     DataError
         Its data are not there or damaged.
     """
-    dataset_id, _, subset = identifier.partition(".")
+    dataset_id, subset = split_data(identifier)
     card = find_dataset(dataset_id).card
     if folder is not None:
-        return _read_folder(card, subset or None, folder)[1]
-    dataset: Dataset = _call(card.loader, f"data set {identifier}", card, subset or None)
+        return _read_folder(card, subset, folder)[1]
+    dataset: Dataset = _call(card.loader, f"data set {identifier}", card, subset)
     return dataset
 
 
@@ -222,8 +220,8 @@ def _place(model: Any, identifier: str, placement: Mapping[str, str]) -> None:
 
 
 def _load_file(identifier: str, options: Mapping[str, Any]) -> Model:
-    location, _, attribute = identifier.rpartition(":")
-    file = Path(location).expanduser()
+    wanted = ModelId.parse(identifier)
+    file, attribute = Path(wanted.file or "").expanduser(), wanted.name
     if not file.is_file():
         raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
     spec = importlib.util.spec_from_file_location(file.stem, file)

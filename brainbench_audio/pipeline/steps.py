@@ -26,6 +26,7 @@ from brainbench_audio.interfaces import Model, ModelWithCard
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import FileModel, load_benchmark, load_model
 from brainbench_audio.pipeline.run import Run, joined_key, run
+from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.scores.store import is_stored, score_stem
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -337,8 +338,8 @@ def absent(heard: Heard) -> Model:
     """Return the stand-in of a model whose activations are stored."""
     if heard.card is not None:
         return AbsentWithCard(heard, heard.card)
-    location, _, attribute = heard.model.id.rpartition(":")
-    return FileModel(Absent(heard), Path(location).expanduser(), attribute)
+    wanted = ModelId.parse(heard.model.id)
+    return FileModel(Absent(heard), Path(wanted.file or "").expanduser(), wanted.name)
 
 
 def _own_fingerprint(model: Model) -> Any:

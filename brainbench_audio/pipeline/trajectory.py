@@ -21,7 +21,7 @@ from brainbench_audio.pipeline.loading import load_benchmark
 from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.provenance import environment
-from brainbench_audio.registry.lookup import find_in_scheme
+from brainbench_audio.registry.ids import BenchmarkId, ModelId
 from brainbench_audio.scores.score import Score
 
 _MIXED = "part"
@@ -112,7 +112,8 @@ def trajectory(
     BrainbenchError
         A benchmark cannot be loaded.
     """
-    if ".py:" not in model and ("@" in model or find_in_scheme(model)):
+    wanted = ModelId.parse(model)
+    if wanted.variant or wanted.scheme:
         raise ContractError(
             f"{model} takes no checkpoints: give the id of a model whose loader takes weights."
         )
@@ -321,8 +322,8 @@ def _of_ids(benchmarks: Sequence[str]) -> dict[str, list[str]]:
     """Return data set, region and metric of each benchmark id."""
     found: dict[str, list[str]] = {"dataset": [], "region": [], "metric": []}
     for identifier in benchmarks:
-        data, _, metric = identifier.partition("-")
-        dataset, _, subset = data.partition(".")
-        for name, value in (("dataset", dataset), ("region", subset or "all"), ("metric", metric)):
-            found[name].append(value)
+        wanted = BenchmarkId.parse(identifier)
+        found["dataset"].append(wanted.dataset)
+        found["region"].append(wanted.subset or "all")
+        found["metric"].append(wanted.measure)
     return found

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any, Generic, Literal, TypeVar
 
-from brainbench_audio.cards import CONTROLS, BenchmarkCard, DatasetCard, MetricCard, ModelCard
-from brainbench_audio.errors import PluginLoadError, UnknownId
+from brainbench_audio.cards import BenchmarkCard, DatasetCard, MetricCard, ModelCard
+from brainbench_audio.errors import AmbiguousId, PluginLoadError, UnknownId
 from brainbench_audio.registry.discovery import plugins
+from brainbench_audio.registry.ids import (
+    BenchmarkId,
+    ModelId,
+    is_pattern,
+    split_distribution,
+    split_metric,
+    unknown,
+)
 
 Kind = Literal["model", "benchmark", "metric"]
 KINDS: tuple[Kind, ...] = ("model", "benchmark", "metric")
@@ -38,8 +44,8 @@ def registered(kind: type[_CardType]) -> list[Registered[_CardType]]:
     ]
 
 
-def find_model(identifier: str) -> Registered[ModelCard]:
-    """Return the model of an id, or of ``distribution:id``.
+def find_model(identifier: str | ModelId) -> Registered[ModelCard]:
+    """Return the model of an id, or of ``distribution:id``; control, step and version aside.
 
     An id such as ``hf:owner/name`` belongs to the card of its scheme, ``hf:*``, which comes back
     under the whole id.
@@ -49,60 +55,21 @@ def find_model(identifier: str) -> Registered[ModelCard]:
     UnknownId
         No plugin has it, or two have.
     """
-    if found := find_in_scheme(identifier):
-        return found
-    return _find(ModelCard, split_control(identifier)[0], "model", list_ids("model"))
-
-
-def split_control(identifier: str) -> tuple[str, str | None]:
-    """Return a model's id and the control behind its ``@``, None where there is none.
-
-    A step of the training, ``step=1000``, may stand there as well.
-
-    Raises
-    ------
-    UnknownId
-        Another word behind the ``@`` than a step and those of `CONTROLS`.
-
-    Examples
-    --------
-    >>> split_control("beats-iter1@permuted")
-    ('beats-iter1', 'permuted')
-    """
-    plain, separator, control = identifier.partition("@")
-    if separator and control not in CONTROLS and not is_step(control):
-        raise unknown(identifier, "model", [f"{plain}@{word}" for word in CONTROLS])
-    return plain, control or None
-
-
-def is_step(control: str | None) -> bool:
-    """Return whether what stands behind an ``@`` is a step of the training.
-
-    Examples
-    --------
-    >>> is_step("step=1000"), is_step("permuted")
-    (True, False)
-    """
-    return control is not None and re.fullmatch(r"step=[0-9]+", control) is not None
-
-
-def find_in_scheme(identifier: str) -> Registered[ModelCard] | None:
-    """Return the card of an id's scheme, with the id put in; None if the id has no known scheme.
-
-    Raises
-    ------
-    UnknownId
-        Two plugins have the scheme.
-    """
-    found: list[Registered[ModelCard]] = []
-    for entry in registered(ModelCard):
-        plain = identifier.removeprefix(f"{entry.distribution}:")
-        scheme = entry.card.scheme
-        if scheme and plain.startswith(scheme) and plain != scheme:
-            found.append(replace(entry, card=replace(entry.card, id=plain)))
+    wanted = ModelId.parse(identifier) if isinstance(identifier, str) else identifier
+    if wanted.file is not None:
+        raise UnknownId(f"{wanted} is a file of your own, which no plugin describes.")
+    if wanted.scheme is None:
+        return _find(ModelCard, str(wanted.plain), "model", list_ids("model"))
+    found = [
+        replace(entry, card=replace(entry.card, id=wanted.name))
+        for entry in registered(ModelCard)
+        if entry.card.scheme == wanted.scheme and wanted.distribution in (None, entry.distribution)
+    ]
+    if not found:
+        raise unknown(str(identifier), "model", list_ids("model"))
     if len(found) > 1:
         raise _ambiguous("model", found)
-    return found[0] if found else None
+    return found[0]
 
 
 def find_dataset(identifier: str) -> Registered[DatasetCard]:
@@ -114,11 +81,11 @@ def find_dataset(identifier: str) -> Registered[DatasetCard]:
 def find_metric(identifier: str) -> tuple[Registered[MetricCard], str | None]:
     """Return the metric and the variant of an id such as ``"ridge-zscored"``."""
     known = list_ids("metric")
-    prefix, separator, name = identifier.rpartition(":")
-    plain, _, variant = name.partition("-")
+    distribution, name = split_distribution(identifier)
+    plain, variant = split_metric(name)
     if name in known:
-        found = _find(MetricCard, f"{prefix}{separator}{plain}", "metric", known)
-        return found, variant or None
+        place = f"{distribution}:" if distribution else ""
+        return _find(MetricCard, f"{place}{plain}", "metric", known), variant
     raise unknown(identifier, "metric", known)
 
 
@@ -137,26 +104,27 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     UnknownId
         No such data set, subset, metric or variant, or the data do not have what the metric needs.
     """
-    prefix, separator, plain = identifier.rpartition(":")
-    data_id, _, metric_id = plain.partition("-")
-    dataset_id, _, subset = data_id.partition(".")
+    wanted = BenchmarkId.parse(identifier)
     known = list_ids("benchmark")
+    if str(wanted) != identifier:  # a dot or a hyphen with nothing behind it
+        raise unknown(identifier, "benchmark", known)
+    place = f"{wanted.distribution}:" if wanted.distribution else ""
     try:
-        metric, variant = find_metric(metric_id)
-        dataset = find_dataset(f"{prefix}{separator}{dataset_id}")
+        metric, variant = find_metric(wanted.measure)
+        dataset = find_dataset(f"{place}{wanted.dataset}")
+    except AmbiguousId:
+        raise
     except UnknownId as error:
-        if "Two plugins" in str(error):
-            raise
         raise unknown(identifier, "benchmark", known) from error
     card = BenchmarkCard(
-        dataset=dataset.card, subset=subset or None, metric=metric.card, variant=variant
+        dataset=dataset.card, subset=wanted.subset, metric=metric.card, variant=variant
     )
-    if subset and subset not in dataset.card.subsets and not folder:
+    if wanted.subset and wanted.subset not in dataset.card.subsets and not folder:
         raise unknown(identifier, "benchmark", known)
     if lacking := _lacking(replace(card, subset="folder") if folder else card):
         raise UnknownId(
-            f"{plain} is no benchmark: {card.metric_id} needs {', '.join(sorted(lacking))}, which "
-            f"{card.data_id} does not provide."
+            f"{card.id} is no benchmark: {card.metric_id} needs {', '.join(sorted(lacking))}, "
+            f"which {card.data_id} does not provide."
         )
     return card
 
@@ -208,32 +176,17 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
     known = list_ids(kind)
     found: dict[str, None] = {}
     for pattern in patterns:
-        if not set("*?[") & set(pattern):
+        # a file may lie in a folder called a[1]
+        parsed = ModelId.parse(pattern) if kind == "model" else None
+        if not is_pattern(pattern) or (parsed and parsed.file is not None):
             found[pattern] = None
             continue
-        plain, separator, control = pattern.partition("@")
-        matched = [
-            f"{identifier}{separator}{control}"
-            for identifier in known
-            if fnmatchcase(identifier, plain)
-        ]
+        plain, variant = (parsed.name, parsed.variant) if parsed else (pattern, "")
+        matched = [f"{each}{variant}" for each in known if fnmatchcase(each, plain)]
         if not matched:
             raise unknown(pattern, kind, known)
         found |= dict.fromkeys(matched)
     return list(found)
-
-
-def unknown(identifier: str, kind: str, known: Sequence[str]) -> UnknownId:
-    """Return the error for an id that nothing provides, with the nearest known ones."""
-    lower = {name.lower(): name for name in known}
-    near = difflib.get_close_matches(identifier.lower(), lower, n=3, cutoff=0.6)
-    if near:
-        hint = f"Did you mean {' or '.join(lower[name] for name in near)}?"
-    elif known:
-        hint = f"`brainbench list {kind.replace('data set', 'benchmark')}s` shows them."
-    else:
-        hint = "No plugin provides any: install one, or see `brainbench doctor`."
-    return UnknownId(f"There is no {kind} {identifier!r}. {hint}")
 
 
 def load_attribute(path: str) -> Any:
@@ -259,11 +212,11 @@ def load_attribute(path: str) -> Any:
 def _find(
     kind: type[_CardType], identifier: str, word: str, known: Sequence[str]
 ) -> Registered[_CardType]:
-    distribution, _, plain = identifier.rpartition(":")
+    distribution, plain = split_distribution(identifier)
     found = [
         entry
         for entry in registered(kind)
-        if entry.card.id == plain and distribution in ("", entry.distribution)
+        if entry.card.id == plain and distribution in (None, entry.distribution)
     ]
     if not found:
         raise unknown(identifier, word, known)
@@ -272,10 +225,10 @@ def _find(
     return found[0]
 
 
-def _ambiguous(word: str, found: Sequence[Registered[_CardType]]) -> UnknownId:
+def _ambiguous(word: str, found: Sequence[Registered[_CardType]]) -> AmbiguousId:
     plain = found[0].card.id
     choices = " or ".join(f"{entry.distribution}:{plain}" for entry in found)
-    return UnknownId(f"Two plugins provide the {word} {plain!r}: say {choices}.")
+    return AmbiguousId(f"Two plugins provide the {word} {plain!r}: say {choices}.")
 
 
 def _lacking(card: BenchmarkCard) -> frozenset[str]:

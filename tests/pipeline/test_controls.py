@@ -10,7 +10,8 @@ import pytest
 from brainbench_audio import load_model
 from brainbench_audio.activations.extraction import plan_extraction
 from brainbench_audio.errors import ContractError, UnknownId
-from brainbench_audio.registry.lookup import expand, find_model, split_control
+from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.lookup import expand, find_model
 from brainbench_audio.testing import dummy_stimuli
 
 MODEL = "metricgan"
@@ -39,7 +40,8 @@ def test_a_control_has_an_id_and_a_key_of_its_own(tmp_path: Path) -> None:
 
 def test_globs_reach_controls() -> None:
     assert expand(["metric*@permuted"], "model") == [f"{MODEL}@permuted"]
-    assert split_control(f"{MODEL}@permuted") == (MODEL, "permuted")
+    parsed = ModelId.parse(f"{MODEL}@permuted")
+    assert (parsed.name, parsed.control) == (MODEL, "permuted")
     assert find_model(f"{MODEL}@permuted").card.id == MODEL
 
 

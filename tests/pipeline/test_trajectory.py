@@ -28,7 +28,8 @@ from brainbench_audio.pipeline.trajectory import (
     layer_scores,
     trajectory,
 )
-from brainbench_audio.registry.lookup import find_model, split_control
+from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 
@@ -252,7 +253,8 @@ def test_a_model_of_ones_own_file(toy: Toy, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("toy")
 def test_a_step_needs_its_file() -> None:
-    assert split_control("toy-base@step=10") == ("toy-base", "step=10")
+    parsed = ModelId.parse("toy-base@step=10")
+    assert (parsed.name, parsed.step) == ("toy-base", 10)
     assert find_model("toy-base@step=10").card.id == "toy-base"
     with pytest.raises(ContractError, match="give its file"):
         load_model("toy-base@step=10")

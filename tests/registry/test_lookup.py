@@ -11,6 +11,7 @@ import pytest
 from brainbench_audio import list_ids
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import PluginLoadError, UnknownId
+from brainbench_audio.registry.ids import unknown
 from brainbench_audio.registry.lookup import (
     expand,
     find_benchmark,
@@ -19,7 +20,6 @@ from brainbench_audio.registry.lookup import (
     find_model,
     load_attribute,
     registered,
-    unknown,
 )
 
 pytestmark = pytest.mark.usefixtures("tiny")

@@ -15,7 +15,7 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.download import Remote, fetch
 from brainbench_audio.errors import ContractError, DataError, PluginLoadError
 from brainbench_audio.files import hash_file
-from brainbench_audio.registry.lookup import unknown
+from brainbench_audio.registry.ids import unknown
 
 from .hugging_face import what_is_asked
 
