@@ -193,6 +193,9 @@ class MetricCard:
         variants are held to it, too.
     check_options : mapping
         Options under which the metric is quick enough to be checked.
+    revision : int or None
+        Part of the key of scores instead of the hash of ``packages``: raised by hand whenever
+        scores change. None, the safe choice: the source is hashed, so any edit computes anew.
     """
 
     id: str
@@ -210,6 +213,7 @@ class MetricCard:
     variant_properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reference: str | None = None
     check_options: Mapping[str, Any] = field(default_factory=dict)
+    revision: int | None = None
 
     def required(self, variant: str | None) -> frozenset[str]:
         """Return what the data must provide for this variant."""

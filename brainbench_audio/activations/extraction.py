@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,13 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio import settings
+from brainbench_audio import revisions, settings
+from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy
 from brainbench_audio.activations.store import Features, Plan, StoredActivations
 from brainbench_audio.errors import BrainbenchError, ContractError
-from brainbench_audio.files import hash_json, locked
-from brainbench_audio.interfaces import Model, ModelWithCard
+from brainbench_audio.files import locked
+from brainbench_audio.interfaces import Model
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.provenance import class_hash, package_hash
 from brainbench_audio.stimuli.audio import Waveform
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -26,7 +27,6 @@ _CHUNK_BYTES = 64 << 20
 _LARGEST_CHUNK = 64
 _PIECE_BYTES = 32 << 20  # of waveforms that a model hears at once; the next ones are read meanwhile
 _Piece = tuple[int, list[int], list[Waveform]]
-_CORE_PACKAGES = ("brainbench_audio.activations", "brainbench_audio.stimuli")
 
 
 def activations_folder() -> Path:
@@ -34,52 +34,57 @@ def activations_folder() -> Path:
     return settings.cache_home() / "activations"
 
 
-def model_id(model: Model) -> str:
-    """Return the id on a model's card, else its ``name``, else the name of its class."""
-    card = getattr(model, "card", None)
-    return str(getattr(model, "name", type(model).__name__) if card is None else card.id)
-
-
 def plan_extraction(
-    model: Model, stimuli: StimulusSet, layers: Sequence[str] | None = None
-) -> Plan | None:
-    """Return what is to be stored and under which key; None if the model cannot be hashed.
+    identity: Identity, stimuli: StimulusSet, layers: Sequence[str] | None = None
+) -> Plan:
+    """Return what is to be stored and under which key; without fields if nothing is to be kept.
 
     Raises
     ------
     ContractError
         A layer is asked for that the model does not have, or it has none.
+    DataError
+        A sound file is missing.
     """
-    chosen = tuple(model.layers if layers is None else layers)
-    unknown = [layer for layer in chosen if layer not in model.layers]
+    chosen = tuple(identity.layers if layers is None else layers)
+    unknown = [layer for layer in chosen if layer not in identity.layers]
     if unknown or not chosen:
         lacking = repr(unknown[0]) if unknown else "at all"
         raise ContractError(
-            f"Model {model_id(model)} has no layer {lacking}; it has "
-            f"{', '.join(model.layers) or 'none'}."
+            f"Model {identity.id} has no layer {lacking}; it has "
+            f"{', '.join(identity.layers) or 'none'}."
         )
-    fields = _fields(model, stimuli)
-    if fields is None:
-        return None
-    return Plan(fields, stimuli.names, chosen, _chunk_size(model, chosen))
+    fields: dict[str, Any] = {}
+    if identity.kept:
+        fields = {
+            "model": identity.id,
+            "fingerprint": identity.fingerprint,
+            "revisions": [revisions.ACTIVATIONS, revisions.STIMULI],
+            "sample_rate": identity.sample_rate,
+            "stimuli": stimuli.at_rate(identity.sample_rate).fingerprint,
+        }
+    return Plan(fields, stimuli.names, chosen, _chunk_size(identity, chosen))
 
 
 @contextmanager
 def extracted(
-    model: Model, stimuli: StimulusSet, layers: Sequence[str] | None = None
+    model: Model, stimuli: StimulusSet, plan: Plan | None = None, *, anew: bool = False
 ) -> Iterator[StoredActivations]:
     """Yield the activations of a model, taken from the store as far as they are there.
 
     What is missing is computed chunk by chunk, so memory holds one chunk and an interrupted run
     goes on where it stopped. Other processes that want the same activations wait. Activations of a
-    model that cannot be hashed live in a temporary folder for the length of the block.
+    model that cannot be told from others live in a temporary folder for the length of the block.
 
     Parameters
     ----------
     model : Model
+        A `LazyModel` is loaded only if something is missing.
     stimuli : StimulusSet
-    layers : sequence of str, optional
-        All layers by default.
+    plan : Plan, optional
+        See `plan_extraction`; of all layers by default.
+    anew : bool
+        Leave what is stored aside, and hear all sounds again.
 
     Raises
     ------
@@ -90,34 +95,39 @@ def extracted(
     CacheError
         The store cannot be written to.
     """
-    plan = plan_extraction(model, stimuli, layers)
-    if plan is None:
-        chosen = tuple(model.layers if layers is None else layers)
-        unkeyed = Plan({}, stimuli.names, chosen, _chunk_size(model, chosen))
+    lazy = as_lazy(model)
+    plan = plan_extraction(lazy.identity, stimuli) if plan is None else plan
+    if not plan.fields:
         with tempfile.TemporaryDirectory(prefix="brainbench-") as folder:
-            yield _filled(model, stimuli, Path(folder), unkeyed)
+            yield _filled(lazy, stimuli, Path(folder), plan)
         return
     store = activations_folder()
     with locked(store / plan.key):
-        activations = _filled(model, stimuli, store, plan)
+        if anew:
+            shutil.rmtree(store / plan.key, ignore_errors=True)
+        activations = _filled(lazy, stimuli, store, plan)
     yield activations
 
 
-def _filled(model: Model, stimuli: StimulusSet, store: Path, plan: Plan) -> StoredActivations:
+def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> StoredActivations:
     stored = StoredActivations.open(store, plan)
     missing = stored.missing()
+    if not missing:
+        return stored
     chunks = stored.plan.chunks()
     total = sum(len(chunks[index]) for index in missing)
-    with progress_bar(total, f"{model_id(model)} hears {stimuli.name}", "sound") as bar:
+    name, rate = model.identity.id, model.sample_rate
+    with progress_bar(total, f"{name} hears {stimuli.name}", "sound") as bar:
         parts: list[dict[str, Features]] = []
-        pieces = _pieces(stimuli.at_rate(model.sample_rate), chunks, missing, model.sample_rate)
+        pieces = _pieces(stimuli.at_rate(rate), chunks, missing, rate)
         for index, rows, waveforms in _ahead(pieces):
             names = [stimuli.names[row] for row in rows]
             parts.append(_checked(model, waveforms, plan, names))
             bar.update(len(rows))
             if rows[-1] == chunks[index][-1]:
-                stored.write(index, _joined(parts, plan.layers, f"Model {model_id(model)}"))
+                stored.write(index, _joined(parts, plan.layers, f"Model {name}"))
                 parts = []
+    model.settle()
     return stored
 
 
@@ -166,10 +176,10 @@ def _joined(
 
 
 def _checked(
-    model: Model, waveforms: list[Waveform], plan: Plan, names: Sequence[str]
+    model: LazyModel, waveforms: list[Waveform], plan: Plan, names: Sequence[str]
 ) -> dict[str, Features]:
     """Run the model and hold it to the contract."""
-    where = f"Model {model_id(model)}, sounds {names[0]} to {names[-1]}"
+    where = f"Model {model.identity.id}, sounds {names[0]} to {names[-1]}"
     try:
         given = model.activations(waveforms, layers=list(plan.layers))
     except BrainbenchError:
@@ -208,37 +218,10 @@ def _checked_layer(
     return values
 
 
-def _fields(model: Model, stimuli: StimulusSet) -> dict[str, Any] | None:
-    """Return everything that decides the activations, or None where something cannot be hashed."""
-    fingerprint = getattr(model, "fingerprint", None)
-    if fingerprint is None:
-        return None
-    try:
-        hash_json(fingerprint)
-    except (TypeError, ValueError) as error:
-        raise ContractError(
-            f"Model {model_id(model)} has a fingerprint that is no JSON: {error}."
-        ) from error
-    if isinstance(model, ModelWithCard):
-        source: str | None = package_hash(model.card.packages)
-    else:
-        source = class_hash(model)
-    if source is None:
-        return None
-    return {
-        "model": model_id(model),
-        "fingerprint": fingerprint,
-        "source": source,
-        "core": package_hash(_CORE_PACKAGES),
-        "sample_rate": model.sample_rate,
-        "stimuli": stimuli.at_rate(model.sample_rate).fingerprint,
-    }
-
-
-def _chunk_size(model: Model, layers: Sequence[str]) -> int:
+def _chunk_size(identity: Identity, layers: Sequence[str]) -> int:
     """Choose the stimuli of a chunk so that its activations stay small in memory."""
-    if not isinstance(model, ModelWithCard):
+    if not identity.dims:
         return _LARGEST_CHUNK // 4
-    dims = dict(zip(model.card.layers, model.card.dims, strict=True))
+    dims = dict(zip(identity.layers, identity.dims, strict=True))
     size = 4 * sum(dims.get(layer, 0) for layer in layers)
     return max(1, min(_LARGEST_CHUNK, _CHUNK_BYTES // max(size, 1)))

@@ -13,7 +13,6 @@ import torch
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 from brainbench_audio.machine import available_memory
-from brainbench_audio.provenance import function_hash
 
 Pooling = Callable[[torch.Tensor], torch.Tensor]
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
@@ -79,6 +78,9 @@ class TorchModel:
         A device that is not there, or another dtype.
     """
 
+    # where it runs, what the card says, and what read_outs name once more decide no activations
+    transient = frozenset({"card", "device", "files", "_modules"})
+
     def __init__(
         self,
         card: ModelCard,
@@ -94,6 +96,7 @@ class TorchModel:
         self.network = network.eval()
         self.place(device, dtype)
         self._given = fingerprint
+        self.read_outs = dict(read_outs)
         self._modules = {layer: network.get_submodule(name) for layer, name in read_outs.items()}
         self._pooling = pooling
 
@@ -107,11 +110,8 @@ class TorchModel:
 
     @property
     def fingerprint(self) -> Any:
-        """What decides the activations besides the plugin's source; None if it cannot be told."""
-        pooling = {layer: function_hash(self._pool(layer)) for layer in self.layers}
-        if self._given is None or None in pooling.values():
-            return None
-        return {"given": self._given, "pooling": pooling, "dtype": self.dtype}
+        """What decides the activations besides source and state; None if it cannot be told."""
+        return None if self._given is None else {"given": self._given, "dtype": self.dtype}
 
     @property
     def layers(self) -> tuple[str, ...]:

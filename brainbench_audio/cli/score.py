@@ -129,8 +129,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
     from brainbench_audio.pipeline.forecast import forecast
+    from brainbench_audio.pipeline.hearing import Workbench
     from brainbench_audio.pipeline.plan import plan_work
-    from brainbench_audio.pipeline.steps import Workbench
 
     work = plan_work(Workbench(), pairs)
     print_forecast(forecast(work), options.json)
@@ -204,7 +204,7 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
 def _paired(
     models: list[str], benchmarks: list[tuple[str, dict[str, Any]]], options: argparse.Namespace
 ) -> list[Pair]:
-    from brainbench_audio.pipeline.steps import Loadable
+    from brainbench_audio.pipeline.loading import Loadable
     from brainbench_audio.registry.ids import ModelId
 
     load = given(options, "weights", "device", "dtype", "trust_remote_code")

@@ -12,8 +12,8 @@ from brainbench_audio.cli.table import json_text, print_json, print_table, size_
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.forecast import Forecast
-    from brainbench_audio.pipeline.run import Run
-    from brainbench_audio.pipeline.steps import Failure, Loadable
+    from brainbench_audio.pipeline.loading import Loadable
+    from brainbench_audio.pipeline.run import Failure, Run
 
 _MOST_PARTS = 12
 _MINUTE, _HOUR = 60, 3600

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import extracted
 from brainbench_audio.assemblies.assembly import align, content_hash, validate
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.interfaces import Dataset, Metric, Model
-from brainbench_audio.provenance import package_hash
+from brainbench_audio.live_code import Unhashable, hash_object
 from brainbench_audio.scores.score import Score
+from brainbench_audio.sources import package_hash
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
-_CORE_PACKAGES = ("brainbench_audio.assemblies", "brainbench_audio.scores")
+# options of metrics that leave their scores as they are
+_NEUTRAL = {"max_memory"}
 
 
 class ComposedBenchmark:
@@ -32,6 +36,9 @@ class ComposedBenchmark:
     metric : Metric
     options : mapping
         Those the metric was loaded with; part of the key of a score.
+    loaded : bool
+        The metric was made by its card's loader with just these options. Without it, the state of
+        the metric counts, too.
 
     Raises
     ------
@@ -40,7 +47,13 @@ class ComposedBenchmark:
     """
 
     def __init__(
-        self, card: BenchmarkCard, dataset: Dataset, metric: Metric, options: Mapping[str, Any]
+        self,
+        card: BenchmarkCard,
+        dataset: Dataset,
+        metric: Metric,
+        options: Mapping[str, Any],
+        *,
+        loaded: bool = False,
     ) -> None:
         self.card = card
         self.stimuli: StimulusSet = dataset.stimuli
@@ -48,6 +61,7 @@ class ComposedBenchmark:
         self.folds = dataset.folds.aligned(dataset.stimuli.names)
         self.options = dict(options)
         self._metric = metric
+        self._loaded = loaded
 
     def __call__(self, model: Model) -> Score:
         """Return the model's score, see `interfaces.Benchmark`.
@@ -80,15 +94,37 @@ class ComposedBenchmark:
             )
         return replace(score, n={"stimulus": len(self.stimuli), **score.n})
 
-    @property
-    def fingerprint(self) -> dict[str, Any]:
-        """What decides a score besides the activations: data, folds, metric and its options."""
+    @cached_property
+    def fingerprint(self) -> dict[str, Any] | None:
+        """What decides a score besides the activations: data, folds, metric and its options.
+
+        None where that cannot be told: a metric put together by hand, whose state has no hash.
+        """
+        metric, state = self.card.metric, None
+        if not self._loaded:
+            try:
+                state = hash_object(self._metric)
+            except Unhashable:
+                return None
         return {
             "benchmark": self.card.id,
             "assembly": content_hash(self.assembly),
-            "attributes": {str(name): str(value) for name, value in self.assembly.attrs.items()},
+            "attributes": {
+                str(name): _hashed(value) for name, value in self.assembly.attrs.items()
+            },
             "folds": self.folds.fingerprint,
-            "metric": package_hash(self.card.metric.packages),
-            "options": self.options,
-            "core": package_hash(_CORE_PACKAGES),
+            "metric": package_hash(metric.packages) if metric.revision is None else metric.revision,
+            "options": {
+                name: value for name, value in self.options.items() if name not in _NEUTRAL
+            },
+            "revision": revisions.SCORES,
+            **({"state": state} if state else {}),
         }
+
+
+def _hashed(attribute: Any) -> str:
+    """Return the hash of an attribute of an assembly; of an odd one, what it says of itself."""
+    try:
+        return hash_object(attribute)
+    except Unhashable:
+        return str(attribute)

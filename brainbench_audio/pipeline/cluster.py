@@ -21,18 +21,18 @@ from uuid import uuid4
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.machine import available_memory
 from brainbench_audio.pipeline.forecast import Forecast, workers_that_fit
-from brainbench_audio.pipeline.plan import Workload
-from brainbench_audio.pipeline.run import Run
-from brainbench_audio.pipeline.steps import (
-    Failure,
+from brainbench_audio.pipeline.hearing import (
     Heard,
     Hearing,
     Target,
     Workbench,
-    hear,
     score_heard,
+    with_hearing,
 )
-from brainbench_audio.provenance import package_hash
+from brainbench_audio.pipeline.isolation import hear_where_asked
+from brainbench_audio.pipeline.plan import Workload
+from brainbench_audio.pipeline.run import Failure, Run
+from brainbench_audio.sources import package_hash
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -318,7 +318,7 @@ def hear_task(context: Context, hearing: Hearing) -> Heard | Failure:
     """Take the first step in a worker."""
     try:
         with applied(context) as bench:
-            return hear(bench, hearing)
+            return hear_where_asked(bench, hearing)
     except BrainbenchError as error:
         return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
 
@@ -327,8 +327,6 @@ def score_task(
     context: Context, heard: Heard | Failure, target: Target, recompute: bool, first: bool
 ) -> Run | Failure:
     """Take the second step in a worker."""
-    from brainbench_audio.pipeline.many import with_hearing
-
     try:
         with applied(context) as bench:
             found = score_heard(bench, heard, target, recompute=recompute)

@@ -1,8 +1,7 @@
 """What a run will take, told from shapes before anything is loaded: states, memory, disk, time.
 
-Whether a score or activations are stored is decided by a key that covers the weights, which only
-loading a model can tell. So a forecast compares everything else (source, sounds, data, metric,
-options): what it calls stored is not, if the weights behind an id have changed since.
+Whether a score or activations are stored is decided by keys, which are known of every model that
+was loaded here before with the same weights and source, see `pipeline.identifying`.
 
 The numbers are rough. Memory and disk follow from counts of parameters, features and sounds; time
 from nine models and one metric (ridge) on one processor core, right within a factor of six.
@@ -11,22 +10,25 @@ from nine models and one metric (ridge) on one processor core, right within a fa
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from brainbench_audio import settings
-from brainbench_audio.activations.extraction import activations_folder, plan_extraction
+from brainbench_audio.activations.extraction import activations_folder
+from brainbench_audio.activations.identity import Identity
 from brainbench_audio.activations.store import stored_sets
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.pipeline.hearing import Target
+from brainbench_audio.pipeline.identifying import known_identity
+from brainbench_audio.pipeline.keys import pair_keys
+from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.plan import Workload
-from brainbench_audio.pipeline.steps import AbsentWithCard, Heard, Loadable, Target
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.scores.score import read_summary
-from brainbench_audio.scores.store import score_stem
+from brainbench_audio.scores.store import is_stored
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 STORED, SCORE, EXTRACT, UNKNOWN = "stored", "activations stored", "extract", "unknown until loaded"
@@ -71,23 +73,32 @@ class Forecast:
 
 def forecast(work: Workload) -> list[Forecast]:
     """Return a forecast for each pair of a workload; no model is loaded, no array read."""
-    sets = stored_sets(activations_folder())
-    cards: dict[str, ModelCard | None] = {}
-    told: set[tuple[str, str]] = set()
-    found = []
+    sets = {Path(entry["folder"]).name: entry for entry in stored_sets(activations_folder())}
+    known: dict[str, tuple[ModelCard | None, Identity | None]] = {}
+    counted: set[tuple[str, str]] = set()
+    forecasts = []
     for model, target in work.pairs:
-        if model.key not in cards:
-            cards[model.key] = _card(model)
-        card = cards[model.key]
+        if model.key not in known:
+            known[model.key] = _card(model), _identity(model)
+        card, identity = known[model.key]
+        if card is None and identity is not None:
+            card = identity.card
         if card is None:
-            found.append(Forecast(model.id, target.id, UNKNOWN))
+            forecasts.append(Forecast(ModelId.parse(model.id).label, target.id, UNKNOWN))
             continue
-        state = _state(model, card, target, work.stimuli[target.stimuli], sets)
-        extract = state == EXTRACT and (model.key, target.stimuli) not in told
+        state = _state(identity, target, work.stimuli[target.stimuli], sets)
+        extract = state == EXTRACT and (model.key, target.stimuli) not in counted
         if extract:
-            told.add((model.key, target.stimuli))
-        found.append(_sized(card, target, state, extract=extract))
-    return found
+            counted.add((model.key, target.stimuli))
+        forecasts.append(_sized(card, target, state, extract=extract))
+    return forecasts
+
+
+def _identity(model: Loadable) -> Identity | None:
+    try:
+        return known_identity(model, guess=True)
+    except BrainbenchError:  # whoever loads it says what is wrong
+        return None
 
 
 def workers_that_fit(forecasts: Sequence[Forecast], workers: int, memory: int) -> int:
@@ -139,49 +150,19 @@ def _card(model: Loadable) -> ModelCard | None:
 
 
 def _state(
-    model: Loadable,
-    card: ModelCard,
+    identity: Identity | None,
     target: Target,
     stimuli: StimulusSet,
-    sets: Sequence[Mapping[str, Any]],
+    sets: Mapping[str, Mapping[str, Any]],
 ) -> str:
-    heard = Heard(model, card.layers, card.sample_rate, "?", card)
-    try:
-        plan = plan_extraction(AbsentWithCard(heard, card), stimuli)
-    except BrainbenchError:  # a broken plugin: whoever loads it says what is wrong
-        return UNKNOWN
-    if plan is None:
-        return UNKNOWN
-    wanted = _without_weights(plan.fields)
-    for summary in _summaries(score_stem(target.id, card.id, "any").parent):
-        provenance = summary["provenance"]
-        given = provenance.get("activations", {})
-        if (
-            provenance.get("inputs") == target.fingerprint
-            and tuple(given.get("layers", ())) == plan.layers
-            and wanted.items() <= given.items()
-        ):
-            return STORED
-    for entry in sets:
-        if (
-            _without_weights(entry.get("fields", {})) == wanted
-            and tuple(entry.get("layers", ())) == plan.layers
-            and _complete(entry)
-        ):
-            return SCORE
-    return EXTRACT
-
-
-def _without_weights(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if name != "fingerprint"}
-
-
-def _summaries(folder: Path) -> Iterator[dict[str, Any]]:
-    for path in folder.glob("*.nc"):
-        try:
-            yield read_summary(path)
-        except DataError:  # whoever looks for this score will set it aside
-            continue
+    """Return what is there of a pair; of a model that was never loaded here, nothing."""
+    if identity is None:
+        return EXTRACT
+    keys = pair_keys(identity, stimuli, target.id, target.fingerprint)
+    if keys.stem is not None and is_stored(keys.stem):
+        return STORED
+    entry = sets.get(keys.plan.key)
+    return SCORE if entry is not None and _complete(entry) else EXTRACT
 
 
 def _complete(entry: Mapping[str, Any]) -> bool:

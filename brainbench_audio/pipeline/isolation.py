@@ -23,7 +23,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any
@@ -32,23 +32,18 @@ from urllib.request import url2pathname
 
 import brainbench_audio
 from brainbench_audio import errors, settings
-from brainbench_audio.activations.extraction import plan_extraction
-from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.activations.identity import Identity
 from brainbench_audio.errors import BrainbenchError, ContractError, PluginLoadError
 from brainbench_audio.files import atomic_file, hash_json, locked
-from brainbench_audio.pipeline.loading import load_model
-from brainbench_audio.pipeline.steps import (
-    Heard,
-    Hearing,
-    Loadable,
-    Target,
-    absent,
-    described,
-    heard_by,
-)
-from brainbench_audio.provenance import DISTRIBUTION, package_hash
+from brainbench_audio.pipeline.hearing import Heard, Hearing, Target, Workbench, hear, heard_by
+from brainbench_audio.pipeline.identifying import identified
+from brainbench_audio.pipeline.keys import pair_keys
+from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.pipeline.run import Failure, described
+from brainbench_audio.provenance import DISTRIBUTION
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.sources import package_hash
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _log = logging.getLogger(__name__)
@@ -57,6 +52,20 @@ _LAST_LINES = 6
 # what would let packages of this environment, or of the user, into the other one
 _LEAKS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 MODES = ("full", "shared")
+
+
+def hear_where_asked(bench: Workbench, hearing: Hearing) -> Heard | Failure:
+    """Take the first step of a pair here, or in an environment of the plugin's own.
+
+    Errors come back as a `Failure`, see `pipeline.hearing.hear`.
+    """
+    if not hearing.isolate:
+        return hear(bench, hearing)
+    try:
+        stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
+        return hear_isolated(hearing, stimuli)
+    except Exception as error:  # one failing model never stops the others
+        return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
 
 
 def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
@@ -79,29 +88,25 @@ def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
     found = find_model(hearing.model.id)
     python = environment_python(found.distribution, found.card.packages, hearing.isolate or "full")
     answer = _asked(python, {"hearing": asdict(hearing), "stimuli": _as_json(stimuli)})
-    heard = Heard(
-        **answer["heard"]
-        | {"model": hearing.model, "isolate": hearing.isolate}
-        | {"layers": tuple(answer["heard"]["layers"]), "card": _card(answer["heard"]["card"])}
-    )
-    if heard.fingerprint is None or heard.card is None:
+    identity = Identity.from_json(answer["identity"])
+    if not identity.kept or identity.card is None:
+        reason = identity.unkept or "it has no card"
         raise ContractError(
-            f"Model {hearing.model.id} has no card or no fingerprint, so what it hears in an "
-            f"environment of its own cannot be handed over: leave out --isolate."
+            f"What model {hearing.model.id} hears in an environment of its own cannot be handed "
+            f"over ({reason}): leave out --isolate."
         )
-    here = plan_extraction(absent(heard), stimuli)
-    differing = [
-        name
-        for name, value in answer["fields"].items()
-        if here is None or here.fields[name] != value
-    ]
-    if here is None or differing:
+    first = hearing.targets[0]
+    plan = pair_keys(identity, stimuli, first.id, first.fingerprint).plan
+    differing = [name for name, value in answer["fields"].items() if plan.fields[name] != value]
+    if identity.code.get("hash") != package_hash(found.card.packages):
+        differing.append("source")
+    if differing:
         raise ContractError(
             f"Model {hearing.model.id} is another one in its own environment than here: "
             f"{', '.join(differing)} differ. Install the same {found.distribution} and "
             f"{DISTRIBUTION} for both, or delete {python.parents[1]}."
         )
-    return heard
+    return Heard(hearing.model, identity, plan, hearing.isolate, answer["seconds"])
 
 
 def environment_python(name: str, packages: Sequence[str], mode: str) -> Path:
@@ -260,16 +265,6 @@ def _stimuli(content: Mapping[str, Any]) -> StimulusSet:
     )
 
 
-def _card(content: Mapping[str, Any] | None) -> ModelCard | None:
-    if content is None:
-        return None
-    fields: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value for name, value in content.items()
-    }
-    card = ModelCard(**fields)
-    return replace(card, weights=tuple(WeightsFile(**file) for file in content["weights"]))
-
-
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     """Do what the other process asks for; errors are told, not raised."""
     given = dict(question["hearing"])
@@ -281,12 +276,11 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     hearing = Hearing(model, targets, given["recompute"])
     stimuli = _stimuli(question["stimuli"])
     try:
-        loaded = load_model(model.id, **model.options)
-        heard = heard_by(loaded, hearing, stimuli)
-        plan = plan_extraction(loaded, stimuli)
+        heard = heard_by(identified(model), hearing, stimuli)
     except Exception as error:
         return {"error": type(error).__name__, "message": described(error)}
-    return {"heard": asdict(heard), "fields": dict(plan.fields) if plan else {}}
+    identity, fields = heard.identity.as_json(), dict(heard.plan.fields)
+    return {"identity": identity, "fields": fields, "seconds": heard.seconds}
 
 
 if __name__ == "__main__":

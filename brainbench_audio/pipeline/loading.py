@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import importlib.util
 import inspect
-import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from brainbench_audio.activations.identity import Identity, described
+from brainbench_audio.activations.object_state import (
+    OPAQUE,
+    opaque_attribute,
+    own_fingerprint,
+    sealed,
+    state_of,
+)
 from brainbench_audio.cards import CONTROLS, DatasetCard
-from brainbench_audio.errors import ContractError, DataError, PluginLoadError
-from brainbench_audio.files import hash_file
+from brainbench_audio.errors import (
+    BrainbenchError,
+    ContractError,
+    DataError,
+    PluginLoadError,
+    UnknownId,
+)
+from brainbench_audio.files import hash_json
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.live_code import hash_object
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
@@ -26,6 +36,30 @@ from brainbench_audio.registry.lookup import (
     find_model,
     load_attribute,
 )
+from brainbench_audio.sources import imported, load_tree
+
+_PLACEMENT = ("device", "dtype")
+# options that leave the activations as they are, or that the model's own fingerprint covers
+_NEUTRAL_OPTIONS = {*_PLACEMENT, "weights", "control", "seed", "trust_remote_code"}
+
+
+@dataclass(frozen=True)
+class Loadable:
+    """What is to be loaded: an id and options for the plugin's loader, all JSON-able.
+
+    Examples
+    --------
+    >>> Loadable("beats-iter1", {"device": "cpu"}).key == Loadable("beats-iter1").key
+    False
+    """
+
+    id: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Hash of both."""
+        return hash_json([self.id, dict(self.options)])
 
 
 def load_model(identifier: str, **options: Any) -> Model:
@@ -43,35 +77,71 @@ def load_model(identifier: str, **options: Any) -> Model:
     Returns
     -------
     Model
+        Scored as what its id means, as long as nothing in it is changed.
 
     Raises
     ------
     UnknownId
-        No plugin provides it.
+        No plugin provides it, or it is another version now.
     PluginLoadError
-        Its loader cannot be imported.
+        Its loader cannot be imported, or its source was changed since it was.
     ContractError
         An option the model does not take, or something that is no model.
     """
-    wanted = ModelId.parse(identifier)
-    if wanted.file is not None:
-        return _load_file(identifier, options)
-    card = find_model(wanted).card
-    if wanted.step is not None:
-        _check_checkpoint(identifier, options.get("weights"))
-    elif wanted.control:
-        options["control"] = wanted.control
-    placement: dict[str, str] = {
-        name: options.pop(name) for name in ("device", "dtype") if name in options
-    }
-    model = _checked_model(_call(card.loader, f"model {card.id}", card, **options), card.id)
-    if placement:
-        _place(model, card.id, placement)
-    if wanted.variant:
-        # a control is scored, cached and reported like a model of its own
-        own_card = replace(getattr(model, "card", card), id=f"{card.id}{wanted.variant}")
-        model.card = own_card  # type: ignore[attr-defined]
+    model, identity = load_identified(identifier, options)
+    sealed(model, identity)
     return model
+
+
+def load_identified(identifier: str, options: Mapping[str, Any]) -> tuple[Model, Identity]:
+    """Load a model, and tell which network it is; see `load_model`."""
+    wanted, options = model_asked_for(identifier, options)
+    load = _load_plugins if wanted.file is None else _load_file
+    model, identity = load(wanted, options)
+    check_version(wanted, identity)
+    return model, identity
+
+
+def model_asked_for(identifier: str, options: Mapping[str, Any]) -> tuple[ModelId, dict[str, Any]]:
+    """Return an id and options in which a control stands in the id, however it was asked for.
+
+    Raises
+    ------
+    UnknownId
+        Another word behind an ``@`` than a step and those of controls.
+    ContractError
+        A step without its checkpoint, or two controls at once.
+    """
+    wanted, rest = ModelId.parse(identifier).absolute(), dict(options)
+    weights = rest.get("weights")
+    asked = [rest.pop("control", None), wanted.control]
+    if isinstance(weights, str) and weights in CONTROLS:
+        asked.append(rest.pop("weights"))
+    controls = {control for control in asked if control}
+    if len(controls) > 1 or (controls and wanted.step is not None):
+        raise ContractError(f"{identifier} is to be {' and '.join(sorted(controls))}: choose one.")
+    if wanted.step is not None and rest.get("weights") is None:
+        raise ContractError(
+            f"{identifier} is one checkpoint of a training: give its file, --weights FILE or "
+            f"load_model({identifier!r}, weights=FILE)."
+        )
+    return replace(wanted, control=next(iter(controls), None)), rest
+
+
+def check_version(wanted: ModelId, identity: Identity) -> None:
+    """Refuse an id whose version is not what the id means now.
+
+    Raises
+    ------
+    UnknownId
+        Naming the version that it is now.
+    """
+    if wanted.version and not identity.digest.startswith(wanted.version):
+        raise UnknownId(
+            f"{identity.id} is version {identity.version} now. What is stored of version "
+            f"{wanted.version} is shown by `brainbench results list --model {wanted}`; to score "
+            f"it again, bring its weights and source back."
+        )
 
 
 def load_dataset(identifier: str, *, folder: str | Path | None = None) -> Dataset:
@@ -143,50 +213,12 @@ def load_benchmark(
     metric: Metric = _call(card.metric.loader, word, card.metric, card.variant, **options)
     if folder is not None:
         subset, dataset = _read_folder(card.dataset, card.subset, folder)
-        return ComposedBenchmark(replace(card, subset=subset), dataset, metric, options)
+        return ComposedBenchmark(
+            replace(card, subset=subset), dataset, metric, options, loaded=True
+        )
     word = f"data set {card.data_id}"
     dataset = _call(card.dataset.loader, word, card.dataset, card.subset)
-    return ComposedBenchmark(card, dataset, metric, options)
-
-
-class FileModel:
-    """A model from somebody's own file; its activations are cached if it has a ``fingerprint``.
-
-    Parameters
-    ----------
-    model : Model
-    file : Path
-        Hashed into the cache key together with the fingerprint.
-    """
-
-    def __init__(self, model: Model, file: Path, name: str) -> None:
-        self._model = model
-        self._file = file
-        self.name = name
-
-    @property
-    def layers(self) -> Sequence[str]:
-        """Layers of the model."""
-        return self._model.layers
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz of the waveforms that the model takes."""
-        return self._model.sample_rate
-
-    @property
-    def fingerprint(self) -> Any:
-        """Class, hash of the file and the model's own fingerprint; None if it has none."""
-        own = getattr(self._model, "fingerprint", None)
-        return None if own is None else [self.name, hash_file(self._file), own]
-
-    def activations(
-        self,
-        waveforms: Sequence[npt.NDArray[np.float32]],
-        layers: Sequence[str] | None = None,
-    ) -> Mapping[str, npt.NDArray[np.float32]]:
-        """Return the activations that the model gives."""
-        return self._model.activations(waveforms, layers=layers)
+    return ComposedBenchmark(card, dataset, metric, options, loaded=True)
 
 
 def _read_folder(card: DatasetCard, subset: str | None, folder: str | Path) -> tuple[str, Dataset]:
@@ -203,40 +235,84 @@ def _read_folder(card: DatasetCard, subset: str | None, folder: str | Path) -> t
     return name, dataset
 
 
-def _check_checkpoint(identifier: str, weights: Any) -> None:
-    """A step says which weights these are, not where to find them."""
-    if weights is None or (isinstance(weights, str) and weights in CONTROLS):
-        raise ContractError(
-            f"{identifier} is one checkpoint of a training: give its file, --weights FILE or "
-            f"load_model({identifier!r}, weights=FILE)."
-        )
+def _load_plugins(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Identity]:
+    entry = find_model(wanted)
+    card = entry.card
+    given = {name: value for name, value in options.items() if name not in _PLACEMENT}
+    if wanted.control:
+        given["control"] = wanted.control
+    placement = {name: str(options[name]) for name in _PLACEMENT if name in options}
+
+    def load() -> Model:
+        model = _checked_model(_call(card.loader, f"model {card.id}", card, **given), card.id)
+        if placement:
+            _place(model, card.id, placement)
+        return model
+
+    model, source = imported(card.packages, load)
+    if wanted.variant:
+        # a control is scored, cached and reported like a model of its own
+        own_card = replace(getattr(model, "card", card), id=wanted.label)
+        model.card = own_card  # type: ignore[attr-defined]
+    identity = described(model, wanted.label, entry.distribution)
+    if (own := own_fingerprint(model)) is None:
+        return model, replace(identity, unkept="it has no fingerprint")
+    code = {"packages": list(card.packages), "hash": source}
+    fingerprint = {"given": own, "source": source, "options": _counted(options)}
+    if getattr(model, "files", None) is None:
+        # nobody says which files it was made from, so what was made of them counts
+        fingerprint["state"] = state_of(model)
+    return model, replace(identity, fingerprint=fingerprint, code=code)
+
+
+def _counted(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return the hashes of the options that neither place a model nor are hashed by content."""
+    return {
+        name: hash_object(value) for name, value in options.items() if name not in _NEUTRAL_OPTIONS
+    }
 
 
 def _place(model: Any, identifier: str, placement: Mapping[str, str]) -> None:
     """Put a model on a device, at a precision; a `TorchModel` can do that."""
     if not hasattr(model, "place"):
-        raise ContractError(f"Model {identifier} runs where it runs: leave out device and dtype.")
+        raise ContractError(
+            f"Model {identifier} does not support --device and --dtype: leave them out."
+        )
     model.place(**placement)
 
 
-def _load_file(identifier: str, options: Mapping[str, Any]) -> Model:
-    wanted = ModelId.parse(identifier)
-    file, attribute = Path(wanted.file or "").expanduser(), wanted.name
+def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Identity]:
+    file = Path(wanted.file or "")
     if not file.is_file():
         raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
-    spec = importlib.util.spec_from_file_location(file.stem, file)
-    if spec is None or spec.loader is None:
-        raise PluginLoadError(f"{file} cannot be imported as Python.")
-    module = importlib.util.module_from_spec(spec)
-    # dataclasses and pickling look a class's module up by name
-    sys.modules.setdefault(spec.name, module)
     try:
-        spec.loader.exec_module(module)
-        maker = getattr(module, attribute)
+        module, tree = load_tree(file)
+        maker = getattr(module, wanted.name)
+    except BrainbenchError:
+        raise
+    except AttributeError as error:
+        raise PluginLoadError(
+            f"{file} has no {wanted.name!r} ({error}): give it as {file}:ClassName."
+        ) from error
     except (Exception, SystemExit) as error:
-        raise PluginLoadError(f"{file}: cannot load {attribute!r}: {error!r}.") from error
-    made = _invoke(maker, f"model {identifier}", (), options) if callable(maker) else maker
-    return FileModel(_checked_model(made, identifier), file, attribute)
+        raise PluginLoadError(f"{file} cannot be imported: {error!r}.") from error
+    word = f"model {wanted}"
+    made = _invoke(maker, word, (), dict(options)) if callable(maker) else maker
+    model = _checked_model(made, str(wanted))
+    identity = described(model, wanted.label, str(file))
+    if (own := own_fingerprint(model)) is None:
+        return model, replace(identity, unkept="it has no fingerprint")
+    state = state_of(model)
+    if OPAQUE in state.values():
+        return model, replace(identity, unkept=opaque_attribute(model) or "")
+    fingerprint = {
+        "given": own,
+        "class": wanted.name,
+        "tree": tree,
+        "options": _counted(options),
+        "state": state,
+    }
+    return model, replace(identity, fingerprint=fingerprint, code={"tree": str(file), "hash": tree})
 
 
 def _call(path: str, word: str, *arguments: Any, **options: Any) -> Any:

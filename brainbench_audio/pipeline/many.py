@@ -1,19 +1,20 @@
 """Scores any number of pairs, one after the other or spread over a Dask cluster.
 
-Both ways make the same plan and take the same two steps, see `pipeline.steps`.
+Both ways make the same plan and take the same two steps, see `pipeline.hearing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from brainbench_audio.machine import available_memory
 from brainbench_audio.pipeline.forecast import forecast, workers_that_fit
+from brainbench_audio.pipeline.hearing import Workbench, score_heard, with_hearing
+from brainbench_audio.pipeline.isolation import hear_where_asked
+from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.plan import Pair, Workload, plan_work
-from brainbench_audio.pipeline.run import Run
-from brainbench_audio.pipeline.steps import Failure, Loadable, Workbench, hear, score_heard
+from brainbench_audio.pipeline.run import Failure, Run
 from brainbench_audio.progress import progress_bar
 
 
@@ -104,18 +105,13 @@ def one_by_one(bench: Workbench, work: Workload, **how: Any) -> Iterator[Run | F
         by_model.setdefault(hearing.model.key, []).append(hearing)
     for hearings in by_model.values():
         # all sounds first, so that each model is loaded once and gone when scoring starts
-        heard = [hear(bench, hearing) for hearing in hearings]
+        heard = [hear_where_asked(bench, hearing) for hearing in hearings]
         for hearing, given in zip(hearings, heard, strict=True):
             for number, target in enumerate(hearing.targets):
                 found = score_heard(bench, given, target, recompute=hearing.recompute)
                 yield with_hearing(
                     found, 0.0 if number or isinstance(given, Failure) else given.seconds
                 )
-
-
-def with_hearing(found: Run | Failure, seconds: float) -> Run | Failure:
-    """Add the time of hearing to the first pair that it was done for."""
-    return replace(found, seconds=found.seconds + seconds) if isinstance(found, Run) else found
 
 
 def _loadable(given: str | Loadable | Mapping[str, Any]) -> Loadable:

@@ -14,7 +14,9 @@ import soundfile
 from brainbench_audio import settings
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import atomic_file
-from brainbench_audio.pipeline.steps import Failure, Hearing, Loadable, Target, Workbench
+from brainbench_audio.pipeline.hearing import Hearing, Target, Workbench
+from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.pipeline.run import Failure
 from brainbench_audio.provenance import environment
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 

@@ -1,23 +1,26 @@
-"""Scores pairs of model and benchmark: looks in the result store first, puts the result there."""
+"""Scores one pair of model and benchmark; what is scored is kept, and found again."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+import traceback
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.activations.extraction import model_id, plan_extraction
-from brainbench_audio.errors import CacheError
-from brainbench_audio.files import hash_json, locked
-from brainbench_audio.interfaces import Benchmark, Model, ModelWithCard
+from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.activations.identity import LazyModel
+from brainbench_audio.errors import BrainbenchError, CacheError
+from brainbench_audio.files import locked
+from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
-from brainbench_audio.pipeline.loading import load_benchmark, load_model
+from brainbench_audio.pipeline.identifying import identified
+from brainbench_audio.pipeline.keys import PairKeys, pair_keys
+from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.store import find_score, keep_score, score_stem
+from brainbench_audio.scores.store import find_score, keep_score
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,10 @@ class Run:
         That this call took.
     stem : Path or None
         Where the store keeps the score, see `scores.store.score_stem`; None: it is not kept.
+    unkept : str
+        Why it is not kept.
+    version : str
+        Of the model.
     model_key, benchmark_key : str
         `Loadable.key` of what was asked for; empty for loaded objects.
     """
@@ -45,6 +52,8 @@ class Run:
     cached: bool
     seconds: float
     stem: Path | None = None
+    unkept: str = ""
+    version: str = ""
     model_key: str = ""
     benchmark_key: str = ""
 
@@ -64,6 +73,51 @@ class Run:
         return stored
 
 
+@dataclass(frozen=True)
+class Failure:
+    """A pair that could not be scored.
+
+    Attributes
+    ----------
+    model, benchmark : Loadable
+    cause : str
+        ``model``, ``benchmark`` or ``pair``: which of them failed.
+    message : str
+        For people.
+    trace : str
+        The traceback; empty where nothing was raised.
+    """
+
+    model: Loadable
+    benchmark: Loadable
+    cause: str
+    message: str
+    trace: str = field(default="", repr=False)
+
+    @property
+    def model_key(self) -> str:
+        """Key of the model."""
+        return self.model.key
+
+    @property
+    def benchmark_key(self) -> str:
+        """Key of the benchmark."""
+        return self.benchmark.key
+
+    @classmethod
+    def of(cls, model: Loadable, benchmark: Loadable, cause: str, error: BaseException) -> Failure:
+        """Describe an error."""
+        trace = "".join(traceback.format_exception(error))
+        return cls(model, benchmark, cause, described(error), trace)
+
+
+def described(error: BaseException) -> str:
+    """Return what an error says; one that nobody raised on purpose says what it is."""
+    if isinstance(error, BrainbenchError):
+        return str(error)
+    return f"unexpected {error!r}; --debug shows where"
+
+
 def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = False) -> Run:
     """Score one pair.
 
@@ -72,7 +126,7 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     model, benchmark : object or str
         An id is loaded.
     recompute : bool
-        Leave a stored score aside, and replace it.
+        Leave the stored score and the stored activations aside, and replace them.
 
     Raises
     ------
@@ -80,67 +134,102 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
         See `load_model`, `load_benchmark` and `ComposedBenchmark`.
     """
     started = time.perf_counter()
-    model = load_model(model) if isinstance(model, str) else model
-    benchmark = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
-    key = score_key(model, benchmark)
-    names = model_id(model), _benchmark_name(benchmark)
-    if key is None:
-        score = _computed(model, benchmark, None, started)
-        return Run(*names, score, cached=False, seconds=time.perf_counter() - started)
-    stem = score_stem(names[1], names[0], key)
+    lazy = identified(Loadable(model) if isinstance(model, str) else model)
+    loaded = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    inputs = getattr(loaded, "fingerprint", None)
+    keys = pair_keys(lazy.identity, loaded.stimuli, _benchmark_name(loaded), inputs)
+    scored = score_pair(lazy, loaded, keys, recompute=recompute, hear_anew=recompute)
+    return replace(scored, seconds=time.perf_counter() - started)
+
+
+def score_pair(
+    model: LazyModel,
+    benchmark: Benchmark,
+    keys: PairKeys,
+    *,
+    recompute: bool = False,
+    hear_anew: bool = False,
+) -> Run:
+    """Take a pair's score from the store, or compute and keep it.
+
+    Parameters
+    ----------
+    model : LazyModel
+        Loaded only if a sound must be heard.
+    benchmark : Benchmark
+    keys : PairKeys
+    recompute : bool
+        Leave a stored score aside, and replace it.
+    hear_anew : bool
+        Leave stored activations aside as well.
+
+    Raises
+    ------
+    BrainbenchError
+        See `ComposedBenchmark`.
+    """
+    started = time.perf_counter()
+    about: dict[str, Any] = {
+        "model": keys.identity.id,
+        "benchmark": keys.benchmark,
+        "version": keys.identity.version,
+    }
+    stem = keys.stem
+    if stem is None:
+        score = _computed(model, benchmark, keys, hear_anew, started)
+        unkept = keys.identity.unkept or "the benchmark has no fingerprint"
+        return Run(**about, score=score, cached=False, seconds=_since(started), unkept=unkept)
     with locked(stem):
         stored = None if recompute else find_score(stem)
-        score = stored or _computed(model, benchmark, key, started)
+        score = stored or _computed(model, benchmark, keys, hear_anew, started)
         if stored is None:
             keep_score(stem, score)
-    seconds = time.perf_counter() - started
-    return Run(*names, score, cached=stored is not None, seconds=seconds, stem=stem)
+    cached = stored is not None
+    return Run(**about, score=score, cached=cached, seconds=_since(started), stem=stem)
 
 
-def score_key(model: Model, benchmark: Benchmark) -> str | None:
-    """Return the key of a pair's score, a hash of all that decides it; None if that is unknown."""
-    fingerprint = getattr(benchmark, "fingerprint", None)
-    plan = plan_extraction(model, benchmark.stimuli)
-    if plan is None or fingerprint is None:
-        return None
-    return joined_key(plan.key, fingerprint)
+def _since(started: float) -> float:
+    return time.perf_counter() - started
 
 
-def joined_key(activations: str, benchmark: Mapping[str, Any]) -> str:
-    """Return the key of a score from the key of the activations and a benchmark's fingerprint."""
-    return hash_json([activations, dict(benchmark)])
-
-
-def _computed(model: Model, benchmark: Benchmark, key: str | None, started: float) -> Score:
-    score = benchmark(model)
+def _computed(
+    model: LazyModel, benchmark: Benchmark, keys: PairKeys, hear_anew: bool, started: float
+) -> Score:
+    if isinstance(benchmark, ComposedBenchmark):
+        with extracted(model, benchmark.stimuli, keys.plan, anew=hear_anew) as activations:
+            score = benchmark.compare(activations)
+    else:
+        score = benchmark(model)
+    identity, plan = keys.identity, keys.plan
     provenance: dict[str, Any] = {
-        "model": model_id(model),
-        "benchmark": _benchmark_name(benchmark),
-        "key": key,
-        "seconds": round(time.perf_counter() - started, 3),
-        "stimuli": benchmark.stimuli.at_rate(model.sample_rate).fingerprint,
-        "citations": _citations(model, benchmark),
+        "model": identity.id,
+        "identity": identity.record,
+        "benchmark": keys.benchmark,
+        "key": keys.key,
+        "seconds": round(_since(started), 3),
+        "stimuli": benchmark.stimuli.at_rate(identity.sample_rate).fingerprint,
+        "citations": _citations(keys, benchmark),
         "plugins": _plugin_versions(),
         **environment(),
-        **getattr(model, "provenance", {}),
+        **identity.provenance,
         **score.provenance,
     }
     if isinstance(benchmark, ComposedBenchmark):
         provenance["inputs"] = benchmark.fingerprint
         provenance["folds"] = benchmark.folds.source
-    if plan := plan_extraction(model, benchmark.stimuli):
+    if plan.fields:
         provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}
     return score.with_provenance(provenance)
 
 
-def _citations(model: Model, benchmark: Benchmark) -> dict[str, str]:
-    found = {}
-    if isinstance(model, ModelWithCard):
-        found["model"] = model.card.citation
+def _citations(keys: PairKeys, benchmark: Benchmark) -> dict[str, str]:
+    citations = {}
+    if keys.identity.card is not None:
+        citations["model"] = keys.identity.card.citation
     if isinstance(benchmark, ComposedBenchmark):
-        found["data"] = benchmark.card.dataset.citation
-        found["metric"] = benchmark.card.metric.citation
-    return found
+        citations["data"] = benchmark.card.dataset.citation
+        citations["metric"] = benchmark.card.metric.citation
+    return citations
 
 
 def _plugin_versions() -> dict[str, str]:

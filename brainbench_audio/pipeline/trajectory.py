@@ -16,13 +16,13 @@ import xarray as xr
 from brainbench_audio.errors import CacheError, ContractError
 from brainbench_audio.files import atomic_file
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
-from brainbench_audio.pipeline.checkpoints import Checkpoint, StepModel
 from brainbench_audio.pipeline.loading import load_benchmark
 from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
 from brainbench_audio.scores.score import Score
+from brainbench_audio.training.checkpoints import Checkpoint, Step
 
 _MIXED = "part"
 Scores = Mapping[tuple[int, str], Score]
@@ -123,7 +123,7 @@ def trajectory(
     with progress_bar(len(checkpoints), f"checkpoints of {model}", "step", smoothing=0) as bar:
         for checkpoint in checkpoints:
             try:
-                step = StepModel(model, checkpoint, keep=keep, options=options)
+                step = Step(model, checkpoint, keep=keep, options=options)
             except Exception as error:  # one failing step never stops the others
                 failures.append((f"{model}@step={checkpoint.step}", error))
             else:
@@ -263,7 +263,7 @@ _SINGLE: dict[str, Any] = {
 
 
 def _score_step(
-    step: StepModel,
+    step: Step,
     benchmarks: Sequence[ComposedBenchmark],
     recompute: bool,
     runs: list[StepRun],
@@ -273,9 +273,9 @@ def _score_step(
         for benchmark in benchmarks:
             started = time.perf_counter()
             try:
-                found = run(step, benchmark, recompute=recompute)
+                found = run(step.model, benchmark, recompute=recompute)
                 found = replace(found, seconds=time.perf_counter() - started)
-                runs.append(StepRun(step.checkpoint.step, found, step.loaded))
+                runs.append(StepRun(step.checkpoint.step, found, step.model.loaded))
             except Exception as error:
                 failures.append((f"{step.name} x {benchmark.card.id}", error))
     finally:

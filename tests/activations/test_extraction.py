@@ -20,9 +20,10 @@ import pytest
 from brainbench_audio.activations.extraction import (
     activations_folder,
     extracted,
-    model_id,
     plan_extraction,
 )
+from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.object_state import name_of
 from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.pipeline.loading import load_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -44,7 +45,8 @@ def stored_files() -> list[Path]:
 
 
 def hear(model: Any, stimuli: StimulusSet, layers: Sequence[str] | None = None) -> dict[str, Any]:
-    with extracted(model, stimuli, layers) as activations:
+    plan = plan_extraction(as_lazy(model).identity, stimuli, layers)
+    with extracted(model, stimuli, plan) as activations:
         return {layer: activations[layer] for layer in activations}
 
 
@@ -185,7 +187,7 @@ def test_without_a_fingerprint_nothing_stays(
     (tmp_path / "temporary").mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
     model = Unknown()
-    assert plan_extraction(model, stimuli) is None
+    assert plan_extraction(as_lazy(model).identity, stimuli).fields == {}
     with extracted(model, stimuli) as activations:
         assert activations.folder.is_relative_to(tmp_path / "temporary")
         assert activations["bands"].shape == (40, 6)
@@ -199,8 +201,8 @@ def test_without_a_fingerprint_nothing_stays(
 
 
 def key(model: Any, stimuli: StimulusSet, layers: Sequence[str] | None = None) -> str:
-    plan = plan_extraction(model, again(stimuli), layers)
-    assert plan is not None
+    plan = plan_extraction(as_lazy(model).identity, again(stimuli), layers)
+    assert plan.fields
     return plan.key
 
 
@@ -221,7 +223,11 @@ def test_the_key_changes_with_what_decides_the_activations(
 
     with (tiny / "things.py").open("a") as source:
         source.write("# changed\n")
-    keys.append(key(model, stimuli))
+    # what is in memory is not what the file says now
+    assert key(model, stimuli) == keys[0]
+    for name in [name for name in sys.modules if name.startswith("brainbench_tiny")]:
+        del sys.modules[name]
+    keys.append(key(load_model("tiny-plain"), stimuli))
     content = bytearray(stimuli.files[3].read_bytes())
     content[-1] ^= 1
     stimuli.files[3].write_bytes(content)
@@ -259,14 +265,14 @@ def test_a_fingerprint_that_is_no_json(stimuli: StimulusSet) -> None:
         hear(Bytes(), stimuli)
 
 
-def test_model_id(tiny: Path) -> None:
-    assert model_id(load_model("tiny-wide")) == "tiny-wide"
-    assert model_id(DummyModel()) == "DummyModel"
+def test_the_name_of_a_model(tiny: Path) -> None:
+    assert name_of(load_model("tiny-wide")) == "tiny-wide"
+    assert name_of(DummyModel()) == "DummyModel"
 
     class WithCard(DummyModel):
         card = load_model("tiny-wide").card  # type: ignore[attr-defined]
 
-    assert model_id(WithCard()) == "tiny-wide"
+    assert name_of(WithCard()) == "tiny-wide"
 
 
 class Faulty(DummyModel):

@@ -28,6 +28,7 @@ def plain_image(
     transform = 2 ** int(np.ceil(np.log2(length)))
     shape = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(length) / (length - 1))
     shape = shape ** {"hanning": 1.0, "povey": 0.85}[window]
+    shape = shape.astype(np.float32)  # as the front end keeps it
     mel = 1127 * np.log(1 + np.arange(transform // 2 + 1) * rate / transform / 700)
     points = np.linspace(*(1127 * np.log(1 + np.array([20, rate / 2]) / 700)), bands + 2)
     rows = []
@@ -39,15 +40,23 @@ def plain_image(
         row = []
         for left, centre, right in zip(points, points[1:], points[2:], strict=False):
             rising, falling = (mel - left) / (centre - left), (right - mel) / (right - centre)
-            row.append(power @ np.maximum(0, np.minimum(rising, falling)))
+            triangle = np.maximum(0, np.minimum(rising, falling))
+            row.append(power @ triangle.astype(np.float32))
         rows.append(row)
     return np.log(np.maximum(rows, 2.0**-23))
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_image_is_the_plain_one(settings: tuple[int, int, int, int, str]) -> None:
-    ours = LogMel(*settings)(torch.from_numpy(noise()).float()[None])[0].numpy()
-    np.testing.assert_allclose(ours, plain_image(noise(), *settings), atol=1e-4)
+    waveform = torch.from_numpy(noise())[None]
+    expected = plain_image(noise(), *settings)
+    exact = LogMel(*settings).double()(waveform)[0].numpy()
+    np.testing.assert_allclose(exact, expected, atol=1e-8)
+    # rounding of the Fourier transform, which differs between processors, where a band has little
+    # of the power of its frame
+    ours = LogMel(*settings)(waveform.float())[0].numpy()
+    np.testing.assert_allclose(ours, expected, atol=1e-3)
+    assert np.median(np.abs(ours - expected)) < 1e-6
 
 
 @pytest.mark.parametrize("settings", SETTINGS)

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 import pytest
 import torch
 
-from brainbench_audio.activations.extraction import model_id
-from brainbench_audio.activations.torch_model import TorchModel, choose_device, mean_over_time
+from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.object_state import name_of
+from brainbench_audio.activations.torch_model import (
+    Pooling,
+    TorchModel,
+    choose_device,
+    mean_over_time,
+)
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 from brainbench_audio.interfaces import ModelWithCard
@@ -192,37 +199,49 @@ def test_device() -> None:
                 model(device=name)
 
 
+def mean_and_log(log: TextIO, output: torch.Tensor) -> torch.Tensor:
+    log.write("heard")
+    return mean_over_time(output)
+
+
 def fingerprint(**changes: Any) -> Any:
-    return model(**changes).fingerprint
+    return as_lazy(model(**changes)).identity.fingerprint
 
 
-def test_the_fingerprint_covers_weights_and_pooling() -> None:
+def test_the_fingerprint_covers_weights_read_outs_and_pooling() -> None:
     same = [fingerprint(), fingerprint()]
     assert same[0] == same[1]
     others: Sequence[Any] = [
         fingerprint(fingerprint=2),
         fingerprint(pooling=last_frame),
         fingerprint(pooling=dict.fromkeys(READ_OUTS, mean_over_time) | {"gru": last_frame}),
+        fingerprint(pooling=functools.partial(torch.mean, dim=1)),
+        fingerprint(pooling=Pools().last),
     ]
     for other in others:
         assert other is not None
         assert other != same[0]
 
 
-def test_what_cannot_be_hashed_has_no_fingerprint() -> None:
-    steps = 2
+def test_what_a_pooling_function_keeps_to_itself_counts() -> None:
+    def every(steps: int) -> Pooling:
+        return lambda output: output[:, ::steps].mean(dim=1) if output.dim() == 3 else output
 
-    def hides_state(output: torch.Tensor) -> torch.Tensor:
-        return output[:, ::steps].mean(dim=1) if output.dim() == 3 else output
+    assert fingerprint(pooling=every(2)) == fingerprint(pooling=every(2))
+    assert fingerprint(pooling=every(2)) != fingerprint(pooling=every(3))
 
+
+def test_what_cannot_be_hashed_is_not_kept(tmp_path: Path) -> None:
     assert fingerprint(fingerprint=None) is None
-    assert fingerprint(pooling=hides_state) is None
-    assert fingerprint(pooling=functools.partial(torch.mean, dim=1)) is None
-    assert fingerprint(pooling=Pools().last) is None
+    with (tmp_path / "log").open("w") as log:
+        pooling = functools.partial(mean_and_log, log)
+        identity = as_lazy(model(pooling=pooling)).identity
+    assert identity.fingerprint is None
+    assert "attribute _pooling cannot be hashed" in identity.unkept
 
 
 def test_it_keeps_the_protocol() -> None:
     assert isinstance(model(), ModelWithCard)
-    assert model_id(model()) == "net-work"
+    assert name_of(model()) == "net-work"
     assert model().layers == tuple(READ_OUTS)
     assert model().sample_rate == 8000

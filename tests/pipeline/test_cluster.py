@@ -18,10 +18,11 @@ from brainbench_audio.activations.store import stored_sets
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline import cluster
+from brainbench_audio.pipeline.hearing import Workbench
+from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.plan import failed_file, plan_work
-from brainbench_audio.pipeline.run import Run
-from brainbench_audio.pipeline.steps import Failure, Loadable, Workbench
+from brainbench_audio.pipeline.run import Failure, Run
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 

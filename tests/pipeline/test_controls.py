@@ -9,6 +9,7 @@ import pytest
 
 from brainbench_audio import load_model
 from brainbench_audio.activations.extraction import plan_extraction
+from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.errors import ContractError, UnknownId
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import expand, find_model
@@ -32,9 +33,7 @@ def test_a_control_has_an_id_and_a_key_of_its_own(tmp_path: Path) -> None:
     stimuli = dummy_stimuli(tmp_path, 3)
     models = [load_model(f"{MODEL}@untrained", seed=seed) for seed in (0, 1)]
     assert models[0].card.id == f"{MODEL}@untrained"
-    plans = [plan_extraction(model, stimuli) for model in models]
-    assert plans[0] is not None
-    assert plans[1] is not None
+    plans = [plan_extraction(as_lazy(model).identity, stimuli) for model in models]
     assert plans[0].key != plans[1].key
 
 

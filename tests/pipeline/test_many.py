@@ -17,12 +17,13 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.errors import BrainbenchError, CacheError, DataError
 from brainbench_audio.files import set_aside
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline import loading, many, steps
+from brainbench_audio.pipeline import hearing, identifying, loading, many
 from brainbench_audio.pipeline.forecast import Forecast, forecast, workers_that_fit
+from brainbench_audio.pipeline.hearing import Workbench
+from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.plan import failed_file, failed_pairs, plan_work
-from brainbench_audio.pipeline.run import Run, run
-from brainbench_audio.pipeline.steps import Failure, Loadable, Workbench
+from brainbench_audio.pipeline.run import Failure, Run, run
 
 pytestmark = pytest.mark.usefixtures("tiny")
 BENCHMARKS = ["Tiny-match", "Tiny.a-match"]
@@ -35,14 +36,14 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     counter: Counter[str] = Counter()
 
     def counting(load: Callable[..., Any]) -> Callable[..., Any]:
-        def counted(identifier: str, **options: Any) -> Any:
+        def counted(identifier: str, *rest: Any, **options: Any) -> Any:
             counter[identifier.rpartition(":")[2]] += 1
-            return load(identifier, **options)
+            return load(identifier, *rest, **options)
 
         return counted
 
-    monkeypatch.setattr(steps, "load_model", counting(loading.load_model))
-    monkeypatch.setattr(steps, "load_benchmark", counting(loading.load_benchmark))
+    monkeypatch.setattr(identifying, "load_identified", counting(loading.load_identified))
+    monkeypatch.setattr(hearing, "load_benchmark", counting(loading.load_benchmark))
     return counter
 
 
@@ -84,7 +85,7 @@ def test_a_model_without_fingerprint_is_scored_too(tmp_path: Path) -> None:
 def test_activations_that_vanish_are_computed_again(
     monkeypatch: pytest.MonkeyPatch, counted: Callable[..., list[str]], heard: Heard
 ) -> None:
-    score = steps.score_heard
+    score = hearing.score_heard
 
     def after_a_loss(*arguments: Any, **options: Any) -> Any:
         for folder in activations_folder().iterdir():
@@ -102,14 +103,14 @@ def test_activations_that_vanish_are_computed_again(
 def test_a_model_that_changes_meanwhile_is_refused(counted: Callable[..., list[str]]) -> None:
     bench = Workbench()
     work = plan_work(bench, [(Loadable("tiny-plain", {"weights": "a"}), Loadable("Tiny-match"))])
-    found = steps.hear(bench, work.hearings()[0])
-    assert isinstance(found, steps.Heard)
-    assert steps.absent(found).activations([np.ones(99, np.float32)])["bands"].shape == (1, 6)
+    found = hearing.hear(bench, work.hearings()[0])
+    assert isinstance(found, hearing.Heard)
+    assert found.lazily().activations([np.ones(99, np.float32)])["bands"].shape == (1, 6)
     other = replace(found, model=Loadable("tiny-plain", {"weights": "b"}))
-    with pytest.raises(CacheError, match="was changed meanwhile"):
-        steps.absent(other).activations([np.ones(99, np.float32)])
+    with pytest.raises(CacheError, match="was changed while it was being scored"):
+        other.lazily().activations([np.ones(99, np.float32)])
     with pytest.raises(CacheError, match="deleted or damaged while they were being scored: run"):
-        steps.absent(replace(found, isolate="full")).activations([np.ones(99, np.float32)])
+        replace(found, isolate="full").lazily().activations([np.ones(99, np.float32)])
 
 
 def test_damaged_scores_are_made_again(loaded: Counter[str]) -> None:
@@ -269,7 +270,7 @@ def loading_ids() -> list[str]:
 def test_benchmarks_make_room_for_each_other(
     monkeypatch: pytest.MonkeyPatch, loaded: Counter[str]
 ) -> None:
-    monkeypatch.setattr(steps, "_SHELF_BYTES", 0)
+    monkeypatch.setattr(hearing, "_SHELF_BYTES", 0)
     bench = Workbench()
     for name in ("Tiny-match", "Tiny-match", "Tiny.a-match", "Tiny-match"):
         assert bench.benchmark(Loadable(name)).card.id == name
@@ -290,8 +291,8 @@ def test_a_failure_knows_what_failed() -> None:
 def test_a_stand_in_is_a_model() -> None:
     bench = Workbench()
     work = plan_work(bench, [(Loadable("tiny-plain"), Loadable("Tiny-match"))])
-    found = steps.hear(bench, work.hearings()[0])
-    assert isinstance(found, steps.Heard)
-    model = steps.absent(found)
+    found = hearing.hear(bench, work.hearings()[0])
+    assert isinstance(found, hearing.Heard)
+    model = found.lazily()
     assert isinstance(model, Model)
     bench.release_model()

@@ -18,11 +18,13 @@ import pytest
 
 import brainbench_audio
 from brainbench_audio import settings
+from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.errors import BrainbenchError, ContractError, DataError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.pipeline.keys import pair_keys
 from brainbench_audio.pipeline.loading import load_benchmark, load_dataset, load_model
-from brainbench_audio.pipeline.run import run, score_key
+from brainbench_audio.pipeline.run import run
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.testing import DummyModel
@@ -91,7 +93,7 @@ def test_the_score_is_that_of_rows_aligned_by_name(benchmark: ComposedBenchmark)
     assert list(found.parts) == ["a", "b", "c"]
 
 
-def test_recompute_replaces_the_score_and_keeps_the_activations(
+def test_recompute_replaces_the_score_and_hears_the_sounds_again(
     benchmark: ComposedBenchmark,
 ) -> None:
     model = DummyModel()
@@ -100,7 +102,7 @@ def test_recompute_replaces_the_score_and_keeps_the_activations(
     stamp = before.path.stat().st_mtime_ns
     again = run(model, benchmark, recompute=True)
     assert not again.cached
-    assert model.heard == 40
+    assert model.heard == 80
     (after,) = stored_scores()
     assert after.path.parent == before.path.parent
     assert after.path.name.split("-")[0] == before.path.name.split("-")[0]
@@ -123,6 +125,18 @@ def test_a_damaged_score_is_set_aside(
     assert path.with_name(f"{path.name}.0.corrupt").exists()
     assert str(path) in caplog.text
     assert run(model, benchmark).cached
+
+
+def score_key(model: DummyModel, benchmark: ComposedBenchmark) -> str | None:
+    identity = as_lazy(model).identity
+    inputs = refreshed(benchmark).fingerprint
+    return pair_keys(identity, benchmark.stimuli, benchmark.card.id, inputs).key
+
+
+def refreshed(benchmark: ComposedBenchmark) -> ComposedBenchmark:
+    """Return a benchmark that works its fingerprint out again."""
+    vars(benchmark).pop("fingerprint", None)
+    return benchmark
 
 
 def test_the_key_of_a_score(benchmark: ComposedBenchmark, tiny: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,11 @@ import pytest
 import torch
 import xarray as xr
 
-from brainbench_audio import load_model
+from brainbench_audio import load_model, settings
 from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.cli.main import main
 from brainbench_audio.download import list_files
 from brainbench_audio.errors import ContractError, DataError, UnknownId
-from brainbench_audio.pipeline.checkpoints import StepModel, list_checkpoints, step_of
 from brainbench_audio.pipeline.trajectory import (
     Trajectory,
     label_scores,
@@ -32,6 +32,7 @@ from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
+from brainbench_audio.training.checkpoints import Step, list_checkpoints, step_of
 
 TOY = """
 import os
@@ -195,7 +196,7 @@ def test_an_interrupted_run_goes_on(toy: Toy, monkeypatch: pytest.MonkeyPatch) -
     real = module.run
 
     def interrupted(model: Any, benchmark: Any, **options: Any) -> Any:
-        if model.name.endswith("=200"):
+        if model.identity.id.endswith("=200"):
             raise KeyboardInterrupt
         return real(model, benchmark, **options)
 
@@ -219,6 +220,10 @@ def test_a_changed_plugin_is_loaded_anew(toy: Toy, tiny: Path) -> None:
     run(toy.folder)
     source = tiny.parent / "plugin_toy.py"
     source.write_text(source.read_text() + "\n# changed\n")
+    failures = run(toy.folder).failures
+    assert len(failures) == 3
+    assert "plugin_toy.py has changed since this process imported it" in str(failures[0][1])
+    del sys.modules["plugin_toy"]
     assert not any(each.run.cached for each in run(toy.folder).runs)
     assert toy.loads == 6
 
@@ -420,16 +425,17 @@ def test_the_command(toy: Toy, tmp_path: Path, capsys: pytest.CaptureFixture[str
     assert "Did you mean toy-base?" in capsys.readouterr().err
 
 
-def test_a_passport_that_lies_is_found_out(toy: Toy) -> None:
+def test_a_remembered_identity_that_lies_is_found_out(toy: Toy) -> None:
     (found,) = list_checkpoints(toy.folder / "*=10.ckpt")
-    step = StepModel("toy-base", found)
-    passport = step._passport_file()
-    content = json.loads(passport.read_text())
-    passport.write_text(json.dumps({**content, "fingerprint": "another"}))
+    Step("toy-base", found)
+    (remembered,) = (settings.cache_home() / "identities").iterdir()
+    content = json.loads(remembered.read_text())
+    content["identity"]["fingerprint"] = "another"
+    remembered.write_text(json.dumps(content))
     told = run(toy.folder / "*=10.ckpt")
-    assert "is not what it was" in str(told.failures[0][1])
+    assert "was changed while it was being scored" in str(told.failures[0][1])
     assert not run(toy.folder / "*=10.ckpt").failures
-    passport.write_text("half a fi")
+    remembered.write_text("half a fi")
     assert not run(toy.folder / "*=10.ckpt").failures
 
 

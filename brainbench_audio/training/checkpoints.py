@@ -1,34 +1,27 @@
-"""Checkpoints of one training: found in a folder or on the hub, read only if something is missing.
-
-What a score's key needs to know of a checkpoint (the model's fingerprint and its layers) is kept
-under the hash of the file's content, `Passport`. So a stored score is found again without reading
-the file, even after it was deleted.
-"""
+"""Checkpoints of one training, in a folder or on the hub; one is read only if it was never scored."""
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from brainbench_audio import settings
 from brainbench_audio.activations.extraction import activations_folder, plan_extraction
-from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.activations.identity import Identity, LazyModel
+from brainbench_audio.activations.weights_files import fetch_weights
+from brainbench_audio.cards import WeightsFile
 from brainbench_audio.download import list_files
-from brainbench_audio.errors import CacheError, DataError
-from brainbench_audio.files import TEMPORARY, atomic_file, hash_file, hash_json, locked
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import TEMPORARY, locked
+from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline.loading import load_model
-from brainbench_audio.provenance import package_hash
+from brainbench_audio.pipeline.identifying import known_identity, remember
+from brainbench_audio.pipeline.loading import Loadable, load_identified
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -36,7 +29,6 @@ from brainbench_audio.stimuli.stimulus_set import StimulusSet
 _log = logging.getLogger(__name__)
 SUFFIXES = (".ckpt", ".pt", ".pth", ".th", ".bin", ".safetensors")
 _WILD = set("*?[")
-_CORE_PACKAGES = ("brainbench_audio.activations", "brainbench_audio.stimuli")
 
 
 @dataclass(frozen=True)
@@ -69,25 +61,7 @@ class Checkpoint:
         """What the content is known by: its SHA-256, or a remote place at one commit."""
         if self.remote:
             return self.sha256 or self.location
-        return hash_file(Path(self.location))
-
-
-@dataclass(frozen=True)
-class Passport:
-    """What has to be known of a loaded checkpoint to look up its scores."""
-
-    fingerprint: Any
-    layers: tuple[str, ...]
-    dims: tuple[int, ...]
-    sample_rate: int
-
-    @classmethod
-    def of(cls, model: Model) -> Passport:
-        """Return the passport of a loaded model, as it is when read back from its file."""
-        card = getattr(model, "card", None)
-        fingerprint = json.loads(json.dumps(getattr(model, "fingerprint", None)))
-        dims = tuple(card.dims) if card else ()
-        return cls(fingerprint, tuple(model.layers), dims, model.sample_rate)
+        return hash_files([Path(self.location)])[0]
 
 
 def step_of(name: str) -> int | None:
@@ -146,7 +120,7 @@ def list_checkpoints(source: str | Path) -> list[Checkpoint]:
     return [found[step] for step in sorted(found)]
 
 
-class StepModel:
+class Step:
     """A model at one step of its training, loaded when its activations are wanted.
 
     Parameters
@@ -159,17 +133,15 @@ class StepModel:
     options : mapping
         For `load_model`.
 
+    Attributes
+    ----------
+    model : LazyModel
+
     Raises
     ------
     BrainbenchError
         See `load_model`, which is called if the checkpoint was never loaded before.
-
-    Notes
-    -----
-    A passport holds as long as the sources that are part of the activations' key stay the same.
     """
-
-    card: ModelCard  # absent if the model is from a file of somebody's own
 
     def __init__(
         self,
@@ -179,146 +151,70 @@ class StepModel:
         keep: bool = False,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self.identifier = identifier
         self.checkpoint = checkpoint
         self.keep = keep
-        self.options = dict(options or {})
-        wanted = ModelId.parse(identifier)
-        self._plain = None if wanted.file is not None else find_model(wanted).card
-        self._model: Model | None = None
         self._fetched: Path | None = None
-        self._passport = self._known() or self._learned()
-        own = self._plain.id if self._plain else wanted.name
-        self.name = f"{own}@step={checkpoint.step}"
-        if self._plain:
-            layers, dims = self._passport.layers, self._passport.dims
-            rate = self._passport.sample_rate
-            self.card = replace(
-                self._plain, id=self.name, layers=layers, dims=dims, sample_rate=rate
-            )
+        self._id = ModelId.parse(identifier).of_step(checkpoint.step)
+        asked = {**(options or {}), "weights": checkpoint.location}
+        self._asked = Loadable(str(self._id), asked)
+        model = None
+        identity = known_identity(self._asked, [checkpoint.content])
+        if identity is None:
+            model, identity = self._loaded()
+        about = {name: getattr(checkpoint, name) for name in ("step", "location", "size")}
+        about["content"] = checkpoint.content
+        identity = replace(identity, provenance={**identity.provenance, "checkpoint": about})
+        self.model = LazyModel(identity, self._loaded, model)
 
     @property
-    def layers(self) -> Sequence[str]:
-        """Names of the layers."""
-        return self._passport.layers
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz of the waveforms."""
-        return self._passport.sample_rate
-
-    @property
-    def fingerprint(self) -> Any:
-        """That of the loaded model."""
-        return self._passport.fingerprint
-
-    @property
-    def provenance(self) -> dict[str, Any]:
-        """Which file it is, to be kept with its scores."""
-        kept = ("step", "location", "size")
-        told = {name: getattr(self.checkpoint, name) for name in kept}
-        return {"checkpoint": told | {"content": self.checkpoint.content}}
-
-    @property
-    def loaded(self) -> bool:
-        """Whether the file was read."""
-        return self._model is not None
-
-    def activations(
-        self,
-        waveforms: Sequence[npt.NDArray[np.float32]],
-        layers: Sequence[str] | None = None,
-    ) -> Mapping[str, npt.NDArray[np.float32]]:
-        """Return the activations, see `interfaces.Model.activations`.
-
-        Raises
-        ------
-        CacheError
-            The model is another one than when this checkpoint was last loaded.
-        """
-        if self._model is None and self._learned() != self._passport:
-            raise CacheError(
-                f"{self.name} is not what it was when it was loaded before: try again, what was "
-                f"remembered of it has been replaced."
-            )
-        assert self._model is not None
-        return self._model.activations(waveforms, layers=layers)
+    def name(self) -> str:
+        """Id of the model at this step."""
+        return self.model.identity.id
 
     def drop_activations(self, stimuli: StimulusSet) -> None:
         """Remove the stored activations to some sounds, which the scores were made from."""
-        if plan := plan_extraction(self, stimuli):
+        plan = plan_extraction(self.model.identity, stimuli)
+        if plan.fields:
             folder = activations_folder() / plan.key
             with locked(folder):
                 shutil.rmtree(folder, ignore_errors=True)
 
     def close(self) -> None:
         """Free the model, and remove the file if it was downloaded and is not to be kept."""
-        self._model = None
+        self.model.release()
+        self._remove()
+
+    def _remove(self) -> None:
         if self._fetched is not None and not self.keep:
             # what looks like the file links to where the hub's client keeps the bytes
             for path in (self._fetched.resolve(), self._fetched):
                 path.unlink(missing_ok=True)
         self._fetched = None
 
-    def _learned(self) -> Passport:
+    def _loaded(self) -> tuple[Model, Identity]:
         """Load the model, and keep what is to be known of it."""
-        path = self._file()
         try:
-            if self._plain:
-                identifier = f"{self.identifier}@step={self.checkpoint.step}"
-                self._model = load_model(identifier, weights=path, **self.options)
-            else:
-                self._model = load_model(self.identifier, weights=path, **self.options)
-            passport = Passport.of(self._model)
+            options = {**self._asked.options, "weights": self._file()}
+            model, identity = load_identified(self._asked.id, options)
         except Exception:
-            self.close()
+            self._remove()
             raise
-        if passport.fingerprint is not None:
-            with atomic_file(self._passport_file()) as temporary:
-                temporary.write_text(json.dumps(asdict(passport)), encoding="utf-8")
-        return passport
-
-    def _known(self) -> Passport | None:
-        try:
-            content = json.loads(self._passport_file().read_text(encoding="utf-8"))
-            rate = content["sample_rate"]
-            layers, dims = (tuple(content[name]) for name in ("layers", "dims"))
-            return Passport(content["fingerprint"], layers, dims, rate)
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-
-    def _passport_file(self) -> Path:
-        if self._plain:
-            source = package_hash(self._plain.packages)
-        else:
-            source = hash_file(Path(ModelId.parse(self.identifier).file or "").expanduser())
-        options = {name: str(value) for name, value in self.options.items() if name != "device"}
-        key = hash_json(
-            [
-                self.identifier,
-                self.checkpoint.content,
-                source,
-                package_hash(_CORE_PACKAGES),
-                options,
-            ]
-        )
-        return settings.cache_home() / "checkpoints" / f"{key}.json"
+        remember(self._asked, model, identity, [self.checkpoint.content])
+        return model, identity
 
     def _file(self) -> Path:
         """Return the local file, downloaded if need be."""
         if not self.checkpoint.remote:
             return Path(self.checkpoint.location)
-        if self._plain is None:
+        if self._id.file is not None:
             raise DataError(
-                f"{self.identifier} has no plugin to keep downloads for: download "
+                f"{self._id.plain} has no plugin to keep downloads for: download "
                 f"{self.checkpoint.location} yourself and give the folder."
             )
-        from brainbench_audio.activations.weights import fetch_weights
-
         published = WeightsFile(
             url=self.checkpoint.location, size=self.checkpoint.size, sha256=self.checkpoint.sha256
         )
-        self._fetched = fetch_weights(replace(self._plain, weights=(published,)))
+        self._fetched = fetch_weights(replace(find_model(self._id).card, weights=(published,)))
         return self._fetched
 
 

@@ -1,0 +1,289 @@
+"""Which network it is: one record for every kind of model, and a model that loads when it must.
+
+An `Identity` says what decides a model's activations. It is worked out once, handed down, and
+stored with every score. A `LazyModel` stands for a model whose identity is known, and loads its
+network only when a sound must be heard.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.activations.object_state import (
+    OPAQUE,
+    name_of,
+    opaque_attribute,
+    own_fingerprint,
+    seal_of,
+    settle,
+    state_of,
+)
+from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.errors import CacheError
+from brainbench_audio.files import hash_file, hash_json
+from brainbench_audio.interfaces import Model, ModelWithCard
+from brainbench_audio.live_code import Unhashable, hash_object
+from brainbench_audio.own_code import is_installed
+from brainbench_audio.sources import package_hash
+
+VERSION_DIGITS = 8
+UNKNOWN = "unknown"
+# libraries whose versions are in the provenance, and part of no key
+_VERSIONED = ("torch", "numpy", "brainbench_audio")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    """What a model is, without its network.
+
+    Attributes
+    ----------
+    id : str
+        As people write it, without its place: ``beats-iter1@permuted``; the class of a model from a
+        file, or of an object.
+    source : str
+        Where it comes from: a distribution, the absolute path of a file, the module of a class.
+    layers : tuple of str
+    dims : tuple of int
+        Features of each layer; empty where only hearing tells.
+    sample_rate : int
+        Hz.
+    fingerprint : JSON-able
+        All that decides the activations, but for the sounds and the core's revision: the model's
+        own fingerprint, source, options, state. None: not known, so nothing is kept.
+    unkept : str
+        Why nothing is kept.
+    code : mapping
+        What part of the fingerprint stands for source, and can be told again without loading:
+        ``packages`` or ``tree``, and its ``hash``.
+    card : ModelCard or None
+        None for a model without one.
+    provenance : mapping
+        What the model adds to the provenance of its scores.
+    """
+
+    id: str
+    source: str
+    layers: tuple[str, ...]
+    sample_rate: int
+    fingerprint: Any
+    dims: tuple[int, ...] = ()
+    unkept: str = ""
+    code: Mapping[str, Any] = field(default_factory=dict)
+    card: ModelCard | None = None
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def kept(self) -> bool:
+        """Whether activations and scores can be kept."""
+        return self.fingerprint is not None
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the fingerprint; ``unknown`` without one."""
+        return hash_json(self.fingerprint) if self.kept else UNKNOWN
+
+    @property
+    def version(self) -> str:
+        """First 8 hex digits of the digest: the name of the version for people."""
+        return self.digest[:VERSION_DIGITS]
+
+    @property
+    def record(self) -> dict[str, str]:
+        """What a score's provenance says of it."""
+        return {
+            "id": self.id,
+            "source": self.source,
+            "version": self.version,
+            "fingerprint": self.digest,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as plain data, for other processes."""
+        plain: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        return plain
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Identity:
+        """Return what `as_json` wrote.
+
+        Raises
+        ------
+        TypeError, KeyError, ValueError
+            The content is something else.
+        """
+        fields = {name: _tuple(value) for name, value in content.items()}
+        card = content["card"]
+        return cls(**{**fields, "card": None if card is None else _card(card)})
+
+
+class LazyModel:
+    """A model whose identity is known, loaded when its activations are wanted.
+
+    Parameters
+    ----------
+    identity : Identity
+    load : callable, optional
+        Returns the model and its identity as loaded; None where it cannot be loaded here.
+    model : Model, optional
+        If it is loaded already.
+    """
+
+    def __init__(
+        self,
+        identity: Identity,
+        load: Callable[[], tuple[Model, Identity]] | None = None,
+        model: Model | None = None,
+    ) -> None:
+        self.identity = identity
+        self._load = load
+        self._model = model
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Names of the layers."""
+        return self.identity.layers
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz of the waveforms."""
+        return self.identity.sample_rate
+
+    @property
+    def fingerprint(self) -> Any:
+        """That of its identity."""
+        return self.identity.fingerprint
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the network is in memory."""
+        return self._model is not None
+
+    def activations(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None = None,
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return the activations of the model itself, see `interfaces.Model.activations`.
+
+        Raises
+        ------
+        CacheError
+            The model cannot be loaded here, or is another one by now.
+        """
+        return self._present().activations(waveforms, layers=layers)
+
+    def settle(self) -> None:
+        """Note what hearing itself changed in the model, a counter or a cache: it is no change."""
+        if self._model is not None:
+            settle(self._model)
+
+    def release(self) -> None:
+        """Let the network go, if it can be loaded again."""
+        if self._load is not None:
+            self._model = None
+
+    def _present(self) -> Model:
+        if self._model is None:
+            if self._load is None:
+                raise CacheError(
+                    f"Stored activations of {self.identity.id} were deleted or damaged while they "
+                    f"were being scored: run it again."
+                )
+            model, now = self._load()
+            if now.digest != self.identity.digest:
+                raise CacheError(
+                    f"{self.identity.id} was changed while it was being scored (version "
+                    f"{self.identity.version}, now {now.version}): run it again."
+                )
+            self._model = model
+        return self._model
+
+
+def as_lazy(model: Model) -> LazyModel:
+    """Return a model with its identity; see `identify_object`."""
+    if isinstance(model, LazyModel):
+        return model
+    return LazyModel(identify_object(model), model=model)
+
+
+def identify_object(model: Model) -> Identity:
+    """Return the identity of an object as it is now.
+
+    One that `load_model` made is what its id means, as long as nothing in it was changed: weights,
+    mode, hooks, attributes. Any other object is told by its class, its attributes and its own
+    ``fingerprint``; without one, nothing is kept.
+
+    Raises
+    ------
+    ContractError
+        Its fingerprint is no JSON.
+    """
+    if isinstance(model, LazyModel):
+        return model.identity
+    seal = seal_of(model)
+    state = state_of(model)
+    if seal is not None and seal.identity is not None and state == seal.state:
+        identity: Identity = seal.identity
+        return identity
+    source = (
+        type(model).__module__ if seal is None or seal.identity is None else seal.identity.source
+    )
+    identity = described(model, name_of(model), source)
+    given = own_fingerprint(model)
+    if given is None:
+        return replace(identity, unkept="it has no fingerprint")
+    if OPAQUE in state.values():
+        return replace(identity, unkept=opaque_attribute(model) or "")
+    try:
+        fingerprint = {"given": given, "class": _class_hash(type(model)), "state": state}
+    except Unhashable as error:
+        return replace(identity, unkept=f"its class cannot be hashed: {error}")
+    if identity.card is not None and identity.card.packages:
+        fingerprint["packages"] = package_hash(identity.card.packages)
+    return replace(identity, fingerprint=fingerprint)
+
+
+def described(model: Model, label: str, source: str) -> Identity:
+    """Return what a loaded model says of itself, without a fingerprint."""
+    card = model.card if isinstance(model, ModelWithCard) else None
+    return Identity(
+        id=label,
+        source=source,
+        layers=tuple(model.layers),
+        dims=tuple(card.dims) if card else (),
+        sample_rate=int(model.sample_rate),
+        fingerprint=None,
+        card=card,
+        provenance=dict(getattr(model, "provenance", {})),
+    )
+
+
+def _class_hash(kind: type) -> list[str]:
+    """Return the hash of a class as it is in memory, and of files that define installed bases."""
+    files = []
+    for base in kind.__mro__:
+        module = sys.modules.get(base.__module__)
+        file = getattr(module, "__file__", None)
+        if file and is_installed(file) and base.__module__.partition(".")[0] not in _VERSIONED:
+            files.append(hash_file(Path(file)))
+    return [hash_object(kind), *files]
+
+
+def _tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _card(content: Mapping[str, Any]) -> ModelCard:
+    fields = {name: _tuple(value) for name, value in content.items()}
+    files = tuple(WeightsFile(**file) for file in content["weights"])
+    return replace(ModelCard(**fields), weights=files)

@@ -1,0 +1,143 @@
+"""What a model in memory is made of, attribute by attribute, and what was changed in it since.
+
+A loaded model can be changed behind its id: weights fine-tuned in place, a hook added, an attribute
+set. So what `load_model` hands out is sealed, and compared with its seal when it is scored. What
+hearing itself changes, such as a counter of calls, is noted and does not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from brainbench_audio.errors import ContractError
+from brainbench_audio.files import hash_json
+from brainbench_audio.interfaces import Model
+from brainbench_audio.live_code import Unhashable, hash_object
+
+State = dict[str, str]
+_SEAL = "_brainbench_seal"
+OPAQUE = "opaque"
+
+
+@dataclass
+class Seal:
+    """What is remembered of a model in memory.
+
+    Attributes
+    ----------
+    identity : Any
+        `Identity` of the id it was loaded by; None for somebody's own object.
+    state : mapping of str to str
+        As it was loaded.
+    harmless : mapping of (str, str) to str
+        Attribute and hash after hearing, to its hash before.
+    seen : mapping of str to str
+        As it was last looked at.
+    """
+
+    identity: Any = None
+    state: State = field(default_factory=dict)
+    harmless: dict[tuple[str, str], str] = field(default_factory=dict)
+    seen: State = field(default_factory=dict)
+
+
+def sealed(model: Model, identity: Any) -> None:
+    """Remember what a model is now, and by which id it was loaded."""
+    state = _looked_at(model)
+    with suppress(AttributeError, TypeError):  # no attributes can be added: it has no seal then
+        object.__setattr__(model, _SEAL, Seal(identity, state, seen=state))
+
+
+def seal_of(model: Model) -> Seal | None:
+    """Return what is remembered of a model; None if it was never seen."""
+    seal = vars(model).get(_SEAL) if hasattr(model, "__dict__") else None
+    return seal if isinstance(seal, Seal) else None
+
+
+def state_of(model: Model) -> State:
+    """Return the hash of each attribute as it is now; what hearing changed counts as before.
+
+    Attributes that the class names in ``transient`` are left out. One that cannot be hashed is
+    ``opaque``.
+    """
+    seen = _looked_at(model)
+    seal = seal_of(model)
+    if seal is None:
+        sealed(model, None)
+        return seen
+    seal.seen = seen
+    return {name: seal.harmless.get((name, value), value) for name, value in seen.items()}
+
+
+def settle(model: Model) -> None:
+    """Note that what has changed since a model was last looked at was changed by hearing."""
+    if (seal := seal_of(model)) is None:
+        return
+    now = _looked_at(model)
+    for name, value in now.items():
+        before = seal.seen.get(name, value)
+        if before != value:
+            seal.harmless[name, value] = seal.harmless.get((name, before), before)
+    seal.seen = now
+
+
+def opaque_attribute(model: Model) -> str | None:
+    """Return why the state of a model cannot be told, None if it can."""
+    for name, value in _attributes(model):
+        try:
+            hash_object(value)
+        except Unhashable as error:
+            return (
+                f"its attribute {name} cannot be hashed ({error}): name it in the class attribute "
+                f"`transient` if it does not decide the activations"
+            )
+    return None
+
+
+def own_fingerprint(model: Model) -> Any:
+    """Return a model's own ``fingerprint``, None if it has none.
+
+    Raises
+    ------
+    ContractError
+        It is no JSON.
+    """
+    fingerprint = getattr(model, "fingerprint", None)
+    try:
+        hash_json(fingerprint)
+    except (TypeError, ValueError) as error:
+        raise ContractError(
+            f"Model {name_of(model)} has a fingerprint that is no JSON: {error}."
+        ) from error
+    return fingerprint
+
+
+def name_of(model: Model) -> str:
+    """Return the id on a model's card, else its ``name``, else the name of its class."""
+    card = getattr(model, "card", None)
+    return str(getattr(model, "name", type(model).__name__) if card is None else card.id)
+
+
+def _looked_at(model: Model) -> State:
+    found = {}
+    for name, value in _attributes(model):
+        try:
+            found[name] = hash_object(value)
+        except Unhashable:
+            found[name] = OPAQUE
+    return found
+
+
+def _attributes(model: Model) -> Iterator[tuple[str, Any]]:
+    """Yield the attributes of an instance that may decide its activations, by name."""
+    transient = {_SEAL, *getattr(type(model), "transient", ())}
+    names = dict.fromkeys(getattr(model, "__dict__", ()))
+    for base in type(model).__mro__:
+        slots = base.__dict__.get("__slots__", ())
+        names |= dict.fromkeys((slots,) if isinstance(slots, str) else slots)
+    for name in sorted(set(names) - transient - {"__dict__", "__weakref__"}):
+        if hasattr(model, name):
+            yield name, getattr(model, name)

@@ -1,0 +1,222 @@
+"""The two steps of a pair, alike in one process and on a cluster: hear the sounds, then score.
+
+The first step runs the model and leaves its activations in the store; what it hands on is small.
+The second step needs no network any more, so it may run anywhere the store can be read.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import xarray as xr
+
+from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.activations.identity import Identity, LazyModel
+from brainbench_audio.activations.store import Plan
+from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.pipeline.identifying import identified
+from brainbench_audio.pipeline.keys import PairKeys, pair_keys
+from brainbench_audio.pipeline.loading import Loadable, load_benchmark, load_identified
+from brainbench_audio.pipeline.run import Failure, Run, score_pair
+from brainbench_audio.scores.store import is_stored
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+_SHELF_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Target:
+    """A benchmark as the plan knows it, once its data have been looked at.
+
+    Attributes
+    ----------
+    benchmark : Loadable
+    id : str
+        As on its card.
+    fingerprint : mapping
+        See `ComposedBenchmark.fingerprint`.
+    stimuli : str
+        Fingerprint of the sounds; benchmarks with the same share activations.
+    sounds : int
+        Number of stimuli.
+    duration : float
+        Seconds of sound in all, from the length of some.
+    columns, bytes : int
+        Of the responses or labels: numbers a stimulus, and memory.
+    """
+
+    benchmark: Loadable
+    id: str
+    fingerprint: Mapping[str, Any] | None
+    stimuli: str
+    sounds: int
+    duration: float
+    columns: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Hearing:
+    """One model is to hear one set of sounds.
+
+    Attributes
+    ----------
+    model : Loadable
+    targets : tuple of Target
+        The benchmarks that wait for it, all with the same stimuli.
+    recompute : bool
+        Stored scores and activations do not count.
+    isolate : str or None
+        ``full`` or ``shared``: in an environment of the plugin's own, see `pipeline.isolation`.
+    """
+
+    model: Loadable
+    targets: tuple[Target, ...]
+    recompute: bool = False
+    isolate: str | None = None
+
+    @property
+    def key(self) -> str:
+        """Hash of model and sounds."""
+        return f"{self.model.key}-{self.targets[0].stimuli}"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What scoring needs to know of a model, without its network.
+
+    Attributes
+    ----------
+    model : Loadable
+    identity : Identity
+    plan : Plan
+        Of its activations.
+    isolate : str or None
+        Where it ran.
+    seconds : float
+        That hearing took.
+    """
+
+    model: Loadable
+    identity: Identity
+    plan: Plan
+    isolate: str | None = None
+    seconds: float = 0.0
+
+    def keys(self, target: Target) -> PairKeys:
+        """Return the keys of the model on a benchmark."""
+        return PairKeys(
+            identity=self.identity, plan=self.plan, benchmark=target.id, inputs=target.fingerprint
+        )
+
+    def lazily(self) -> LazyModel:
+        """Return the model, which is loaded only if its activations are gone."""
+        if self.isolate:
+            return LazyModel(self.identity)
+        return LazyModel(self.identity, partial(load_identified, self.model.id, self.model.options))
+
+
+class Workbench:
+    """What a process keeps loaded while it works: the last model, and benchmarks up to 1 GB."""
+
+    def __init__(self) -> None:
+        self._model: tuple[str, LazyModel] | None = None
+        self._benchmarks: dict[str, ComposedBenchmark] = {}
+
+    def model(self, wanted: Loadable) -> LazyModel:
+        """Return a model; the one before is let go first."""
+        if self._model is None or self._model[0] != wanted.key:
+            self._model = None
+            self._model = wanted.key, identified(wanted)
+        return self._model[1]
+
+    def release_model(self) -> None:
+        """Let the model go: what comes now does without."""
+        self._model = None
+
+    def benchmark(self, wanted: Loadable) -> ComposedBenchmark:
+        """Return a benchmark; those asked for longest ago make room."""
+        benchmark = self._benchmarks.pop(wanted.key, None)
+        if benchmark is None:
+            benchmark = load_benchmark(wanted.id, **wanted.options)
+        self._benchmarks[wanted.key] = benchmark
+        while sum(kept.assembly.nbytes for kept in self._benchmarks.values()) > _SHELF_BYTES:
+            if len(self._benchmarks) == 1:
+                break
+            del self._benchmarks[next(iter(self._benchmarks))]
+        return benchmark
+
+
+def hear(bench: Workbench, hearing: Hearing) -> Heard | Failure:
+    """Put a model's activations into the store, unless all that wait for them are scored already.
+
+    Errors come back as a `Failure` of the first waiting pair; `score_heard` hands it on to all.
+    """
+    try:
+        stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
+        return heard_by(bench.model(hearing.model), hearing, stimuli)
+    except Exception as error:  # one failing model never stops the others
+        return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
+
+
+def heard_by(model: LazyModel, hearing: Hearing, stimuli: StimulusSet) -> Heard:
+    """Do the same, and raise what goes wrong.
+
+    Raises
+    ------
+    ContractError, DataError, CacheError
+        See `extracted`.
+    """
+    started = time.perf_counter()
+    first = hearing.targets[0]
+    plan = pair_keys(model.identity, stimuli, first.id, first.fingerprint).plan
+    heard = Heard(hearing.model, model.identity, plan)
+    if plan.fields and (hearing.recompute or not _all_scored(heard, hearing)):
+        with extracted(model, stimuli, plan, anew=hearing.recompute):
+            pass
+    return replace(heard, seconds=time.perf_counter() - started)
+
+
+def score_heard(
+    bench: Workbench, heard: Heard | Failure, target: Target, *, recompute: bool = False
+) -> Run | Failure:
+    """Score a model that has been heard on one benchmark; errors come back as a `Failure`.
+
+    The raw part of a score that was stored stays in the store, see `Run.whole`.
+    """
+    if isinstance(heard, Failure):
+        return replace(heard, benchmark=target.benchmark)
+    started = time.perf_counter()
+    try:
+        if heard.identity.kept:
+            bench.release_model()
+            model = heard.lazily()
+        else:
+            model = bench.model(heard.model)
+        benchmark = bench.benchmark(target.benchmark)
+        run = score_pair(model, benchmark, heard.keys(target), recompute=recompute)
+    except Exception as error:  # one failing pair never stops the others
+        return Failure.of(heard.model, target.benchmark, "pair", error)
+    run = replace(
+        run,
+        seconds=time.perf_counter() - started,
+        model_key=heard.model.key,
+        benchmark_key=target.benchmark.key,
+    )
+    if run.stem is None:
+        return run
+    return replace(run, score=replace(run.score, raw=xr.Dataset()))
+
+
+def with_hearing(run: Run | Failure, seconds: float) -> Run | Failure:
+    """Add the time of hearing to the first pair that it was done for."""
+    return replace(run, seconds=run.seconds + seconds) if isinstance(run, Run) else run
+
+
+def _all_scored(heard: Heard, hearing: Hearing) -> bool:
+    stems = [heard.keys(target).stem for target in hearing.targets]
+    return all(stem is not None and is_stored(stem) for stem in stems)

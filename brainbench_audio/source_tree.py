@@ -1,0 +1,218 @@
+"""A model file of somebody's own, with all modules that it imports, as one piece of source.
+
+Imports are found in the text, so those inside functions count too. A module is looked for in the
+model file's own folder first, then where Python looks; what is installed doesn't count.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import hash_json
+from brainbench_audio.own_code import BY_NAME, is_installed
+from brainbench_audio.package_files import counted_files, hash_again
+
+
+@dataclass
+class Source:
+    """A module of a tree.
+
+    Attributes
+    ----------
+    file : Path or None
+        None: a folder without `__init__.py`.
+    folders : tuple of str
+        Where the modules inside it lie; empty unless it is a package.
+    content : bytes
+        Of a Python file, as it was read once; empty otherwise.
+    """
+
+    file: Path | None
+    folders: tuple[str, ...] = ()
+    content: bytes = b""
+
+
+@dataclass
+class SourceTree:
+    """A model file and what it imports.
+
+    Attributes
+    ----------
+    root : Path
+        The model file's folder.
+    main : str
+        Name of the model file as a module.
+    own : dict of str to Source
+        Modules in the root, by the names they are imported by.
+    others : dict of str to Source
+        Modules from elsewhere that are not installed.
+    """
+
+    root: Path
+    main: str
+    own: dict[str, Source] = field(default_factory=dict)
+    others: dict[str, Source] = field(default_factory=dict)
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """All files that count, by a name that stays when the folder is moved."""
+        files: dict[str, Path] = {}
+        for name, source in (*self.own.items(), *self.others.items()):
+            if source.file is None:
+                continue
+            for file in (source.file, *(_data_files(source) if source.folders else ())):
+                if file.is_relative_to(self.root):
+                    files[file.relative_to(self.root).as_posix()] = file
+                else:
+                    files[f"{name}/{file.relative_to(source.file.parent).as_posix()}"] = file
+        return files
+
+    def hash(self) -> str:
+        """Return one SHA-256 over all files; over Python files as they were read for the tree.
+
+        Raises
+        ------
+        DataError
+            A file has been deleted meanwhile, or cannot be read.
+        """
+        sources = (*self.own.values(), *self.others.values())
+        read = {source.file: source.content for source in sources if source.content}
+        parts = []
+        for label, file in sorted(self.files.items()):
+            if file in read:
+                parts.append((label, hashlib.sha256(read[file]).hexdigest()))
+                continue
+            try:
+                parts.append((label, hash_again(file).sha256))
+            except FileNotFoundError as error:
+                raise DataError(f"{file} was deleted while it was read: try again.") from error
+        return hash_json([self.main, parts])
+
+
+def read_tree(file: Path) -> SourceTree:
+    """Read a model file and all that it imports; nothing is imported.
+
+    Raises
+    ------
+    DataError
+        The file does not exist or one of the files is no Python.
+    """
+    file = file.expanduser().absolute()
+    if not file.is_file():
+        raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
+    PathFinder.invalidate_caches()  # it may know an older listing of a folder
+    main = "".join(letter if letter.isidentifier() else "_" for letter in file.stem)
+    beside = PathFinder.find_spec(main, [str(file.parent)])
+    if beside is not None and beside.origin != str(file):  # a package of this name
+        main += "_file"
+    tree = SourceTree(file.parent, main)
+    tree.own[main] = Source(file, (), _read(file))
+    waiting = [(main, tree.own)]
+    for name, group in waiting:  # grows meanwhile
+        source = group[name]
+        package = name if source.folders else name.rpartition(".")[0]
+        for wanted in _imports(source, package):
+            parts = wanted.split(".")
+            for length in range(1, len(parts) + 1):
+                part = ".".join(parts[:length])
+                if part in tree.own and group is tree.own or part in tree.others:
+                    continue
+                placed = _add(tree, part, group is tree.own)
+                if placed is None:
+                    break
+                waiting.append((part, placed))
+    return tree
+
+
+def _add(tree: SourceTree, name: str, from_own: bool) -> dict[str, Source] | None:
+    """Find a module and add it to the tree; return the group it is in, None if it doesn't count."""
+    top, _, _ = name.rpartition(".")
+    if not top:
+        spec = PathFinder.find_spec(name, [str(tree.root)]) if from_own else None
+        elsewhere = None if spec is not None and spec.origin else _find(name)
+        if elsewhere is not None and (elsewhere.origin or spec is None):
+            spec, group = elsewhere, tree.others
+        else:
+            group = tree.own
+    else:
+        group = tree.own if from_own and top in tree.own else tree.others
+        spec = PathFinder.find_spec(name, list(group[top].folders)) if group[top].folders else None
+    if spec is None or name.partition(".")[0] in BY_NAME:
+        return None
+    places = [spec.origin] if spec.origin else list(spec.submodule_search_locations or ())
+    if all(place in ("built-in", "frozen") or is_installed(place) for place in places):
+        return None
+    if not top and group is tree.own and name in sys.stdlib_module_names:
+        raise DataError(
+            f"{spec.origin} has the name of a module of Python's standard library, so an import of "
+            f"{name} may mean either: rename the file."
+        )
+    file = Path(spec.origin) if spec.origin else None
+    content = _read(file) if file is not None and file.suffix == ".py" else b""
+    group[name] = Source(file, tuple(spec.submodule_search_locations or ()), content)
+    return group
+
+
+def _find(name: str) -> ModuleSpec | None:
+    """Find a module where Python looks for it, whatever is imported under its name."""
+    for finder in sys.meta_path:
+        spec = finder.find_spec(name, None)
+        if spec is not None:
+            return spec
+    return None
+
+
+def _imports(source: Source, package: str) -> Iterator[str]:
+    """Yield the full names of all that a Python file may import, wherever the imports stand."""
+    if not source.content:
+        return
+    for node in ast.walk(_parsed(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            parents = package.split(".") if package else []
+            if node.level > len(parents) + 1 and node.level > 1:
+                continue
+            base = parents[: len(parents) - node.level + 1] if node.level else []
+            base += node.module.split(".") if node.module else []
+            # what is imported from a package may be a module of it
+            names = [[*base, alias.name] for alias in node.names if alias.name != "*"]
+            yield from (".".join(parts) for parts in (base, *names) if parts)
+        elif isinstance(node, ast.Call) and node.args:
+            called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+            named = node.args[0]
+            if called in ("import_module", "__import__") and isinstance(named, ast.Constant):
+                yield from [named.value] if isinstance(named.value, str) and named.value else []
+
+
+def _parsed(source: Source) -> ast.Module:
+    try:
+        return ast.parse(source.content)
+    except SyntaxError as error:
+        raise DataError(f"{source.file}, line {error.lineno}: {error.msg}.") from error
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise DataError(f"{source.file} is no Python: {error}.") from error
+
+
+def _read(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _data_files(source: Source) -> Iterator[Path]:
+    """Yield the files beside a package's modules, but those of packages inside it."""
+    assert source.file is not None
+    folder = source.file.parent
+    for file in counted_files(folder):
+        between = [parent for parent in file.parents if parent.is_relative_to(folder)][:-1]
+        if file.suffix != ".py" and not any((p / "__init__.py").exists() for p in between):
+            yield file
