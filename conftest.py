@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,28 @@ settings.load_profile("untimed")
 ROOT = Path(__file__).parent
 REAL_DATA = Path(os.environ.get("BRAINBENCH_DATA") or ROOT.parent / "shared" / "data")
 PARITY = Path(os.environ.get("BRAINBENCH_PARITY") or REAL_DATA.parent / "parity")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage meanwhile: importing all modules makes millions of objects that stay."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(
+    file_path: Path,
+) -> Generator[None, list[pytest.Collector], list[pytest.Collector]]:
+    """Look for doctests only where there are some: pytest imports a module to find that none is."""
+    collectors = yield
+    if file_path.suffix == ".py" and b">>>" not in file_path.read_bytes():
+        return [each for each in collectors if type(each).__name__ != "DoctestModule"]
+    return collectors
 
 
 @pytest.fixture(autouse=True)

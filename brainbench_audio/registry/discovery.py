@@ -1,7 +1,8 @@
-"""Finds plugins through their entry point and keeps what goes wrong with each.
+"""Finds plugins through their entry point, registers them, and keeps what goes wrong with each.
 
-Not pluggy's own loader: that one stops at the first plugin that cannot be imported and skips a
-second one of the same name without a word.
+All are registered in one `pluggy.PluginManager`. The loop over entry points is not pluggy's: that
+one stops at the first plugin that cannot be imported and skips a second one of the same name
+without a word.
 """
 
 from __future__ import annotations
@@ -63,16 +64,30 @@ def plugins() -> tuple[Plugin, ...]:
     PluginLoadError
         A plugin is broken and ``BRAINBENCH_STRICT`` is set.
     """
-    found = sorted(entry_points(group=GROUP), key=lambda point: (_distribution(point), point.name))
-    return tuple(_load(point) for point in found)
+    points = sorted(entry_points(group=GROUP), key=lambda point: (_distribution(point), point.name))
+    manager = plugin_manager()
+    return tuple(load_plugin(point, manager) for point in points)
 
 
-def _load(point: EntryPoint) -> Plugin:
+def plugin_manager() -> pluggy.PluginManager:
+    """Return a manager that knows the hooks, and no plugin yet."""
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def load_plugin(point: EntryPoint, manager: pluggy.PluginManager) -> Plugin:
+    """Register the plugin of an entry point and return its cards, or why it is broken.
+
+    Raises
+    ------
+    PluginLoadError
+        The plugin is broken and ``BRAINBENCH_STRICT`` is set.
+    """
     distribution = _distribution(point)
     version = point.dist.version if point.dist else "?"
     try:
-        _check_api(point)
-        cards = _cards(point.load(), point)
+        cards = register(point, manager)
     except BaseException as error:  # a plugin may even call sys.exit() while it is imported
         if isinstance(error, KeyboardInterrupt):
             raise
@@ -83,6 +98,28 @@ def _load(point: EntryPoint) -> Plugin:
             ) from error
         return Plugin(distribution, version, point.value, failure=traceback.format_exc())
     return Plugin(distribution, version, point.value, cards)
+
+
+def register(point: EntryPoint, manager: pluggy.PluginManager) -> tuple[Card, ...]:
+    """Register the plugin of an entry point and ask it for its cards.
+
+    A plugin that raises is not left in the manager.
+    """
+    _check_api(point)
+    module = point.load()
+    if manager.is_registered(module):
+        raise PluginLoadError(
+            f"{point.value} is installed twice, also as {manager.get_name(module)}: uninstall one "
+            f"of the two distributions."
+        )
+    # two distributions may choose the same name for their entry points
+    name = f"{_distribution(point)}:{point.value}"
+    try:
+        manager.register(module, name)
+        return _cards(module, point, manager)
+    except BaseException:
+        manager.unregister(name=name)
+        raise
 
 
 def _check_api(point: EntryPoint) -> None:
@@ -99,20 +136,18 @@ def _check_api(point: EntryPoint) -> None:
             )
 
 
-def _cards(module: Any, point: EntryPoint) -> tuple[Card, ...]:
-    """Ask one plugin for its cards, through hooks that pluggy has checked."""
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
-    manager.add_hookspecs(hookspecs)
-    manager.register(module, name=point.name)
+def _cards(module: Any, point: EntryPoint, manager: pluggy.PluginManager) -> tuple[Card, ...]:
+    """Call the hooks of one registered plugin, so that what it raises is known to be its own."""
     manager.check_pending()
     if not manager.get_hookcallers(module):
         raise PluginLoadError(
             f"{point.value} implements none of the hooks {', '.join(HOOKS)}: mark a function of "
             f"that name with brainbench_audio.registry.hookimpl."
         )
+    others = manager.get_plugins() - {module}
     cards: list[Card] = []
     for hook, kind in HOOKS.items():
-        caller = getattr(manager.hook, hook)
+        caller = manager.subset_hook_caller(hook, others)
         returned = caller()
         if len(returned) < len(caller.get_hookimpls()):  # pluggy leaves None out
             raise PluginLoadError(f"{hook} returned None, it returns a list of {kind.__name__}.")

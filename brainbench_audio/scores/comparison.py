@@ -76,6 +76,9 @@ def sign_flip_test(differences: npt.ArrayLike, draws: int = 10_000, seed: int = 
     units = len(values)
     if units < 2:
         raise DataError(f"A test over units needs two at least, here are {units}.")
+    # not `scipy.stats.permutation_test`: where the mean is 0 but for rounding it finds p = 0.89 for
+    # 1.0, its draws would change the p of each comparison over 14 or more units, and it takes 9
+    # times as long for the 630 pairs of 36 models and 8 subjects
     if units <= _EXACT:
         signs = np.array(list(product((1.0, -1.0), repeat=units)))
     else:
@@ -141,11 +144,7 @@ def false_discovery(p: npt.ArrayLike) -> Array:
     values = np.asarray(p, dtype=np.float64).ravel()
     if not ((values >= 0) & (values <= 1)).all():
         raise DataError("Each p must lie within 0 and 1.")
-    order = np.argsort(values)[::-1]
-    places = np.arange(values.size, 0, -1)
-    found = np.empty(values.size)
-    found[order] = np.minimum.accumulate(np.minimum(values[order] * values.size / places, 1.0))
-    return found
+    return np.asarray(scipy.stats.false_discovery_control(values))
 
 
 def rank_ranges(draws: npt.ArrayLike, level: float = LEVEL) -> npt.NDArray[np.int64]:

@@ -14,6 +14,7 @@ from brainbench_audio.scores.statistics import (
     Array,
     bootstrap_counts,
     percentile_interval,
+    weighted_pearson,
 )
 
 FEWEST = 3
@@ -44,8 +45,9 @@ class Correlation:
 def pearson(first: npt.ArrayLike, second: npt.ArrayLike, level: float = LEVEL) -> Correlation:
     """Return Pearson's correlation, its p and its interval.
 
-    ``t = r sqrt((n - 2) / (1 - r²))`` is compared with Student's t with n - 2 degrees of freedom;
-    the interval is ``tanh(artanh r ± z / sqrt(n - 3))`` (Fisher 1915, 1921), and (-1, 1) for n = 3.
+    Those of `scipy.stats.pearsonr`: p as by Student's t with n - 2 degrees of freedom of
+    ``r sqrt((n - 2) / (1 - r²))``; the interval is ``tanh(artanh r ± z / sqrt(n - 3))``
+    (Fisher 1915, 1921), and (-1, 1) for n = 3.
 
     Parameters
     ----------
@@ -69,13 +71,11 @@ def pearson(first: npt.ArrayLike, second: npt.ArrayLike, level: float = LEVEL) -
     (0.8, 0.2, 4)
     """
     x, y = _checked(first, second)
-    # rounding may lead past 1
-    r = float(np.clip(_unit(x) @ _unit(y), -1.0, 1.0))
-    n = x.size
-    freedom = n - 2
-    rest = 1 - r**2
-    p = 2 * float(scipy.stats.t.sf(abs(r) * np.sqrt(freedom / rest), freedom)) if rest > 0 else 0.0
-    return Correlation(r, p, _fisher_interval(r, n, level), n)
+    result = scipy.stats.pearsonr(x, y)
+    low, high = result.confidence_interval(level)
+    return Correlation(
+        float(result.statistic), float(result.pvalue), (float(low), float(high)), x.size
+    )
 
 
 def bootstrap_pearson(
@@ -99,16 +99,8 @@ def bootstrap_pearson(
     DataError
         As `pearson`.
     """
-    x, y = (_unit(side) for side in _checked(first, second))
-    weights = bootstrap_counts(x.size, draws, seed) / x.size
-    mean_x, mean_y = weights @ x, weights @ y
-    variance_x = weights @ x**2 - mean_x**2
-    variance_y = weights @ y**2 - mean_y**2
-    covariance = weights @ (x * y) - mean_x * mean_y
-    # both sides have unit length: this is relative to their own scale
-    varies = (variance_x > 1e-14) & (variance_y > 1e-14)
-    r = covariance / np.sqrt(np.where(varies, variance_x * variance_y, 1.0))
-    return np.where(varies, np.clip(r, -1.0, 1.0), np.nan)
+    x, y = (side[:, np.newaxis] for side in _checked(first, second))
+    return weighted_pearson(x, y, bootstrap_counts(len(x), draws, seed))[:, 0]
 
 
 def bootstrap_interval(
@@ -127,23 +119,7 @@ def _checked(first: npt.ArrayLike, second: npt.ArrayLike) -> tuple[Array, Array]
     for side in (x, y):
         if not np.isfinite(side).all():
             raise DataError(f"{int((~np.isfinite(side)).sum())} values are NaN or infinite.")
-        if not np.ptp(side) > 1e-13 * np.abs(side).max():
+        # SciPy warns below 1e-13: what differs by rounding only has no r to speak of
+        if not np.ptp(side) > 1e-12 * np.abs(side).max():
             raise DataError("All models have the same score, so there is no correlation.")
     return x, y
-
-
-def _unit(values: Array) -> Array:
-    """Return the values with mean 0 and length 1."""
-    centred = values - values.mean()
-    centred = centred / np.abs(centred).max()
-    return np.asarray(centred / np.sqrt(centred @ centred))
-
-
-def _fisher_interval(r: float, n: int, level: float) -> tuple[float, float]:
-    if n == FEWEST:
-        return -1.0, 1.0
-    if abs(r) == 1:
-        return r, r
-    margin = float(scipy.stats.norm.ppf(0.5 + level / 2)) / np.sqrt(n - 3)
-    middle = np.arctanh(r)
-    return float(np.tanh(middle - margin)), float(np.tanh(middle + margin))

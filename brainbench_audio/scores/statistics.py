@@ -14,10 +14,8 @@ Array = npt.NDArray[np.float64]
 
 def standard_error(values: npt.ArrayLike) -> float | None:
     """Return ``sd / sqrt(n)`` with ``n - 1`` in the variance; None for fewer than two values."""
-    array = np.asarray(values, dtype=np.float64)
-    if array.size < 2:
-        return None
-    return float(array.std(ddof=1) / np.sqrt(array.size))
+    array = np.asarray(values, dtype=np.float64).ravel()
+    return float(scipy.stats.sem(array)) if array.size > 1 else None
 
 
 def mean_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float] | None:
@@ -33,6 +31,8 @@ def mean_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float, f
     error = standard_error(array)
     if error is None:
         return None
+    # not `ttest_1samp(...).confidence_interval`: it warns where all values are equal, as the scores
+    # of folds may be
     margin = float(scipy.stats.t.ppf(0.5 + level / 2, array.size - 1)) * error
     return float(array.mean() - margin), float(array.mean() + margin)
 
@@ -89,17 +89,41 @@ def squared_pearson(
     float64 array (target,), or (draw, target) with ``counts``.
     """
     weights = np.ones((1, len(measured))) if counts is None else counts
-    total = weights.sum(axis=1, keepdims=True)
-    x, y = _centred(measured), _centred(predicted)
-    mean_x, mean_y = weights @ x / total, weights @ y / total
-    variance_x = weights @ x**2 / total - mean_x**2
-    variance_y = weights @ y**2 / total - mean_y**2
-    covariance = weights @ (x * y) / total - mean_x * mean_y
+    r = weighted_pearson(measured, predicted, weights)
+    squared = np.where(r > 0, r, 0.0) ** 2
+    return squared[0] if counts is None else squared
+
+
+def weighted_pearson(
+    first: npt.NDArray[np.floating[Any]], second: npt.NDArray[np.floating[Any]], counts: Array
+) -> Array:
+    """Return Pearson's r of each target in each draw, all draws by a few matrix products.
+
+    SciPy's `pearsonr` knows no weights, and `scipy.stats.bootstrap` would copy the arrays for each
+    draw.
+
+    Parameters
+    ----------
+    first, second : array (stimulus, target)
+    counts : float64 array (draw, stimulus)
+        How often each stimulus counts, see `bootstrap_counts`.
+
+    Returns
+    -------
+    float64 array (draw, target)
+        NaN where a side is constant.
+    """
+    total = counts.sum(axis=1, keepdims=True)
+    x, y = _centred(first), _centred(second)
+    mean_x, mean_y = counts @ x / total, counts @ y / total
+    variance_x = counts @ x**2 / total - mean_x**2
+    variance_y = counts @ y**2 / total - mean_y**2
+    covariance = counts @ (x * y) / total - mean_x * mean_y
     # x and y are centred and scaled to unit variance, so this is relative to their own scale
     varies = (variance_x > 1e-12) & (variance_y > 1e-12)
     r = covariance / np.sqrt(np.where(varies, variance_x * variance_y, 1.0))
-    squared = np.where(varies & (r > 0), np.minimum(r, 1.0) ** 2, 0.0)
-    return squared[0] if counts is None else squared
+    # rounding may lead past 1
+    return np.where(varies, np.clip(r, -1.0, 1.0), np.nan)
 
 
 def _centred(values: npt.NDArray[np.floating[Any]]) -> Array:

@@ -65,9 +65,9 @@ def test_its_cards_import_nothing_heavy(plugin: Plugin, python: Callable[..., An
     code = f"""
 import sys
 from importlib.metadata import entry_points
-from brainbench_audio.registry.discovery import _load
+from brainbench_audio.registry.discovery import load_plugin, plugin_manager
 point, = (p for p in entry_points(group="brainbench_audio") if p.value == {plugin.module!r})
-assert _load(point).failure is None
+assert load_plugin(point, plugin_manager()).failure is None
 print(*sorted({HEAVY} & set(sys.modules)))
 """
     told = python(code)

@@ -12,7 +12,7 @@ import pytest
 
 from brainbench_audio import list_ids
 from brainbench_audio.errors import PluginLoadError
-from brainbench_audio.registry.discovery import plugins
+from brainbench_audio.registry.discovery import HOOKS, load_plugin, plugin_manager, plugins
 
 HEAD = """
 from brainbench_audio.cards import ModelCard
@@ -37,6 +37,10 @@ BROKEN = {
     "one_card": (GOOD.replace("[CARD]", "CARD"), "not iterable"),
     "nothing": (GOOD.replace("return [CARD]", "pass"), "returned None"),
     "raises": (GOOD.replace("return [CARD]", "raise KeyError('secret')"), "KeyError: 'secret'"),
+    "argument": (
+        GOOD.replace("brainbench_models()", "brainbench_models(config)"),
+        "can not be found in the hookspec",
+    ),
     "wrong_kind": (
         GOOD.replace("brainbench_models", "brainbench_metrics"),
         "returns a list of MetricCard",
@@ -84,6 +88,67 @@ def test_every_entry_point_is_found_again(tiny: Path) -> None:
     points = entry_points(group="brainbench_audio")
     assert len(plugins()) == len(points)
     assert {plugin.module for plugin in plugins()} >= {"brainbench_tiny"}
+
+
+def test_all_plugins_are_in_one_manager_but_for_broken_ones(install: Install) -> None:
+    for name in BROKEN:
+        install(f"brainbench-broken-{name}", f"plugin_{name}", broken(name))
+    install("zz-one", "plugin_one", good("one"))
+    install("zz-two", "plugin_two", good("two"))
+    manager = plugin_manager()
+    found = [load_plugin(point, manager) for point in entry_points(group="brainbench_audio")]
+    well = {f"{plugin.distribution}:{plugin.module}" for plugin in found if not plugin.failure}
+    assert well >= {"zz-one:plugin_one", "zz-two:plugin_two"}
+    assert {name for name, _ in manager.list_name_plugin()} == well
+    called = [
+        card.id for hook in HOOKS for handed in getattr(manager.hook, hook)() for card in handed
+    ]
+    assert sorted(called) == sorted(card.id for plugin in found for card in plugin.cards)
+
+
+def test_two_distributions_may_choose_one_name_for_their_entry_points(install: Install) -> None:
+    for number in ("one", "two"):
+        info = install(number, f"plugin_{number}", good(f"model-{number}"))
+        (info / "entry_points.txt").write_text(f"[brainbench_audio]\nmine = plugin_{number}\n")
+    plugins.cache_clear()
+    assert {"model-one", "model-two"} <= set(list_ids("model"))
+
+
+def test_a_module_of_two_distributions_is_taken_once(install: Install) -> None:
+    install("aa-new", "plugin_moved", good("moved"))
+    install("zz-old", "plugin_moved")
+    found = {plugin.distribution: plugin for plugin in plugins()}
+    assert [card.id for card in found["aa-new"].cards] == ["moved"]
+    assert "installed twice, also as aa-new:plugin_moved" in str(found["zz-old"].failure)
+    assert list_ids("model").count("moved") == 1
+
+
+def test_a_function_of_another_name_hands_over_its_own_cards(install: Install) -> None:
+    named = GOOD.replace("@hookimpl", "@hookimpl(specname='brainbench_models')")
+    named = named.replace("def brainbench_models", "def cards").replace("{id}", "named")
+    install("aa-named", "plugin_named", named)
+    install("zz-good", "plugin_good", good("good-model"))
+    found = {plugin.distribution: [card.id for card in plugin.cards] for plugin in plugins()}
+    assert (found["aa-named"], found["zz-good"]) == (["named"], ["good-model"])
+
+
+def test_a_wrapper_of_one_plugin_does_not_change_another(install: Install) -> None:
+    wrapper = (
+        "from brainbench_audio.registry import hookimpl\n"
+        "@hookimpl(wrapper=True)\ndef brainbench_models():\n    yield\n    return []\n"
+    )
+    install("aa-wrapper", "plugin_wrapper", wrapper)
+    install("zz-good", "plugin_good", good("good-model"))
+    assert "good-model" in list_ids("model")
+
+
+def test_a_repaired_plugin_is_found_when_looked_for_again(install: Install) -> None:
+    info = install("brainbench-broken", "plugin_broken", broken("import"))
+    assert "mended" not in list_ids("model")
+    (info.parent / "plugin_broken.py").write_text(good("mended") + "# of another size\n")
+    assert "mended" not in list_ids("model")
+    plugins.cache_clear()
+    assert "mended" in list_ids("model")
 
 
 def test_plugins_are_found_once_a_process(install: Install) -> None:

@@ -20,20 +20,42 @@ def related(n: int, seed: int = 0, rho: float = 0.7) -> tuple[np.ndarray, np.nda
 
 
 @given(st.integers(3, 60), st.integers(0, 99), st.floats(-0.99, 0.99), st.floats(1e-6, 1e6))
-def test_equal_to_scipy(n: int, seed: int, rho: float, scale: float) -> None:
+def test_equal_to_the_formulas(n: int, seed: int, rho: float, scale: float) -> None:
     x, y = related(n, seed, rho)
     y = scale * (y + 3)
-    found, expected = pearson(x, y), scipy.stats.pearsonr(x, y)
-    assert found.r == pytest.approx(expected.statistic, rel=1e-9, abs=1e-12)
-    assert found.p == pytest.approx(expected.pvalue, rel=1e-6, abs=1e-12)
-    assert found.interval == pytest.approx(tuple(expected.confidence_interval()), abs=1e-9)
+    found = pearson(x, y)
+    r = np.cov(x, y)[0, 1] / np.sqrt(np.var(x, ddof=1) * np.var(y, ddof=1))
+    assert found.r == pytest.approx(r, rel=1e-9, abs=1e-12)
+    t = abs(r) * np.sqrt((n - 2) / (1 - r**2))
+    assert found.p == pytest.approx(2 * scipy.stats.t.sf(t, n - 2), rel=1e-6, abs=1e-12)
+    margin = 1.959963984540054 / np.sqrt(n - 3) if n > 3 else np.inf
+    expected = np.tanh([np.arctanh(r) - margin, np.arctanh(r) + margin])
+    assert found.interval == pytest.approx(tuple(expected), abs=1e-9)
     assert found.n == n
 
 
-def test_another_level() -> None:
-    x, y = related(20)
-    expected = scipy.stats.pearsonr(x, y).confidence_interval(0.8)
-    assert pearson(x, y, 0.8).interval == pytest.approx(tuple(expected))
+X = [0.637, 0.27, 0.041, 0.017, 0.813, 0.913, 0.607, 0.729, 0.544, 0.935, 0.816, 0.003]
+Y = [1.176, 0.169, 0.75, 0.184, 1.27, 0.998, 0.603, 0.787, 0.3, 0.592, 1.079, 0.649]
+
+
+@pytest.mark.parametrize(
+    ("n", "level", "r", "p", "interval"),
+    [
+        (12, 0.95, 0.552856254603636, 0.062277391401967, (-0.030825989532604, 0.855363712005057)),
+        (12, 0.8, 0.552856254603636, 0.062277391401967, (0.192855907573485, 0.781677803524642)),
+        (3, 0.95, 0.537827681474924, 0.638490202259268, (-1.0, 1.0)),
+    ],
+)
+def test_known_values(
+    n: int, level: float, r: float, p: float, interval: tuple[float, float]
+) -> None:
+    found = pearson(X[:n], Y[:n], level)
+    assert (found.r, found.p, *found.interval) == pytest.approx((r, p, *interval), rel=1e-12)
+
+
+def test_draws_of_a_known_seed() -> None:
+    expected = (0.2263199573960772, 0.8272559319287244)
+    assert bootstrap_interval(X, Y, 500, seed=4) == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
@@ -53,6 +75,7 @@ def test_a_straight_line(sign: int) -> None:
         ([1.0, np.nan, 3.0], [1.0, 2.0, 3.0], "1 values are NaN"),
         ([1.0, 2.0, 3.0], [0.3, 0.3, 0.3], "the same score"),
         ([0.1 + 0.2, 0.3, 0.3], [1.0, 2.0, 3.0], "the same score"),
+        ([1.0, 1.0, 1.0 + 5e-13], [1.0, 2.0, 3.0], "the same score"),
     ],
 )
 def test_what_has_no_correlation(x: list[float], y: list[float], told: str) -> None:
@@ -74,6 +97,14 @@ def test_a_draw_of_one_model_only_is_left_out() -> None:
     np.testing.assert_array_equal(np.isnan(found), counts.max(axis=1) == 3)
     assert np.isnan(found).any()
     assert np.isfinite(bootstrap_interval([1.0, 2.0, 4.0], [1.0, 3.0, 2.0], 400)).all()
+
+
+def test_scores_that_hardly_differ_make_no_warning() -> None:
+    x = np.ones(36)
+    x[7] += 2e-12
+    y = np.arange(36.0)
+    assert pearson(x, y).r == pytest.approx(np.corrcoef(x - 1, y)[0, 1])
+    assert np.isfinite(bootstrap_pearson(x, y, 50)).any()
 
 
 def test_intervals_cover_the_truth() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import scipy.stats
@@ -15,6 +17,7 @@ from brainbench_audio.scores.statistics import (
     percentile_interval,
     squared_pearson,
     standard_error,
+    weighted_pearson,
 )
 
 NUMBERS = st.floats(-1e3, 1e3, width=32)
@@ -98,18 +101,45 @@ def test_the_best_score_is_one() -> None:
 
 
 @given(values=arrays(np.float64, st.integers(2, 20), elements=NUMBERS))
-def test_standard_error_is_scipy(values: np.ndarray) -> None:
-    error = standard_error(values)
-    assert error == pytest.approx(float(scipy.stats.sem(values)), rel=1e-9, abs=1e-12)
+def test_standard_error_is_a_plain_sum(values: np.ndarray) -> None:
+    n, mean = len(values), sum(values) / len(values)
+    expected = math.sqrt(sum((value - mean) ** 2 for value in values) / (n - 1) / n)
+    assert standard_error(values) == pytest.approx(expected, rel=1e-9, abs=1e-12)
+    # a table has one error as well
+    assert standard_error(np.stack([values, values])) == standard_error(np.r_[values, values])
 
 
 def test_mean_interval_is_scipy() -> None:
     values = np.random.default_rng(0).standard_normal(8)
     for level in (0.95, 0.5):
-        expected = scipy.stats.t.interval(
-            level, 7, loc=values.mean(), scale=scipy.stats.sem(values)
-        )
+        expected = scipy.stats.ttest_1samp(values, 0).confidence_interval(level)
         np.testing.assert_allclose(mean_interval(values, level), expected)
+
+
+def test_known_values() -> None:
+    values = [0.637, 0.27, 0.041, 0.017, 0.813, 0.913, 0.607, 0.729, 0.544, 0.935, 0.816, 0.003]
+    assert standard_error(values) == pytest.approx(0.10214706112247968, rel=1e-12)
+    expected = (0.302259167655782, 0.7519074990108847)
+    assert mean_interval(values) == pytest.approx(expected, rel=1e-12)
+
+
+def test_equal_values_have_no_error_and_make_no_warning() -> None:
+    assert standard_error([1.0, 1.0, 1.0]) == 0
+    assert mean_interval([1.0, 1.0, 1.0]) == (1.0, 1.0)
+
+
+def test_weighted_pearson_keeps_the_sign() -> None:
+    measured, predicted = correlated(25, 6)
+    counts = bootstrap_counts(25, 4, seed=2)
+    found = weighted_pearson(measured, predicted, counts)
+    for row, count in zip(found, counts, strict=True):
+        taken = np.repeat(np.arange(25), count.astype(int))
+        for target, r in enumerate(row):
+            sides = measured[taken, target], predicted[taken, target]
+            assert r == pytest.approx(scipy.stats.pearsonr(*sides).statistic, rel=1e-9)
+    assert (found[:, 2::3] < 0).all()
+    measured[:, 0] = 3.0
+    assert np.isnan(weighted_pearson(measured, predicted, counts)[:, 0]).all()
 
 
 @pytest.mark.parametrize("values", [[], [1.0]])

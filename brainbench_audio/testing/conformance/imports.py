@@ -59,7 +59,7 @@ name, heavy = sys.argv[1], sys.argv[2].split(",")
 before = state()
 for point in distribution(name).entry_points:
     if point.group == discovery.GROUP:
-        discovery._cards(point.load(), point)
+        discovery.register(point, discovery.plugin_manager())
 after = state()
 print(json.dumps({
     "changed": [key for key in before if before[key] != after[key]],

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 import torch
 
-from brainbench_audio.activations.transformers_library import import_transformers
+# called where it is needed: importing transformers takes seconds, collecting tests should not
+from brainbench_audio.activations.transformers_library import import_transformers as transformers
 
 Waveform = npt.NDArray[np.float32]
-transformers = import_transformers()
 
 SPEECH: dict[str, Any] = {
     "hidden_size": 24,
@@ -33,19 +33,19 @@ SPEECH: dict[str, Any] = {
 
 
 def speech(kind: str, **changes: Any) -> tuple[Any, Any]:
-    config = getattr(transformers, f"{kind}Config")(**SPEECH | changes)
-    extractor = transformers.Wav2Vec2FeatureExtractor(do_normalize=True)
-    return getattr(transformers, f"{kind}Model")(config), extractor
+    config = getattr(transformers(), f"{kind}Config")(**SPEECH | changes)
+    extractor = transformers().Wav2Vec2FeatureExtractor(do_normalize=True)
+    return getattr(transformers(), f"{kind}Model")(config), extractor
 
 
 def recogniser() -> tuple[Any, Any]:
     """Return a fine-tuned model: its file has a head, and prefixes before all other names."""
-    config = transformers.Wav2Vec2Config(**SPEECH)
-    return transformers.Wav2Vec2ForCTC(config), transformers.Wav2Vec2FeatureExtractor()
+    config = transformers().Wav2Vec2Config(**SPEECH)
+    return transformers().Wav2Vec2ForCTC(config), transformers().Wav2Vec2FeatureExtractor()
 
 
 def whisper() -> tuple[Any, Any]:
-    config = transformers.WhisperConfig(
+    config = transformers().WhisperConfig(
         vocab_size=50,
         d_model=24,
         encoder_layers=2,
@@ -59,11 +59,11 @@ def whisper() -> tuple[Any, Any]:
         eos_token_id=2,
         decoder_start_token_id=1,
     )
-    return transformers.WhisperModel(config), transformers.WhisperFeatureExtractor()
+    return transformers().WhisperModel(config), transformers().WhisperFeatureExtractor()
 
 
 def spectrogram_transformer() -> tuple[Any, Any]:
-    config = transformers.ASTConfig(
+    config = transformers().ASTConfig(
         hidden_size=24,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -71,12 +71,12 @@ def spectrogram_transformer() -> tuple[Any, Any]:
         max_length=100,
         num_mel_bins=64,
     )
-    extractor = transformers.ASTFeatureExtractor(max_length=100, num_mel_bins=64)
-    return transformers.ASTModel(config), extractor
+    extractor = transformers().ASTFeatureExtractor(max_length=100, num_mel_bins=64)
+    return transformers().ASTModel(config), extractor
 
 
 def clap(truncation: str) -> tuple[Any, Any]:
-    audio = transformers.ClapAudioConfig(
+    audio = transformers().ClapAudioConfig(
         patch_embeds_hidden_size=8,
         depths=[1, 1],
         num_attention_heads=[1, 2],
@@ -84,7 +84,7 @@ def clap(truncation: str) -> tuple[Any, Any]:
         enable_fusion=truncation == "fusion",
         projection_dim=8,
     )
-    text = transformers.ClapTextConfig(
+    text = transformers().ClapTextConfig(
         vocab_size=20,
         hidden_size=8,
         num_hidden_layers=1,
@@ -92,13 +92,13 @@ def clap(truncation: str) -> tuple[Any, Any]:
         intermediate_size=8,
         projection_dim=8,
     )
-    config = transformers.ClapConfig(text_config=text, audio_config=audio, projection_dim=8)
-    extractor = transformers.ClapFeatureExtractor(truncation=truncation, padding="repeatpad")
-    return transformers.ClapModel(config), extractor
+    config = transformers().ClapConfig(text_config=text, audio_config=audio, projection_dim=8)
+    extractor = transformers().ClapFeatureExtractor(truncation=truncation, padding="repeatpad")
+    return transformers().ClapModel(config), extractor
 
 
 def speech_to_text() -> tuple[Any, Any]:
-    config = transformers.Speech2TextConfig(
+    config = transformers().Speech2TextConfig(
         vocab_size=20,
         d_model=24,
         encoder_layers=2,
@@ -109,18 +109,18 @@ def speech_to_text() -> tuple[Any, Any]:
         decoder_attention_heads=2,
         conv_channels=16,
     )
-    return transformers.Speech2TextModel(config), transformers.Speech2TextFeatureExtractor()
+    return transformers().Speech2TextModel(config), transformers().Speech2TextFeatureExtractor()
 
 
 def bert() -> tuple[Any, Any]:
-    config = transformers.Wav2Vec2BertConfig(
+    config = transformers().Wav2Vec2BertConfig(
         hidden_size=24,
         num_hidden_layers=2,
         num_attention_heads=2,
         intermediate_size=32,
         vocab_size=8,
     )
-    return transformers.Wav2Vec2BertModel(config), transformers.SeamlessM4TFeatureExtractor()
+    return transformers().Wav2Vec2BertModel(config), transformers().SeamlessM4TFeatureExtractor()
 
 
 MAKERS: dict[str, Callable[[], tuple[Any, Any]]] = {

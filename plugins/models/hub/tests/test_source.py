@@ -112,7 +112,7 @@ def test_a_folder_is_pinned_by_its_files(copy: Path, folder: Folder) -> None:
 
 
 def test_versions_are_in_the_fingerprint(folder: Folder) -> None:
-    assert given(load(folder("wav2vec2")))["transformers"] == transformers.__version__
+    assert given(load(folder("wav2vec2")))["transformers"] == transformers().__version__
 
 
 def test_a_folder_below_the_current_one(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -246,11 +246,11 @@ def test_code_that_nothing_pins(with_code: Path) -> None:
 
 
 def test_a_model_without_hidden_states(tmp_path: Path) -> None:
-    config = transformers.EncodecConfig(
+    config = transformers().EncodecConfig(
         num_filters=4, hidden_size=8, codebook_size=8, codebook_dim=8, num_lstm_layers=1
     )
-    transformers.EncodecModel(config).save_pretrained(tmp_path / "codec")
-    transformers.EncodecFeatureExtractor().save_pretrained(tmp_path / "codec")
+    transformers().EncodecModel(config).save_pretrained(tmp_path / "codec")
+    transformers().EncodecFeatureExtractor().save_pretrained(tmp_path / "codec")
     with pytest.raises(ContractError, match=r"\(EncodecModel\) gives no hidden states"):
         load(tmp_path / "codec")
 
