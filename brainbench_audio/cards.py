@@ -193,6 +193,9 @@ class MetricCard:
         variants are held to it, too.
     check_options : mapping
         Options under which the metric is quick enough to be checked.
+    stores : frozenset of str
+        Names of `scores.profiles.SCHEMA` that ``raw`` of every score has, whatever the variant and
+        the data.
     """
 
     id: str
@@ -210,6 +213,7 @@ class MetricCard:
     variant_properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reference: str | None = None
     check_options: Mapping[str, Any] = field(default_factory=dict)
+    stores: frozenset[str] = frozenset()
 
     def required(self, variant: str | None) -> frozenset[str]:
         """Return what the data must provide for this variant."""
