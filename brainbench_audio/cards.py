@@ -196,6 +196,9 @@ class MetricCard:
     revision : int or None
         Part of the key of scores instead of the hash of ``packages``: raised by hand whenever
         scores change. None, the safe choice: the source is hashed, so any edit computes anew.
+    stores : frozenset of str
+        Names of `scores.profiles.SCHEMA` that ``raw`` of every score has, whatever the variant and
+        the data.
     """
 
     id: str
@@ -214,6 +217,7 @@ class MetricCard:
     reference: str | None = None
     check_options: Mapping[str, Any] = field(default_factory=dict)
     revision: int | None = None
+    stores: frozenset[str] = frozenset()
 
     def required(self, variant: str | None) -> frozenset[str]:
         """Return what the data must provide for this variant."""

@@ -137,17 +137,10 @@ def draw_agreement(options: argparse.Namespace) -> int:
 
 def draw_rdm(options: argparse.Namespace) -> int:
     """Draw the RDMs of some models and of the responses."""
-    from brainbench_audio.pipeline.loading import load_dataset
-    from brainbench_audio.registry.lookup import find_benchmark
+    from brainbench_audio.cli.rdms import gather_rdms
     from brainbench_audio.report.figures import draw, rdm
 
-    data_id = find_benchmark(options.benchmark).data_id
-    dataset = load_dataset(data_id)
-    sounds = rdm.Sounds.of(dataset)
-    matrices = [
-        rdm.model_rdm(model, options.benchmark, options.layer, sounds) for model in options.model
-    ]
-    matrices.append(rdm.brain_rdm(data_id, dataset))
+    matrices = gather_rdms(options.model, options.benchmark, options.layer)
     draw(options.output, rdm.plot, matrices)
     rows = [(one.name, len(one.stimuli), len(set(one.categories))) for one in matrices]
     return _tell(
@@ -206,18 +199,19 @@ def draw_layer_regions(options: argparse.Namespace) -> int:
     head = tuple(name.replace("_", " ") for name in rows[0])
     _tell(options, rows, head, [tuple(row.values()) for row in rows])
     if (left_out := found.attrs["without_region"]) and not options.json:
-        print(f"{left_out} voxels belong to no region and are left out")
+        print(f"{left_out} {found.attrs['target']}s belong to no region and are left out")
     return 0
 
 
 def draw_trajectory(options: argparse.Namespace) -> int:
     """Draw the scores of a training's checkpoints, from a file or from the store."""
+    from brainbench_audio.pipeline.trajectory import label_scores
     from brainbench_audio.report.figures import compared, draw, trajectory
 
     if options.input:
         data = trajectory.read_trajectory(options.input)
     elif options.model and options.benchmark:
-        data = trajectory.stored_trajectory(options.model, options.benchmark)
+        data = label_scores(trajectory.stored_steps(options.model, options.benchmark))
     else:
         raise DataError("Give --input FILE.nc, or --model ID and --benchmark ID.")
     panels = trajectory.panels_of(data)

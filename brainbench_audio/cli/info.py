@@ -122,6 +122,7 @@ def _metric(card: Any) -> Facts:
         "metric_description": card.description,
         "unit": card.unit,
         "variants": ", ".join(card.variants) or "none",
+        "stores": ", ".join(sorted(card.stores)) or "nothing that the schema names",
         "metric_licence": card.licence,
         "metric_citation": card.citation,
     }

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.errors import CacheError, ContractError
@@ -21,10 +20,10 @@ from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
+from brainbench_audio.scores.profiles import PART, layer_means, layer_scores
 from brainbench_audio.scores.score import Score
 from brainbench_audio.training.checkpoints import Checkpoint, Step
 
-_MIXED = "part"
 Scores = Mapping[tuple[int, str], Score]
 
 
@@ -176,7 +175,7 @@ def label_scores(scores: Scores) -> xr.Dataset:
         rows = [layers.index(layer) for layer in profile["layer"].values.tolist()]
         columns = [parts.index(str(part)) for part in profile[profile.dims[1]].values.tolist()]
         every[row, np.array(rows)[:, None], np.array(columns)[None, :], last] = profile.values
-        mean[row, rows, last] = _mean_profile(score, profile)
+        mean[row, rows, last] = list(layer_means(score).values())
         for name, read in _SINGLE.items():
             value = read(score)
             single[name][row, last] = np.nan if value is None else value
@@ -197,45 +196,6 @@ def label_scores(scores: Scores) -> xr.Dataset:
             **{name: ("benchmark", found) for name, found in _of_ids(benchmarks).items()},
         },
     )
-
-
-def layer_scores(score: Score) -> xr.DataArray:
-    """Return what a metric found for each layer alone: ``layer`` x ``subject`` (or another part).
-
-    It is the first array of numbers in the score's raw part along ``layer`` and one more dimension.
-    If that has a coordinate ``subject``, its values become medians over each subject's. A metric
-    that keeps none gives one layer, of which the score's parts, or its value, are told.
-    """
-    found = [
-        array
-        for name, array in score.raw.data_vars.items()
-        # a probe learns how much of each layer to take; that is no score of the layer
-        if name != "layer_weights"
-        and array.ndim == 2
-        and "layer" in array.dims
-        and array.dtype.kind == "f"
-    ]
-    if not found:
-        layer, parts = score.layer or "all", dict(score.parts) or {"all": score.value}
-        values = np.array([list(parts.values())], dtype=np.float64)
-        return xr.DataArray(values, {"layer": [layer], "part": list(parts)}, ("layer", "part"))
-    array = found[0]
-    other = str(next(name for name in array.dims if name != "layer"))
-    array = array.transpose("layer", other).astype(np.float64)
-    if other != "subject" and "subject" in array.coords and array["subject"].dims == (other,):
-        return _medians(array, other)
-    if other not in array.coords:
-        array = array.assign_coords({other: np.arange(array.sizes[other])})
-    names = array[other].values.astype(str)
-    coordinates = {"layer": array["layer"].values.astype(str), other: names}
-    return xr.DataArray(array.values, coordinates, ("layer", other))
-
-
-def layer_means(score: Score) -> dict[str, float]:
-    """Return one value a layer, averaged over parts as the metric does; NaN where it has none."""
-    profile = layer_scores(score)
-    values = _mean_profile(score, profile).tolist()
-    return dict(zip(profile["layer"].values.tolist(), values, strict=True))
 
 
 def write_trajectory(data: xr.Dataset, path: Path) -> None:
@@ -282,36 +242,9 @@ def _score_step(
         step.close()
 
 
-def _mean_profile(score: Score, profile: xr.DataArray) -> Any:
-    """Return one value a layer, averaged as the metric does where it says so."""
-    kept = score.raw.get("profile")
-    if kept is not None and kept.dims == ("layer",):
-        return kept.values
-    known = np.isfinite(profile.values)
-    total = np.where(known, profile.values, 0).sum(axis=1)
-    counted = known.sum(axis=1)
-    return np.where(counted > 0, total / np.maximum(counted, 1), np.nan)
-
-
-def _medians(array: xr.DataArray, dimension: str) -> xr.DataArray:
-    subjects = array["subject"].values.astype(str)
-    names = list(dict.fromkeys(subjects.tolist()))
-    values = [_median(array.values[:, subjects == name]) for name in names]
-    coordinates = {"layer": array["layer"].values.astype(str), "subject": names}
-    return xr.DataArray(np.stack(values, axis=1), coordinates, ("layer", "subject"))
-
-
-def _median(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Return the median of each row, NaN left out; NaN for a row of them."""
-    found = np.full(len(values), np.nan)
-    some = np.isfinite(values).any(axis=1)
-    found[some] = np.nanmedian(values[some], axis=1)
-    return found
-
-
 def _part_dimension(profiles: Iterable[xr.DataArray]) -> str:
     found = {str(profile.dims[1]) for profile in profiles}
-    return found.pop() if len(found) == 1 else _MIXED
+    return found.pop() if len(found) == 1 else PART
 
 
 def _union(names: Iterable[Any]) -> list[str]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from brainbench_audio.errors import DataError
-from brainbench_audio.scores.score import Score
+from brainbench_audio.assemblies.assembly import by_subject
+from brainbench_audio.scores.profiles import bootstrap_draws, names_along, open_raw, predictions
 from brainbench_audio.scores.statistics import Array, bootstrap_counts, squared_pearson
 
 from .results import Result
@@ -64,18 +64,13 @@ def shared_parts(results: Sequence[Result]) -> Array | None:
 
 def stored_draws(result: Result) -> Draws | None:
     """Return the draws that were stored with a score; None if there are none."""
-    import netCDF4
-
     if result.published or result.path is None:
         return None
-    try:
-        with netCDF4.Dataset(result.path) as data:
-            if "bootstrap" not in data.variables or "seed" not in data.ncattrs():
-                return None
-            values = np.ma.filled(data["bootstrap"][:].astype(np.float64), np.nan)
-            seed = int(data.getncattr("seed"))
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{result.path} is damaged: {error}. Score the pair again.") from error
+    with open_raw(result.path) as raw:
+        found = bootstrap_draws(raw)
+    if found is None:
+        return None
+    values, seed = found
     subjects = tuple(result.parts) if unit(result) == "subject" else ()
     stimuli = result.n.get("stimulus"), result.provenance.get("stimuli")
     over = "stimuli and subjects" if subjects else "stimuli"
@@ -84,7 +79,7 @@ def stored_draws(result: Result) -> Draws | None:
 
 @dataclass(frozen=True)
 class Predictions:
-    """Responses and what a model predicted for them, of `ridge` and metrics that store the same.
+    """Responses and what a model predicted for them, of a metric that stores both.
 
     Attributes
     ----------
@@ -104,25 +99,18 @@ class Predictions:
         """Read them from a stored score; None if it holds none, or is corrected for noise."""
         if result.published or result.path is None:
             return None
-        return cls.of(Score.from_netcdf(result.path).raw)
+        with open_raw(result.path) as raw:
+            return cls.of(raw)
 
     @classmethod
     def of(cls, raw: xr.Dataset) -> Predictions | None:
         """Take them from a score's raw part; None as for `read`."""
-        if not {"measured", "prediction"} <= set(raw.data_vars) or "r2_corrected" in raw:
+        found = predictions(raw)
+        if found is None:
             return None
-        measured = raw["measured"].transpose("stimulus", ...)
-        predicted = raw["prediction"].transpose(*measured.dims)
-        groups = {}
-        if "subject" in raw.coords and raw["subject"].dims == measured.dims[1:]:
-            names = raw["subject"].values.astype(str)
-            groups = {one: np.flatnonzero(names == one) for one in dict.fromkeys(names.tolist())}
-        return cls(
-            measured.values.astype(np.float64),
-            predicted.values.astype(np.float64),
-            tuple(raw["stimulus"].values.astype(str).tolist()),
-            groups,
-        )
+        measured, predicted = found
+        names = tuple(names_along(measured, "stimulus"))
+        return cls(measured.values, predicted.values, names, by_subject(measured) or {})
 
     @property
     def origin(self) -> str:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.scores.profiles import layer_targets, present
 
 Array = npt.NDArray[np.float64]
 ALL = "all"
@@ -23,26 +24,28 @@ def layer_regions(raw: xr.Dataset) -> xr.Dataset:
     Parameters
     ----------
     raw : xr.Dataset
-        That of a ridge score: ``layer_r2`` (layer, voxel), with the coordinates ``region`` and
-        ``subject`` along the voxels. Without subjects, or without regions, all are one.
+        Of a score with `layer_score` (layer, voxel or another target), see `scores.profiles`, and
+        the coordinates ``region`` and ``subject`` along the voxels. Without subjects, or without
+        regions, all are one.
 
     Returns
     -------
     xr.Dataset
         ``best_layer`` (voxel): place of the best layer, -1 where no layer predicts the voxel at all
-        (R² of 0 or NaN throughout). ``position`` and ``best_r2`` (voxel): NaN there.
+        (0, less, or NaN throughout). ``position`` and ``best_score`` (voxel): NaN there.
         ``voxels``, ``unpredicted`` (subject, region): how many voxels there are, and how many of
         them no layer predicts. ``share`` (subject, region, layer): of the predicted voxels, those
         whose best layer it is. ``median_position`` (subject, region). ``mean_position``,
         ``position_error`` (region): mean over subjects with a predicted voxel there, and its
         standard error (NaN for one subject); ``subjects`` (region): how many these are.
         ``mean_share`` (region, layer): mean over these subjects. What has no voxels is NaN.
-        The attribute ``without_region`` counts voxels that belong to no region and are left out.
+        The attribute ``without_region`` counts voxels that belong to no region and are left out,
+        ``target`` is what stands for ``voxel`` here.
 
     Raises
     ------
     DataError
-        There is no ``layer_r2``, or it is not of layers and voxels.
+        There is no `layer_score`, or none of the targets belongs to a region.
 
     Notes
     -----
@@ -51,36 +54,32 @@ def layer_regions(raw: xr.Dataset) -> xr.Dataset:
     region, mean over subjects. There, layers are compared by corrected R² in ten splits; here by
     that of five pooled folds, uncorrected.
     """
-    if "layer_r2" not in raw or raw["layer_r2"].dims[:1] != ("layer",):
-        raise DataError(
-            "These results have no R² of each layer alone: take those of a ridge metric."
-        )
-    r2 = raw["layer_r2"].values.astype(np.float64)
-    one = str(raw["layer_r2"].dims[1])
-    subject, region = _labels(raw, "subject", one), _labels(raw, "region", one)
+    each = present(layer_targets(raw), "layer_score")
+    scores, one = each.values.astype(np.float64), str(each.dims[1])
+    subject, region = _labels(each, "subject"), _labels(each, "region")
     subjects = list(dict.fromkeys(subject.tolist()))
     regions = [name for name in dict.fromkeys(region.tolist()) if name]
     if not regions:
         raise DataError("None of the targets belongs to a region, so there is nothing to map.")
-    best, best_r2 = _best_layers(r2)
-    position = np.where(best >= 0, best / max(len(r2) - 1, 1), np.nan)
-    tables = _by_region(best, position, (subject, subjects), (region, regions), len(r2))
+    best, best_score = _best_layers(scores)
+    position = np.where(best >= 0, best / max(len(scores) - 1, 1), np.nan)
+    tables = _by_region(best, position, (subject, subjects), (region, regions), len(scores))
     variables: dict[str, Any] = {
         "best_layer": (one, best, {"long_name": "place of the best layer in `layer`"}),
         "position": (one, position, {"long_name": "relative position of the best layer"}),
-        "best_r2": (one, best_r2),
+        "best_score": (one, best_score),
         **tables,
         **_over_subjects(tables["median_position"][1], tables["share"][1]),
     }
     coordinates = {
-        "layer": raw["layer"].values,
+        "layer": each["layer"].values,
         "subject": subjects,
         "region": regions,
         f"{one}_subject": (one, subject),
         f"{one}_region": (one, region),
     }
     left_out = int((region == "").sum())
-    return xr.Dataset(variables, coordinates, {"without_region": left_out})
+    return xr.Dataset(variables, coordinates, {"without_region": left_out, "target": one})
 
 
 def region_rows(found: xr.Dataset) -> list[dict[str, Any]]:
@@ -106,15 +105,15 @@ def region_rows(found: xr.Dataset) -> list[dict[str, Any]]:
     return rows
 
 
-def _labels(raw: xr.Dataset, name: str, one: str) -> npt.NDArray[np.str_]:
-    if name in raw.coords and raw[name].dims == (one,):
-        return raw[name].values.astype(str)
-    return np.full(raw.sizes[one], ALL)
+def _labels(each: xr.DataArray, name: str) -> npt.NDArray[np.str_]:
+    if name in each.coords and each[name].dims == each.dims[1:]:
+        return each[name].values.astype(str)
+    return np.full(each.shape[1], ALL)
 
 
-def _best_layers(r2: Array) -> tuple[npt.NDArray[np.int64], Array]:
-    """Return the place and the R² of each voxel's best layer, -1 and NaN where all are 0 or NaN."""
-    known = np.where(np.isnan(r2), 0.0, r2)
+def _best_layers(scores: Array) -> tuple[npt.NDArray[np.int64], Array]:
+    """Return the place and the score of each voxel's best layer; -1 and NaN where none is > 0."""
+    known = np.where(np.isnan(scores), 0.0, scores)
     best, highest = known.argmax(axis=0), known.max(axis=0)
     predicted = highest > 0
     return np.where(predicted, best, -1), np.where(predicted, highest, np.nan)

@@ -28,7 +28,7 @@ def stored(best: int, created: str, key: str) -> None:
         "subject": ("voxel", ["a", "a", "b", "b"] * 2),
         "region": ("voxel", ["Primary"] * 4 + ["Lateral"] * 3 + [""]),
     }
-    raw = xr.Dataset({"layer_r2": (("layer", "voxel"), r2)}, coordinates)
+    raw = xr.Dataset({"layer_score": (("layer", "voxel"), r2)}, coordinates)
     provenance = {"model": MODEL, "benchmark": BENCHMARK, "created": created}
     score = Score(value=0.4, raw=raw, provenance=provenance)
     keep_score(score_stem(BENCHMARK, MODEL, key * 24), score)

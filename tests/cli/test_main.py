@@ -200,7 +200,7 @@ def test_output_as_netcdf(tmp_path: Path, capsys: Told) -> None:
     value = json.loads(capsys.readouterr().out)[0]["score"]
     found = Score.from_netcdf(tmp_path / "score.nc")
     assert found.value == value
-    assert found.raw["match"].dims == ("layer", "component")
+    assert found.raw["layer_score"].dims == ("layer", "component")
     assert score("--output", str(tmp_path / "folder"), benchmark="Tiny.?-match") == 0
     assert sorted(path.name for path in (tmp_path / "folder").iterdir()) == [
         "tiny-plain_Tiny.a-match.nc",

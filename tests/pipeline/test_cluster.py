@@ -87,7 +87,7 @@ def test_equal_to_a_serial_run_whatever_is_killed(
         processes = {process for _, _, process in heard()}
         assert processes == {os.getpid(), *(worker.pid for worker in running.workers)}
         assert runs[0].score.raw.sizes == {}, "arrays stay in the store"
-        assert runs[0].whole().raw["match"].dims == ("layer", "component")
+        assert runs[0].whole().raw["layer_score"].dims == ("layer", "component")
         again, failures = scored(models, BENCHMARKS, scheduler=running.address)
         assert (len(again), failures, all(run.cached for run in again)) == (48, [], True)
 

@@ -79,7 +79,7 @@ def test_a_model_without_fingerprint_is_scored_too(tmp_path: Path) -> None:
     )
     found = [each for each in score_many([f"{own}:Own"], BENCHMARKS) if isinstance(each, Run)]
     assert [(each.model, each.cached, each.stem) for each in found] == [("Own", False, None)] * 2
-    assert found[0].whole().raw["match"].dims == ("layer", "component")
+    assert found[0].whole().raw["layer_score"].dims == ("layer", "component")
 
 
 def test_activations_that_vanish_are_computed_again(

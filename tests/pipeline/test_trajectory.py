@@ -24,12 +24,11 @@ from brainbench_audio.errors import ContractError, DataError, UnknownId
 from brainbench_audio.pipeline.trajectory import (
     Trajectory,
     label_scores,
-    layer_means,
-    layer_scores,
     trajectory,
 )
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.scores.profiles import layer_means, layer_scores
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.training.checkpoints import Step, list_checkpoints, step_of
@@ -159,7 +158,7 @@ def test_every_step_is_a_model_of_its_own(toy: Toy) -> None:
     assert data["step"].values.tolist() == [0, 10, 200]
     for each in found.runs:
         one = data["score"].sel(step=each.step, benchmark="Tiny-match")
-        np.testing.assert_array_equal(one, each.run.score.raw["match"])
+        np.testing.assert_array_equal(one, each.run.score.raw["layer_score"])
     assert len({float(value) for value in data["value"].values.ravel()}) == 3
 
 
@@ -374,7 +373,7 @@ def test_medians_of_subjects_and_missing_scores() -> None:
     raw = xr.Dataset(
         {
             "prediction": (("stimulus", "voxel"), np.zeros((2, 4))),
-            "layer_r2": (("layer", "voxel"), values),
+            "layer_score": (("layer", "voxel"), values),
         },
         {"layer": ["a", "b"], "subject": ("voxel", ["x", "x", "x", "y"])},
     )

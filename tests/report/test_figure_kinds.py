@@ -15,6 +15,7 @@ import xarray as xr
 pytest.importorskip("matplotlib")
 
 from brainbench_audio.cli.main import main
+from brainbench_audio.pipeline.trajectory import label_scores
 from brainbench_audio.report.figures import (
     agreement,
     bars,
@@ -49,11 +50,11 @@ def keep(model: str, benchmark: str, score: Score) -> Score:
 def brain_score(generator: np.random.Generator, value: float, metric: str) -> Score:
     values = value * generator.random((3, 4))
     raw = xr.Dataset(
-        {"rho": (("layer", "subject"), values)}, {"layer": LAYERS, "subject": list("abcd")}
+        {"layer_score": (("layer", "subject"), values)}, {"layer": LAYERS, "subject": list("abcd")}
     )
     if metric == "ridge":
         raw = xr.Dataset(
-            {"layer_r2": (("layer", "voxel"), value * generator.random((3, 12)))},
+            {"layer_score": (("layer", "voxel"), value * generator.random((3, 12)))},
             {
                 "layer": LAYERS,
                 "subject": ("voxel", list("abcd") * 3),
@@ -305,7 +306,7 @@ def test_layers_are_medians_over_voxels(store: Scores, tmp_path: Path, capsys: T
     raw = store["beats-iter1", "NH2015-ridge"].raw
     subjects = raw["subject"].values
     for row in (row for row in rows if row["benchmark"] == "NH2015-ridge"):
-        r2 = raw["layer_r2"].sel(layer=row["layer"]).values
+        r2 = raw["layer_score"].sel(layer=row["layer"]).values
         medians = [np.median(r2[subjects == name]) for name in "abcd"]
         assert list(row["parts"].values()) == pytest.approx(medians)
         assert row["mean"] == pytest.approx(np.mean(medians))
@@ -341,12 +342,12 @@ def test_a_trajectory_from_the_store_and_from_a_file(
     assert [row["layer"] for row in rows] == LAYERS
     assert rows[0]["steps"] == [0, 100, 200, 300, 400, 500]
     stored = [
-        float(store[f"beats-iter1@step={step}", "NH2015-rsa"].raw["rho"].values[0].mean())
+        float(store[f"beats-iter1@step={step}", "NH2015-rsa"].raw["layer_score"].values[0].mean())
         for step in rows[0]["steps"]
     ]
     assert rows[0]["values"] == pytest.approx(stored)
     assert rows[0]["smoothed"] == pytest.approx(trajectory.smooth(stored))
-    data = trajectory.stored_trajectory("beats-iter1", ["NH2015-*"])
+    data = label_scores(trajectory.stored_steps("beats-iter1", ["NH2015-*"]))
     data.to_netcdf(tmp_path / "t.nc")
     assert (
         numbers(capsys, "trajectory", tmp_path / "b.svg", "--input", str(tmp_path / "t.nc")) == rows
@@ -386,9 +387,13 @@ def test_regions_of_a_trajectory_are_panels() -> None:
         ("bars", ["-b", "NH2015.primary-rsa"], "--published add"),
         ("scatter", ["--with", "Y-rsa"], "There is no result of Y-rsa"),
         ("layers", ["-m", "mine", "-b", "X-rsa"], "brainbench score --model mine"),
-        ("layers", ["-m", "mine", "-b", "HEAR.gtzan-probe"], "says nothing of single layers"),
-        ("layer-weights", ["-m", "mine", "-b", "NH2015-rsa"], "take one of the metric probe"),
-        ("learning-curves", ["-m", "mine", "-b", "NH2015-rsa"], "take one of the metric probe"),
+        ("layers", ["-m", "mine", "-b", "HEAR.gtzan-probe"], "This score has no `layer_score`"),
+        ("layer-weights", ["-m", "mine", "-b", "NH2015-rsa"], "This score has no `layer_weights`"),
+        (
+            "learning-curves",
+            ["-m", "mine", "-b", "NH2015-rsa"],
+            "This score has no `learning_curve`",
+        ),
         ("trajectory", ["-m", "mine", "-b", "NH2015-rsa"], "brainbench trajectory --model mine"),
         ("trajectory", ["--input", "gone.nc"], "brainbench trajectory --model ID"),
         ("trajectory", [], "Give --input FILE.nc, or --model ID"),

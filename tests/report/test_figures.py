@@ -26,7 +26,7 @@ def found(regions: tuple[str, ...] = ("Primary", "Lateral")) -> xr.Dataset:
     }
     values = generator.random((13, 60))
     values[:, np.array(coordinates["region"][1]) == "Dead"] = 0.0
-    return layer_regions(xr.Dataset({"layer_r2": (("layer", "voxel"), values)}, coordinates))
+    return layer_regions(xr.Dataset({"layer_score": (("layer", "voxel"), values)}, coordinates))
 
 
 @pytest.mark.parametrize("kind", STARTS)

@@ -27,7 +27,7 @@ def made_up(voxels: int = 60) -> xr.Dataset:
     r2[:, 4] = np.nan
     region[3:5] = "Primary"
     coordinates = {"layer": LAYERS, "subject": ("voxel", subject), "region": ("voxel", region)}
-    return xr.Dataset({"layer_r2": (("layer", "voxel"), r2)}, coordinates)
+    return xr.Dataset({"layer_score": (("layer", "voxel"), r2)}, coordinates)
 
 
 def test_equal_to_a_plain_loop() -> None:
@@ -42,7 +42,7 @@ def test_equal_to_a_plain_loop() -> None:
                 one = raw.isel(voxel=voxel)
                 if (one["subject"], one["region"]) == (subject, region):
                     voxels += 1
-                    r2 = one["layer_r2"].values
+                    r2 = one["layer_score"].values
                     if np.nanmax(r2, initial=0.0) > 0:
                         places.append(int(np.argmax(r2)))
             cell = found.sel(subject=subject, region=region)
@@ -81,7 +81,7 @@ def test_what_is_left_out_is_counted() -> None:
 
 def test_a_region_that_no_layer_predicts() -> None:
     raw = made_up()
-    raw["layer_r2"][:, raw["region"].values == "Lateral"] = 0.0
+    raw["layer_score"][:, raw["region"].values == "Lateral"] = 0.0
     lateral = layer_regions(raw).sel(region="Lateral")
     assert lateral["subjects"] == 0
     assert np.isnan([lateral["mean_position"], lateral["position_error"]]).all()
@@ -90,7 +90,7 @@ def test_a_region_that_no_layer_predicts() -> None:
 
 def test_equal_layers_are_the_first() -> None:
     raw = made_up()
-    raw["layer_r2"][:] = 0.5
+    raw["layer_score"][:] = 0.5
     assert (layer_regions(raw)["best_layer"] == 0).all()
 
 
@@ -99,14 +99,14 @@ def test_one_layer_has_position_zero() -> None:
 
 
 def test_components_are_one_region_of_one_subject() -> None:
-    raw = xr.Dataset({"layer_r2": (("layer", "component"), np.eye(4)[:, :3])}, {"layer": LAYERS})
+    raw = xr.Dataset({"layer_score": (("layer", "component"), np.eye(4)[:, :3])}, {"layer": LAYERS})
     found = layer_regions(raw)
     assert found["region"].values.tolist() == found["subject"].values.tolist() == ["all"]
     assert found["mean_position"].item() == pytest.approx(1 / 3)
 
 
 def test_other_results_are_refused() -> None:
-    with pytest.raises(DataError, match="no R² of each layer alone"):
+    with pytest.raises(DataError, match="no `layer_score`"):
         layer_regions(xr.Dataset())
     raw = made_up()
     with pytest.raises(DataError, match="belongs to a region"):

@@ -288,6 +288,30 @@ SPOILT_METRICS = {
         "its plain reference 0.9",
     ),
     "property": (("cards.py", '"rotation"', '"spin"'), "properties are known", "spin"),
+    "schema": (
+        ("metric.py", '{"profile": ("layer", profile)}', '{"profile": ("level", profile)}'),
+        "what the schema says",
+        "`profile` is (level), not (layer).",
+    ),
+    "promise": (
+        ("metric.py", '{"profile": ("layer", profile)}', '{"share": ("layer", profile)}'),
+        "what the schema says",
+        "promises ['profile'] in `raw`",
+    ),
+    "promise of nothing known": (
+        ("cards.py", 'frozenset({"profile"})', 'frozenset({"share"})'),
+        "what the schema says",
+        "`stores` names ['share']",
+    ),
+    "schema with subjects": (
+        (
+            "metric.py",
+            '{"profile": ("layer", profile)}',
+            '{"profile": ("layer", profile)} if "subject" not in target.coords else {}',
+        ),
+        "subjects and sessions",
+        "promises ['profile'] in `raw`",
+    ),
     "rotation": (
         (
             "metric.py",

@@ -79,7 +79,7 @@ class Match:
         scores = best[layer]
         labels = target["component"].values
         raw = xr.Dataset(
-            {"match": (("layer", "component"), np.array(list(best.values())))},
+            {"layer_score": (("layer", "component"), np.array(list(best.values())))},
             {"layer": list(best), "component": labels},
         )
         return Score(

@@ -45,7 +45,7 @@ def plot(found: xr.Dataset, title: str) -> Figure:
     positions, shares = figure.subplots(1, 2, width_ratios=(1, 1.3))
     draw_positions(positions, found)
     image = draw_shares(shares, found)
-    figure.colorbar(image, ax=shares, label="share of voxels")
+    figure.colorbar(image, ax=shares, label=f"share of {found.attrs['target']}s")
     figure.suptitle(title)
     return figure
 
@@ -69,7 +69,8 @@ def draw_positions(axes: Any, found: xr.Dataset) -> None:
         label="mean ± standard error",
     )
     counts = found["voxels"].sum("subject").values.tolist()
-    names = [f"{name}\n{count} voxels" for name, count in zip(regions, counts, strict=True)]
+    many = f"{found.attrs['target']}s"
+    names = [f"{name}\n{count} {many}" for name, count in zip(regions, counts, strict=True)]
     axes.set_xticks(places, names)
     axes.set_xlim(-0.5, len(regions) - 0.5)
     axes.set_ylim(-0.05, 1.05)

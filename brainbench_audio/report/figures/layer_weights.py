@@ -11,6 +11,7 @@ import xarray as xr
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.figures import style
 from brainbench_audio.report.figures.layers import label_layers
+from brainbench_audio.scores import profiles as stored
 from brainbench_audio.scores.statistics import standard_error
 
 if TYPE_CHECKING:
@@ -18,16 +19,14 @@ if TYPE_CHECKING:
 
 
 def layer_weights(raw: xr.Dataset) -> xr.DataArray:
-    """Return the weights of layers, (fold, layer), from the raw part of a probe's score.
+    """Return the weights of layers, (fold, layer), from the raw part of a score.
 
     Raises
     ------
     DataError
         There are none.
     """
-    if "layer_weights" not in raw or set(raw["layer_weights"].dims) != {"fold", "layer"}:
-        raise DataError("This score has no weights of layers: take one of the metric probe.")
-    return raw["layer_weights"].transpose("fold", "layer").astype(np.float64)
+    return stored.present(stored.layer_weights(raw), "layer_weights")
 
 
 def numbers(weights: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from brainbench_audio.errors import DataError
 from brainbench_audio.report.figures import style
+from brainbench_audio.scores import profiles as stored
 from brainbench_audio.scores.statistics import standard_error
 
 if TYPE_CHECKING:
@@ -24,37 +23,14 @@ _HEIGHT = 62.0
 
 
 def layer_profile(score: Score) -> xr.DataArray:
-    """Return the score of each layer alone.
-
-    Parameters
-    ----------
-    score : Score
-        Its raw part has an array of numbers along ``layer`` and one more dimension: subjects,
-        components, or voxels with a coordinate ``subject``.
-
-    Returns
-    -------
-    xr.DataArray
-        float64, ``layer`` x ``subject`` (or ``component``, …), see
-        `pipeline.trajectory.layer_scores`.
+    """Return the score of each layer alone, see `scores.profiles.layer_profile`.
 
     Raises
     ------
     DataError
         The score has nothing of single layers.
     """
-    from brainbench_audio.pipeline.trajectory import layer_scores
-
-    kept = [
-        name
-        for name, array in score.raw.data_vars.items()
-        if array.dims[:1] == ("layer",) and array.ndim == 2 and array.dtype.kind == "f"
-    ]
-    if not kept:
-        raise DataError(
-            "This score says nothing of single layers: take one of a ridge or an rsa metric."
-        )
-    return layer_scores(replace(score, raw=score.raw[kept]))
+    return stored.present(stored.layer_profile(score.raw), "layer_score")
 
 
 def numbers(profiles: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:

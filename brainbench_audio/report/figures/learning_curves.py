@@ -10,6 +10,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.figures import style
+from brainbench_audio.scores import profiles as stored
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,26 +19,17 @@ _HEIGHT = 60.0
 
 
 def learning_curves(raw: xr.Dataset) -> xr.DataArray:
-    """Return the curves, (setting, epoch), from the raw part of a probe's score.
-
-    NaN after a setting stopped. The attribute ``chosen`` is the place of the chosen setting (where
-    the score does not say, that of the highest value), ``metric`` the name of what was measured.
+    """Return the curves, (setting, epoch), see `scores.profiles.learning_curves`.
 
     Raises
     ------
     DataError
-        There are none.
+        There are none, or they are empty.
     """
-    if "learning_curve" not in raw or set(raw["learning_curve"].dims) != {"setting", "epoch"}:
-        raise DataError("This score has no learning curves: take one of the metric probe.")
-    curves = raw["learning_curve"].transpose("setting", "epoch").astype(np.float64)
-    finite = np.isfinite(curves.values)
-    if not finite.any():
+    found = stored.present(stored.learning_curves(raw), "learning_curve")
+    if not np.isfinite(found.values).any():
         raise DataError("The learning curves of this score are empty: score the pair again.")
-    best = int(np.where(finite, curves.values, -np.inf).max(axis=1).argmax())
-    names = raw["metric"].values.astype(str).tolist() if "metric" in raw.coords else []
-    chosen = int(raw.attrs.get("chosen_setting", best))
-    return curves.assign_attrs(chosen=chosen, metric=names[0] if names else "score")
+    return found
 
 
 def numbers(curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:

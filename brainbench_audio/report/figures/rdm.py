@@ -1,31 +1,25 @@
 """Which sounds are alike to a model, and to a brain: figure 3 of the paper.
 
 Representational dissimilarity matrices, one minus Pearson's correlation of two sounds over features
-or voxels, sounds ordered by category. Read from stored activations and from a data set.
+or voxels, sounds ordered by category.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial.distance import squareform
+import xarray as xr
 
-from brainbench_audio.activations.extraction import activations_folder
-from brainbench_audio.activations.store import Plan, StoredActivations, stored_sets
-from brainbench_audio.assemblies.assembly import align, mean_over_sessions, validate
+from brainbench_audio.assemblies.assembly import align, by_subject, mean_over_sessions, validate
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.figures import style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from brainbench_audio.interfaces import Dataset
-    from brainbench_audio.scores.score import Score
 
 _SIDE = 68.0  # mm a matrix
 # The order of categories that have these names, related ones side by side; others follow.
@@ -105,15 +99,6 @@ class Sounds:
     names: tuple[str, ...]
     categories: tuple[str, ...]
 
-    @classmethod
-    def of(cls, dataset: Dataset) -> Sounds:
-        """Take the categories of the stimuli, else those of the responses."""
-        names, categories = dataset.stimuli.names, dataset.stimuli.categories
-        if not categories and "category" in dataset.assembly.coords:
-            given = align(dataset.assembly, names)["category"]
-            categories = tuple(str(name) for name in given.values)
-        return cls(names, categories or ("",) * len(names))
-
     def ordered(self, name: str, values: Array) -> Rdm:
         """Return an RDM of these sounds with its rows sorted by category.
 
@@ -130,69 +115,36 @@ class Sounds:
         )
 
 
-def brain_rdm(name: str, dataset: Dataset) -> Rdm:
+def brain_rdm(name: str, responses: xr.DataArray, sounds: Sounds) -> Rdm:
     """Return the mean over subjects of the RDMs of their responses, sessions averaged.
+
+    Parameters
+    ----------
+    name : str
+        Of the data set.
+    responses : xr.DataArray (stimulus, target) or (stimulus, target, session)
+        In any order of stimuli.
+    sounds : Sounds
 
     Raises
     ------
     DataError
         No subject has two targets that vary.
     """
-    sounds = Sounds.of(dataset)
-    assembly = mean_over_sessions(align(validate(dataset.assembly), sounds.names))
-    one = str(assembly.dims[1])
-    known = "subject" in assembly.coords and assembly["subject"].dims == (one,)
-    subject = assembly["subject"].values.astype(str) if known else np.full(assembly.shape[1], "")
+    assembly = mean_over_sessions(align(validate(responses), sounds.names))
+    groups = by_subject(assembly) or {"": np.arange(assembly.shape[1])}
     found = []
-    for each in dict.fromkeys(subject.tolist()):
+    for places in groups.values():
         try:
-            found.append(distances(assembly.values[:, subject == each]))
+            found.append(distances(assembly.values[:, places]))
         except DataError:
             continue  # a subject with one voxel has no RDM, the others do
     if not found:
-        raise DataError(f"{name}: no subject has two {one}s that vary over the sounds.")
+        raise DataError(
+            f"{name}: no subject has two {assembly.dims[1]}s that vary over the sounds."
+        )
     many = f", mean of {len(found)} subjects" if len(found) > 1 else ""
     return sounds.ordered(f"{name}{many}", np.mean(found, axis=0))
-
-
-def model_rdm(model: str, benchmark: str, layer: str | None, sounds: Sounds) -> Rdm:
-    """Return the RDM of a layer, from what is stored of a score.
-
-    Parameters
-    ----------
-    model, benchmark : str
-        A pair that was scored.
-    layer : str or None
-        The best one by default.
-    sounds : Sounds
-        Of the benchmark.
-
-    Raises
-    ------
-    DataError
-        The pair was not scored, the layer is none of its, or its activations are gone.
-    """
-    from brainbench_audio.report.results import newest_score
-
-    score = newest_score(model, benchmark)
-    chosen = layer or str(score.layer)
-    again = f"brainbench score --model {model} --benchmark {benchmark} --recompute"
-    stored = _stored_activations(score)
-    if stored is not None and not stored.missing():
-        if chosen not in stored:
-            raise DataError(f"{model} has no stored layer {chosen!r}, only {', '.join(stored)}.")
-        rows = {name: row for row, name in enumerate(stored.plan.stimuli)}
-        values = distances(stored[chosen][[rows[name] for name in sounds.names]])
-    elif layer is None and "rdm" in score.raw:
-        values = squareform(score.raw["rdm"].values.astype(np.float64), checks=False)
-    else:
-        raise DataError(
-            f"The activations of {model} to the sounds of {benchmark} are not stored any more. "
-            f"This makes them: {again}"
-        )
-    if len(values) != len(sounds.names):
-        raise DataError(f"The stored score is of other sounds than {benchmark} has now: {again}")
-    return sounds.ordered(f"{model}, {chosen}", values)
 
 
 def plot(matrices: Sequence[Rdm]) -> Figure:
@@ -252,15 +204,3 @@ def spread(places: npt.ArrayLike, gap: float, end: float) -> Array:
     for place in range(len(found) - 2, -1, -1):
         found[place] = min(found[place], found[place + 1] - gap)
     return found
-
-
-def _stored_activations(score: Score) -> StoredActivations | None:
-    """Return the activations that a score was made from, if they are there."""
-    key = score.provenance.get("activations", {}).get("key")
-    for entry in stored_sets(activations_folder()):
-        if Path(entry["folder"]).name == key and "fields" in entry:
-            plan = Plan(
-                entry["fields"], tuple(entry["stimuli"]), tuple(entry["layers"]), entry["chunk"]
-            )
-            return StoredActivations.open(activations_folder(), plan)
-    return None

@@ -78,8 +78,8 @@ def read_trajectory(path: Path) -> xr.Dataset:
         raise DataError(f"{path} is damaged or no netCDF: {error}.") from error
 
 
-def stored_trajectory(model: str, benchmarks: Sequence[str]) -> xr.Dataset:
-    """Return the stored scores of all steps of a training, see `pipeline.trajectory.label_scores`.
+def stored_steps(model: str, benchmarks: Sequence[str]) -> dict[tuple[int, str], Score]:
+    """Return the stored scores of all steps of a training, by step and benchmark.
 
     Parameters
     ----------
@@ -93,7 +93,6 @@ def stored_trajectory(model: str, benchmarks: Sequence[str]) -> xr.Dataset:
     DataError
         No step is stored.
     """
-    from brainbench_audio.pipeline.trajectory import label_scores
     from brainbench_audio.report.results import newest_scores
 
     start = f"{model}@step="
@@ -110,7 +109,7 @@ def stored_trajectory(model: str, benchmarks: Sequence[str]) -> xr.Dataset:
             f"No step of {model} is scored on {named}. This does it: brainbench trajectory --model "
             f"{model} --checkpoints SOURCE --benchmark {named}"
         )
-    return label_scores(found)
+    return found
 
 
 def panels_of(data: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
@@ -119,7 +118,7 @@ def panels_of(data: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
     Parameters
     ----------
     data : xr.Dataset or xr.DataArray
-        What `pipeline.trajectory` writes; or an array (step, layer) with or without a third
+        What `brainbench trajectory` writes; or an array (step, layer) with or without a third
         dimension such as ``subject``, averaged here, and ``benchmark`` or ``region``.
 
     Returns

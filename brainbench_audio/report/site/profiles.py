@@ -5,20 +5,16 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores import profiles
 
 _log = logging.getLogger(__name__)
-# What is drawn and what to call it, the finest first. Two-dimensional ones are taken with few parts
-# only: a profile is read, not a brain.
-_NAMES = {
-    "rho": "score",
-    "layer_r2": "score",
-    "profile": "score",
-    "layer_weights": "learned weight",
-}
+# With more parts only their mean is read: a profile is looked at, not a brain.
 _MOST_PARTS = 64
 _LEAST_LAYERS = 2
 
@@ -47,38 +43,24 @@ class LayerProfile:
 
 def read_profile(path: Path) -> LayerProfile | None:
     """Return the profile of a stored score, reading one small variable; None if it has none."""
-    import netCDF4
-
     try:
-        with netCDF4.Dataset(path) as data:
-            data.set_auto_mask(False)
-            return _profile(data)
-    except (OSError, RuntimeError, ValueError) as error:
+        with profiles.open_raw(path) as raw:
+            found = _profile(raw)
+    except DataError as error:
         _log.warning("%s has no layer profile that can be read: %s", path, error)
         return None
+    return found if found and len(found.layers) >= _LEAST_LAYERS else None
 
 
-def _profile(data: Any) -> LayerProfile | None:
-    if "layer" not in data.variables or len(data.variables["layer"]) < _LEAST_LAYERS:
+def _profile(raw: xr.Dataset) -> LayerProfile | None:
+    each, what = profiles.layer_targets(raw), "score"
+    many = each is not None and each.shape[1] > _MOST_PARTS
+    profile = profiles.mean_profile(raw) if many else profiles.layer_profile(raw)
+    if profile is None:
+        weights, what = profiles.layer_weights(raw), "learned weight"
+        profile = None if weights is None else weights.T
+    if profile is None:
         return None
-    layers = tuple(map(str, data.variables["layer"][:]))
-    for name, what in _NAMES.items():
-        variable = data.variables.get(name)
-        if variable is None or variable.dimensions.count("layer") != 1 or variable.ndim > 2:
-            continue
-        if variable.size > len(layers) * _MOST_PARTS:
-            continue
-        values = np.asarray(variable[:], dtype=np.float64)
-        if variable.ndim == 1:
-            return LayerProfile(what, layers, (), values[np.newaxis])
-        place = variable.dimensions.index("layer")
-        parts = _names(data, variable.dimensions[1 - place])
-        return LayerProfile(what, layers, parts, values.T if place == 0 else values)
-    return None
-
-
-def _names(data: Any, dimension: str) -> tuple[str, ...]:
-    size = len(data.dimensions[dimension])
-    if dimension in data.variables and data.variables[dimension].ndim == 1:
-        return tuple(map(str, data.variables[dimension][:]))
-    return tuple(f"{dimension} {place}" for place in range(size))
+    layers, *parts = (tuple(profiles.names_along(profile, str(dim))) for dim in profile.dims)
+    values = profile.values.T.reshape(-1, len(layers))
+    return LayerProfile(what, layers, parts[0] if len(values) > 1 else (), values)

@@ -17,6 +17,7 @@ from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.interfaces import Metric
 from brainbench_audio.pipeline.loading import load_metric
 from brainbench_audio.registry.lookup import load_attribute
+from brainbench_audio.scores.profiles import SCHEMA, check_raw
 from brainbench_audio.scores.score import Score
 from brainbench_audio.testing.conformance.cards import subject
 from brainbench_audio.testing.conformance.check import Check, Failed, NotChecked, require
@@ -124,6 +125,23 @@ def _well_formed(card: MetricCard, variant: str | None) -> None:
     require(not undefined, f"The parts {undefined} are no numbers: leave them out and count them.")
 
 
+def _raw(card: MetricCard, variant: str | None) -> None:
+    unknown = sorted(card.stores - set(SCHEMA))
+    require(not unknown, f"`stores` names {unknown}: choose from {', '.join(SCHEMA)}.")
+    layers, target, folds = example(card, variant)
+    _follows_schema(card, _score(card, variant, layers, target, folds))
+
+
+def _follows_schema(card: MetricCard, score: Score) -> None:
+    troubles = check_raw(score.raw)
+    require(
+        not troubles,
+        f"{' '.join(troubles)} Store it as `scores.profiles` says, or under a name of your own.",
+    )
+    lacking = sorted(card.stores - set(map(str, score.raw.data_vars)))
+    require(not lacking, f"The card promises {lacking} in `raw`, which this score lacks.")
+
+
 def _several_subjects(card: MetricCard, variant: str | None) -> None:
     layers, target, folds = example(card, variant)
     if "task" in card.required(variant):
@@ -144,6 +162,7 @@ def _several_subjects(card: MetricCard, variant: str | None) -> None:
         ) from error
     strange = sorted(set(found.parts) - set(names))
     require(not strange, f"The parts {strange} are no subjects: one value a subject, or none.")
+    _follows_schema(card, found)
 
 
 def _repeatable(card: MetricCard, variant: str | None) -> None:
@@ -291,6 +310,7 @@ def _promised(card: MetricCard, name: str, variant: str | None) -> None:
 
 _CHECKS: dict[str, Callable[[MetricCard, str | None], None]] = {
     "returns a well-formed score": _well_formed,
+    "stores what the schema says": _raw,
     "takes subjects and sessions": _several_subjects,
     "the same twice": _repeatable,
     "order of layers does not matter": _order_of_layers,

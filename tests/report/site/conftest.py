@@ -43,7 +43,7 @@ def measured(folder: Path, model: int, benchmark: int) -> Result:
     parts = dict(zip(SUBJECTS, values[best].tolist(), strict=True))
     value, error = float(values[best].mean()), float(values[best].std() / 2)
     raw = xr.Dataset(
-        {"rho": (("layer", "subject"), values)}, {"layer": LAYERS, "subject": SUBJECTS}
+        {"layer_score": (("layer", "subject"), values)}, {"layer": LAYERS, "subject": SUBJECTS}
     )
     path = folder / f"{model}-{benchmark}.nc"
     Score(value=value, raw=xr.Dataset() if task else raw).to_netcdf(path)

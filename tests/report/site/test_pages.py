@@ -237,13 +237,18 @@ class TestProfiles:
     def test_the_finest_small_one_is_read(self, tmp_path: Path) -> None:
         layers = {"layer": ["in", "out"]}
         many = (("layer", "voxel"), np.ones((2, 500)))
-        raw = xr.Dataset({"layer_r2": many, "profile": ("layer", [0.1, 0.2])}, layers)
+        raw = xr.Dataset({"layer_score": many, "profile": ("layer", [0.1, 0.2])}, layers)
         profile = read_profile(self.stored(tmp_path / "voxels.nc", raw))
         assert profile is not None
         assert profile.layers == ("in", "out")
         assert profile.values.tolist() == [[0.1, 0.2]]
+        raw = xr.Dataset({"layer_score": many}, layers)
+        profile = read_profile(self.stored(tmp_path / "voxels only.nc", raw))
+        assert profile is not None
+        assert profile.parts == ()
+        assert profile.values.tolist() == [[1.0, 1.0]]
         few = (("layer", "component"), [[0.1, np.nan, 0.3], [0.4, 0.5, 0.6]])
-        raw = xr.Dataset({"layer_r2": few}, layers | {"component": ["a", "b", "c"]})
+        raw = xr.Dataset({"layer_score": few}, layers | {"component": ["a", "b", "c"]})
         profile = read_profile(self.stored(tmp_path / "components.nc", raw))
         assert profile is not None
         assert profile.parts == ("a", "b", "c")
@@ -263,9 +268,9 @@ class TestProfiles:
         [
             xr.Dataset(),
             xr.Dataset({"profile": ("layer", [0.1])}, {"layer": ["one"]}),
-            xr.Dataset({"rho": (("layer", "voxel"), np.ones((2, 500)))}, {"layer": ["a", "b"]}),
+            xr.Dataset({"layer_score": ("layer", [0.1, 0.2])}, {"layer": ["a", "b"]}),
         ],
-        ids=["no layers", "one layer", "voxels only"],
+        ids=["no layers", "one layer", "another shape"],
     )
     def test_none(self, tmp_path: Path, raw: xr.Dataset) -> None:
         assert read_profile(self.stored(tmp_path / "x.nc", raw)) is None

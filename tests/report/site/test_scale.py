@@ -31,7 +31,7 @@ def voxels(seed: int) -> xr.Dataset:
     return xr.Dataset(
         {
             "r2": ("voxel", r2.max(axis=0)),
-            "layer_r2": (("layer", "voxel"), r2),
+            "layer_score": (("layer", "voxel"), r2),
             "chosen_layer": (("fold", "voxel"), generator.integers(LAYERS, size=(5, VOXELS))),
             "penalty": (("fold", "voxel"), generator.random((5, VOXELS))),
             "profile": ("layer", np.sort(generator.random(LAYERS))),
@@ -67,6 +67,7 @@ def fill_store(folder: Path) -> None:
             shutil.copyfile(base, path)
             with netCDF4.Dataset(path, "a") as data:
                 data.setncattr("brainbench_score", json.dumps(summary))
+                data.delncattr("brainbench_score_sha256")
 
 
 def provenance(model: str, benchmark: str) -> dict[str, Any]:

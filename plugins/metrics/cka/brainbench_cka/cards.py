@@ -51,6 +51,7 @@ CKA = MetricCard(
     properties=INVARIANT | {"noise"},
     variant_properties={"biased": INVARIANT},
     reference="brainbench_cka.reference:score",
+    stores=frozenset({"layer_score"}),
 )
 
 CARDS = [CKA]

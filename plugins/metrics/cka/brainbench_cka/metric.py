@@ -86,8 +86,8 @@ class CKA:
             ``value``: CKA of the best layer, mean over subjects. ``error`` and ``interval``: over
             subjects; for fewer than two, by bootstrap over stimuli; with ``bootstrap``, over both.
             ``ceiling``: each subject with the mean of the others, mean over subjects. ``parts``:
-            one value a subject. ``layer``: the best. ``raw``: ``cka`` (layer, subject), NaN for a
-            layer that was dropped, and both noise ceilings.
+            one value a subject. ``layer``: the best. ``raw``: ``layer_score`` (layer, subject), NaN
+            for a layer that was dropped, and both noise ceilings.
 
         Raises
         ------
@@ -113,7 +113,7 @@ class CKA:
         )
         ceiling, bounds = _ceilings(subjects)
         raw = xr.Dataset(
-            {"cka": (("layer", "subject"), found), **bounds},
+            {"layer_score": (("layer", "subject"), found), **bounds},
             {"layer": names, "subject": list(subjects.names)},
         )
         if unsure.draws.size:

@@ -58,7 +58,7 @@ def test_each_subject_alone(variant: str | None) -> None:
         for i in range(3)
     ]
     assert list(found.parts.values()) == pytest.approx(plain)
-    assert found.raw["cka"].sel(layer="second").values == pytest.approx(plain)
+    assert found.raw["layer_score"].sel(layer="second").values == pytest.approx(plain)
     assert found.value == pytest.approx(np.mean(plain))
     assert found.error == pytest.approx(np.std(plain, ddof=1) / np.sqrt(3))
     assert found.ceiling is not None
@@ -96,7 +96,7 @@ def test_gaps_are_left_out_and_counted() -> None:
     assert found.n["subject_dropped"] == 1
     assert found.n["layer_dropped"] == 1
     assert found.raw["subject_dropped"].values.tolist() == ["subject-2"]
-    assert np.isnan(found.raw["cka"].sel(layer="dead")).all()
+    assert np.isnan(found.raw["layer_score"].sel(layer="dead")).all()
     expected = plain_cka(layers["second"], target.values[:, 2:4])
     assert found.parts["subject-0"] == pytest.approx(expected)
 

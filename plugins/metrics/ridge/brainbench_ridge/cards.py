@@ -35,6 +35,9 @@ RIDGE = MetricCard(
     packages=("brainbench_ridge",),
     loader="brainbench_ridge.metric:load",
     properties=frozenset({"identity", "noise", "permutation"}),
+    stores=frozenset(
+        {"layer_score", "profile", "r2", "measured", "prediction", "chosen_layer", "penalty"}
+    ),
 )
 
 CARDS = [RIDGE]

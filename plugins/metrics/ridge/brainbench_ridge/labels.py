@@ -54,7 +54,7 @@ def label(
             {"long_name": "place of the layer chosen in `layer`"},
         ),
         "penalty": (("fold", one), found.penalty),
-        "layer_r2": (("layer", one), found.layer_r2),
+        "layer_score": (("layer", one), found.layer_r2),
         "dropped": (
             f"{one}_dropped",
             targets.dropped,

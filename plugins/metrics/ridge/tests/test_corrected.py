@@ -80,7 +80,7 @@ def test_equal_to_a_plain_loop() -> None:
 def test_raw_holds_both(tmp_path: Path) -> None:
     layers, sessions = made_up()
     plain, score = (metric(layers, voxels(sessions), FOLDS) for metric in (Ridge(), METRIC))
-    for name in ("r2", "layer_r2", "chosen_layer", "prediction"):
+    for name in ("r2", "layer_score", "chosen_layer", "prediction"):
         np.testing.assert_allclose(score.raw[name], plain.raw[name], rtol=1e-12)
     assert (score.raw["r2_corrected"] >= score.raw["r2"]).all()
     product = score.raw["measured_reliability"].clip(0.182) * score.raw[

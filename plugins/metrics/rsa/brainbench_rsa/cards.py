@@ -29,6 +29,7 @@ RSA = MetricCard(
     packages=("brainbench_rsa",),
     loader="brainbench_rsa.metric:load",
     properties=frozenset({"identity", "noise", "permutation", "scale"}),
+    stores=frozenset({"layer_score"}),
 )
 
 CARDS = [RSA]

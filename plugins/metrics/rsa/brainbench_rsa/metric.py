@@ -111,7 +111,7 @@ class RSA:
                 parts, compared = found.rho, found.rdms
                 _check_assembled(parts, subjects.names)
                 layer = _most_used(found, names, np.asarray(folds))
-                raw = _cv_raw(found, names)
+                raw = _cv_raw(found, names, list(layers))
             else:
                 best = int(np.argmax(rho.mean(axis=1)))
                 parts, compared, layer = rho[best], rdms[best : best + 1], names[best]
@@ -249,15 +249,16 @@ def _layer_rho(rho: FloatArray, names: list[str], layers: list[str]) -> xr.Datas
     """Return rho of all layers, NaN where a layer has no RDM."""
     whole = np.full((len(layers), rho.shape[1]), np.nan)
     whole[[layers.index(name) for name in names]] = rho
-    return xr.Dataset({"rho": (("layer", "subject"), whole)}, {"layer": layers})
+    return xr.Dataset({"layer_score": (("layer", "subject"), whole)}, {"layer": layers})
 
 
-def _cv_raw(found: CrossValidation, names: list[str]) -> xr.Dataset:
+def _cv_raw(found: CrossValidation, names: list[str], layers: list[str]) -> xr.Dataset:
     first, second = found.fold_pairs.T
+    places = np.array([layers.index(name) for name in names], dtype=np.int32)
     return xr.Dataset(
         {
             "rho_cv": ("subject", found.rho),
-            "chosen": (("fold_pair", "subject"), np.array(names)[found.chosen]),
+            "chosen_layer": (("fold_pair", "subject"), places[found.chosen]),
         },
         {"first_fold": ("fold_pair", first), "second_fold": ("fold_pair", second)},
     )

@@ -78,7 +78,7 @@ def test_the_best_layer_and_the_mean_over_subjects() -> None:
             for layer in layers.values()
         ]
     )
-    np.testing.assert_allclose(score.raw["rho"], expected, atol=1e-10)
+    np.testing.assert_allclose(score.raw["layer_score"], expected, atol=1e-10)
     assert score.layer == "mid"
     assert score.value == pytest.approx(expected[1].mean(), abs=1e-10)
     assert list(score.parts) == ["subject-0", "subject-10", "subject-2"]
@@ -109,12 +109,12 @@ def test_the_ceiling_is_each_subject_with_the_mean_of_the_others() -> None:
 def test_cv_chooses_the_planted_layer_and_says_so() -> None:
     layers, target = made_up()
     plain, score = RSA()(layers, target, FOLDS), RSA(variant="cv")(layers, target, FOLDS)
-    assert (score.raw["chosen"] == "mid").all()
-    assert score.raw["chosen"].dims == ("fold_pair", "subject")
+    assert (score.raw["layer"][score.raw["chosen_layer"]] == "mid").all()
+    assert score.raw["chosen_layer"].dims == ("fold_pair", "subject")
     assert score.raw.sizes["fold_pair"] == 15
     assert score.layer == "mid"
     assert score.value == pytest.approx(plain.value, abs=1e-12)
-    np.testing.assert_array_equal(score.raw["rho"], plain.raw["rho"])
+    np.testing.assert_array_equal(score.raw["layer_score"], plain.raw["layer_score"])
 
 
 def test_cv_is_not_optimistic_where_layers_are_noise() -> None:
@@ -279,7 +279,7 @@ def test_a_dead_layer_is_dropped_and_counted() -> None:
     dead = {"dead": np.ones((30, 4), dtype=np.float32)}
     score = RSA(variant="cv")(dead | layers, target, FOLDS)
     assert (score.n["layer"], score.n["layer_dropped"]) == (3, 1)
-    assert np.isnan(score.raw["rho"].sel(layer="dead")).all()
+    assert np.isnan(score.raw["layer_score"].sel(layer="dead")).all()
     assert score.layer == "mid"
     with pytest.raises(DataError, match="None of the 1 layers"):
         RSA()(dead, target, FOLDS)
@@ -355,6 +355,6 @@ def test_real_components_resemble_themselves_and_their_categories(data_folder: P
     noise = np.random.default_rng(6).standard_normal((165, 64))
     layers = {"noise": noise, "categories": np.eye(11)[labels], "self": responses}
     score = RSA(bootstrap=200)(layers, target, np.arange(165) % 5)
-    rho = score.raw["rho"].sel(subject="component")
+    rho = score.raw["layer_score"].sel(subject="component")
     assert float(rho.sel(layer="self")) == pytest.approx(1, abs=1e-12)
     assert abs(float(rho.sel(layer="noise"))) < 0.05 < 0.1 < float(rho.sel(layer="categories"))
