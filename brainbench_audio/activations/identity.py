@@ -31,9 +31,9 @@ from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.errors import CacheError
 from brainbench_audio.files import hash_file, hash_json
 from brainbench_audio.interfaces import Model, ModelWithCard
-from brainbench_audio.live_code import Unhashable, hash_object
-from brainbench_audio.own_code import is_installed
-from brainbench_audio.sources import package_hash
+from brainbench_audio.hashing.live_code import Unhashable, hash_object
+from brainbench_audio.hashing.own_code import is_installed
+from brainbench_audio.hashing.sources import package_hash
 
 VERSION_DIGITS = 8
 UNKNOWN = "unknown"

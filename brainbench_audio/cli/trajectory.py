@@ -13,7 +13,7 @@ from brainbench_audio.cli import score as scoring
 from brainbench_audio.cli.table import print_json, print_table
 
 if TYPE_CHECKING:
-    from brainbench_audio.pipeline.trajectory import StepRun
+    from brainbench_audio.training.trajectory import StepRun
 
 
 def add(verbs: Any) -> None:
@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     """Score all steps; failures are told at the end and do not stop the others."""
     from brainbench_audio.pipeline.loading import load_benchmark
     from brainbench_audio.pipeline.run import described
-    from brainbench_audio.pipeline.trajectory import trajectory, write_trajectory
+    from brainbench_audio.training.trajectory import trajectory, write_trajectory
     from brainbench_audio.registry.ids import ModelId
     from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
     from brainbench_audio.training.checkpoints import list_checkpoints

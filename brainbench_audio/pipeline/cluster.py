@@ -32,7 +32,7 @@ from brainbench_audio.pipeline.hearing import (
 from brainbench_audio.pipeline.isolation import hear_where_asked
 from brainbench_audio.pipeline.plan import Workload
 from brainbench_audio.pipeline.run import Failure, Run
-from brainbench_audio.sources import package_hash
+from brainbench_audio.hashing.sources import package_hash
 
 if TYPE_CHECKING:
     from distributed import Client, Future

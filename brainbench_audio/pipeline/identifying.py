@@ -34,7 +34,7 @@ from brainbench_audio.pipeline.loading import (
 )
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.sources import package_hash, tree_hash
+from brainbench_audio.hashing.sources import package_hash, tree_hash
 
 # options that are no part of what is remembered: the weights count by their content
 _ASIDE = {"device", "weights", "trust_remote_code"}

@@ -43,7 +43,7 @@ from brainbench_audio.pipeline.run import Failure, described
 from brainbench_audio.provenance import DISTRIBUTION
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.sources import package_hash
+from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _log = logging.getLogger(__name__)

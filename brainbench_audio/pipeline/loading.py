@@ -26,7 +26,7 @@ from brainbench_audio.errors import (
 )
 from brainbench_audio.files import hash_json
 from brainbench_audio.interfaces import Dataset, Metric, Model
-from brainbench_audio.live_code import hash_object
+from brainbench_audio.hashing.live_code import hash_object
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
@@ -36,7 +36,7 @@ from brainbench_audio.registry.lookup import (
     find_model,
     load_attribute,
 )
-from brainbench_audio.sources import imported, load_tree
+from brainbench_audio.hashing.sources import imported, load_tree
 
 _PLACEMENT = ("device", "dtype")
 # options that leave the activations as they are, or that the model's own fingerprint covers

@@ -23,7 +23,7 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_benchmark
-from brainbench_audio.pipeline.trajectory import label_scores
+from brainbench_audio.training.trajectory import label_scores
 from brainbench_audio.scores.profiles import layer_means
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -125,7 +125,7 @@ class AlignmentMonitor:
 
     @property
     def history(self) -> xr.Dataset:
-        """All measurements, labelled as by `pipeline.trajectory.label_scores`, and ``seconds``.
+        """All measurements, labelled as by `training.trajectory.label_scores`, and ``seconds``.
 
         Raises
         ------

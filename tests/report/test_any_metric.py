@@ -14,7 +14,7 @@ import xarray as xr
 
 import brainbench_audio
 from brainbench_audio.cli.main import main
-from brainbench_audio.pipeline.trajectory import label_scores
+from brainbench_audio.training.trajectory import label_scores
 from brainbench_audio.report.layer_regions import layer_regions, region_rows
 from brainbench_audio.report.results import all_results
 from brainbench_audio.report.site.build import build_site

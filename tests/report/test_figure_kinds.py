@@ -15,7 +15,7 @@ import xarray as xr
 pytest.importorskip("matplotlib")
 
 from brainbench_audio.cli.main import main
-from brainbench_audio.pipeline.trajectory import label_scores
+from brainbench_audio.training.trajectory import label_scores
 from brainbench_audio.report.figures import (
     agreement,
     bars,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,8 +17,8 @@ from pathlib import Path
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
-from brainbench_audio.own_code import BY_NAME, is_installed
-from brainbench_audio.package_files import counted_files, hash_again
+from brainbench_audio.hashing.own_code import BY_NAME, is_installed
+from brainbench_audio.hashing.package_files import counted_files, hash_again
 
 
 @dataclass
@@ -30,13 +31,13 @@ class Source:
         None: a folder without `__init__.py`.
     folders : tuple of str
         Where the modules inside it lie; empty unless it is a package.
-    content : bytes
-        Of a Python file, as it was read once; empty otherwise.
+    content : bytes or None
+        Of a Python file, as it was read once.
     """
 
     file: Path | None
     folders: tuple[str, ...] = ()
-    content: bytes = b""
+    content: bytes | None = None
 
 
 @dataclass
@@ -83,7 +84,7 @@ class SourceTree:
             A file has been deleted meanwhile, or cannot be read.
         """
         sources = (*self.own.values(), *self.others.values())
-        read = {source.file: source.content for source in sources if source.content}
+        read = {source.file: source.content for source in sources if source.content is not None}
         parts = []
         for label, file in sorted(self.files.items()):
             if file in read:
@@ -108,7 +109,7 @@ def read_tree(file: Path) -> SourceTree:
     if not file.is_file():
         raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
     PathFinder.invalidate_caches()  # it may know an older listing of a folder
-    main = "".join(letter if letter.isidentifier() else "_" for letter in file.stem)
+    main = re.sub(r"\W", "_", file.stem)
     beside = PathFinder.find_spec(main, [str(file.parent)])
     if beside is not None and beside.origin != str(file):  # a package of this name
         main += "_file"
@@ -122,7 +123,7 @@ def read_tree(file: Path) -> SourceTree:
             parts = wanted.split(".")
             for length in range(1, len(parts) + 1):
                 part = ".".join(parts[:length])
-                if part in tree.own and group is tree.own or part in tree.others:
+                if part in group or part in tree.others:
                     continue
                 placed = _add(tree, part, group is tree.own)
                 if placed is None:
@@ -155,7 +156,7 @@ def _add(tree: SourceTree, name: str, from_own: bool) -> dict[str, Source] | Non
             f"{name} may mean either: rename the file."
         )
     file = Path(spec.origin) if spec.origin else None
-    content = _read(file) if file is not None and file.suffix == ".py" else b""
+    content = _read(file) if file is not None and file.suffix == ".py" else None
     group[name] = Source(file, tuple(spec.submodule_search_locations or ()), content)
     return group
 
@@ -171,30 +172,31 @@ def _find(name: str) -> ModuleSpec | None:
 
 def _imports(source: Source, package: str) -> Iterator[str]:
     """Yield the full names of all that a Python file may import, wherever the imports stand."""
-    if not source.content:
-        return
     for node in ast.walk(_parsed(source)):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            parents = package.split(".") if package else []
-            if node.level > len(parents) + 1 and node.level > 1:
-                continue
-            base = parents[: len(parents) - node.level + 1] if node.level else []
-            base += node.module.split(".") if node.module else []
+            base = _absolute(node.module or "", node.level, package)
             # what is imported from a package may be a module of it
-            names = [[*base, alias.name] for alias in node.names if alias.name != "*"]
-            yield from (".".join(parts) for parts in (base, *names) if parts)
+            names = [f"{base}.{alias.name}".lstrip(".") for alias in node.names]
+            yield from (name for name in (base, *names) if name and not name.endswith("*"))
         elif isinstance(node, ast.Call) and node.args:
             called = getattr(node.func, "attr", getattr(node.func, "id", ""))
-            named = node.args[0]
-            if called in ("import_module", "__import__") and isinstance(named, ast.Constant):
-                yield from [named.value] if isinstance(named.value, str) and named.value else []
+            named = getattr(node.args[0], "value", None)
+            if called in ("import_module", "__import__") and isinstance(named, str):
+                level = len(named) - len(named.lstrip("."))
+                yield from [name] if (name := _absolute(named[level:], level, package)) else []
+
+
+def _absolute(name: str, level: int, package: str) -> str:
+    """Return the full name of what is imported with some dots before it, as seen from the root."""
+    parents = package.split(".") if package and level else []
+    return ".".join([*parents[: len(parents) - level + 1], *([name] if name else [])])
 
 
 def _parsed(source: Source) -> ast.Module:
     try:
-        return ast.parse(source.content)
+        return ast.parse(source.content or b"")
     except SyntaxError as error:
         raise DataError(f"{source.file}, line {error.lineno}: {error.msg}.") from error
     except (ValueError, RecursionError, MemoryError) as error:

@@ -21,7 +21,7 @@ from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.cli.main import main
 from brainbench_audio.download import list_files
 from brainbench_audio.errors import ContractError, DataError, UnknownId
-from brainbench_audio.pipeline.trajectory import (
+from brainbench_audio.training.trajectory import (
     Trajectory,
     label_scores,
     trajectory,
@@ -190,7 +190,7 @@ def test_another_benchmark_on_the_same_sounds_needs_no_checkpoint(toy: Toy) -> N
 
 
 def test_an_interrupted_run_goes_on(toy: Toy, monkeypatch: pytest.MonkeyPatch) -> None:
-    from brainbench_audio.pipeline import trajectory as module
+    from brainbench_audio.training import trajectory as module
 
     real = module.run
 

@@ -127,6 +127,7 @@ def state_of(value: Any) -> dict[str, Any]:
     torch = sys.modules.get("torch")
     if torch is not None and issubclass(type(value), torch.nn.Module):
         state |= _hooks(state, torch.nn.modules.module)
+        state.pop("_output_capturing_hooks_installed", None)  # see `_only_looks_on`
     return state
 
 
@@ -140,13 +141,21 @@ def _slots(kind: type) -> list[tuple[str, types.MemberDescriptorType]]:
 def _hooks(state: Mapping[str, Any], torch_module: Any) -> dict[str, Any]:
     """Return a network's hooks by rank: torch numbers them anew in every process."""
     every = ("_global_forward_hooks", "_global_forward_pre_hooks")
-    hooks = {name: dict(getattr(torch_module, name)) for name in every}
-    hooks |= {n: dict(h) for n, h in state.items() if "hook" in n and isinstance(h, dict)}
-    numbers = {number for group in hooks.values() for number in group}
-    if not all(isinstance(number, int) for number in numbers):  # a user's own dict of that name
-        return {name: list(group.items()) for name, group in hooks.items()}
-    rank = {number: index for index, number in enumerate(sorted(numbers))}
-    return {n: [(rank[number], h) for number, h in group.items()] for n, group in hooks.items()}
+    groups = {name: getattr(torch_module, name) for name in every}
+    groups |= {n: h for n, h in state.items() if "hooks" in n and isinstance(h, dict)}
+    hooks = {
+        name: [(number, hook) for number, hook in group.items() if not _only_looks_on(hook)]
+        for name, group in groups.items()
+        if all(isinstance(number, int) for number in group)
+    }
+    order = sorted({number for group in hooks.values() for number, _ in group})
+    return {n: [(order.index(i), hook) for i, hook in group] for n, group in hooks.items()}
+
+
+def _only_looks_on(hook: Any) -> bool:
+    """Return whether transformers added a hook, in the first forward pass, to note outputs down."""
+    place = getattr(hook, "__globals__", {}).get("__name__")
+    return place == "transformers.utils.output_capturing"
 
 
 def has_hidden_state(kind: type) -> bool:

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from brainbench_audio.files import hash_file
-from brainbench_audio.imported_code import is_as_imported, process_start
+from brainbench_audio.hashing.imported_code import is_as_imported, process_start
 from brainbench_audio.provenance import source_folder
 
 _SETTLED = 2_000_000_000  # nanoseconds: a later change may fall on the same tick of the clock

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.live_code import hash_object
+from brainbench_audio.hashing.live_code import hash_object
 
 _FOUND_AT = time.time()
 _ABSENT = object()

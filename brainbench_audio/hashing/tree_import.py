@@ -20,7 +20,7 @@ from types import CodeType, ModuleType
 from typing import Any
 
 from brainbench_audio.files import hash_json
-from brainbench_audio.source_tree import Source, SourceTree
+from brainbench_audio.hashing.source_tree import Source, SourceTree
 
 PREFIX = "brainbench_file_"
 
@@ -82,7 +82,7 @@ class _Importer:
             spec.submodule_search_locations = list(source.folders)
             return spec
         loader = None
-        if source.file.suffix == ".py":
+        if source.content is not None:
             loader = _Loader(fullname, source.file, source.content, self.builtins)
         folders = list(source.folders) or None
         return spec_from_file_location(

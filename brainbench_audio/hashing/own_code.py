@@ -6,6 +6,7 @@ the user's own: notebooks, loose files and editable installs.
 
 from __future__ import annotations
 
+import builtins
 import dis
 import enum
 import functools
@@ -71,6 +72,10 @@ def is_foreign(member: Any) -> bool:
         namespace: Mapping[str, Any] = code.__globals__
     elif isinstance(code, type):
         namespace = namespace_of(code)
+    elif isinstance(code, types.MethodDescriptorType):
+        namespace = namespace_of(code.__objclass__)
+    elif isinstance(code, types.BuiltinFunctionType):
+        namespace = vars(sys.modules.get(str(code.__module__), builtins))
     else:
         return False
     return namespace.get("__name__") in sys.modules and is_own(namespace)
@@ -129,11 +134,14 @@ class UsedNames:
     globals, attributes : set of str
     imports : set of (str, int)
         Modules with the level of the import, 0 if it is absolute.
+    texts : set of str
+        Text constants.
     """
 
     globals: set[str] = field(default_factory=set)
     attributes: set[str] = field(default_factory=set)
     imports: set[tuple[str, int]] = field(default_factory=set)
+    texts: set[str] = field(default_factory=set)
 
 
 def used_names(code: types.CodeType) -> UsedNames:
@@ -144,6 +152,7 @@ def used_names(code: types.CodeType) -> UsedNames:
         waiting += [
             constant for constant in piece.co_consts if isinstance(constant, types.CodeType)
         ]
+        names.texts |= {constant for constant in piece.co_consts if isinstance(constant, str)}
         before: list[Any] = [0, 0]
         for step in dis.get_instructions(piece):
             if step.opname == "EXTENDED_ARG":
@@ -157,3 +166,10 @@ def used_names(code: types.CodeType) -> UsedNames:
             before = [before[1], step.argval]
     names.globals -= _PLACE
     return names
+
+
+def named_modules(names: UsedNames, namespace: Mapping[str, Any]) -> set[str]:
+    """Return the modules that are named by texts in code or in the globals that it uses."""
+    texts = names.texts | {t for n in names.globals if isinstance(t := namespace.get(n), str)}
+    texts = {text for text in texts if all(part.isidentifier() for part in text.split("."))}
+    return {t for t in texts if t in sys.modules or is_own_name(t)}

@@ -15,9 +15,9 @@ from typing import TypeVar
 
 from brainbench_audio.errors import DataError, PluginLoadError
 from brainbench_audio.files import hash_json
-from brainbench_audio.package_files import is_within, look_at
-from brainbench_audio.source_tree import SourceTree, read_tree
-from brainbench_audio.tree_import import execute
+from brainbench_audio.hashing.package_files import is_within, look_at
+from brainbench_audio.hashing.source_tree import SourceTree, read_tree
+from brainbench_audio.hashing.tree_import import execute
 
 _Loaded = TypeVar("_Loaded")
 

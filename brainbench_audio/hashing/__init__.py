@@ -1,0 +1,1 @@
+"""Hashes of what decides a result: source files, and code and objects in memory."""
