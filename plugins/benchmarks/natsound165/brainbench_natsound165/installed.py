@@ -20,8 +20,8 @@ from brainbench_audio.archives import unpack
 from brainbench_audio.assemblies.assembly import select, stimulus_names, validate
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.download import Remote, fetch
-from brainbench_audio.errors import CacheError, DataError
-from brainbench_audio.files import atomic_file, hash_file, hash_json, locked
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import atomic_file, explained, hash_file, hash_json, locked
 from brainbench_natsound165.components import NaturalSounds
 from brainbench_natsound165.files import find_sounds, install_sounds, registry, sounds_folder
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
@@ -119,14 +119,8 @@ def convert(
         "sha256": json.dumps({file.name: hash_file(file) for file in read}),
         "checks": _CHECKS,
     }
-    try:
-        with atomic_file(target) as temporary:
-            assembly.rename("responses").to_netcdf(temporary, engine="netcdf4")
-    except RuntimeError as error:  # netCDF's word for a full disk
-        raise CacheError(
-            f"Cannot write {target}: {error}. The disk may be full; free some space and run "
-            f"`brainbench data get {dataset}` again."
-        ) from error
+    with atomic_file(target) as temporary, explained(target, RuntimeError):
+        assembly.rename("responses").to_netcdf(temporary, engine="netcdf4")
 
 
 def read_installed(file: Path) -> xr.DataArray:
