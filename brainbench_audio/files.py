@@ -37,9 +37,10 @@ def explained(path: Path, *also: type[Exception]) -> Iterator[None]:
     CacheError
         The folder cannot be written to or is full.
     """
+    refusals: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
-    except (OSError, *also) as error:
+    except refusals as error:
         if isinstance(error, OSError) and (isinstance(error, FileNotFoundError) or not error.errno):
             raise
         raise CacheError(

@@ -19,6 +19,7 @@ from brainbench_audio.files import hash_file
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.registry.lookup import (
+    data_source,
     find_benchmark,
     find_dataset,
     find_in_scheme,
@@ -96,8 +97,7 @@ def load_dataset(identifier: str, *, folder: str | Path | None = None) -> Datase
     card = find_dataset(dataset_id).card
     if folder is not None:
         return _read_folder(card, subset or None, folder)[1]
-    dataset: Dataset = _call(card.loader, f"data set {identifier}", card, subset or None)
-    return dataset
+    return _read(card, subset or None)
 
 
 def load_metric(identifier: str, **options: Any) -> Metric:
@@ -146,9 +146,7 @@ def load_benchmark(
     if folder is not None:
         subset, dataset = _read_folder(card.dataset, card.subset, folder)
         return ComposedBenchmark(replace(card, subset=subset), dataset, metric, options)
-    word = f"data set {card.data_id}"
-    dataset = _call(card.dataset.loader, word, card.dataset, card.subset)
-    return ComposedBenchmark(card, dataset, metric, options)
+    return ComposedBenchmark(card, _read(card.dataset, card.subset), metric, options)
 
 
 class FileModel:
@@ -191,15 +189,18 @@ class FileModel:
         return self._model.activations(waveforms, layers=layers)
 
 
+def _read(card: DatasetCard, subset: str | None) -> Dataset:
+    try:
+        return data_source(card).load(card, subset)
+    except SystemExit as error:  # one data set must not end the run of all
+        raise PluginLoadError(
+            f"The data set {card.id} called sys.exit() while it was loaded."
+        ) from error
+
+
 def _read_folder(card: DatasetCard, subset: str | None, folder: str | Path) -> tuple[str, Dataset]:
     """Load a folder as a subset of a data set; return the name it has and the data."""
-    if card.folder_loader is None:
-        raise ContractError(f"Data set {card.id} takes no folder of your own.")
-    name: str
-    dataset: Dataset
-    name, dataset = _call(
-        card.folder_loader, f"data set {card.id}", card, Path(folder).expanduser()
-    )
+    name, dataset = data_source(card).read_folder(card, Path(folder).expanduser())
     if subset not in (None, name):
         raise DataError(f"{folder} holds {card.id}.{name}, not {card.id}.{subset}.")
     return name, dataset

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio import settings
 from brainbench_audio.assemblies.assembly import build, select
-from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.download import fetch_all, fetch_folder, find_folder
 from brainbench_audio.errors import DataError
-from brainbench_audio.stimuli.stimulus_set import StimulusSet
-from brainbench_natsound165.files import COMPONENTS, SHA256, folder
+from brainbench_audio.sources import BaseSource, LoadedDataset, refuse_checksum
+from brainbench_natsound165.files import COMPONENTS, DESCRIPTION, FOLDER, SHA256, install, remotes
 from brainbench_natsound165.matlab import load_mat
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
@@ -30,29 +30,47 @@ PAPER_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class NaturalSounds:
-    """A data set on the 165 sounds, see `brainbench_audio.interfaces.Dataset`."""
+class Components(BaseSource):
+    """Gets and loads the six components and the sounds."""
 
-    card: DatasetCard
-    stimuli: StimulusSet
-    assembly: xr.DataArray
-    folds: Folds
+    def load(self, card: DatasetCard, subset: str | None = None) -> LoadedDataset:
+        """Load the components, or one of them; the files are downloaded if need be.
 
+        Raises
+        ------
+        DataError
+            The files are not there, damaged or not as published.
+        """
+        folder = fetch_folder(FOLDER, remotes(), DESCRIPTION)
+        assembly = read_components(folder / COMPONENTS)
+        if subset is not None:
+            assembly = select(assembly, "component", subset)
+        return LoadedDataset(card, stimulus_set(folder), assembly, published_folds())
 
-def load(card: DatasetCard, subset: str | None) -> NaturalSounds:
-    """Load the components, or one of them.
+    def fetch(
+        self,
+        card: DatasetCard,
+        subset: str | None = None,
+        source: Path | None = None,
+        sha256: str | None = None,
+    ) -> Path:
+        """Install the files below the data home, from the web, a folder or an archive; return it.
 
-    Raises
-    ------
-    DataError
-        The files are not there, damaged or not as published.
-    """
-    place = folder(card)
-    assembly = read_components(place / COMPONENTS)
-    if subset is not None:
-        assembly = select(assembly, "component", subset)
-    return NaturalSounds(card, stimulus_set(place), assembly, published_folds())
+        Raises
+        ------
+        DataError
+            A file is missing or has another checksum.
+        """
+        refuse_checksum(card, sha256)
+        if source is not None:
+            return install(source, remotes())
+        target = settings.data_home() / FOLDER
+        fetch_all(remotes(), target, DESCRIPTION)
+        return target
+
+    def locate(self, card: DatasetCard, subset: str | None = None) -> Path | None:
+        """Return the folder that holds all files, the user's own first; None if there is none."""
+        return find_folder(FOLDER, remotes())
 
 
 def read_components(file: Path) -> xr.DataArray:

@@ -15,7 +15,6 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from brainbench_audio import settings
-from brainbench_audio.cards import DatasetCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_folder, explained, hash_file, locked, set_aside
 
@@ -44,11 +43,6 @@ class Planted:
 def default_folder() -> Path:
     """Return where the data lie: ``$BRAINBENCH_HOME/data/simcortex-<version>``."""
     return settings.data_home() / f"simcortex-{DATA_VERSION}"
-
-
-def locate(_card: DatasetCard) -> Path | None:
-    """Return the folder of the data, or None where they have not been generated yet."""
-    return default_folder() if default_folder().is_dir() else None
 
 
 def ensure(folder: Path | None = None) -> Path:
