@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from brainbench_natsound165.files import find_sounds, sounds_folder
-from brainbench_natsound165.matlab import load_mat
+from brainbench_natsound165.matlab import field, load_mat, strings
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 from brainbench_audio import settings
@@ -64,13 +64,7 @@ class Components(BaseSource):
         source: Path | None = None,
         sha256: str | None = None,
     ) -> Path:
-        """Install responses and, unless they are here, sounds; return the responses' folder.
-
-        Raises
-        ------
-        DataError
-            A file is missing or has another checksum.
-        """
+        """Install responses and, unless they are here, sounds; return the responses' folder."""
         refuse_checksum(card, sha256)
         if source is not None:
             return install(source)
@@ -123,7 +117,7 @@ def read_responses(
     """
     content = load_mat(file, PUBLISHED.sha256)
     responses = _numbers(content, "R", file)
-    names = [name.removesuffix(".wav") for name in _strings(content, "stim_names", file)]
+    names = [name.removesuffix(".wav") for name in strings(content, "stim_names", file)]
     times = _numbers(content, "t", file).ravel().astype(np.float64)
     if responses.ndim != 3 or responses.shape[:2] != (len(names), len(times)):
         raise DataError(
@@ -142,24 +136,10 @@ def read_responses(
 
 
 def _numbers(content: Mapping[str, Any], name: str, file: Path) -> npt.NDArray[Any]:
-    values = np.asarray(_field(content, name, file))
+    values = field(content, name, file)
     if values.dtype.kind != "f" or not values.size:
         raise DataError(f"{file}: {name} is {values.dtype} {values.shape}, expected numbers.")
     return values
-
-
-def _strings(content: Mapping[str, Any], name: str, file: Path) -> list[str]:
-    """Take the strings out of a MATLAB cell array."""
-    cells = [np.asarray(cell) for cell in np.asarray(_field(content, name, file)).ravel()]
-    if any(cell.size != 1 or cell.dtype.kind != "U" for cell in cells):
-        raise DataError(f"{file}: field {name} is no cell array of strings.")
-    return [str(cell.item()) for cell in cells]
-
-
-def _field(content: Mapping[str, Any], name: str, file: Path) -> Any:
-    if name not in content:
-        raise DataError(f"{file} has no field {name}; it is not the published {file.name}.")
-    return content[name]
 
 
 def _numbered(components: int) -> list[str]:

@@ -96,23 +96,9 @@ class InstalledTasks(BaseSource):
     ) -> Path:
         """Install a task, or all tasks of a card, below the data home; return the folder.
 
-        Parameters
-        ----------
-        card : DatasetCard
-        subset : str or None
-            One task of the card; None all of them, with ``source`` all that are in it.
-        source : Path or None
-            A task folder, a folder that holds some, or an archive; None downloads those not yet
-            here.
-        sha256 : str or None
-            What the archive must have; None pins that of the first download.
-
-        Raises
-        ------
-        DataError
-            Nothing to be had there, another checksum, or files that are not in HEAR format.
-        CacheError
-            The disk is full; nothing is then half-installed.
+        ``source`` is a task folder, a folder that holds some, or an archive; of all tasks, those
+        that are in it are installed. Without it, those not yet here are downloaded; without
+        ``sha256``, that of the first download is pinned.
         """
         chosen = _chosen(card, subset)
         if source is not None:

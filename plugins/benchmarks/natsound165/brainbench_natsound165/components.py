@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio import settings
@@ -16,7 +13,7 @@ from brainbench_audio.download import fetch_all, fetch_folder, find_folder
 from brainbench_audio.errors import DataError
 from brainbench_audio.sources import BaseSource, LoadedDataset, refuse_checksum
 from brainbench_natsound165.files import COMPONENTS, DESCRIPTION, FOLDER, SHA256, install, remotes
-from brainbench_natsound165.matlab import load_mat
+from brainbench_natsound165.matlab import field, load_mat, strings
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 # what the file calls them -> what the paper and our ids call them
@@ -54,13 +51,7 @@ class Components(BaseSource):
         source: Path | None = None,
         sha256: str | None = None,
     ) -> Path:
-        """Install the files below the data home, from the web, a folder or an archive; return it.
-
-        Raises
-        ------
-        DataError
-            A file is missing or has another checksum.
-        """
+        """Install the files below the data home, from the web, a folder or an archive."""
         refuse_checksum(card, sha256)
         if source is not None:
             return install(source, remotes())
@@ -82,9 +73,9 @@ def read_components(file: Path) -> xr.DataArray:
         Naming the file and the field that is not as published.
     """
     content = load_mat(file, SHA256[COMPONENTS])
-    responses = _field(content, "R", file)
-    stimuli = _strings(_field(content, "stim_names", file), file, "stim_names")
-    components = _strings(_field(content, "component_names", file), file, "component_names")
+    responses = field(content, "R", file)
+    stimuli = strings(content, "stim_names", file)
+    components = strings(content, "component_names", file)
     if responses.shape != (len(stimuli), len(components)) or responses.dtype.kind != "f":
         raise DataError(
             f"{file}: R is {responses.dtype} {responses.shape}, expected floating-point numbers "
@@ -97,17 +88,3 @@ def read_components(file: Path) -> xr.DataArray:
         )
     names = [PAPER_NAMES[name] for name in components]
     return build(responses, stimuli, "component", {"component": names})
-
-
-def _field(content: dict[str, Any], name: str, file: Path) -> npt.NDArray[Any]:
-    if name not in content:
-        raise DataError(f"{file} has no field {name}; it is not the published components.mat.")
-    return np.asarray(content[name])
-
-
-def _strings(cells: npt.NDArray[Any], file: Path, name: str) -> list[str]:
-    """Take the strings out of a MATLAB cell array."""
-    values = [np.asarray(cell) for cell in cells.ravel()]
-    if any(value.size != 1 or value.dtype.kind != "U" for value in values):
-        raise DataError(f"{file}: field {name} is no cell array of strings.")
-    return [str(value.item()) for value in values]

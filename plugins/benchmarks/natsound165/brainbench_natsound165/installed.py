@@ -70,23 +70,8 @@ class Voxels(BaseSource):
     ) -> Path:
         """Install the responses, and the sounds unless they are here; return the responses' folder.
 
-        Parameters
-        ----------
-        card : DatasetCard
-        subset : str or None
-            All regions come together.
-        source : Path or None
-            The published archive or what it unpacks to; None downloads it, once for both data
-            sets.
-        sha256 : str or None
-            What the archive must have; None pins that of the first download.
-
-        Raises
-        ------
-        DataError
-            Nothing to be had there, another checksum, or files that are not as published.
-        CacheError
-            The disk is full; nothing is then half-installed.
+        ``source`` is the published archive or what it unpacks to. It is downloaded once for both
+        data sets and all regions; without ``sha256``, that of the first download is pinned.
         """
         remote = Remote(ARCHIVE, (URL,), sha256)
         given = source or fetch(remote, settings.data_home() / ARCHIVE_FOLDER)
@@ -98,9 +83,11 @@ class Voxels(BaseSource):
             locked(target.parent),
             opened(given, scratch, wanted, largest=_LARGEST, sha256=demanded) as folder,
         ):
-            raw = _raw_folder(folder, card.id, given)
-            archive = given if folder == scratch else None
-            convert(card.id, raw, target, str(source or URL), archive=archive)
+            if folder == given:
+                convert(card.id, _raw_folder(given, card.id), target, str(given))
+            else:
+                raw = _unpacked_folder(folder, card.id, given)
+                convert(card.id, raw, target, str(source or URL), archive=given)
         if find_sounds() is None:
             install_sounds(given)
         return target.parent
@@ -190,10 +177,7 @@ def _wanted(dataset: str, path: PurePosixPath) -> bool:
     return path.parts[-3:-1] == ("neural", dataset) and path.name in names
 
 
-def _raw_folder(folder: Path, dataset: str, given: Path) -> Path:
-    """Return where the published files are in a folder, or in what an archive unpacked to."""
-    if folder != given:
-        return _unpacked_folder(folder, dataset, given)
+def _raw_folder(given: Path, dataset: str) -> Path:
     found = _find_raw(given, dataset)
     if found is None and (given / TABLE).is_file() and given.name == dataset:
         found = given
