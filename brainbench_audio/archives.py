@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import lzma
+import shutil
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -11,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_folder
+from brainbench_audio.files import atomic_folder, hash_file, locked
 from brainbench_audio.progress import progress_bar
 
 _BLOCK = 1 << 20
@@ -31,6 +32,54 @@ _KINDS = {
     tarfile.BLKTYPE: "a device",
     tarfile.FIFOTYPE: "a pipe",
 }
+
+
+@contextmanager
+def opened(
+    given: Path,
+    scratch: Path,
+    wanted: Callable[[PurePosixPath], bool] = lambda _: True,
+    *,
+    largest: int,
+    sha256: str | None = None,
+) -> Iterator[Path]:
+    """Yield a folder of the user's as it is, or what an archive of theirs is unpacked to meanwhile.
+
+    Parameters
+    ----------
+    given : Path
+        Folder, or archive as `unpack` takes it.
+    scratch : Path
+        Where an archive is unpacked; other processes wait. It is gone when the block ends, and
+        what a killed process left there is removed first.
+    wanted, largest
+        See `unpack`.
+    sha256 : str, optional
+        What the archive must have.
+
+    Raises
+    ------
+    DataError
+        Nothing is there, it has another checksum or is a folder, which has none; or see `unpack`.
+    CacheError
+        The disk is full or cannot be written to.
+    """
+    if given.is_dir():
+        if sha256 is not None:
+            raise DataError(f"{given} is a folder: --sha256 is for archives.")
+        yield given
+        return
+    if not given.is_file():
+        raise DataError(f"{given} does not exist: --from takes a folder or an archive.")
+    if sha256 is not None and (found := hash_file(given)) != sha256:
+        raise DataError(f"{given} has SHA-256 {found}, expected {sha256}. Nothing was installed.")
+    with locked(scratch):
+        shutil.rmtree(scratch, ignore_errors=True)
+        try:
+            unpack(given, scratch, wanted, largest=largest)
+            yield scratch
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
 def unpack(

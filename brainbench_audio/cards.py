@@ -1,7 +1,8 @@
 """Cards: the light descriptions a plugin hands over first.
 
 A card is plain data. Making one imports nothing; its ``loader`` names the function, as
-``"module:function"``, that is imported when somebody loads the thing.
+``"module:function"``, that is imported when somebody loads the thing; a data set's ``data`` names
+a class.
 """
 
 from __future__ import annotations
@@ -10,10 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from brainbench_audio.errors import PluginLoadError
+
 CONTROLS = ("untrained", "permuted")
 # of a metric: features equal to the targets score 1, random features about 0, and the score stays
 # when stimuli change places, or features are scaled or rotated
 PROPERTIES = ("identity", "noise", "permutation", "scale", "rotation")
+_FORMER_FIELDS = {"loader", "downloader", "locator", "sizer", "folder_loader"}  # of a DatasetCard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,25 +113,14 @@ class DatasetCard:
         Of the data; ``size`` is that of the download, in words.
     packages : tuple of str
         Import packages whose source decides the data.
-    loader : str
-        ``"module:function"``, called as ``function(card, subset)``, returns a `Dataset`.
-    downloader : str or None
-        ``"module:function"``, called as ``function(card, source)`` with ``source`` a folder or
-        archive the user has already, or None for the published place; returns the folder that then
-        holds the data. None: nothing to download. If it takes ``subset``, one subset can be got.
-    locator : str or None
-        ``"module:function"``, called as ``function(card)``, returns the folder that holds the data
-        now, or None. If it takes ``subset``, subsets lie in places of their own.
-    sizer : str or None
-        ``"module:function"``, called as ``function(card, subset)``, returns the bytes of each file
-        that is still to be downloaded, None where that is not known; above a limit the user is
-        asked. None: the data are small.
-    folder_loader : str or None
-        ``"module:function"``, called as ``function(card, folder)``, loads a folder of the user's
-        own in the data set's format as one more subset; returns its name and a `Dataset`.
+    data : str
+        ``"module:Class"``, a `DataSource` that is made without arguments when data are asked for.
+    downloaded : bool
+        Whether there is something to download; False for data that lie in the plugin's package, or
+        are made by it.
     checksum : str or None
         SHA-256 over stimuli and responses of the whole data set, as `brainbench check` computes it;
-        None for data that their own downloader checks.
+        None for data that their source checks.
     """
 
     id: str
@@ -139,15 +132,21 @@ class DatasetCard:
     source: str
     size: str
     packages: tuple[str, ...]
-    loader: str
+    data: str
     subsets: tuple[str, ...] = ()
     subset_provides: frozenset[str] | Mapping[str, frozenset[str]] | None = None
-    downloader: str | None = None
-    locator: str | None = None
+    downloaded: bool = True
     checksum: str | None = None
-    sizer: str | None = None
-    folder_loader: str | None = None
     subset_stimuli: Mapping[str, int] = field(default_factory=dict)
+
+    def __new__(cls, **fields: Any) -> DatasetCard:
+        """Make a card; one written for an earlier version is told what to write now."""
+        if former := sorted(fields.keys() & _FORMER_FIELDS):
+            raise PluginLoadError(
+                f'DatasetCard has no {", ".join(former)} any more: write `data="module:Class"`, '
+                f"a DataSource with these functions as methods, see brainbench_audio/interfaces.py."
+            )
+        return super().__new__(cls)
 
     def counted(self, subset: str | None) -> int:
         """Return the number of stimuli of the whole (``subset=None``) or a subset."""

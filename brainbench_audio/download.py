@@ -15,8 +15,8 @@ import pooch
 import requests
 
 from brainbench_audio import settings
-from brainbench_audio.errors import CacheError, DataError
-from brainbench_audio.files import atomic_file, hash_file, locked
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import atomic_file, explained, hash_file, locked
 from brainbench_audio.progress import progress_bar
 
 _ATTEMPTS = 3
@@ -253,18 +253,15 @@ def _download(remote: Remote, target: Path, expected: str | None) -> None:
     problems = []
     for url in remote.urls:
         try:
-            pooch.retrieve(
-                url, expected, target.name, target.parent, downloader=_resuming_downloader
-            )
+            with explained(target):
+                pooch.retrieve(
+                    url, expected, target.name, target.parent, downloader=_resuming_downloader
+                )
             return
         except requests.RequestException as error:
             problems.append(f"{url}: {_reason(error)}")
         except ValueError as error:  # pooch's word for another checksum
             raise DataError(_mismatch(url, target, expected, str(error))) from error
-        except OSError as error:
-            raise CacheError(
-                f"Cannot write {target}: {error.strerror}. Free some space."
-            ) from error
     raise DataError(
         f"Cannot download {target.name} ({'; '.join(problems)}). Nothing was installed; run the "
         f"command again to continue, or put the file at {target} yourself."

@@ -21,6 +21,35 @@ TEMPORARY = ".part-"
 
 
 @contextmanager
+def explained(path: Path, *also: type[Exception]) -> Iterator[None]:
+    """Turn the system's refusal to write into an error that says what to do.
+
+    Parameters
+    ----------
+    path : Path
+        What the block writes.
+    *also : type of exception
+        What a library makes of a full disk, where that is no OSError: netCDF4 and torch raise
+        RuntimeError. Give it only for a block that does nothing but write.
+
+    Raises
+    ------
+    CacheError
+        The folder cannot be written to or is full.
+    """
+    refusals: tuple[type[Exception], ...] = (OSError, *also)
+    try:
+        yield
+    except refusals as error:
+        if isinstance(error, OSError) and (isinstance(error, FileNotFoundError) or not error.errno):
+            raise
+        raise CacheError(
+            f"Cannot write {path}: {getattr(error, 'strerror', error)}. Free some space or choose "
+            f"another folder with BRAINBENCH_HOME. Nothing was left half-written."
+        ) from error
+
+
+@contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path`` that becomes ``path`` when the block ends well.
 
@@ -37,7 +66,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
     CacheError
         The folder cannot be written to or is full.
     """
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         # not tempfile: its files are private, and a store on a shared folder is read by the group
         temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}{path.suffix}")
@@ -61,7 +90,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     CacheError
         The parent folder cannot be written to or is full.
     """
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
         temporary.mkdir()
@@ -95,7 +124,7 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
     CacheError
         The lock was not free in time, or its folder cannot be written to.
     """
-    with _explained(path):
+    with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(f"{path}.lock", timeout=timeout)
         try:
@@ -177,27 +206,6 @@ def hash_sources(folder: Path) -> str:
     """Return one SHA-256 over the names and contents of all Python files below ``folder``."""
     files = sorted(folder.rglob("*.py")) if folder.is_dir() else [folder]
     return hash_json([(file.relative_to(folder).as_posix(), hash_file(file)) for file in files])
-
-
-@contextmanager
-def _explained(path: Path) -> Iterator[None]:
-    """Turn the operating system's refusal to write into an error that says what to do."""
-    try:
-        yield
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) or not error.errno:
-            raise
-        raise CacheError(
-            f"Cannot write {path}: {error.strerror}. Free some space or choose another folder "
-            f"with BRAINBENCH_HOME. Nothing was left half-written."
-        ) from error
-    except RuntimeError as error:
-        if not str(error).startswith("NetCDF"):  # what netCDF4 makes of a full disk
-            raise
-        raise CacheError(
-            f"Cannot write {path}: {error}. Free some space or choose another folder with "
-            f"BRAINBENCH_HOME. Nothing was left half-written."
-        ) from error
 
 
 def _flush(path: Path) -> None:

@@ -1,10 +1,10 @@
-"""The three things a plugin brings: a `Model`, a `Dataset` or a `Metric`. The page to read first.
+"""What a plugin brings: a `Model`, a `DataSource` or a `Metric`. The page to read first.
 
     stimuli -> model -> activations (on disk) -> metric -> score -> result store -> report
                             benchmark = data set (stimuli, responses, folds) + metric
 
 A model sees waveforms and a sample rate, never a brain. A metric sees labelled arrays and folds,
-never a model. A `Benchmark` brings both together; the core makes it from a data set and a metric.
+never a model. A `DataSource` loads a `Dataset`; the core makes a `Benchmark` of it and a metric.
 These are protocols: any object with these attributes will do, no base class is needed.
 """
 
@@ -14,6 +14,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import numpy as np
     import numpy.typing as npt
     import xarray as xr
@@ -101,6 +103,52 @@ class Dataset(Protocol):
     @property
     def folds(self) -> Folds:
         """Which stimuli are held out together."""
+
+
+class DataSource(Protocol):
+    """Gets and loads the data of one card, or of several; `sources.BaseSource` has defaults.
+
+    A card's ``data`` names the class, which is made without arguments. ``subset`` is one of the
+    card's, or None for the whole.
+    """
+
+    def load(self, card: DatasetCard, subset: str | None = None) -> Dataset:
+        """Return the data set, or raise DataError where its files are missing or damaged."""
+
+    def fetch(
+        self,
+        card: DatasetCard,
+        subset: str | None = None,
+        source: Path | None = None,
+        sha256: str | None = None,
+    ) -> Path:
+        """Install the data and return the folder that then holds them.
+
+        Parameters
+        ----------
+        source : Path, optional
+            A folder or archive that the user has already; by default the published place.
+        sha256 : str, optional
+            What the archive must have; DataError where it has another, or the data have no archive.
+        """
+
+    def locate(self, card: DatasetCard, subset: str | None = None) -> Path | None:
+        """Return the folder that holds the data now, the user's own first; None if none does."""
+
+    def sizes(self, card: DatasetCard, subset: str | None = None) -> dict[str, int | None]:
+        """Return the bytes of each file that `fetch` would still download, None where unknown.
+
+        The user is asked before much is downloaded; leave out what is small.
+        """
+
+    def read_folder(self, card: DatasetCard, folder: Path) -> tuple[str, Dataset]:
+        """Load a folder of the user's own, in the data's format, as one more subset.
+
+        Returns
+        -------
+        tuple of str and Dataset
+            Its name as a subset (letters, digits and ``_``), and the data.
+        """
 
 
 class Metric(Protocol):

@@ -103,7 +103,7 @@ def prepare(home: Path, args: argparse.Namespace) -> Path:
     archive = full_archive(home)
     for card in (cards.CARDS[1], cards.CARDS[2]):
         if any(name.startswith(card.id) for name in args.benchmarks):
-            installed.download(card, str(archive))
+            installed.Voxels().fetch(card, source=archive)
     model = home / "made_up.py"
     model.write_text(MODEL.format(layers=args.layers, features=args.features))
     return model

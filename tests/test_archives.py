@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from brainbench_audio.archives import unpack
+from brainbench_audio.archives import opened, unpack
 from brainbench_audio.errors import CacheError, DataError
+from brainbench_audio.files import hash_file
 
 LARGEST = 1 << 20
 CONTENT = os.urandom(5000)
@@ -159,3 +160,47 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path) -> None:
     with pytest.raises(CacheError, match="No space left"):
         unpack(archive, small_disk / "out", largest=LARGEST)
     assert list(small_disk.iterdir()) == []
+
+
+def test_an_archive_is_opened_for_as_long_as_it_is_used(tmp_path: Path) -> None:
+    archive = pack(tmp_path / "x.tar", {"a/one": CONTENT, "two": b""})
+    scratch = tmp_path / "scratch"
+    (scratch / "a").mkdir(parents=True)
+    (scratch / "a" / "old").write_text("what a killed process left")
+    whole = hash_file(archive)
+    with opened(
+        archive, scratch, lambda path: path.name != "two", largest=LARGEST, sha256=whole
+    ) as folder:
+        assert [path.name for path in folder.rglob("*") if path.is_file()] == ["one"]
+    assert not scratch.exists()
+    with pytest.raises(ZeroDivisionError), opened(archive, scratch, largest=LARGEST):
+        raise ZeroDivisionError
+    assert not scratch.exists()
+
+
+def test_a_folder_is_opened_as_it_is(tmp_path: Path) -> None:
+    given = tmp_path / "given"
+    given.mkdir()
+    with opened(given, tmp_path / "scratch", largest=LARGEST) as folder:
+        assert folder == given
+    assert [path.name for path in tmp_path.iterdir()] == ["given"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sha256", "told"),
+    [
+        ("nowhere", None, "nowhere does not exist: --from takes a folder or an archive"),
+        ("folder", "0" * 64, "folder is a folder: --sha256 is for archives"),
+        ("x.tar", "0" * 64, rf"x\.tar has SHA-256 [0-9a-f]{{64}}, expected {'0' * 64}"),
+    ],
+)
+def test_what_is_not_opened(tmp_path: Path, name: str, sha256: str | None, told: str) -> None:
+    pack(tmp_path / "x.tar", {"one": CONTENT})
+    (tmp_path / "folder").mkdir()
+    before = sorted(tmp_path.iterdir())
+    with (
+        pytest.raises(DataError, match=told),
+        opened(tmp_path / name, tmp_path / "scratch", largest=LARGEST, sha256=sha256),
+    ):
+        pytest.fail("the block must not run")
+    assert sorted(tmp_path.iterdir()) == before

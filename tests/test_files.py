@@ -21,6 +21,7 @@ from brainbench_audio.errors import CacheError
 from brainbench_audio.files import (
     atomic_file,
     atomic_folder,
+    explained,
     hash_file,
     hash_json,
     hash_sources,
@@ -193,6 +194,18 @@ def test_full_disk_inside_a_folder(small_disk: Path) -> None:
     with pytest.raises(CacheError, match="No space"), atomic_folder(small_disk / "x") as temporary:
         (temporary / "file").write_bytes(bytes(1 << 20))
     assert list(small_disk.iterdir()) == []
+
+
+def test_a_librarys_word_for_a_full_disk(tmp_path: Path) -> None:
+    path = tmp_path / "score.nc"
+    told = rf"Cannot write {re.escape(str(path))}: NetCDF: HDF error\. Free some space"
+    with pytest.raises(CacheError, match=told), explained(path, RuntimeError):
+        raise RuntimeError("NetCDF: HDF error")
+    # elsewhere it is somebody's mistake, and a file that is missing is none of the disk's
+    with pytest.raises(RuntimeError), explained(path):
+        raise RuntimeError("NetCDF: HDF error")
+    with pytest.raises(FileNotFoundError), explained(path, RuntimeError):
+        (tmp_path / "missing").read_bytes()
 
 
 def test_file_size_limit(tmp_path: Path, python: Callable[..., Any]) -> None:

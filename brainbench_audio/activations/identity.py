@@ -30,10 +30,10 @@ from brainbench_audio.activations.object_state import (
 from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.errors import CacheError
 from brainbench_audio.files import hash_file, hash_json
-from brainbench_audio.interfaces import Model, ModelWithCard
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.own_code import is_installed
 from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.interfaces import Model, ModelWithCard
 
 VERSION_DIGITS = 8
 UNKNOWN = "unknown"

@@ -14,8 +14,8 @@ from typing import Any
 
 from brainbench_audio.errors import ContractError
 from brainbench_audio.files import hash_json
-from brainbench_audio.interfaces import Model
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
+from brainbench_audio.interfaces import Model
 
 State = dict[str, str]
 _SEAL = "_brainbench_seal"

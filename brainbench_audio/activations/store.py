@@ -21,7 +21,14 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.errors import CacheError, DataError
-from brainbench_audio.files import TEMPORARY, atomic_file, hash_file, hash_json, set_aside
+from brainbench_audio.files import (
+    TEMPORARY,
+    atomic_file,
+    explained,
+    hash_file,
+    hash_json,
+    set_aside,
+)
 
 _log = logging.getLogger(__name__)
 _DIGITS = 16
@@ -114,19 +121,13 @@ class StoredActivations(Mapping[str, Features]):
             The folder is full or cannot be written to.
         """
         unnamed = self.folder / f"{TEMPORARY}chunk-{index:05d}.nc"
-        try:
-            with atomic_file(unnamed) as temporary:
-                with netCDF4.Dataset(temporary, "w", format="NETCDF4") as data:
-                    rows = len(self.plan.chunks()[index])
-                    data.createDimension("stimulus", rows)
-                    for number, layer in enumerate(self.plan.layers):
-                        _write_layer(data, number, layer, activations[layer])
-                digest = hash_file(temporary)[:_DIGITS]
-        except RuntimeError as error:  # what netCDF4 makes of a full disk
-            raise CacheError(
-                f"Cannot write {unnamed}: {error}. Free some space or choose another folder with "
-                f"BRAINBENCH_HOME."
-            ) from error
+        with atomic_file(unnamed) as temporary, explained(unnamed, RuntimeError):
+            with netCDF4.Dataset(temporary, "w", format="NETCDF4") as data:
+                rows = len(self.plan.chunks()[index])
+                data.createDimension("stimulus", rows)
+                for number, layer in enumerate(self.plan.layers):
+                    _write_layer(data, number, layer, activations[layer])
+            digest = hash_file(temporary)[:_DIGITS]
         named = self.folder / f"chunk-{index:05d}-{digest}.nc"
         os.replace(unnamed, named)
         self._files[index] = named

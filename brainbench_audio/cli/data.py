@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import inspect
 import shutil
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -61,26 +59,20 @@ def list_data(options: argparse.Namespace) -> int:
 
 def get_data(options: argparse.Namespace) -> int:
     """Fetch one data set and print its folder."""
-    from brainbench_audio.registry.lookup import load_attribute
+    from brainbench_audio.registry.lookup import data_source
 
     card, subset = _found(options.id)
-    if card.downloader is None:
+    if not card.downloaded:
         print(f"{card.id} needs no download: {card.source}")
         return 0
-    held = options.source or options.sha256
-    if not held and (folder := _folder(card, subset)):
+    source = data_source(card)
+    given = Path(options.source).expanduser() if options.source else None
+    if not given and not options.sha256 and (folder := source.locate(card, subset)):
         print(folder)  # it is here already, and not anybody's to replace
         return 0
-    if card.sizer and options.source is None:
-        _confirm(load_attribute(card.sizer)(card, subset), options.yes)
-    demanded = {"sha256": options.sha256} if options.sha256 else {}
-    download = load_attribute(card.downloader)
-    demanded |= _for_subset(download, subset)
-    try:
-        inspect.signature(download).bind(card, options.source, **demanded)
-    except TypeError as error:
-        raise DataError(f"{card.id} has no archive of its own to hold to --sha256.") from error
-    print(download(card, options.source, **demanded))
+    if given is None:
+        _confirm(source.sizes(card, subset), options.yes)
+    print(source.fetch(card, subset, given, options.sha256))
     return 0
 
 
@@ -105,12 +97,6 @@ def _found(identifier: str) -> tuple[DatasetCard, str | None]:
     if subset and subset not in card.subsets:
         raise unknown(identifier, "data set", [f"{card.id}.{name}" for name in card.subsets])
     return card, subset or None
-
-
-def _for_subset(function: Callable[..., Any], subset: str | None) -> dict[str, Any]:
-    """Return the argument that names a subset, for a plugin that keeps each in its own place."""
-    takes = "subset" in inspect.signature(function).parameters
-    return {"subset": subset} if takes and subset else {}
 
 
 def _confirm(sizes: dict[str, int | None], agreed: bool) -> None:
@@ -142,10 +128,7 @@ def _size(size: int | None) -> str:
 
 
 def _folder(card: DatasetCard, subset: str | None = None) -> str | None:
-    from brainbench_audio.registry.lookup import load_attribute
+    from brainbench_audio.registry.lookup import data_source
 
-    if card.locator is None:
-        return None
-    locate = load_attribute(card.locator)
-    found: Path | None = locate(card, **_for_subset(locate, subset))
-    return str(found) if found else None
+    folder = data_source(card).locate(card, subset)
+    return str(folder) if folder else None

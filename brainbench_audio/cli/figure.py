@@ -205,8 +205,8 @@ def draw_layer_regions(options: argparse.Namespace) -> int:
 
 def draw_trajectory(options: argparse.Namespace) -> int:
     """Draw the scores of a training's checkpoints, from a file or from the store."""
-    from brainbench_audio.training.trajectory import label_scores
     from brainbench_audio.report.figures import compared, draw, trajectory
+    from brainbench_audio.training.trajectory import label_scores
 
     if options.input:
         data = trajectory.read_trajectory(options.input)

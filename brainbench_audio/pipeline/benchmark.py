@@ -16,10 +16,10 @@ from brainbench_audio.activations.extraction import extracted
 from brainbench_audio.assemblies.assembly import align, content_hash, validate
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
-from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
-from brainbench_audio.scores.score import Score
 from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 # options of metrics that leave their scores as they are

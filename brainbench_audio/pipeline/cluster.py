@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.machine import available_memory
 from brainbench_audio.pipeline.forecast import Forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import (
@@ -32,7 +33,6 @@ from brainbench_audio.pipeline.hearing import (
 from brainbench_audio.pipeline.isolation import hear_where_asked
 from brainbench_audio.pipeline.plan import Workload
 from brainbench_audio.pipeline.run import Failure, Run
-from brainbench_audio.hashing.sources import package_hash
 
 if TYPE_CHECKING:
     from distributed import Client, Future

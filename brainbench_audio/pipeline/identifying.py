@@ -25,6 +25,7 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import atomic_file, hash_json
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.hashing.sources import package_hash, tree_hash
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.loading import (
     Loadable,
@@ -34,7 +35,6 @@ from brainbench_audio.pipeline.loading import (
 )
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.hashing.sources import package_hash, tree_hash
 
 # options that are no part of what is remembered: the weights count by their content
 _ASIDE = {"device", "weights", "trust_remote_code"}

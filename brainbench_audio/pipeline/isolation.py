@@ -35,6 +35,7 @@ from brainbench_audio import errors, settings
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.errors import BrainbenchError, ContractError, PluginLoadError
 from brainbench_audio.files import atomic_file, hash_json, locked
+from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.pipeline.hearing import Heard, Hearing, Target, Workbench, hear, heard_by
 from brainbench_audio.pipeline.identifying import identified
 from brainbench_audio.pipeline.keys import pair_keys
@@ -43,7 +44,6 @@ from brainbench_audio.pipeline.run import Failure, described
 from brainbench_audio.provenance import DISTRIBUTION
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _log = logging.getLogger(__name__)

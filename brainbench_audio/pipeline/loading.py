@@ -25,18 +25,19 @@ from brainbench_audio.errors import (
     UnknownId,
 )
 from brainbench_audio.files import hash_json
-from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.hashing.live_code import hash_object
+from brainbench_audio.hashing.sources import imported, load_tree
+from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
+    data_source,
     find_benchmark,
     find_dataset,
     find_metric,
     find_model,
     load_attribute,
 )
-from brainbench_audio.hashing.sources import imported, load_tree
 
 _PLACEMENT = ("device", "dtype")
 # options that leave the activations as they are, or that the model's own fingerprint covers
@@ -164,8 +165,7 @@ def load_dataset(identifier: str, *, folder: str | Path | None = None) -> Datase
     card = find_dataset(dataset_id).card
     if folder is not None:
         return _read_folder(card, subset, folder)[1]
-    dataset: Dataset = _call(card.loader, f"data set {identifier}", card, subset)
-    return dataset
+    return _read(card, subset)
 
 
 def load_metric(identifier: str, **options: Any) -> Metric:
@@ -216,20 +216,22 @@ def load_benchmark(
         return ComposedBenchmark(
             replace(card, subset=subset), dataset, metric, options, loaded=True
         )
-    word = f"data set {card.data_id}"
-    dataset = _call(card.dataset.loader, word, card.dataset, card.subset)
+    dataset = _read(card.dataset, card.subset)
     return ComposedBenchmark(card, dataset, metric, options, loaded=True)
+
+
+def _read(card: DatasetCard, subset: str | None) -> Dataset:
+    try:
+        return data_source(card).load(card, subset)
+    except SystemExit as error:  # one data set must not end the run of all
+        raise PluginLoadError(
+            f"The data set {card.id} called sys.exit() while it was loaded."
+        ) from error
 
 
 def _read_folder(card: DatasetCard, subset: str | None, folder: str | Path) -> tuple[str, Dataset]:
     """Load a folder as a subset of a data set; return the name it has and the data."""
-    if card.folder_loader is None:
-        raise ContractError(f"Data set {card.id} takes no folder of your own.")
-    name: str
-    dataset: Dataset
-    name, dataset = _call(
-        card.folder_loader, f"data set {card.id}", card, Path(folder).expanduser()
-    )
+    name, dataset = data_source(card).read_folder(card, Path(folder).expanduser())
     if subset not in (None, name):
         raise DataError(f"{folder} holds {card.id}.{name}, not {card.id}.{subset}.")
     return name, dataset

@@ -10,6 +10,7 @@ from typing import Any, Generic, Literal, TypeVar
 
 from brainbench_audio.cards import BenchmarkCard, DatasetCard, MetricCard, ModelCard
 from brainbench_audio.errors import AmbiguousId, PluginLoadError, UnknownId
+from brainbench_audio.interfaces import DataSource
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.registry.ids import (
     BenchmarkId,
@@ -22,6 +23,7 @@ from brainbench_audio.registry.ids import (
 
 Kind = Literal["model", "benchmark", "metric"]
 KINDS: tuple[Kind, ...] = ("model", "benchmark", "metric")
+_METHODS = ("load", "fetch", "locate", "sizes", "read_folder")
 _CardType = TypeVar("_CardType", ModelCard, DatasetCard, MetricCard)
 
 
@@ -190,7 +192,7 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
 
 
 def load_attribute(path: str) -> Any:
-    """Import what a card's ``"module:function"`` names.
+    """Import what a card's ``"module:name"`` names.
 
     Raises
     ------
@@ -207,6 +209,29 @@ def load_attribute(path: str) -> Any:
             f"The loader {path} cannot be imported: {reason}. Reinstall the plugin or what it "
             f"needs."
         ) from error
+
+
+def data_source(card: DatasetCard) -> DataSource:
+    """Return what loads and fetches the data of a card.
+
+    Raises
+    ------
+    PluginLoadError
+        It cannot be imported, or is no `DataSource`.
+    """
+    made = load_attribute(card.data)
+    try:
+        source: DataSource = made() if isinstance(made, type) else made
+    except TypeError as error:
+        raise PluginLoadError(
+            f"{card.data} of data set {card.id} cannot be made without arguments: {error}."
+        ) from error
+    if lacking := [name for name in _METHODS if not hasattr(source, name)]:
+        raise PluginLoadError(
+            f"{card.data} of data set {card.id} is no DataSource: it has no {', '.join(lacking)}. "
+            f"Derive it from brainbench_audio.data_source.BaseSource."
+        )
+    return source
 
 
 def _find(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file
+from brainbench_audio.files import atomic_file, explained
 
 from .published_files import EXPORTED
 from .results import Result, matrix, preferred
@@ -41,7 +41,7 @@ def export(results: Sequence[Result], path: Path) -> None:
     check_format(path)
     if not results:
         raise DataError(f"There are no results to write to {path}.")
-    with atomic_file(path) as temporary:
+    with atomic_file(path) as temporary, explained(path, RuntimeError):
         _WRITERS[path.suffix.lower()](results, temporary)
 
 

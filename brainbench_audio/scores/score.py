@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from brainbench_audio.errors import CacheError, ContractError, DataError
-from brainbench_audio.files import atomic_file
+from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.files import atomic_file, explained
 
 _ATTRIBUTE = "brainbench_score"
 _CHECKSUM = "brainbench_score_sha256"
@@ -113,13 +113,8 @@ class Score:
             if variable.dtype.kind in "fiub" and variable.ndim and variable.size
         }
         try:
-            with atomic_file(Path(path)) as temporary:
+            with atomic_file(Path(path)) as temporary, explained(Path(path), RuntimeError):
                 data.to_netcdf(temporary, engine="netcdf4", encoding=checked)
-        except RuntimeError as error:  # what netCDF4 makes of a full disk
-            raise CacheError(
-                f"Cannot write {path}: {error}. Free some space or choose another folder with "
-                f"BRAINBENCH_HOME."
-            ) from error
         except (TypeError, ValueError) as error:
             raise ContractError(f"NetCDF cannot hold the raw part of a score: {error}.") from error
 

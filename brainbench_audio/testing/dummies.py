@@ -12,8 +12,9 @@ import soundfile
 import xarray as xr
 
 from brainbench_audio.assemblies.assembly import build
-from brainbench_audio.assemblies.folds import Folds, stratified
+from brainbench_audio.assemblies.folds import stratified
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.files import atomic_file
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -84,39 +85,28 @@ class DummyModel:
         return [float(part.mean()) for part in np.array_split(power, self.bands)]
 
 
-class DummyDataset:
-    """Responses of a few components that are sums of a `DummyModel`'s second layer and noise.
+def dummy_dataset(card: DatasetCard, folder: Path) -> LoadedDataset:
+    """Return responses of a few components: sums of a `DummyModel`'s second layer, and noise.
 
     Parameters
     ----------
+    card : DatasetCard
+        Says how many stimuli.
     folder : Path
         Where the sounds are written.
     """
+    stimuli = dummy_stimuli(folder, card.stimuli)
+    folds = stratified(stimuli.names, stimuli.categories, 3)
+    return LoadedDataset(card, stimuli, _responses(stimuli), folds)
 
-    def __init__(self, folder: Path, number: int = 15) -> None:
-        self.card = DatasetCard(
-            id="Dummy",
-            provides=frozenset({"responses", "multivariate"}),
-            stimuli=number,
-            description="made-up responses to made-up sounds",
-            licence="CC0-1.0",
-            citation="@misc{dummy, title = {None}}",
-            source="made on the spot",
-            size="nothing to download",
-            packages=("brainbench_audio.testing",),
-            loader="brainbench_audio.testing.dummies:DummyDataset",
-        )
-        self.stimuli = dummy_stimuli(folder, number)
-        self.folds: Folds = stratified(self.stimuli.names, self.stimuli.categories, 3)
-        self.assembly: xr.DataArray = self._responses()
 
-    def _responses(self) -> xr.DataArray:
-        waveforms = self.stimuli.waveforms(range(len(self.stimuli)), SAMPLE_RATE)
-        features = DummyModel().activations(waveforms)["log_bands"]
-        generator = np.random.default_rng(1)
-        mixed = features @ generator.standard_normal((features.shape[1], 3))
-        noisy = mixed + 0.1 * mixed.std(axis=0) * generator.standard_normal(mixed.shape)
-        # in another order than the stimuli, so that whoever aligns by position is found out
-        order = generator.permutation(len(noisy))
-        names = [self.stimuli.names[index] for index in order]
-        return build(noisy[order], names, "component", {"component": ["a", "b", "c"]})
+def _responses(stimuli: StimulusSet) -> xr.DataArray:
+    waveforms = stimuli.waveforms(range(len(stimuli)), SAMPLE_RATE)
+    features = DummyModel().activations(waveforms)["log_bands"]
+    generator = np.random.default_rng(1)
+    mixed = features @ generator.standard_normal((features.shape[1], 3))
+    noisy = mixed + 0.1 * mixed.std(axis=0) * generator.standard_normal(mixed.shape)
+    # in another order than the stimuli, so that whoever aligns by position is found out
+    order = generator.permutation(len(noisy))
+    names = [stimuli.names[index] for index in order]
+    return build(noisy[order], names, "component", {"component": ["a", "b", "c"]})

@@ -1,4 +1,4 @@
-"""Checkpoints of one training, in a folder or on the hub; one is read only if it was never scored."""
+"""Checkpoints of one training, in a folder or on the hub; read only if never scored before."""
 
 from __future__ import annotations
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from brainbench_audio.errors import CacheError, ContractError
-from brainbench_audio.files import atomic_file
+from brainbench_audio.errors import ContractError
+from brainbench_audio.files import atomic_file, explained
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_benchmark
 from brainbench_audio.pipeline.run import Run, run
@@ -206,11 +206,8 @@ def write_trajectory(data: xr.Dataset, path: Path) -> None:
     CacheError
         The file cannot be written.
     """
-    try:
-        with atomic_file(path) as temporary:
-            data.to_netcdf(temporary, engine="netcdf4")
-    except RuntimeError as error:  # what netCDF4 makes of a full disk
-        raise CacheError(f"Cannot write {path}: {error}. Free some space.") from error
+    with atomic_file(path) as temporary, explained(path, RuntimeError):
+        data.to_netcdf(temporary, engine="netcdf4")
 
 
 _SINGLE: dict[str, Any] = {

@@ -13,7 +13,7 @@ import pytest
 
 from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
 from brainbench_audio.registry.discovery import HOOKS, Plugin, plugins
-from brainbench_audio.registry.lookup import list_ids, load_attribute, registered
+from brainbench_audio.registry.lookup import data_source, list_ids, load_attribute, registered
 
 PLUGINS = plugins()
 CARDS = [(plugin, card) for plugin in PLUGINS for card in plugin.cards]
@@ -24,12 +24,9 @@ MAY_BE_EMPTY = {
     DatasetCard: {
         "provides",
         "subset_stimuli",
-        "sizer",
-        "folder_loader",
         "subsets",
         "subset_provides",
-        "downloader",
-        "locator",
+        "downloaded",
         "checksum",
     },
     MetricCard: {"variants", "properties", "variant_properties", "reference", "check_options"},
@@ -104,9 +101,10 @@ def test_its_packages_are_installed(plugin: Plugin, card: Any) -> None:
 
 @each_card
 def test_its_functions_can_be_imported(plugin: Plugin, card: Any) -> None:
-    names = [card.loader, getattr(card, "downloader", None), getattr(card, "locator", None)]
-    for name in filter(None, names):
-        assert callable(load_attribute(name)), name
+    if isinstance(card, DatasetCard):
+        assert data_source(card)
+    else:
+        assert callable(load_attribute(card.loader)), card.loader
 
 
 @cards(ModelCard)

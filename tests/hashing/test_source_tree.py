@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from brainbench_audio.hashing import sources, tree_import
 from brainbench_audio.errors import DataError
+from brainbench_audio.hashing import sources, tree_import
 from brainbench_audio.hashing.live_code import hash_object
 from brainbench_audio.hashing.sources import load_tree, tree_files, tree_hash
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from brainbench_audio import list_ids
+from brainbench_audio.cli.main import main
 from brainbench_audio.errors import PluginLoadError
 from brainbench_audio.registry.discovery import HOOKS, load_plugin, plugin_manager, plugins
 
@@ -46,6 +48,16 @@ BROKEN = {
         "returns a list of MetricCard",
     ),
 }
+FORMER = """
+from brainbench_audio.cards import DatasetCard
+from brainbench_audio.registry import hookimpl
+@hookimpl
+def brainbench_benchmarks():
+    return [DatasetCard(
+        id="Old", provides=frozenset({"responses"}), stimuli=1, description="d", licence="MIT",
+        citation="c", source="s", size="s", packages=(), loader="m:load", locator="m:locate",
+    )]
+"""
 Install = Callable[..., Path]
 
 
@@ -55,6 +67,15 @@ def good(identifier: str) -> str:
 
 def broken(name: str) -> str:
     return BROKEN[name][0].replace("{id}", "never")
+
+
+def test_a_data_set_of_an_earlier_version_is_told_the_new_field(
+    install: Install, capsys: pytest.CaptureFixture[str]
+) -> None:
+    install("brainbench-former", "plugin_former", FORMER)
+    told = r"DatasetCard has no loader, locator any more: write `data=\"module:Class\"`"
+    assert main(["doctor"]) == 1
+    assert re.search(told, capsys.readouterr().out)
 
 
 @pytest.mark.parametrize("name", BROKEN)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from brainbench_audio import list_ids
 from brainbench_audio.cards import MetricCard
-from brainbench_audio.errors import PluginLoadError, UnknownId
+from brainbench_audio.errors import ContractError, PluginLoadError, UnknownId
 from brainbench_audio.registry.ids import unknown
 from brainbench_audio.registry.lookup import (
+    data_source,
     expand,
     find_benchmark,
     find_dataset,
@@ -169,6 +171,32 @@ def test_a_list_of_an_unknown_kind() -> None:
 def test_a_loader_that_cannot_be_imported(path: str) -> None:
     with pytest.raises(PluginLoadError, match=f"The loader {path} cannot be imported"):
         load_attribute(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        ("brainbench_tiny.nowhere:Source", "cannot be imported"),
+        ("brainbench_tiny.things:load_metric", "is no DataSource: it has no load, fetch, locate"),
+        ("brainbench_tiny.things:Match", "cannot be made without arguments"),
+        ("brainbench_audio.data_source:BaseSource", "cannot be made without arguments: .*load"),
+    ],
+)
+def test_what_is_no_source_of_data(data: str, told: str) -> None:
+    card = find_dataset("Tiny").card
+    assert data_source(card).locate(card) is None
+    with pytest.raises(PluginLoadError, match=rf"{data} .*{told}"):
+        data_source(replace(card, data=data))
+
+
+def test_a_source_says_what_it_does_not_have(tmp_path: Path) -> None:
+    card = find_dataset("Nowhere").card
+    source = data_source(card)
+    assert source.sizes(card) == {}
+    with pytest.raises(ContractError, match=r"Nowhere has nothing to download.*downloaded=False"):
+        source.fetch(card)
+    with pytest.raises(ContractError, match="Nowhere takes no folder of your own: leave"):
+        source.read_folder(card, tmp_path)
 
 
 def test_variants_may_ask_for_more_than_the_plain_metric() -> None:

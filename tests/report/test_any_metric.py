@@ -14,7 +14,6 @@ import xarray as xr
 
 import brainbench_audio
 from brainbench_audio.cli.main import main
-from brainbench_audio.training.trajectory import label_scores
 from brainbench_audio.report.layer_regions import layer_regions, region_rows
 from brainbench_audio.report.results import all_results
 from brainbench_audio.report.site.build import build_site
@@ -22,6 +21,7 @@ from brainbench_audio.report.site.profiles import read_profile
 from brainbench_audio.scores.profiles import check_raw
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import keep_score, score_stem, stored_scores
+from brainbench_audio.training.trajectory import label_scores
 
 LAYERS = ("in", "mid", "out")
 SUBJECTS = ["a", "a", "b", "b", "c", "c"]

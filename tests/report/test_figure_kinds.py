@@ -15,7 +15,6 @@ import xarray as xr
 pytest.importorskip("matplotlib")
 
 from brainbench_audio.cli.main import main
-from brainbench_audio.training.trajectory import label_scores
 from brainbench_audio.report.figures import (
     agreement,
     bars,
@@ -29,6 +28,7 @@ from brainbench_audio.report.figures import (
 from brainbench_audio.report.results import Result, all_results
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import keep_score, score_stem
+from brainbench_audio.training.trajectory import label_scores
 
 Scores = dict[tuple[str, str], Score]
 Told = pytest.CaptureFixture[str]

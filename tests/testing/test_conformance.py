@@ -183,7 +183,11 @@ SPOILT_DATA = {
         "are here, but cannot be read",
     ),
     "filters": (
-        ("data.py", "    try:", "    __import__('warnings').simplefilter('ignore')\n    try:"),
+        (
+            "data.py",
+            "        try:",
+            "        __import__('warnings').simplefilter('ignore')\n        try:",
+        ),
         "loads",
         "changes warning filters",
     ),

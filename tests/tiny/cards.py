@@ -40,9 +40,7 @@ DATASETS = [
         source="made on the spot",
         size="1 kB",
         packages=("brainbench_tiny",),
-        loader="brainbench_tiny.things:load_dataset",
-        downloader="brainbench_tiny.things:download",
-        locator="brainbench_tiny.things:locate",
+        data="brainbench_tiny.things:TinySource",
     ),
     DatasetCard(
         id="Nowhere",
@@ -54,7 +52,8 @@ DATASETS = [
         source="nowhere",
         size="nothing",
         packages=("brainbench_tiny",),
-        loader="brainbench_tiny.things:load_missing_dataset",
+        data="brainbench_tiny.things:MissingSource",
+        downloaded=False,
     ),
 ]
 METRICS = [

@@ -1,14 +1,17 @@
 """Model, data set and metric of the tiny plugin."""
 
+from dataclasses import replace
+
 import numpy as np
 import xarray as xr
 
 from brainbench_audio import settings
 from brainbench_audio.assemblies.assembly import select
+from brainbench_audio.data_source import BaseSource
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.statistics import squared_pearson, standard_error
-from brainbench_audio.testing import DummyDataset, DummyModel
+from brainbench_audio.testing import DummyModel, dummy_dataset
 
 FOLDER = "tiny-sounds"
 
@@ -34,28 +37,31 @@ def load_broken_model(card):
     raise RuntimeError("the weights are full of holes")
 
 
-def load_dataset(card, subset):
-    dataset = DummyDataset(settings.data_home() / FOLDER, number=card.stimuli)
-    dataset.card = card
-    if subset:
-        dataset.assembly = select(dataset.assembly, "component", subset)
-    return dataset
+class TinySource(BaseSource):
+    """Makes its sounds when they are asked for; a download writes where it is from."""
+
+    def load(self, card, subset=None):
+        dataset = dummy_dataset(card, settings.data_home() / FOLDER)
+        if not subset:
+            return dataset
+        return replace(dataset, assembly=select(dataset.assembly, "component", subset))
+
+    def fetch(self, card, subset=None, source=None, sha256=None):
+        folder = settings.data_home() / FOLDER
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "source.txt").write_text(str(source))
+        return folder
+
+    def locate(self, card, subset=None):
+        folder = settings.data_home() / FOLDER
+        return folder if folder.is_dir() else None
 
 
-def load_missing_dataset(card, subset):
-    raise DataError(f"{card.id} cannot be found anywhere.")
+class MissingSource(BaseSource):
+    """Has no data."""
 
-
-def download(card, source):
-    folder = settings.data_home() / FOLDER
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "source.txt").write_text(str(source))
-    return folder
-
-
-def locate(card):
-    folder = settings.data_home() / FOLDER
-    return folder if folder.is_dir() else None
+    def load(self, card, subset=None):
+        raise DataError(f"{card.id} cannot be found anywhere.")
 
 
 class Match:

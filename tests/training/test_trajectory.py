@@ -21,17 +21,17 @@ from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.cli.main import main
 from brainbench_audio.download import list_files
 from brainbench_audio.errors import ContractError, DataError, UnknownId
-from brainbench_audio.training.trajectory import (
-    Trajectory,
-    label_scores,
-    trajectory,
-)
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.profiles import layer_means, layer_scores
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.training.checkpoints import Step, list_checkpoints, step_of
+from brainbench_audio.training.trajectory import (
+    Trajectory,
+    label_scores,
+    trajectory,
+)
 
 TOY = """
 import os

@@ -11,7 +11,7 @@ from brainbench_audio.cards import PROPERTIES, DatasetCard, MetricCard, ModelCar
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.provenance import package_hash
 from brainbench_audio.registry.discovery import Card
-from brainbench_audio.registry.lookup import load_attribute
+from brainbench_audio.registry.lookup import data_source, load_attribute
 from brainbench_audio.testing.conformance.check import Check, Doubtful, require
 
 _ID = {
@@ -22,7 +22,7 @@ _ID = {
 _ENTRY = re.compile(r"@\w+\{[^\s,{}]+,.*\}\s*\Z", re.DOTALL)
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|fill in)\b")
 _HEX = re.compile(r"[0-9a-f]{64}")
-_LOADERS = ("loader", "downloader", "locator", "sizer", "reference")
+_LOADERS = ("loader", "data", "reference")
 _WORDS = {ModelCard: "model", DatasetCard: "data set", MetricCard: "metric"}
 
 
@@ -91,6 +91,8 @@ def _sources(card: Card, package: str) -> None:
             # what a model needs may be missing here; importing it is checked with the model
             raise Doubtful(str(error)) from error
         require(callable(found), f"{path!r} is no function.")
+    if isinstance(card, DatasetCard):
+        data_source(card)
 
 
 def _model(card: ModelCard) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterator
 from functools import cache
 
@@ -21,7 +20,7 @@ from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.files import hash_json
 from brainbench_audio.interfaces import Dataset
 from brainbench_audio.pipeline.loading import load_dataset, load_metric
-from brainbench_audio.registry.lookup import benchmark_cards, list_ids, load_attribute
+from brainbench_audio.registry.lookup import benchmark_cards, data_source, list_ids
 from brainbench_audio.scores.score import Score
 from brainbench_audio.testing.conformance.cards import subject
 from brainbench_audio.testing.conformance.check import (
@@ -84,12 +83,10 @@ def _loaded(identifier: str, card: DatasetCard) -> Dataset:
 
 
 def _here(card: DatasetCard, subset: str) -> bool:
-    """Return whether the data are in the package, or where the card's locator finds them."""
-    if card.locator is None:
-        return card.downloader is None
-    locate = load_attribute(card.locator)
-    takes = subset and "subset" in inspect.signature(locate).parameters
-    return (locate(card, subset=subset) if takes else locate(card)) is not None
+    """Return whether the data are in the package, which has a checksum, or where they are found."""
+    if not card.downloaded and card.checksum is not None:
+        return True
+    return data_source(card).locate(card, subset or None) is not None
 
 
 def _well_formed(data: Dataset) -> None:
@@ -161,10 +158,12 @@ def checksum(data: Dataset) -> str:
 
 def _checksum(card: DatasetCard, whole: str, data: Callable[[], Dataset]) -> None:
     if card.checksum is None:
+        loaded = data()
         require(
-            card.downloader is not None or card.locator is not None,
-            f"Nothing tells whether the data are whole: write checksum={checksum(data())!r} on the "
-            f"card, or give it a downloader, which pins what it fetched.",
+            _here(card, whole.partition(".")[2]),
+            f"Nothing tells whether the data are whole: write checksum={checksum(loaded)!r} on the "
+            f"card (and `downloaded=False`, if they lie in the package), or let {card.data} fetch "
+            f"them, which pins what it fetched, and `locate` the folder.",
         )
         return
     found = checksum(data())

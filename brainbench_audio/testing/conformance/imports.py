@@ -18,6 +18,7 @@ from unittest.mock import patch
 import numpy as np
 import torch
 
+from brainbench_audio.cards import DatasetCard
 from brainbench_audio.provenance import source_folder
 from brainbench_audio.registry.discovery import Card
 from brainbench_audio.testing.conformance.check import Failed, require
@@ -77,7 +78,7 @@ def import_is_light(name: str) -> None:
     require(
         not told["heavy"],
         f"Importing it imports {', '.join(told['heavy'])}: hand over cards only, and import the "
-        f"rest in the module that the card's `loader` names.",
+        f"rest in the module that the card's `loader` or `data` names.",
     )
     require(
         not told["changed"],
@@ -89,8 +90,8 @@ def import_is_light(name: str) -> None:
 def key_covers_sources(cards: tuple[Card, ...], package: str) -> None:
     """Fail if what a loader imports could change without changing the cache key."""
     own = package.partition(".")[0]
-    for module in sorted({card.loader.partition(":")[0] for card in cards}):
-        sharing = [card for card in cards if card.loader.partition(":")[0] == module]
+    for module in sorted(set(map(_module, cards))):
+        sharing = [card for card in cards if _module(card) == module]
         used = _imported_by(module, own)
         for card in sharing:
             missing = sorted(used - {"brainbench_audio"} - _roots(card))
@@ -206,6 +207,12 @@ def _imported_by(module: str, own: str) -> set[str]:
     require(done.returncode == 0, f"{module} cannot be imported: {done.stderr.strip()[-300:]}")
     loaded = (name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1]))
     return {name for name in loaded if name.startswith("brainbench_") or name == own}
+
+
+def _module(card: Card) -> str:
+    """Return the module that is imported when the card's thing is loaded."""
+    path = card.data if isinstance(card, DatasetCard) else card.loader
+    return path.partition(":")[0]
 
 
 def _roots(card: Card) -> set[str]:

@@ -45,8 +45,6 @@ CARDS = [
         source="https://github.com/snormanhaignere/song-ecog-current-biology",
         size="1 MB, and 30 MB of sounds",
         packages=("brainbench_ecog2022", "brainbench_natsound165"),
-        loader="brainbench_ecog2022.components:load",
-        downloader="brainbench_ecog2022.files:download",
-        locator="brainbench_ecog2022.files:locate",
+        data="brainbench_ecog2022.components:Components",
     )
 ]

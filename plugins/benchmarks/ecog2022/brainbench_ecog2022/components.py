@@ -3,65 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from brainbench_natsound165.files import sounds_folder
-from brainbench_natsound165.matlab import load_mat
+from brainbench_natsound165.files import find_sounds, sounds_folder
+from brainbench_natsound165.matlab import field, load_mat, strings
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
+from brainbench_audio import settings
 from brainbench_audio.assemblies.assembly import align, build, select
-from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_checksum
+from brainbench_audio.download import fetch, find_folder
 from brainbench_audio.errors import DataError, UnknownId
-from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
-from .files import PUBLISHED, responses_file
+from .files import FOLDER, PUBLISHED, install, responses_file
 
 STEP = 0.04  # s between two time points
 # the authors number the components; their figure code calls this one selective for song
 SONG = "C11"
 
 
-@dataclass(frozen=True)
-class Components:
-    """A data set, see `brainbench_audio.interfaces.Dataset`."""
+class Components(BaseSource):
+    """Gets and loads the response components, and the 165 sounds."""
 
-    card: DatasetCard
-    stimuli: StimulusSet
-    assembly: xr.DataArray
-    folds: Folds
+    def load(self, card: DatasetCard, subset: str | None = None) -> LoadedDataset:
+        """Load the components' mean responses, one of them, or all time points.
 
+        Parameters
+        ----------
+        card : DatasetCard
+        subset : str or None
+            None: mean over time, stimulus x component ``C1`` … ``C15``. ``"song"``: of these C11.
+            ``"time"``: a target for each component and time point, with the coordinate ``time``
+            in s.
 
-def load(card: DatasetCard, subset: str | None = None) -> Components:
-    """Load the components' mean responses, one of them, or all time points.
+        Raises
+        ------
+        DataError
+            A file is not there, damaged or not as published.
+        UnknownId
+            There is no such subset.
+        """
+        if subset not in (None, *card.subsets):
+            raise UnknownId(f"{card.id} has no subset {subset!r}, only {', '.join(card.subsets)}.")
+        stimuli = stimulus_set(sounds_folder())
+        responses, names, times = read_responses(responses_file())
+        found = over_time(responses, names, times) if subset == "time" else mean(responses, names)
+        if subset == "song":
+            found = select(found, "component", SONG)
+        return LoadedDataset(card, stimuli, align(found, stimuli.names), published_folds())
 
-    Parameters
-    ----------
-    card : DatasetCard
-    subset : str or None
-        None: mean over time, stimulus x component ``C1`` … ``C15``. ``"song"``: of these C11.
-        ``"time"``: a target for each component and time point, with the coordinate ``time`` in s.
+    def fetch(
+        self,
+        card: DatasetCard,
+        subset: str | None = None,
+        source: Path | None = None,
+        sha256: str | None = None,
+    ) -> Path:
+        """Install responses and, unless they are here, sounds; return the responses' folder."""
+        refuse_checksum(card, sha256)
+        if source is not None:
+            return install(source)
+        file = fetch(PUBLISHED, settings.data_home() / FOLDER)
+        sounds_folder()
+        return file.parent
 
-    Raises
-    ------
-    DataError
-        A file is not there, damaged or not as published.
-    UnknownId
-        There is no such subset.
-    """
-    if subset not in (None, *card.subsets):
-        raise UnknownId(f"{card.id} has no subset {subset!r}, only {', '.join(card.subsets)}.")
-    stimuli = stimulus_set(sounds_folder())
-    responses, names, times = read_responses(responses_file())
-    found = over_time(responses, names, times) if subset == "time" else mean(responses, names)
-    if subset == "song":
-        found = select(found, "component", SONG)
-    return Components(card, stimuli, align(found, stimuli.names), published_folds())
+    def locate(self, card: DatasetCard, subset: str | None = None) -> Path | None:
+        """Return the responses' folder, the user's own first; None unless sounds are here too."""
+        return find_folder(FOLDER, [PUBLISHED]) if find_sounds() else None
 
 
 def mean(responses: npt.NDArray[np.floating[Any]], names: Sequence[str]) -> xr.DataArray:
@@ -104,7 +117,7 @@ def read_responses(
     """
     content = load_mat(file, PUBLISHED.sha256)
     responses = _numbers(content, "R", file)
-    names = [name.removesuffix(".wav") for name in _strings(content, "stim_names", file)]
+    names = [name.removesuffix(".wav") for name in strings(content, "stim_names", file)]
     times = _numbers(content, "t", file).ravel().astype(np.float64)
     if responses.ndim != 3 or responses.shape[:2] != (len(names), len(times)):
         raise DataError(
@@ -123,24 +136,10 @@ def read_responses(
 
 
 def _numbers(content: Mapping[str, Any], name: str, file: Path) -> npt.NDArray[Any]:
-    values = np.asarray(_field(content, name, file))
+    values = field(content, name, file)
     if values.dtype.kind != "f" or not values.size:
         raise DataError(f"{file}: {name} is {values.dtype} {values.shape}, expected numbers.")
     return values
-
-
-def _strings(content: Mapping[str, Any], name: str, file: Path) -> list[str]:
-    """Take the strings out of a MATLAB cell array."""
-    cells = [np.asarray(cell) for cell in np.asarray(_field(content, name, file)).ravel()]
-    if any(cell.size != 1 or cell.dtype.kind != "U" for cell in cells):
-        raise DataError(f"{file}: field {name} is no cell array of strings.")
-    return [str(cell.item()) for cell in cells]
-
-
-def _field(content: Mapping[str, Any], name: str, file: Path) -> Any:
-    if name not in content:
-        raise DataError(f"{file} has no field {name}; it is not the published {file.name}.")
-    return content[name]
 
 
 def _numbered(components: int) -> list[str]:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from brainbench_natsound165.files import find_sounds, install_sounds, sounds_folder
+from brainbench_natsound165.files import find_sounds, install_sounds
 
 from brainbench_audio import settings
-from brainbench_audio.cards import DatasetCard
-from brainbench_audio.download import Remote, fetch, fetch_folder, find_folder
+from brainbench_audio.download import Remote, fetch_folder
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file, hash_file
 
@@ -24,11 +23,6 @@ PUBLISHED = Remote(
 )
 
 
-def locate(_card: DatasetCard) -> Path | None:
-    """Return the folder of the responses, the user's own first; None unless sounds are here too."""
-    return find_folder(FOLDER, [PUBLISHED]) if find_sounds() else None
-
-
 def responses_file() -> Path:
     """Return the file of responses, downloaded if need be.
 
@@ -40,19 +34,10 @@ def responses_file() -> Path:
     return fetch_folder(FOLDER, [PUBLISHED], "ECoG responses") / RESPONSES
 
 
-def download(_card: DatasetCard, source: str | None) -> Path:
-    """Install responses and, unless they are here, sounds below the data home.
+def install(given: Path) -> Path:
+    """Install the responses from the file, or a folder in which it lies anywhere; return theirs.
 
-    Parameters
-    ----------
-    source : str or None
-        The file of responses, or a folder in which it lies anywhere; the sounds are taken from that
-        folder, too, if they are all there. None: from the authors' repositories.
-
-    Returns
-    -------
-    Path
-        The folder of the responses.
+    The sounds, unless they are here, are taken from that folder, too, if they are all there.
 
     Raises
     ------
@@ -60,11 +45,6 @@ def download(_card: DatasetCard, source: str | None) -> Path:
         A file is missing or has another checksum.
     """
     target = settings.data_home() / FOLDER
-    if source is None:
-        fetch(PUBLISHED, target)
-        sounds_folder()
-        return target
-    given = Path(source).expanduser()
     file = _below(given)
     found = hash_file(file)
     if found != PUBLISHED.sha256:

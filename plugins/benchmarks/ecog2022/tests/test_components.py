@@ -10,7 +10,7 @@ import pytest
 import scipy.io
 from brainbench_ecog2022 import components, files
 from brainbench_ecog2022.cards import CARDS
-from brainbench_ecog2022.components import load, mean, over_time, read_responses
+from brainbench_ecog2022.components import Components, mean, over_time, read_responses
 from brainbench_natsound165.files import registry
 
 from brainbench_audio import score
@@ -18,6 +18,7 @@ from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
 from brainbench_audio.pipeline.loading import load_dataset, load_metric
 
+SOURCE = Components()
 NAMES = [name for name, _, _ in registry()]
 TIMES = np.arange(5) * 0.04
 
@@ -52,7 +53,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> np.ndarray:
 
 
 def test_mean_over_time_aligned_by_name(small: np.ndarray) -> None:
-    found = load(CARDS[0])
+    found = SOURCE.load(CARDS[0])
     assert found.assembly.dims == ("stimulus", "component")
     assert found.assembly["component"].values.tolist() == ["C1", "C2", "C3"]
     assert found.assembly["stimulus"].values.tolist() == NAMES == list(found.stimuli.names)
@@ -61,7 +62,7 @@ def test_mean_over_time_aligned_by_name(small: np.ndarray) -> None:
 
 
 def test_a_target_for_each_component_and_time(small: np.ndarray) -> None:
-    found = load(CARDS[0], "time").assembly
+    found = SOURCE.load(CARDS[0], "time").assembly
     second = found[:, (found["component"] == "C2").values]
     np.testing.assert_allclose(second["time"].values, TIMES)
     np.testing.assert_array_equal(second.values[::-1], small[:, :, 1])
@@ -70,7 +71,7 @@ def test_a_target_for_each_component_and_time(small: np.ndarray) -> None:
 def test_scores_over_time(small: np.ndarray) -> None:
     """One part a component, and the score as a function of time in raw."""
     pytest.importorskip("brainbench_ridge", reason="the metric ridge is a plugin of its own")
-    found = load(CARDS[0], "time")
+    found = SOURCE.load(CARDS[0], "time")
     layers = {"copy": found.assembly.values[:, :10], "noise": small[:, 0] ** 2}
     result = load_metric("ridge", bootstrap=20)(layers, found.assembly, np.asarray(found.folds))
     assert list(result.parts) == ["C1", "C2", "C3"]
@@ -84,9 +85,9 @@ def test_scores_over_time(small: np.ndarray) -> None:
 
 def test_one_component(small: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(components, "SONG", "C2")
-    assert load(CARDS[0], "song").assembly["component"].values.tolist() == ["C2"]
+    assert SOURCE.load(CARDS[0], "song").assembly["component"].values.tolist() == ["C2"]
     with pytest.raises(UnknownId, match="no subset 'music', only song, time"):
-        load(CARDS[0], "music")
+        SOURCE.load(CARDS[0], "music")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +111,7 @@ def test_a_changed_file_is_refused(
     path = tmp_path / files.FOLDER / files.RESPONSES
     write(path, **changes)
     with pytest.raises(DataError, match=told):
-        load(CARDS[0])
+        SOURCE.load(CARDS[0])
 
 
 def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
@@ -127,7 +128,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINBENCH_OFFLINE", "1")
-    assert files.locate(CARDS[0]) is None
+    assert SOURCE.locate(CARDS[0]) is None
     with pytest.raises(DataError, match="BRAINBENCH_OFFLINE forbids"):
         files.responses_file()
     (tmp_path / "mine" / files.FOLDER).mkdir(parents=True)
@@ -141,9 +142,9 @@ def test_where_it_is_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_only_the_published_file_is_installed(tmp_path: Path) -> None:
     write(tmp_path / files.RESPONSES)
     with pytest.raises(DataError, match="not the published file"):
-        files.download(CARDS[0], str(tmp_path))
+        SOURCE.fetch(CARDS[0], source=tmp_path)
     with pytest.raises(DataError, match="does not exist, or has no"):
-        files.download(CARDS[0], str(tmp_path / "nowhere"))
+        SOURCE.fetch(CARDS[0], source=tmp_path / "nowhere")
 
 
 @pytest.mark.data
@@ -167,11 +168,11 @@ def test_the_published_file(data_folder: Path) -> None:
 def test_published_file_brought_or_installed(
     data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert files.locate(CARDS[0]) == data_folder / files.FOLDER
+    assert SOURCE.locate(CARDS[0]) == data_folder / files.FOLDER
     monkeypatch.delenv("BRAINBENCH_DATA")
-    assert files.locate(CARDS[0]) is None
-    target = files.download(CARDS[0], str(data_folder))
-    assert files.locate(CARDS[0]) == target
+    assert SOURCE.locate(CARDS[0]) is None
+    target = SOURCE.fetch(CARDS[0], source=data_folder)
+    assert SOURCE.locate(CARDS[0]) == target
     assert load_dataset("ecog2022.song").assembly.shape == (165, 1)
 
 

@@ -24,10 +24,7 @@ TURIAN_2022 = """\
 }"""
 
 RECORD = "https://zenodo.org/records/6332517"
-_LOADER = "brainbench_hear.dataset:load"
-_LOCATOR = "brainbench_hear.installed:locate"
-_DOWNLOADER = "brainbench_hear.installed:download"
-_SIZER = "brainbench_hear.installed:sizes"
+_DATA = "brainbench_hear.dataset:ListeningTasks"
 
 
 @dataclass(frozen=True)
@@ -83,11 +80,7 @@ CARD = DatasetCard(
     source=RECORD,
     size="70 GB, all six tasks together",
     packages=("brainbench_hear",),
-    loader=_LOADER,
-    downloader=_DOWNLOADER,
-    locator=_LOCATOR,
-    sizer=_SIZER,
-    folder_loader="brainbench_hear.dataset:load_folder",
+    data=_DATA,
 )
 
 
@@ -133,8 +126,6 @@ def task_card(
         source=source,
         size=size if remote else "nothing to download",
         packages=("brainbench_hear", *packages),
-        loader=_LOADER,
-        downloader=_DOWNLOADER if remote else None,
-        locator=_LOCATOR,
-        sizer=_SIZER if remote else None,
+        data=_DATA,
+        downloaded=remote,
     )

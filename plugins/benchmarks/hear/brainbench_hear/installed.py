@@ -9,15 +9,15 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from brainbench_audio import settings
-from brainbench_audio.archives import unpack
+from brainbench_audio.archives import opened
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.data_source import BaseSource
 from brainbench_audio.download import Remote, fetch, remote_size
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_folder, hash_file, locked
+from brainbench_audio.files import atomic_folder, locked
 from brainbench_audio.progress import progress_bar
 from brainbench_hear.cards import TASKS, Published
 from brainbench_hear.sounds import complete_rates
@@ -28,94 +28,86 @@ _LARGEST = 1 << 38  # bytes; the largest published task unpacks to less than a t
 _DEPTH = 4  # folders above a task folder, as in hear-2021.0.6/tasks/<task>
 
 
-def locate(card: DatasetCard, subset: str | None = None) -> Path | None:
-    """Return the folder that holds a task, the user's own first; None if there is none.
+class InstalledTasks(BaseSource):
+    """Finds, sizes up and installs tasks; what loads them is its subclass."""
 
-    Of several tasks (``subset=None``) it is the folder they are installed in, if all are there.
+    def locate(self, card: DatasetCard, subset: str | None = None) -> Path | None:
+        """Return the folder that holds a task, the user's own first; None if there is none.
 
-    Raises
-    ------
-    DataError
-        There are several versions of the task, none of them the published one.
-    """
-    if subset is None and card.subsets:
-        found = {locate(card, name) for name in card.subsets}
-        parents = {folder.parent for folder in found if folder is not None}
-        return parents.pop() if None not in found and len(parents) == 1 else None
-    if subset is None and not _remote(card):
-        own = Path(card.source).expanduser()
-        return own if (own / METADATA).is_file() else None
-    brought = settings.brought_data()
-    for parent in (*([brought / _PLACE] if brought else []), _home()):
-        if (folder := _named(parent, card, subset)) is not None:
-            return folder
-    return None
+        Of several tasks (``subset=None``) it is the folder they are installed in, if all are there.
 
+        Raises
+        ------
+        DataError
+            There are several versions of the task, none of them the published one.
+        """
+        if subset is None and card.subsets:
+            found = {self.locate(card, name) for name in card.subsets}
+            parents = {folder.parent for folder in found if folder is not None}
+            return parents.pop() if None not in found and len(parents) == 1 else None
+        if subset is None and not _remote(card):
+            own = Path(card.source).expanduser()
+            return own if (own / METADATA).is_file() else None
+        brought = settings.brought_data()
+        for parent in (*([brought / _PLACE] if brought else []), _home()):
+            if (folder := _named(parent, card, subset)) is not None:
+                return folder
+        return None
 
-def task_folder(card: DatasetCard, subset: str | None) -> Path:
-    """Return the folder that holds a task.
+    def task_folder(self, card: DatasetCard, subset: str | None) -> Path:
+        """Return the folder that holds a task.
 
-    Raises
-    ------
-    DataError
-        It is not here. Nothing is downloaded: some tasks are larger than many disks.
-    """
-    folder = locate(card, subset)
-    if folder is None:
-        name = f"{card.id}.{subset}" if subset else card.id
-        raise DataError(
-            f"{name} is not here: `brainbench data get {name}` fetches it, with --from PATH out of "
-            f"a folder or archive of your own. BRAINBENCH_DATA=FOLDER finds it in FOLDER/{_PLACE}/."
-        )
-    return folder
+        Raises
+        ------
+        DataError
+            It is not here. Nothing is downloaded: some tasks are larger than many disks.
+        """
+        folder = self.locate(card, subset)
+        if folder is None:
+            name = f"{card.id}.{subset}" if subset else card.id
+            raise DataError(
+                f"{name} is not here: `brainbench data get {name}` fetches it, with --from PATH "
+                f"out of a folder or archive of your own. BRAINBENCH_DATA=FOLDER finds it in "
+                f"FOLDER/{_PLACE}/."
+            )
+        return folder
 
+    def sizes(self, card: DatasetCard, subset: str | None = None) -> dict[str, int | None]:
+        """Return the bytes of each archive that is still to be downloaded, None where nobody says.
 
-def sizes(card: DatasetCard, subset: str | None = None) -> dict[str, int | None]:
-    """Return the bytes of each archive that is still to be downloaded, None where nobody says.
+        Raises
+        ------
+        DataError
+            No network.
+        """
+        found = {}
+        for name in _chosen(card, subset):
+            if not (_installed(card, name) / METADATA).is_file():
+                remote = _archive(card, name)
+                found[remote.name] = remote_size(remote.urls[0])
+        return found
 
-    Raises
-    ------
-    DataError
-        No network.
-    """
-    found = {}
-    for name in _chosen(card, subset):
-        if not (_installed(card, name) / METADATA).is_file():
-            remote = _archive(card, name)
-            found[remote.name] = remote_size(remote.urls[0])
-    return found
+    def fetch(
+        self,
+        card: DatasetCard,
+        subset: str | None = None,
+        source: Path | None = None,
+        sha256: str | None = None,
+    ) -> Path:
+        """Install a task, or all tasks of a card, below the data home; return the folder.
 
-
-def download(
-    card: DatasetCard, source: str | None, sha256: str | None = None, subset: str | None = None
-) -> Path:
-    """Install a task, or all tasks of a card, below the data home; return the folder.
-
-    Parameters
-    ----------
-    card : DatasetCard
-    source : str or None
-        A task folder, a folder that holds some, or an archive; None downloads those not yet here.
-    sha256 : str or None
-        What the archive must have; None pins that of the first download.
-    subset : str or None
-        One task of the card; None all of them, with ``source`` all that are in it.
-
-    Raises
-    ------
-    DataError
-        Nothing to be had there, another checksum, or files that are not in HEAR format.
-    CacheError
-        The disk is full; nothing is then half-installed.
-    """
-    chosen = _chosen(card, subset)
-    if source is not None:
-        places = _install(card, chosen, Path(source).expanduser(), sha256, every=subset is not None)
-    elif sha256 is not None and len(chosen) > 1:
-        raise DataError(f"{card.id} has {len(chosen)} archives: give --sha256 for one task.")
-    else:
-        places = [_fetched(card, name, sha256) for name in chosen]
-    return places[0] if subset is not None or not card.subsets else _home()
+        ``source`` is a task folder, a folder that holds some, or an archive; of all tasks, those
+        that are in it are installed. Without it, those not yet here are downloaded; without
+        ``sha256``, that of the first download is pinned.
+        """
+        chosen = _chosen(card, subset)
+        if source is not None:
+            places = _install(card, chosen, source, sha256, every=subset is not None)
+        elif sha256 is not None and len(chosen) > 1:
+            raise DataError(f"{card.id} has {len(chosen)} archives: give --sha256 for one task.")
+        else:
+            places = [_fetched(card, name, sha256) for name in chosen]
+        return places[0] if subset is not None or not card.subsets else _home()
 
 
 def _fetched(card: DatasetCard, subset: str | None, sha256: str | None) -> Path:
@@ -137,16 +129,10 @@ def _install(
     every: bool,
 ) -> list[Path]:
     """Install the tasks wanted that are in a folder or an archive: each whole or not at all."""
-    if given.is_dir():
-        if sha256 is not None:
-            raise DataError(f"{given} is a folder: --sha256 is for archives.")
-        return _put(card, chosen, given, _copied, every=every)
-    if not given.is_file():
-        raise DataError(f"{given} does not exist: --from takes a folder or an archive.")
-    if sha256 is not None and (found := hash_file(given)) != sha256:
-        raise DataError(f"{given} has SHA-256 {found}, expected {sha256}. Nothing was installed.")
-    with _unpacked(given) as folder:
-        return _put(card, chosen, folder, _moved, every=every)
+    scratch = _home().parent / f"{given.name}.unpacked"  # on the tasks' disk: they can be moved
+    with opened(given, scratch, _visible, largest=_LARGEST, sha256=sha256) as folder:
+        place = _moved if folder == scratch else _copied
+        return _put(card, chosen, folder, place, every=every)
 
 
 def _put(
@@ -205,17 +191,8 @@ def _moved(folder: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-@contextmanager
-def _unpacked(archive: Path) -> Iterator[Path]:
-    # on the disk of the tasks, so that they can be moved
-    scratch = _home().parent / f"{archive.name}.unpacked"
-    with locked(scratch):
-        shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
-        try:
-            unpack(archive, scratch, lambda path: path.name[:1] != ".", largest=_LARGEST)
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+def _visible(path: PurePosixPath) -> bool:
+    return path.name[:1] != "."
 
 
 def _task_folders(folder: Path) -> Iterator[Path]:

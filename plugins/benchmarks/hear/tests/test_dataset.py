@@ -13,18 +13,20 @@ import pytest
 import soundfile
 from brainbench_hear import task_card
 from brainbench_hear.cards import CARD, TASKS
-from brainbench_hear.dataset import ListeningTask, load, load_folder
+from brainbench_hear.dataset import ListeningTasks
 
 from brainbench_audio.assemblies.assembly import validate
+from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.errors import ContractError, DataError, UnknownId
 from brainbench_audio.pipeline.loading import load_dataset
-from brainbench_audio.registry.lookup import find_benchmark, list_ids, load_attribute
+from brainbench_audio.registry.lookup import data_source, find_benchmark, list_ids
 
 Make = Callable[..., Path]
+SOURCE = ListeningTasks()
 
 
-def loaded(folder: Path) -> ListeningTask:
-    return load_folder(CARD, folder)[1]
+def loaded(folder: Path) -> LoadedDataset:
+    return SOURCE.read_folder(CARD, folder)[1]
 
 
 def test_labels_and_splits(make: Make) -> None:
@@ -154,8 +156,8 @@ def test_a_sound_in_the_folder_of_another_rate(make: Make) -> None:
 )
 def test_the_name_of_a_folder_is_that_of_its_task(make: Make, task_name: str, subset: str) -> None:
     folder = make(metadata={"task_name": task_name})
-    assert load_folder(CARD, folder)[0] == subset
-    assert load_folder(CARD, folder.rename(folder.with_name("elsewhere")))[0] == subset
+    assert SOURCE.read_folder(CARD, folder)[0] == subset
+    assert SOURCE.read_folder(CARD, folder.rename(folder.with_name("elsewhere")))[0] == subset
 
 
 def test_a_folder_is_loaded_as_a_subset_of_the_card(make: Make) -> None:
@@ -199,21 +201,21 @@ def test_the_ids(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_task_that_is_not_here_is_not_fetched() -> None:
     with pytest.raises(DataError, match=r"HEAR\.gtzan is not here: `brainbench data get HEAR\.gt"):
-        load(CARD, "gtzan")
+        SOURCE.load(CARD, "gtzan")
 
 
 def test_one_line_makes_a_card_of_a_folder(make: Make) -> None:
     card = task_card("Tones", str(make()), stimuli=18, packages=("my_plugin",))
-    assert card.downloader is None
+    assert not card.downloaded
     assert card.packages == ("brainbench_hear", "my_plugin")
     assert card.provided(None) == {"task"}
-    data = load_attribute(card.loader)(card, None)
+    data = data_source(card).load(card)
     assert data.card is card
     assert len(data.stimuli) == card.stimuli
-    assert load_attribute(card.locator or "")(card) == Path(card.source)
+    assert data_source(card).locate(card) == Path(card.source)
     gone = replace(card, source="/nowhere")
     with pytest.raises(DataError, match="Tones is not here"):
-        load_attribute(card.loader)(gone, None)
+        data_source(card).load(gone)
 
 
 @pytest.mark.data
@@ -229,7 +231,7 @@ def test_real_tasks(
     data_folder: Path, folder: str, stimuli: int, labels: int, splits: tuple[int, ...]
 ) -> None:
     place = data_folder / "hear" / "tasks" / folder
-    name, data = load_folder(CARD, place)
+    name, data = SOURCE.read_folder(CARD, place)
     assert place.name.startswith(name)
     assert data.assembly.shape == (stimuli, labels)
     assert tuple(np.bincount(data.folds.assignment)) == splits

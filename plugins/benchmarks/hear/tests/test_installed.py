@@ -16,8 +16,7 @@ from typing import Any
 import pytest
 from brainbench_hear import cards, task_card
 from brainbench_hear.cards import CARD, TASKS
-from brainbench_hear.dataset import load
-from brainbench_hear.installed import download, locate, sizes
+from brainbench_hear.dataset import ListeningTasks
 from brainbench_hear.testing import Maker, pack
 
 from brainbench_audio import settings
@@ -25,6 +24,7 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file
 
+SOURCE = ListeningTasks()
 ESC50 = {"name": "esc50", "version": "v2.0.0", "mode": "full", "folds": 5, "clips": 3}
 GTZAN = {"name": "tfds_gtzan", "version": "1.0.0", "mode": "full", "folds": 10, "clips": 3}
 
@@ -68,8 +68,8 @@ def published(tmp_path: Path, given: Path, monkeypatch: pytest.MonkeyPatch) -> I
 
 
 def test_nothing_is_here() -> None:
-    assert locate(CARD) is None
-    assert locate(CARD, "esc50") is None
+    assert SOURCE.locate(CARD) is None
+    assert SOURCE.locate(CARD, "esc50") is None
 
 
 @pytest.mark.parametrize(
@@ -81,9 +81,9 @@ def test_brought_data_are_read_in_place(
     folder = Maker(**ESC50).write(tmp_path / "mine/hear/tasks")  # type: ignore[arg-type]
     folder = folder.rename(folder.with_name(name))
     monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path / "mine"))
-    assert locate(CARD, "esc50") == folder
-    assert len(load(CARD, "esc50").stimuli) == 15
-    assert locate(CARD) is None
+    assert SOURCE.locate(CARD, "esc50") == folder
+    assert len(SOURCE.load(CARD, "esc50").stimuli) == 15
+    assert SOURCE.locate(CARD) is None
 
 
 def test_the_published_version_goes_first_and_others_are_ambiguous(
@@ -92,12 +92,12 @@ def test_the_published_version_goes_first_and_others_are_ambiguous(
     for version in ("v1", "v2.0.0", "v3"):
         Maker(**{**ESC50, "version": version}).write(tmp_path / "hear/tasks")  # type: ignore[arg-type]
     monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
-    found = locate(CARD, "esc50")
+    found = SOURCE.locate(CARD, "esc50")
     assert found is not None
     assert found.name == "esc50-v2.0.0-full"
     shutil.rmtree(found)
     with pytest.raises(DataError, match=r"esc50-v1-full and .*esc50-v3-full are both there"):
-        locate(CARD, "esc50")
+        SOURCE.locate(CARD, "esc50")
 
 
 def test_another_size_of_a_task_is_another_task(
@@ -105,25 +105,25 @@ def test_another_size_of_a_task_is_another_task(
 ) -> None:
     Maker(name="nsynth_pitch", version="v2.2.3", mode="5h").write(tmp_path / "hear/tasks")
     monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
-    assert locate(CARD, "nsynth_pitch") is None
+    assert SOURCE.locate(CARD, "nsynth_pitch") is None
 
 
 @pytest.mark.parametrize(
     "inside", [".", "hear-2021.0.6", "hear-2021.0.6/tasks", "hear-2021.0.6/tasks/esc50-v2.0.0-full"]
 )
 def test_from_a_folder(given: Path, inside: str) -> None:
-    found = download(CARD, str(given / inside), subset="esc50")
-    assert found == home() / "esc50-v2.0.0-full" == locate(CARD, "esc50")
-    assert len(load(CARD, "esc50").stimuli) == 15
+    found = SOURCE.fetch(CARD, source=given / inside, subset="esc50")
+    assert found == home() / "esc50-v2.0.0-full" == SOURCE.locate(CARD, "esc50")
+    assert len(SOURCE.load(CARD, "esc50").stimuli) == 15
     assert (given / "hear-2021.0.6/tasks/esc50-v2.0.0-full").is_dir()
     assert [path.name for path in home().iterdir() if path.is_dir()] == [found.name]
-    again = download(CARD, str(given / inside), subset="esc50")
+    again = SOURCE.fetch(CARD, source=given / inside, subset="esc50")
     assert again == found
-    assert len(load(CARD, "esc50").stimuli) == 15
+    assert len(SOURCE.load(CARD, "esc50").stimuli) == 15
 
 
 def test_from_a_folder_all_that_is_there(given: Path) -> None:
-    assert download(CARD, str(given)) == home()
+    assert SOURCE.fetch(CARD, source=given) == home()
     assert {path.name for path in home().iterdir() if path.is_dir()} == {
         TASKS[subset].folder for subset in ("esc50", "gtzan")
     }
@@ -133,10 +133,10 @@ def test_from_an_archive(tmp_path: Path, given: Path) -> None:
     folder = given / "hear-2021.0.6/tasks/esc50-v2.0.0-full"
     archive = pack(tmp_path / "some.tar.gz", folder)
     with pytest.raises(DataError, match="expected 0000"):
-        download(CARD, str(archive), sha256="0000", subset="esc50")
-    found = download(CARD, str(archive), sha256=hash_file(archive), subset="esc50")
+        SOURCE.fetch(CARD, source=archive, sha256="0000", subset="esc50")
+    found = SOURCE.fetch(CARD, source=archive, sha256=hash_file(archive), subset="esc50")
     assert found == home() / folder.name
-    assert len(load(CARD, "esc50").stimuli) == 15
+    assert len(SOURCE.load(CARD, "esc50").stimuli) == 15
     assert archive.is_file()
     assert [path.name for path in home().iterdir() if path.is_dir()] == [folder.name]
     assert not [path for path in home().parent.iterdir() if path.name.endswith(".unpacked")]
@@ -147,7 +147,7 @@ def test_a_folder_without_the_task(tmp_path: Path, given: Path, subset: str | No
     source = given if subset else tmp_path / "empty"
     source.mkdir(exist_ok=True)
     with pytest.raises(DataError, match=r"does not hold .*; it holds (esc50-v2.0.0-full|no task)"):
-        download(CARD, str(source), subset=subset)
+        SOURCE.fetch(CARD, source=source, subset=subset)
     assert not home().exists()
 
 
@@ -155,40 +155,40 @@ def test_an_incomplete_task_is_not_installed(given: Path) -> None:
     folder = given / "hear-2021.0.6/tasks/esc50-v2.0.0-full"
     (folder / "16000/fold00/clip0001.wav").unlink()
     with pytest.raises(DataError, match="lacks 1 of 15 files"):
-        download(CARD, str(folder), subset="esc50")
-    assert locate(CARD, "esc50") is None
+        SOURCE.fetch(CARD, source=folder, subset="esc50")
+    assert SOURCE.locate(CARD, "esc50") is None
 
 
 def test_other_sources(tmp_path: Path, given: Path) -> None:
     with pytest.raises(DataError, match="nowhere does not exist"):
-        download(CARD, str(tmp_path / "nowhere"), subset="esc50")
+        SOURCE.fetch(CARD, source=tmp_path / "nowhere", subset="esc50")
     with pytest.raises(DataError, match="is a folder: --sha256 is for archives"):
-        download(CARD, str(given), sha256="0" * 64, subset="esc50")
+        SOURCE.fetch(CARD, source=given, sha256="0" * 64, subset="esc50")
     with pytest.raises(DataError, match="HEAR has 6 archives"):
-        download(CARD, None, sha256="0" * 64)
+        SOURCE.fetch(CARD, sha256="0" * 64)
 
 
 def test_a_download(published: list[str]) -> None:
-    assert set(sizes(CARD, "esc50")) == {"hear2021-esc50-v2.0.0-full-48000.tar.gz"}
-    found = download(CARD, None, subset="esc50")
+    assert set(SOURCE.sizes(CARD, "esc50")) == {"hear2021-esc50-v2.0.0-full-48000.tar.gz"}
+    found = SOURCE.fetch(CARD, subset="esc50")
     assert found == home() / "esc50-v2.0.0-full"
-    assert len(load(CARD, "esc50").stimuli) == 15
+    assert len(SOURCE.load(CARD, "esc50").stimuli) == 15
     archives = home().parent / "archives"
     assert sorted(path.suffix for path in archives.iterdir()) == [".lock", ".sha256"]
-    assert sizes(CARD, "esc50") == {}
+    assert SOURCE.sizes(CARD, "esc50") == {}
     count = len(published)
-    assert download(CARD, None, subset="esc50") == found
+    assert SOURCE.fetch(CARD, subset="esc50") == found
     assert len(published) == count
 
 
 def test_a_later_download_that_differs_is_refused(published: list[str]) -> None:
-    download(CARD, None, subset="esc50")
+    SOURCE.fetch(CARD, subset="esc50")
     shutil.rmtree(home())
     pin = next((home().parent / "archives").glob("*.sha256"))
     pin.write_text("0" * 64)
     with pytest.raises(DataError, match="is not the file it should be"):
-        download(CARD, None, subset="esc50")
-    assert locate(CARD, "esc50") is None
+        SOURCE.fetch(CARD, subset="esc50")
+    assert SOURCE.locate(CARD, "esc50") is None
 
 
 def test_sizes_are_shown_and_large_downloads_are_confirmed(
@@ -240,10 +240,10 @@ def test_one_line_makes_a_card_of_an_archive(
     archive = pack(tmp_path / "tones.tar.gz", make())
     card = task_card("Tones", f"https://example.org/{archive.name}?download=1", stimuli=18)
     with pytest.raises(DataError, match="Tones is not here: `brainbench data get Tones`"):
-        load(card, None)
-    assert download(card, str(archive)) == home() / "Tones" == locate(card)
-    assert len(load(card, None).stimuli) == 18
-    assert sizes(card) == {}
+        SOURCE.load(card, None)
+    assert SOURCE.fetch(card, source=archive) == home() / "Tones" == SOURCE.locate(card)
+    assert len(SOURCE.load(card, None).stimuli) == 18
+    assert SOURCE.sizes(card) == {}
     monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path / "mine"))
     brought = shutil.copytree(home() / "Tones", tmp_path / "mine/hear/tasks/Tones")
-    assert locate(card) == brought
+    assert SOURCE.locate(card) == brought

@@ -60,9 +60,7 @@ def voxel_card(dataset: str, description: str, citation: str) -> DatasetCard:
         source="https://github.com/gretatuckute/auditory_brain_dnn",
         size="180 MB, for NH2015 and B2021 together",
         packages=("brainbench_natsound165",),
-        loader="brainbench_natsound165.installed:load",
-        downloader="brainbench_natsound165.installed:download",
-        locator="brainbench_natsound165.installed:locate",
+        data="brainbench_natsound165.installed:Voxels",
     )
 
 
@@ -79,9 +77,7 @@ CARDS = [
         source="https://github.com/snormanhaignere/natsound165-neuron2015",
         size="30 MB",
         packages=("brainbench_natsound165",),
-        loader="brainbench_natsound165.components:load",
-        downloader="brainbench_natsound165.files:download",
-        locator="brainbench_natsound165.files:locate",
+        data="brainbench_natsound165.components:Components",
     ),
     voxel_card(
         "NH2015",

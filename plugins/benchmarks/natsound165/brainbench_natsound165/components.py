@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio import settings
 from brainbench_audio.assemblies.assembly import build, select
-from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_checksum
+from brainbench_audio.download import fetch_all, fetch_folder, find_folder
 from brainbench_audio.errors import DataError
-from brainbench_audio.stimuli.stimulus_set import StimulusSet
-from brainbench_natsound165.files import COMPONENTS, SHA256, folder
-from brainbench_natsound165.matlab import load_mat
+from brainbench_natsound165.files import COMPONENTS, DESCRIPTION, FOLDER, SHA256, install, remotes
+from brainbench_natsound165.matlab import field, load_mat, strings
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 # what the file calls them -> what the paper and our ids call them
@@ -30,29 +27,41 @@ PAPER_NAMES = {
 }
 
 
-@dataclass(frozen=True)
-class NaturalSounds:
-    """A data set on the 165 sounds, see `brainbench_audio.interfaces.Dataset`."""
+class Components(BaseSource):
+    """Gets and loads the six components and the sounds."""
 
-    card: DatasetCard
-    stimuli: StimulusSet
-    assembly: xr.DataArray
-    folds: Folds
+    def load(self, card: DatasetCard, subset: str | None = None) -> LoadedDataset:
+        """Load the components, or one of them; the files are downloaded if need be.
 
+        Raises
+        ------
+        DataError
+            The files are not there, damaged or not as published.
+        """
+        folder = fetch_folder(FOLDER, remotes(), DESCRIPTION)
+        assembly = read_components(folder / COMPONENTS)
+        if subset is not None:
+            assembly = select(assembly, "component", subset)
+        return LoadedDataset(card, stimulus_set(folder), assembly, published_folds())
 
-def load(card: DatasetCard, subset: str | None) -> NaturalSounds:
-    """Load the components, or one of them.
+    def fetch(
+        self,
+        card: DatasetCard,
+        subset: str | None = None,
+        source: Path | None = None,
+        sha256: str | None = None,
+    ) -> Path:
+        """Install the files below the data home, from the web, a folder or an archive."""
+        refuse_checksum(card, sha256)
+        if source is not None:
+            return install(source, remotes())
+        target = settings.data_home() / FOLDER
+        fetch_all(remotes(), target, DESCRIPTION)
+        return target
 
-    Raises
-    ------
-    DataError
-        The files are not there, damaged or not as published.
-    """
-    place = folder(card)
-    assembly = read_components(place / COMPONENTS)
-    if subset is not None:
-        assembly = select(assembly, "component", subset)
-    return NaturalSounds(card, stimulus_set(place), assembly, published_folds())
+    def locate(self, card: DatasetCard, subset: str | None = None) -> Path | None:
+        """Return the folder that holds all files, the user's own first; None if there is none."""
+        return find_folder(FOLDER, remotes())
 
 
 def read_components(file: Path) -> xr.DataArray:
@@ -64,9 +73,9 @@ def read_components(file: Path) -> xr.DataArray:
         Naming the file and the field that is not as published.
     """
     content = load_mat(file, SHA256[COMPONENTS])
-    responses = _field(content, "R", file)
-    stimuli = _strings(_field(content, "stim_names", file), file, "stim_names")
-    components = _strings(_field(content, "component_names", file), file, "component_names")
+    responses = field(content, "R", file)
+    stimuli = strings(content, "stim_names", file)
+    components = strings(content, "component_names", file)
     if responses.shape != (len(stimuli), len(components)) or responses.dtype.kind != "f":
         raise DataError(
             f"{file}: R is {responses.dtype} {responses.shape}, expected floating-point numbers "
@@ -79,17 +88,3 @@ def read_components(file: Path) -> xr.DataArray:
         )
     names = [PAPER_NAMES[name] for name in components]
     return build(responses, stimuli, "component", {"component": names})
-
-
-def _field(content: dict[str, Any], name: str, file: Path) -> npt.NDArray[Any]:
-    if name not in content:
-        raise DataError(f"{file} has no field {name}; it is not the published components.mat.")
-    return np.asarray(content[name])
-
-
-def _strings(cells: npt.NDArray[Any], file: Path, name: str) -> list[str]:
-    """Take the strings out of a MATLAB cell array."""
-    values = [np.asarray(cell) for cell in cells.ravel()]
-    if any(value.size != 1 or value.dtype.kind != "U" for value in values):
-        raise DataError(f"{file}: field {name} is no cell array of strings.")
-    return [str(value.item()) for value in values]

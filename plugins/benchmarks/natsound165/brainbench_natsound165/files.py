@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import csv
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,15 +13,15 @@ import numpy as np
 import scipy.io
 
 from brainbench_audio import settings
-from brainbench_audio.archives import unpack
-from brainbench_audio.cards import DatasetCard
+from brainbench_audio.archives import opened
 from brainbench_audio.download import Remote, fetch_all, fetch_folder, find_folder
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file, hash_file, locked
+from brainbench_audio.files import atomic_file, hash_file
 
 COMMIT = "b41b99ff620d7997dbf278fc770f58566707726a"
 REPOSITORY = "https://raw.githubusercontent.com/snormanhaignere/natsound165-neuron2015"
 FOLDER = "natsound165"
+DESCRIPTION = "165 natural sounds"
 LABELS = "category_labels.csv"
 COMPONENTS = "components.mat"
 _LARGEST = 1 << 28  # bytes of the sounds together; the published ones have 29 MB
@@ -56,25 +55,9 @@ def remotes(base: str = f"{REPOSITORY}/{COMMIT}") -> list[Remote]:
     return tables + sounds
 
 
-def locate(_card: DatasetCard) -> Path | None:
-    """Return the folder that holds all files, the user's own first; None if there is none."""
-    return find_folder(FOLDER, remotes())
-
-
 def find_sounds() -> Path | None:
     """Return the folder that holds the sounds and their categories, components or not."""
     return find_folder(FOLDER, _of_sounds())
-
-
-def folder(_card: DatasetCard) -> Path:
-    """Return the folder that holds all files, downloaded if need be.
-
-    Raises
-    ------
-    DataError
-        ``BRAINBENCH_DATA`` has a part of the files only, or they cannot be downloaded.
-    """
-    return fetch_folder(FOLDER, remotes(), "165 natural sounds")
 
 
 def sounds_folder() -> Path:
@@ -83,19 +66,20 @@ def sounds_folder() -> Path:
     Raises
     ------
     DataError
-        As for `folder`.
+        ``BRAINBENCH_DATA`` has a part of the files only, or they cannot be downloaded.
     """
-    return fetch_folder(FOLDER, _of_sounds(), "165 natural sounds")
+    return fetch_folder(FOLDER, _of_sounds(), DESCRIPTION)
 
 
-def download(_card: DatasetCard, source: str | None) -> Path:
-    """Install the files below the data home, from the web, a folder or an archive; return it.
+def install(given: Path, wanted: Sequence[Remote]) -> Path:
+    """Install files below the data home; return their folder.
 
     Parameters
     ----------
-    source : str or None
+    given : Path
         A folder in the layout of the README; the archive of the voxel responses or what it
-        unpacks to, if the sounds are in it; None: the published files.
+        unpacks to, if the sounds are in it.
+    wanted : sequence of Remote
 
     Raises
     ------
@@ -103,11 +87,10 @@ def download(_card: DatasetCard, source: str | None) -> Path:
         A file is missing or has another checksum.
     """
     target = settings.data_home() / FOLDER
-    if source is None:
-        fetch_all(remotes(), target, "165 natural sounds")
-    else:
-        with _opened(Path(source).expanduser()) as given:
-            _install(given, target, remotes())
+    names = {Path(remote.name).name for remote in remotes()}
+    scratch = settings.data_home() / f"{FOLDER}.unpacked"
+    with opened(given, scratch, lambda path: path.name in names, largest=_LARGEST) as folder:
+        _copy(folder, target, wanted)
     return target
 
 
@@ -124,13 +107,12 @@ def install_sounds(given: Path) -> Path:
     DataError
         They are not there and cannot be downloaded.
     """
-    target = settings.data_home() / FOLDER
     try:
-        with _opened(given) as unpacked:
-            _install(unpacked, target, _of_sounds())
+        return install(given, _of_sounds())
     except DataError:  # it is not known whether the published archive has the sounds
+        target = settings.data_home() / FOLDER
         try:
-            fetch_all(_of_sounds(), target, "165 natural sounds")
+            fetch_all(_of_sounds(), target, DESCRIPTION)
         except DataError as error:
             raise DataError(
                 f"The responses are installed, but {given} has not all of the 165 sounds as "
@@ -143,26 +125,7 @@ def _of_sounds() -> list[Remote]:
     return [remote for remote in remotes() if remote.name != COMPONENTS]
 
 
-@contextmanager
-def _opened(given: Path) -> Iterator[Path]:
-    """Yield a folder, or that to which an archive's sounds and tables are unpacked meanwhile."""
-    if given.is_dir():
-        yield given
-        return
-    if not given.is_file():
-        raise DataError(f"{given} does not exist: --from takes a folder or an archive.")
-    names = {Path(remote.name).name for remote in remotes()}
-    scratch = settings.data_home() / f"{FOLDER}.unpacked"
-    with locked(scratch):
-        shutil.rmtree(scratch, ignore_errors=True)  # what a killed process left
-        try:
-            unpack(given, scratch, lambda path: path.name in names, largest=_LARGEST)
-            yield scratch
-        finally:
-            shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _install(given: Path, target: Path, wanted: Sequence[Remote]) -> None:
+def _copy(given: Path, target: Path, wanted: Sequence[Remote]) -> None:
     """Copy the files wanted, wherever they lie below ``given``, each with its checksum."""
     found: dict[str, list[Path]] = {}
     for path in sorted(given.rglob("*")):

@@ -6,6 +6,7 @@ import io
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +80,30 @@ def load_mat(file: Path, published: str | None = None) -> dict[str, Any]:
     with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
         values = [arrays[f"arr_{place}"] for place in range(len(arrays.files))]
     content: dict[str, Any] = {}
-    for (name, field), value in zip(json.loads(str(values[0])), values[1:], strict=True):
-        if field is None:
+    for (name, part), value in zip(json.loads(str(values[0])), values[1:], strict=True):
+        if part is None:
             content[name] = value
         else:
-            content.setdefault(name, {})[field] = value
+            content.setdefault(name, {})[part] = value
     return {
         name: _struct(value) if isinstance(value, dict) else value
         for name, value in content.items()
     }
+
+
+def field(content: Mapping[str, Any], name: str, file: Path) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return one field of a published file, or raise DataError naming both."""
+    if name not in content:
+        raise DataError(f"{file} has no field {name}; it is not the published {file.name}.")
+    return np.asarray(content[name])
+
+
+def strings(content: Mapping[str, Any], name: str, file: Path) -> list[str]:
+    """Return the strings of a MATLAB cell array, or raise DataError naming field and file."""
+    cells = [np.asarray(cell) for cell in field(content, name, file).ravel()]
+    if any(cell.size != 1 or cell.dtype.kind != "U" for cell in cells):
+        raise DataError(f"{file}: field {name} is no cell array of strings.")
+    return [str(cell.item()) for cell in cells]
 
 
 def _struct(fields: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:

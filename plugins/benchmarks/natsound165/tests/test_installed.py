@@ -22,7 +22,7 @@ import scipy.io
 import xarray as xr
 from brainbench_natsound165 import files, installed
 from brainbench_natsound165.cards import CARDS
-from brainbench_natsound165.components import read_components
+from brainbench_natsound165.components import Components, read_components
 from brainbench_natsound165.voxels import RESPONSES, TABLE, VOXELS
 
 from brainbench_audio import settings
@@ -32,6 +32,7 @@ from brainbench_audio.files import hash_file
 from brainbench_audio.interfaces import Dataset
 
 COMPONENTS, NH2015, B2021 = CARDS
+SOUNDS_SOURCE, VOXELS_SOURCE = Components(), installed.Voxels()
 NAMES = [name for name, _, _ in files.registry()]
 BOTH = pytest.mark.parametrize("card", [NH2015, B2021], ids=lambda card: card.id)
 
@@ -72,10 +73,10 @@ def repacked(given: Path, target: Path, drop: str = "", *extra: tarfile.TarInfo)
 def test_an_archive_becomes_one_file(
     small: Any, sounds: Path, small_archive: Path, make: Callable[..., Any], card: Any
 ) -> None:
-    folder = installed.download(card, str(small_archive))
-    assert folder == installed.locate(card)
+    folder = VOXELS_SOURCE.fetch(card, source=small_archive)
+    assert folder == VOXELS_SOURCE.locate(card)
     assert left() == {f"{card.id}/{card.id}.nc"}
-    dataset: Dataset = installed.load(card, None)
+    dataset: Dataset = VOXELS_SOURCE.load(card, None)
     maker = make(card.id)
     expected = maker.arrays[RESPONSES][:165, maker.arrays["kept"]]
     np.testing.assert_array_equal(dataset.assembly.values, expected)
@@ -99,8 +100,8 @@ def test_what_was_read_is_what_is_loaded(
 ) -> None:
     maker = make(card.id)
     read = maker.read(maker.write(tmp_path))
-    installed.download(card, str(small_archive))
-    loaded = installed.load(card, None).assembly
+    VOXELS_SOURCE.fetch(card, source=small_archive)
+    loaded = VOXELS_SOURCE.load(card, None).assembly
     xr.testing.assert_identical(loaded.drop_attrs(), read.rename(loaded.name).drop_attrs())
 
 
@@ -109,8 +110,8 @@ def test_what_was_read_is_what_is_loaded(
 def test_a_subset_is_one_region(
     small: Any, sounds: Path, small_archive: Path, card: Any, subset: str
 ) -> None:
-    installed.download(card, str(small_archive))
-    whole, part = installed.load(card, None).assembly, installed.load(card, subset).assembly
+    VOXELS_SOURCE.fetch(card, source=small_archive)
+    whole, part = VOXELS_SOURCE.load(card, None).assembly, VOXELS_SOURCE.load(card, subset).assembly
     chosen = whole["region"].values == subset.capitalize()
     assert 0 < part.sizes["voxel"] == chosen.sum() < whole.sizes["voxel"]
     np.testing.assert_array_equal(part.values, whole.values[:, chosen])
@@ -124,8 +125,8 @@ def test_missing_values_survive(
     first, second = maker.arrays["kept"][:2]
     maker.arrays[RESPONSES][:, first] = np.nan
     maker.arrays[RESPONSES][:, second, 2] = np.nan
-    installed.download(card, str(maker.write(tmp_path)))
-    missing = np.isnan(installed.load(card, None).assembly.values)
+    VOXELS_SOURCE.fetch(card, source=maker.write(tmp_path))
+    missing = np.isnan(VOXELS_SOURCE.load(card, None).assembly.values)
     assert missing[:, 0].all()
     assert missing[:, 1].sum(axis=0).tolist() == [0, 0, 165]
     assert not missing[:, 2:].any()
@@ -137,8 +138,8 @@ def test_a_folder_is_taken_at_any_level(
     small: Any, sounds: Path, make: Callable[..., Any], tmp_path: Path, card: Any, inside: str
 ) -> None:
     make(card.id).write(tmp_path)
-    installed.download(card, str(tmp_path / inside.format(card.id)))
-    assert set(json.loads(installed.load(card, None).assembly.attrs["sha256"])) == {
+    VOXELS_SOURCE.fetch(card, source=tmp_path / inside.format(card.id))
+    assert set(json.loads(VOXELS_SOURCE.load(card, None).assembly.attrs["sha256"])) == {
         RESPONSES,
         VOXELS,
         TABLE,
@@ -158,16 +159,16 @@ def test_brought_data_are_converted_once_and_never_mixed(
     brought = tmp_path / "brought"
     data = make("NH2015", seed=1).write(brought)
     monkeypatch.setenv("BRAINBENCH_DATA", str(data if above == "" else brought))
-    assert installed.locate(NH2015) == data / "neural" / "NH2015"
-    first = installed.load(NH2015, None).assembly
+    assert VOXELS_SOURCE.locate(NH2015) == data / "neural" / "NH2015"
+    first = VOXELS_SOURCE.load(NH2015, None).assembly
     (converted,) = left()
     stamp = (settings.data_home() / converted).stat().st_mtime_ns
-    installed.load(NH2015, "primary")
+    VOXELS_SOURCE.load(NH2015, "primary")
     assert (settings.data_home() / converted).stat().st_mtime_ns == stamp
 
     shutil.rmtree(data)
     make("NH2015", seed=2).write(brought)
-    assert not np.array_equal(installed.load(NH2015, None).assembly.values, first.values)
+    assert not np.array_equal(VOXELS_SOURCE.load(NH2015, None).assembly.values, first.values)
     assert len(left()) == 2
     assert first.attrs["source"] == str(data / "neural" / "NH2015")
 
@@ -179,20 +180,20 @@ def test_an_incomplete_brought_folder_is_named(
     (data / "neural" / "B2021" / TABLE).unlink()
     monkeypatch.setenv("BRAINBENCH_DATA", str(data))
     with pytest.raises(DataError, match=r"B2021/df_roi_meta\.pkl is missing"):
-        installed.load(B2021, None)
+        VOXELS_SOURCE.load(B2021, None)
 
 
 def test_offline_and_absent_says_what_to_do() -> None:
-    assert installed.locate(NH2015) is None
+    assert VOXELS_SOURCE.locate(NH2015) is None
     with pytest.raises(DataError, match="BRAINBENCH_OFFLINE"):
-        installed.load(NH2015, None)
+        VOXELS_SOURCE.load(NH2015, None)
 
 
 def test_published_counts_are_demanded_of_users(sounds: Path, small_archive: Path) -> None:
     with pytest.raises(DataError, match=r"expected float32 or float64 \(165, 11065, 3\)"):
-        installed.download(NH2015, str(small_archive))
+        VOXELS_SOURCE.fetch(NH2015, source=small_archive)
     with pytest.raises(DataError, match=r"expected float32 or float64 \(192, 26792, 3\)"):
-        installed.download(B2021, str(small_archive))
+        VOXELS_SOURCE.fetch(B2021, source=small_archive)
     assert left() == set()
 
 
@@ -204,9 +205,9 @@ def test_an_archive_without_a_member_is_refused(
     name = installed.READERS[card.id][1].sounds if name == "sounds" else name
     given = repacked(small_archive, tmp_path / "given.tar", f"{card.id}/{name}")
     with pytest.raises(DataError, match=rf"given\.tar has no neural/{card.id}/{name}"):
-        installed.download(card, str(given))
+        VOXELS_SOURCE.fetch(card, source=given)
     assert left() == set()
-    assert installed.locate(card) is None
+    assert VOXELS_SOURCE.locate(card) is None
 
 
 def test_a_hostile_archive_leaves_nothing(
@@ -219,7 +220,7 @@ def test_a_hostile_archive_leaves_nothing(
     for extra, drop in ((outside, ""), (link, TABLE)):
         given = repacked(small_archive, tmp_path / "given.tar", drop, extra)
         with pytest.raises(DataError, match=r"outside the folder|a symbolic link"):
-            installed.download(NH2015, str(given))
+            VOXELS_SOURCE.fetch(NH2015, source=given)
         assert left() == set()
     assert not list(tmp_path.rglob("escaped"))
 
@@ -233,7 +234,7 @@ def test_a_hostile_table_is_not_run(
     table = data / "neural" / "NH2015" / TABLE
     table.write_bytes(b"cos\nsystem\nX" + len(command).to_bytes(4, "little") + command + b"\x85R.")
     with pytest.raises(DataError, match=r"df_roi_meta\.pkl asks for os\.system"):
-        installed.download(NH2015, str(data))
+        VOXELS_SOURCE.fetch(NH2015, source=data)
     assert not witness.exists()
     assert left() == set()
 
@@ -247,33 +248,33 @@ def test_a_cut_archive_leaves_nothing(
     given.write_bytes(whole[: int(part * len(whole))])
     for card in (NH2015, B2021):
         try:
-            installed.download(card, str(given))
+            VOXELS_SOURCE.fetch(card, source=given)
         except DataError as error:
             assert "cut off" in str(error)  # noqa: PT017
-            assert installed.locate(card) is None
+            assert VOXELS_SOURCE.locate(card) is None
     assert len(left()) < 2
 
 
 def test_a_wrong_source_is_named(small: Any, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="nowhere does not exist"):
-        installed.download(NH2015, str(tmp_path / "nowhere"))
+        VOXELS_SOURCE.fetch(NH2015, source=tmp_path / "nowhere")
     with pytest.raises(DataError, match="has no folder neural/NH2015"):
-        installed.download(NH2015, str(tmp_path))
+        VOXELS_SOURCE.fetch(NH2015, source=tmp_path)
     page = tmp_path / "page.html"
     page.write_text("<html>404</html>")
     with pytest.raises(DataError, match="no tar archive"):
-        installed.download(NH2015, str(page))
+        VOXELS_SOURCE.fetch(NH2015, source=page)
 
 
 def test_a_demanded_checksum_holds_for_a_given_archive(
     small: Any, sounds: Path, small_archive: Path
 ) -> None:
-    with pytest.raises(DataError, match=f"expected SHA-256 {'0' * 64}, got"):
-        installed.download(NH2015, str(small_archive), sha256="0" * 64)
-    with pytest.raises(DataError, match="it is a folder"):
-        installed.download(NH2015, str(small_archive.parent), sha256="0" * 64)
+    with pytest.raises(DataError, match=f"expected {'0' * 64}"):
+        VOXELS_SOURCE.fetch(NH2015, source=small_archive, sha256="0" * 64)
+    with pytest.raises(DataError, match="is a folder: --sha256 is for archives"):
+        VOXELS_SOURCE.fetch(NH2015, source=small_archive.parent, sha256="0" * 64)
     assert left() == set()
-    installed.download(NH2015, str(small_archive), sha256=hash_file(small_archive))
+    VOXELS_SOURCE.fetch(NH2015, source=small_archive, sha256=hash_file(small_archive))
 
 
 @pytest.mark.parametrize("limit", [100_000, 180_000])
@@ -286,21 +287,22 @@ def test_a_failing_write_leaves_nothing(
     resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
     try:
         with pytest.raises(CacheError, match="Cannot write"):
-            installed.download(B2021, str(source))
+            VOXELS_SOURCE.fetch(B2021, source=source)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert left() == set()
-    installed.download(B2021, str(source))
+    VOXELS_SOURCE.fetch(B2021, source=source)
     assert left() == {"B2021/B2021.nc"}
 
 
 FILL = """
 import sys
+from pathlib import Path
 from brainbench_natsound165 import installed
 from brainbench_natsound165.cards import CARDS
 from brainbench_natsound165.voxels import Published, READERS, NH2015
 READERS["NH2015"] = (READERS["NH2015"][0], Published(NH2015.sounds, 165, 60, 48, 3, (10, 20)))
-installed.download(CARDS[1], sys.argv[1])
+installed.Voxels().fetch(CARDS[1], source=Path(sys.argv[1]))
 """
 
 
@@ -328,15 +330,15 @@ def test_a_full_disk_leaves_nothing(
 def test_a_damaged_or_foreign_installed_file_is_named(
     small: Any, sounds: Path, small_archive: Path
 ) -> None:
-    file = installed.download(NH2015, str(small_archive)) / "NH2015.nc"
+    file = VOXELS_SOURCE.fetch(NH2015, source=small_archive) / "NH2015.nc"
     whole = file.read_bytes()
     file.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(DataError, match=r"NH2015\.nc is damaged"):
-        installed.load(NH2015, None)
+        VOXELS_SOURCE.load(NH2015, None)
     file.unlink()
     xr.DataArray(np.zeros(3), name="responses").to_netcdf(file)
     with pytest.raises(DataError, match="another version"):
-        installed.load(NH2015, None)
+        VOXELS_SOURCE.load(NH2015, None)
 
 
 def test_what_a_killed_process_left_is_no_obstacle(
@@ -344,7 +346,7 @@ def test_what_a_killed_process_left_is_no_obstacle(
 ) -> None:
     leftover = settings.data_home() / "NH2015.unpacked" / "data"
     leftover.mkdir(parents=True)
-    installed.download(NH2015, str(small_archive))
+    VOXELS_SOURCE.fetch(NH2015, source=small_archive)
     assert not leftover.exists()
 
 
@@ -355,7 +357,7 @@ def test_sounds_come_with_the_archive_only_if_unchanged(
     foreign.size = 99
     given = repacked(small_archive, tmp_path / "given.tar", "", foreign)
     with pytest.raises(DataError, match="responses are installed, but"):
-        installed.download(NH2015, str(given))
+        VOXELS_SOURCE.fetch(NH2015, source=given)
     assert files.find_sounds() is None
     assert left() == {"NH2015/NH2015.nc"}
 
@@ -380,12 +382,12 @@ def test_an_archive_with_sounds_needs_no_network(
     small: Any, with_sounds: Path, monkeypatch: pytest.MonkeyPatch, card: Any
 ) -> None:
     monkeypatch.delenv("BRAINBENCH_DATA")
-    module = files if card is COMPONENTS else installed
-    module.download(card, str(with_sounds))
+    source = SOUNDS_SOURCE if card is COMPONENTS else VOXELS_SOURCE
+    source.fetch(card, source=with_sounds)
     sounds = files.find_sounds()
     assert sounds == settings.data_home() / files.FOLDER
     assert hash_file(sounds / files.LABELS) == files.SHA256[files.LABELS]
-    assert files.locate(card) == (sounds if card is COMPONENTS else None)
+    assert SOUNDS_SOURCE.locate(card) == (sounds if card is COMPONENTS else None)
     assert not list(settings.data_home().glob("*.unpacked"))
 
 
@@ -396,8 +398,8 @@ def test_components_come_from_a_folder_like_the_archives(
     monkeypatch.delenv("BRAINBENCH_DATA")
     with tarfile.open(with_sounds) as tar:
         tar.extractall(tmp_path / "unpacked", filter="data")
-    files.download(COMPONENTS, str(tmp_path / "unpacked" / "data"))
-    assert files.locate(COMPONENTS) is not None
+    SOUNDS_SOURCE.fetch(COMPONENTS, source=tmp_path / "unpacked" / "data")
+    assert SOUNDS_SOURCE.locate(COMPONENTS) is not None
 
 
 @pytest.fixture
@@ -434,41 +436,41 @@ def site(small_archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[
 
 def test_one_download_serves_both_data_sets(small: Any, sounds: Path, site: dict[str, Any]) -> None:
     for card in (NH2015, B2021):
-        assert installed.load(card, None).assembly.attrs["source"] == installed.URL
+        assert VOXELS_SOURCE.load(card, None).assembly.attrs["source"] == installed.URL
     assert site["asked"] == [None]
     assert {"NH2015/NH2015.nc", "B2021/B2021.nc", "tuckute2023/data.tar"} <= left()
 
 
 def test_an_interrupted_download_goes_on(small: Any, sounds: Path, site: dict[str, Any]) -> None:
     site["cut"] = 400_000
-    installed.download(NH2015, None)
+    VOXELS_SOURCE.fetch(NH2015)
     first, second = site["asked"]
     assert first is None
     assert 0 < int(second.removeprefix("bytes=")[:-1]) <= 400_000
-    assert installed.load(NH2015, None).assembly.sizes["voxel"] == 48
+    assert VOXELS_SOURCE.load(NH2015, None).assembly.sizes["voxel"] == 48
 
 
 def test_another_archive_than_the_first_is_refused(
     small: Any, sounds: Path, site: dict[str, Any], make: Callable[..., Any], tmp_path: Path
 ) -> None:
-    installed.download(NH2015, None)
+    VOXELS_SOURCE.fetch(NH2015)
     archive = settings.data_home() / installed.ARCHIVE_FOLDER / installed.ARCHIVE
     first = hash_file(archive)
     archive.unlink()
     site["content"] += b"changed"
     with pytest.raises(DataError, match=f"expected SHA-256 {first}, got"):
-        installed.download(B2021, None)
-    assert installed.locate(B2021) is None
+        VOXELS_SOURCE.fetch(B2021)
+    assert VOXELS_SOURCE.locate(B2021) is None
 
 
 def test_a_demanded_checksum_holds_for_a_download(
     small: Any, sounds: Path, site: dict[str, Any]
 ) -> None:
     with pytest.raises(DataError, match=f"expected SHA-256 {'0' * 64}, got"):
-        installed.download(NH2015, None, sha256="0" * 64)
+        VOXELS_SOURCE.fetch(NH2015, sha256="0" * 64)
     assert left() == set()
-    installed.download(NH2015, None, sha256=hashlib.sha256(site["content"]).hexdigest())
-    assert installed.locate(NH2015) is not None
+    VOXELS_SOURCE.fetch(NH2015, sha256=hashlib.sha256(site["content"]).hexdigest())
+    assert VOXELS_SOURCE.locate(NH2015) is not None
 
 
 @pytest.mark.parametrize("card", CARDS[1:], ids=lambda card: card.id)
@@ -490,8 +492,8 @@ def between_subjects(assembly: xr.DataArray) -> float:
 @pytest.mark.slow
 def test_the_published_sizes(full_archive: Path, sounds: Path) -> None:
     for card, voxels, subjects in ((NH2015, 7694, 8), (B2021, 26792, 20)):
-        installed.download(card, str(full_archive))
-        assembly = installed.load(card, None).assembly
+        VOXELS_SOURCE.fetch(card, source=full_archive)
+        assembly = VOXELS_SOURCE.load(card, None).assembly
         assert assembly.shape == (165, voxels, 3)
         assert len(set(assembly["subject"].values)) == subjects
         assert not np.isnan(assembly.values).any()
@@ -504,7 +506,7 @@ def test_the_published_sizes(full_archive: Path, sounds: Path) -> None:
 def test_responses_made_of_components_follow_them_by_name(
     full_archive: Path, sounds: Path, data_folder: Path
 ) -> None:
-    installed.download(NH2015, str(full_archive))
+    VOXELS_SOURCE.fetch(NH2015, source=full_archive)
     assembly = installed.read_installed(settings.data_home() / "NH2015" / "NH2015.nc")
     content = scipy.io.loadmat(data_folder / "natsound165" / files.COMPONENTS)
     components = align(read_components(data_folder / "natsound165" / files.COMPONENTS), NAMES)

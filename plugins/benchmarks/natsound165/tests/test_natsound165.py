@@ -12,13 +12,14 @@ import pytest
 import scipy.io
 from brainbench_natsound165 import files
 from brainbench_natsound165.cards import CARDS
-from brainbench_natsound165.components import PAPER_NAMES, load, read_components
+from brainbench_natsound165.components import PAPER_NAMES, Components, read_components
 from brainbench_natsound165.stimuli import published_folds
 
 from brainbench_audio.assemblies.assembly import align, stimulus_names
 from brainbench_audio.errors import DataError
 
 CARD = CARDS[0]
+SOURCE = Components()
 NAMES = [name for name, _, _ in files.registry()]
 
 
@@ -82,7 +83,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path) -> None:
 
 def test_offline_and_absent_says_what_to_do() -> None:
     with pytest.raises(DataError, match="BRAINBENCH_OFFLINE"):
-        load(CARD, None)
+        SOURCE.load(CARD, None)
 
 
 def test_an_incomplete_brought_folder_is_named(
@@ -91,19 +92,19 @@ def test_an_incomplete_brought_folder_is_named(
     (tmp_path / "natsound165").mkdir()
     monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
     with pytest.raises(DataError, match="lacks 167 of 167 files"):
-        load(CARD, None)
+        SOURCE.load(CARD, None)
 
 
 def test_a_foreign_file_is_not_installed(tmp_path: Path) -> None:
     (tmp_path / files.LABELS).write_text("a,b\n")
     with pytest.raises(DataError, match="not the published file"):
-        files.download(CARD, str(tmp_path))
-    assert files.locate(CARD) is None
+        SOURCE.fetch(CARD, source=tmp_path)
+    assert SOURCE.locate(CARD) is None
 
 
 @pytest.mark.data
 def test_the_real_files(data_folder: Path) -> None:
-    dataset = load(CARD, None)
+    dataset = SOURCE.load(CARD, None)
     assert dataset.assembly.shape == (165, 6)
     assert set(stimulus_names(dataset.assembly)) == set(dataset.stimuli.names)
     assert dataset.stimuli.waveforms([0], 44100)[0].shape == (88200,)
@@ -117,15 +118,15 @@ def test_the_real_files(data_folder: Path) -> None:
 
 @pytest.mark.data
 def test_a_subset_is_one_component(data_folder: Path) -> None:
-    whole, music = load(CARD, None).assembly, load(CARD, "music").assembly
+    whole, music = SOURCE.load(CARD, None).assembly, SOURCE.load(CARD, "music").assembly
     assert music.shape == (165, 1)
     np.testing.assert_array_equal(music.values[:, 0], whole.values[:, 5])
 
 
 @pytest.mark.data
 def test_every_real_file_has_the_pinned_checksum(data_folder: Path) -> None:
-    folder = files.download(CARD, str(data_folder / "natsound165"))
-    assert files.locate(CARD) is not None
+    folder = SOURCE.fetch(CARD, source=data_folder / "natsound165")
+    assert SOURCE.locate(CARD) is not None
     assert folder.name == "natsound165"
     with (folder / files.LABELS).open() as table:
         assert len(list(csv.reader(table))) == 165

@@ -30,7 +30,7 @@ CARDS = [
         source="generated on this machine by brainbench-simcortex",
         size="nothing to download; 30 MB on disk",
         packages=("brainbench_simcortex",),
-        loader="brainbench_simcortex.dataset:load",
-        locator="brainbench_simcortex.storage:locate",
+        data="brainbench_simcortex.dataset:SimCortex",
+        downloaded=False,
     )
 ]

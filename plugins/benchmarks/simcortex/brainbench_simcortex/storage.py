@@ -15,9 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from brainbench_audio import settings
-from brainbench_audio.cards import DatasetCard
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_folder, hash_file, locked, set_aside
+from brainbench_audio.files import atomic_folder, explained, hash_file, locked, set_aside
 
 from .cortex import Cortex, simulate
 from .features import LAYERS, PERCEPTS, Array, Calibration, percepts
@@ -44,11 +43,6 @@ class Planted:
 def default_folder() -> Path:
     """Return where the data lie: ``$BRAINBENCH_HOME/data/simcortex-<version>``."""
     return settings.data_home() / f"simcortex-{DATA_VERSION}"
-
-
-def locate(_card: DatasetCard) -> Path | None:
-    """Return the folder of the data, or None where they have not been generated yet."""
-    return default_folder() if default_folder().is_dir() else None
 
 
 def ensure(folder: Path | None = None) -> Path:
@@ -129,7 +123,8 @@ def generate(folder: Path, seed: int = SEED) -> None:
         rng = np.random.default_rng([seed, 2])
         cortex = simulate(layers, tuple(sorted(CATEGORIES)), rng)
         _write_planted(temporary / PLANTED, Planted(calibration, layers))
-        _write_responses(temporary / RESPONSES, chosen, cortex)
+        with explained(folder, RuntimeError):
+            _write_responses(temporary / RESPONSES, chosen, cortex)
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
         hashes = {file.relative_to(temporary).as_posix(): hash_file(file) for file in files}
         manifest = {"version": DATA_VERSION, "seed": seed, "files": hashes}

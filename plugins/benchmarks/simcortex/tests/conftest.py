@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from brainbench_simcortex.cards import CARDS
-from brainbench_simcortex.dataset import SimCortex, load
+from brainbench_simcortex.dataset import SimCortex
 from brainbench_simcortex.storage import ensure
+
+from brainbench_audio.data_source import LoadedDataset
 
 
 @pytest.fixture(scope="session")
@@ -27,5 +29,5 @@ def in_home(home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def dataset(in_home: Path) -> SimCortex:
-    return load(CARDS[0])
+def dataset(in_home: Path) -> LoadedDataset:
+    return SimCortex().load(CARDS[0])

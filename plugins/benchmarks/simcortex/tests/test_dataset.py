@@ -13,7 +13,7 @@ import soundfile
 from brainbench_simcortex import brainbench_benchmarks, storage
 from brainbench_simcortex.cards import CARDS
 from brainbench_simcortex.cortex import REGIONS, SUBJECTS, VOXELS
-from brainbench_simcortex.dataset import SimCortex, load
+from brainbench_simcortex.dataset import SimCortex
 from brainbench_simcortex.recipes import RECIPES, exemplars, synthesise
 from brainbench_simcortex.storage import (
     MANIFEST,
@@ -27,11 +27,12 @@ from brainbench_simcortex.storage import (
 from brainbench_simcortex.synthesis import FULL_SCALE, SAMPLE_RATE
 
 from brainbench_audio.assemblies.assembly import validate
+from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
 
 
-def test_the_whole_data_set(dataset: SimCortex) -> None:
+def test_the_whole_data_set(dataset: LoadedDataset) -> None:
     assert brainbench_benchmarks() == CARDS
     assert dataset.card is CARDS[0]
     assembly = validate(dataset.assembly)
@@ -47,14 +48,14 @@ def test_the_whole_data_set(dataset: SimCortex) -> None:
         assert set(assembly["region"].values[chosen]) == set(REGIONS)
 
 
-def test_sounds_differ_and_can_be_read(dataset: SimCortex) -> None:
+def test_sounds_differ_and_can_be_read(dataset: LoadedDataset) -> None:
     assert len(set(dataset.stimuli.hashes)) == 165
     waveforms = dataset.stimuli.waveforms(range(165), SAMPLE_RATE)
     assert {len(waveform) for waveform in waveforms} == {2 * SAMPLE_RATE}
     assert max(np.abs(waveform).max() for waveform in waveforms) < 1
 
 
-def test_folds_are_balanced_over_categories(dataset: SimCortex) -> None:
+def test_folds_are_balanced_over_categories(dataset: LoadedDataset) -> None:
     folds = np.asarray(dataset.folds)
     assert Counter(folds.tolist()) == dict.fromkeys(range(5), 33)
     music = folds[np.asarray(dataset.stimuli.categories) == "Music"]
@@ -62,8 +63,8 @@ def test_folds_are_balanced_over_categories(dataset: SimCortex) -> None:
 
 
 @pytest.mark.parametrize("region", REGIONS)
-def test_a_subset_is_a_region(dataset: SimCortex, region: str) -> None:
-    part = load(CARDS[0], region.lower())
+def test_a_subset_is_a_region(dataset: LoadedDataset, region: str) -> None:
+    part = SimCortex().load(CARDS[0], region.lower())
     assert set(part.assembly["region"].values) == {region}
     assert set(part.assembly["planted_layer"].values) == set(REGIONS[region])
     whole = dataset.assembly.isel(voxel=dataset.assembly["region"].values == region)
@@ -73,7 +74,7 @@ def test_a_subset_is_a_region(dataset: SimCortex, region: str) -> None:
 
 def test_an_unknown_subset_is_named(in_home: Path) -> None:
     with pytest.raises(UnknownId, match=r"'temporal'.*anterior"):
-        load(CARDS[0], "temporal")
+        SimCortex().load(CARDS[0], "temporal")
 
 
 def test_the_folder_holds_what_is_generated(folder: Path) -> None:

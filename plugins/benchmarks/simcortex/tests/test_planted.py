@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from brainbench_simcortex.cortex import REGIONS, RELIABILITY, SESSIONS, noise_deviation
-from brainbench_simcortex.dataset import SimCortex
 from brainbench_simcortex.features import LAYERS
 from brainbench_simcortex.planted import DECOY, PlantedModel, planted_layers
 from brainbench_simcortex.storage import read_responses
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from sklearn.linear_model import RidgeCV
 
+from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.errors import ContractError
 
 
@@ -24,7 +24,7 @@ def correlation(left: NDArray[np.floating], right: NDArray[np.floating]) -> NDAr
     return values
 
 
-def test_the_signal_has_variance_one_and_lies_in_the_planted_layer(dataset: SimCortex) -> None:
+def test_the_signal_has_variance_one_and_lies_in_the_planted_layer(dataset: LoadedDataset) -> None:
     stored = read_responses(dataset.stimuli.files[0].parents[1])
     signal = stored["signal"].values.astype(np.float64)
     assert np.allclose(signal.std(axis=0), 1, atol=1e-5)
@@ -36,7 +36,7 @@ def test_the_signal_has_variance_one_and_lies_in_the_planted_layer(dataset: SimC
         assert np.allclose(layers[layer] @ fit, signal[:, voxels], atol=1e-4)
 
 
-def test_reliability_is_as_stated(dataset: SimCortex) -> None:
+def test_reliability_is_as_stated(dataset: LoadedDataset) -> None:
     responses = dataset.assembly.values.astype(np.float64)
     stated = dataset.assembly["reliability"].values
     assert stated.min() > RELIABILITY[0] - 0.01
@@ -48,7 +48,7 @@ def test_reliability_is_as_stated(dataset: SimCortex) -> None:
     assert np.abs(spearman_brown - stated).mean() < 0.06
 
 
-def test_the_ceiling_of_the_true_signal_is_the_reliability(dataset: SimCortex) -> None:
+def test_the_ceiling_of_the_true_signal_is_the_reliability(dataset: LoadedDataset) -> None:
     stored = read_responses(dataset.stimuli.files[0].parents[1])
     mean = stored["responses"].values.astype(np.float64).mean(axis=2)
     ceiling = correlation(stored["signal"].values.astype(np.float64), mean) ** 2
@@ -57,7 +57,7 @@ def test_the_ceiling_of_the_true_signal_is_the_reliability(dataset: SimCortex) -
     assert np.abs(ceiling - stated).max() < 0.2
 
 
-def test_noise_is_independent_of_session_and_voxel(dataset: SimCortex) -> None:
+def test_noise_is_independent_of_session_and_voxel(dataset: LoadedDataset) -> None:
     stored = read_responses(dataset.stimuli.files[0].parents[1])
     noise = (stored["responses"] - stored["signal"]).values.astype(np.float64)
     expected = noise_deviation(stored["reliability"].values)
@@ -66,7 +66,7 @@ def test_noise_is_independent_of_session_and_voxel(dataset: SimCortex) -> None:
     assert abs(correlation(noise[:, :-1, 0], noise[:, 1:, 0]).mean()) < 0.02
 
 
-def test_the_model_reproduces_the_planted_layers_from_the_files(dataset: SimCortex) -> None:
+def test_the_model_reproduces_the_planted_layers_from_the_files(dataset: LoadedDataset) -> None:
     chosen = list(range(0, 165, 8))
     model = PlantedModel()
     found = model.activations(dataset.stimuli.waveforms(chosen, model.sample_rate))
@@ -76,7 +76,7 @@ def test_the_model_reproduces_the_planted_layers_from_the_files(dataset: SimCort
         assert np.allclose(found[layer], expected[chosen], atol=1e-5)
 
 
-def test_a_sound_alone_or_in_a_batch_gives_the_same(dataset: SimCortex) -> None:
+def test_a_sound_alone_or_in_a_batch_gives_the_same(dataset: LoadedDataset) -> None:
     model = PlantedModel()
     waveforms = dataset.stimuli.waveforms([3, 4], model.sample_rate)
     both = model.activations(waveforms, ["category", DECOY])
@@ -92,7 +92,7 @@ def test_an_unknown_layer_is_named(in_home: object) -> None:
         PlantedModel().activations([], ["conv1"])
 
 
-def test_ridge_finds_the_planted_layer_and_reaches_the_ceiling(dataset: SimCortex) -> None:
+def test_ridge_finds_the_planted_layer_and_reaches_the_ceiling(dataset: LoadedDataset) -> None:
     model = PlantedModel()
     waveforms = dataset.stimuli.waveforms(range(165), model.sample_rate)
     decoy = model.activations(waveforms, [DECOY])[DECOY]
@@ -116,7 +116,7 @@ def test_ridge_finds_the_planted_layer_and_reaches_the_ceiling(dataset: SimCorte
 
 @pytest.mark.parametrize(("region", "expected"), REGIONS.items())
 def test_dissimilarities_find_the_planted_layer(
-    dataset: SimCortex, region: str, expected: tuple[str, ...]
+    dataset: LoadedDataset, region: str, expected: tuple[str, ...]
 ) -> None:
     chosen = dataset.assembly["region"].values == region
     measured = dataset.assembly.isel(voxel=chosen).mean("session").values
