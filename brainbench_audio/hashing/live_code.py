@@ -135,7 +135,7 @@ class _Hasher(CodeHasher):
             (types.CodeType, self.code),
             (types.MethodType, lambda v, p: many("method", p, v.__func__, v.__self__)),
             (_BUILTINS, self.builtin),
-            (_DESCRIPTORS, lambda v, p: many("descriptor", p, v.__objclass__, v.__name__)),
+            (_DESCRIPTORS, self.descriptor),
             (types.ModuleType, self.module),
             (types.MappingProxyType, lambda v, p: self._content(dict(v), p)),
             (property, lambda v, p: many("property", p, v.fget, v.fset, v.fdel)),

@@ -176,6 +176,11 @@ class CodeHasher(ABC):
             for module in sorted({name.partition(".")[0], name}):
                 yield from self._used(sys.modules[module], attributes, module)
 
+    def descriptor(self, value: Any, path: str) -> bytes:
+        if is_foreign(value):
+            self.refuse(path, "is compiled code of your own")
+        return self.many("descriptor", path, value.__objclass__, value.__name__)
+
     def builtin(self, value: Any, path: str) -> bytes:
         owner = value.__self__
         if isinstance(owner, types.ModuleType | None):

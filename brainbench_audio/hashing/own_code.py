@@ -11,7 +11,6 @@ import dis
 import enum
 import functools
 import importlib.util
-import site
 import sys
 import sysconfig
 import types
@@ -87,14 +86,12 @@ def is_installed(file: str) -> bool:
     path = Path(file)
     if file in ("built-in", "frozen") or {"site-packages", "dist-packages"} & set(path.parts):
         return True
-    return any(path.is_relative_to(folder) for folder in _installation_folders())
+    return any(path.is_relative_to(folder) for folder in _library_folders())
 
 
 @functools.cache
-def _installation_folders() -> tuple[Path, ...]:
-    names = ("stdlib", "platstdlib", "purelib", "platlib")
-    folders = [*map(sysconfig.get_path, names), *site.getsitepackages()]
-    return tuple(Path(folder) for folder in folders)
+def _library_folders() -> tuple[Path, ...]:
+    return tuple(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib"))
 
 
 def namespace_of(kind: type) -> Mapping[str, Any]:

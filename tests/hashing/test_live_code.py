@@ -484,7 +484,20 @@ def test_a_tensor_of_an_own_class() -> None:
     assert hash_object(one) != hash_object(other)
 
 
-def test_what_transformers_adds_in_the_first_forward_pass() -> None:
+def test_hooks_that_note_outputs_down() -> None:
+    """Transformers adds some in the first forward pass, and they stay."""
+    net = network()
+    before = hash_object(net)
+    hook = module("def hook(m, i, o): pass", "transformers.utils.output_capturing").hook
+    net.body[0].register_forward_hook(hook)
+    net._output_capturing_hooks_installed = True
+    assert hash_object(net) == before
+    net.body[0].register_forward_hook(module("def hook(m, i, o): pass").hook)
+    assert hash_object(net) != before
+
+
+@pytest.mark.slow
+def test_a_network_of_transformers_that_has_run() -> None:
     transformers = pytest.importorskip("transformers")
     sizes = {"num_hidden_layers": 1, "hidden_size": 8, "intermediate_size": 8}
     options = transformers.Wav2Vec2Config(
@@ -495,8 +508,19 @@ def test_what_transformers_adds_in_the_first_forward_pass() -> None:
     with torch.inference_mode():
         net(torch.zeros(1, 1000), output_hidden_states=True)
     assert hash_object(net) == before
-    net.register_forward_hook(lambda module, inputs, output: output)
-    assert hash_object(net) != before
+
+
+def test_compiled_code_of_ones_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    import math
+
+    use = module("from math import exp\ndef pool(x): return exp(x)")
+    own = types.ModuleType("math")
+    own.__file__ = "/home/somebody/math.so"
+    hash_object(use.pool)
+    monkeypatch.setitem(sys.modules, "math", own)
+    with pytest.raises(Unhashable, match=r"`loose_module\.exp` is compiled code"):
+        hash_object(use.pool)
+    assert use.exp is math.exp
 
 
 def test_an_import_that_has_not_happened_yet(

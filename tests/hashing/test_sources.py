@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from brainbench_audio import package_files
 from brainbench_audio.errors import PluginLoadError
+from brainbench_audio.hashing import package_files
 from brainbench_audio.hashing.imported_code import is_as_imported, process_start
 from brainbench_audio.hashing.sources import check_imported, imported, package_hash
 
