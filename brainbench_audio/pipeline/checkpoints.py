@@ -311,7 +311,7 @@ class StepModel:
                 f"{self.identifier} has no plugin to keep downloads for: download "
                 f"{self.checkpoint.location} yourself and give the folder."
             )
-        from brainbench_audio.activations.weights import fetch_weights
+        from brainbench_audio.activations.weights_files import fetch_weights
 
         published = WeightsFile(
             url=self.checkpoint.location, size=self.checkpoint.size, sha256=self.checkpoint.sha256
