@@ -32,11 +32,26 @@ class WeightsFile:
         Bytes, 0 if not known.
     sha256 : str or None
         64 hex digits; None pins the hash of the first download.
+    folder : str
+        Below ``weights`` in the data home, where the file goes; empty: the card's family. Models of
+        several families that are published in one archive share one.
+    member : str
+        Path of this model's file in the archive at ``url``; empty: ``url`` is the file itself.
+    installed : str
+        ``"distribution:path"``: pip installs the same file with that distribution, so it is looked
+        for there first.
+    by_hand : str
+        What a person has to do to get the file, as an order, where nothing can be fetched; empty:
+        it is fetched from ``url``.
     """
 
     url: str
     size: int = 0
     sha256: str | None = None
+    folder: str = ""
+    member: str = ""
+    installed: str = ""
+    by_hand: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +80,8 @@ class ModelCard:
     packages : tuple of str
         Import packages whose source decides the activations; hashed into the cache key.
     loader : str
-        ``"module:function"``, called as ``function(card, **options)``, returns a `Model`.
+        ``"module:attribute"``, a function or a `brainbench_audio.activations.family.Family`;
+        called as ``loader(card, **options)``, it returns a `Model`.
     """
 
     id: str

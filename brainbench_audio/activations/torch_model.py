@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,6 +72,9 @@ class TorchModel:
     dtype : str
         ``float32``, or ``float16`` or ``bfloat16`` for automatic mixed precision: faster on a GPU,
         activations change by up to some percent.
+    files : sequence of Path, optional
+        Every file besides the plugin's source that decides the activations, such as that of the
+        weights; empty if there is none. None: not known, or the weights came from memory.
 
     Raises
     ------
@@ -91,8 +95,10 @@ class TorchModel:
         pooling: Pooling | Mapping[str, Pooling] = mean_over_time,
         device: str = "auto",
         dtype: str = "float32",
+        files: Sequence[Path] | None = None,
     ) -> None:
         self.card = card
+        self.files = None if files is None else tuple(files)
         self.network = network.eval()
         self.place(device, dtype)
         self._given = fingerprint

@@ -1,14 +1,48 @@
-"""Conformance checks as tests of pytest: ``pytest -p brainbench_audio.testing.pytest_plugin``.
+"""What tests of brainbench-audio and its plugins share, as a plugin of pytest.
 
-A test that takes the fixture ``conformance`` runs once for each check of the distributions that
-``--brainbench-check`` names; `hold` fails or skips it with what the check says.
+A plugin's ``pyproject.toml`` loads it, so that its tests run wherever the plugin is::
+
+    [tool.pytest.ini_options]
+    addopts = "--import-mode=importlib -p brainbench_audio.testing.pytest_plugin -m 'not slow'"
+
+Every test has a home of its own and no network (`isolated`). Real data and references are asked for
+as the fixtures `data_folder` and `parity_folder`, a network with made-up weights by the mark
+``standin("model id")`` and the fixtures `standin` and `standin_weights`. A test that takes the
+fixture ``conformance`` runs once for each check of the distributions that ``--brainbench-check``
+names; `hold` fails or skips it with what the check says.
 """
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
 
+import brainbench_audio
 from brainbench_audio.testing.conformance import Check, checks
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from brainbench_audio.activations.torch_model import TorchModel
+
+pytest.register_assert_rewrite(
+    "brainbench_audio.testing.behaviour", "brainbench_audio.testing.references"
+)
+_MARKERS = (
+    "slow: minutes rather than seconds; `make test-all` runs them",
+    "data: needs real data, see BRAINBENCH_DATA in the README",
+    "network: needs the network",
+    "standin(model): gives the fixtures `standin` and `standin_weights` this model",
+)
+_CHECKOUT = Path(brainbench_audio.__file__).parents[1]
+# read before `isolated` takes the first away
+_DATA = Path(os.environ.get("BRAINBENCH_DATA") or _CHECKOUT.parent / "shared" / "data")
+_PARITY = Path(os.environ.get("BRAINBENCH_PARITY") or _DATA.parent / "parity")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -20,6 +54,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="DISTRIBUTION",
         help="hold this plugin to the conformance suite (may be given again)",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare marks; a busy machine is no reason for a test of hypothesis to fail."""
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
+    if find_spec("hypothesis"):
+        from hypothesis import settings
+
+        settings.register_profile("untimed", deadline=None)
+        settings.load_profile("untimed")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -38,3 +83,72 @@ def hold(check: Check) -> None:
         pytest.fail(outcome.message, pytrace=False)
     if outcome.state == "not checked":
         pytest.skip(outcome.message)
+
+
+@pytest.fixture(autouse=True)
+def isolated(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Keep caches, results and settings of the person who runs the tests out of them."""
+    if "conformance" in request.fixturenames:  # checks data sets where the person has them
+        return
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("BRAINBENCH_OFFLINE", "1")
+    monkeypatch.delenv("BRAINBENCH_DATA", raising=False)
+    monkeypatch.delenv("BRAINBENCH_STRICT", raising=False)
+
+
+@pytest.fixture
+def data_folder(monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of real data, or skip."""
+    if not _DATA.is_dir():
+        pytest.skip(f"no real data: {_DATA} does not exist, set BRAINBENCH_DATA")
+    monkeypatch.setenv("BRAINBENCH_DATA", str(_DATA))
+    return _DATA
+
+
+@pytest.fixture
+def parity_folder() -> Path:
+    """Return the folder of reference activations to natural sounds, or skip."""
+    if not _PARITY.is_dir():
+        pytest.skip(f"no natural-sound references: {_PARITY} does not exist, set BRAINBENCH_PARITY")
+    return _PARITY
+
+
+@pytest.fixture
+def standin_weights(request: pytest.FixtureRequest) -> dict[str, Tensor]:
+    """Return the stand-in weights, under published names, of the model that the mark names."""
+    return dict(_weights(_marked(request)))
+
+
+@pytest.fixture
+def standin(request: pytest.FixtureRequest) -> TorchModel:
+    """Return the model that the mark names, on the CPU, with stand-in weights."""
+    return _model(_marked(request))
+
+
+def _marked(request: pytest.FixtureRequest) -> str:
+    mark = request.node.get_closest_marker("standin")
+    if mark is None:
+        pytest.fail(f"{request.node.nodeid} has no mark standin(model)", pytrace=False)
+    return str(mark.args[0])
+
+
+# drawing takes seconds, and some hundred MB: tests of one family follow each other
+@lru_cache(maxsize=2)
+def _weights(name: str) -> dict[str, Tensor]:
+    import torch
+
+    from brainbench_audio.testing.standin import standin_weights
+
+    arrays = standin_weights(name)
+    # names that share an array share a tensor, as they do in published files
+    tensors = {id(array): torch.from_numpy(array) for array in arrays.values()}
+    return {key: tensors[id(array)] for key, array in arrays.items()}
+
+
+@lru_cache(maxsize=2)
+def _model(name: str) -> TorchModel:
+    from brainbench_audio.testing.standin import standin_model
+
+    return standin_model(name, _weights(name))

@@ -15,14 +15,14 @@ from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.registry.lookup import registered
-from tests.contract.behaviour import (
+from brainbench_audio.testing.behaviour import (
     assert_finite,
     assert_independent_of_batch,
     assert_repeatable,
     noise,
     silence,
 )
-from tests.parity.standin import standin_model
+from brainbench_audio.testing.standin import standin_model
 
 CARDS = [entry.card for entry in registered(ModelCard) if not getattr(entry.card, "scheme", None)]
 TRAINED = [card.id for card in CARDS if card.parameters]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from brainbench_audio.registry.lookup import find_model, list_ids
-from tests.parity.comparison import FOLDER, read_manifests
+from brainbench_audio.testing.references import read_manifests, references_folder
 
 PAPER = [
     "beats-iter1",
@@ -80,7 +80,7 @@ def test_layers_and_features_are_those_of_the_references(identifier: str) -> Non
 def test_references_to_made_up_sounds_are_at_hand(identifier: str) -> None:
     golden = manifests()[identifier].get("golden")
     assert golden is not None
-    assert (FOLDER / "synthetic" / f"{golden}.npz").is_file()
+    assert (references_folder() / "synthetic" / f"{golden}.npz").is_file()
 
 
 @pytest.mark.parametrize("identifier", RANGES)

@@ -15,7 +15,7 @@ CORE = "brainbench_audio"
 # file (or plugin folder) -> why it may
 NETWORK = {
     "brainbench_audio/download.py": {"requests", "pooch", "huggingface_hub"},
-    "brainbench_audio/activations/weights.py": {"huggingface_hub"},
+    "brainbench_audio/activations/weights_files.py": {"huggingface_hub"},
     "brainbench_audio/cli/serve.py": {"http.server"},  # a site, to this machine only
     "brainbench_audio/pipeline/cluster.py": {"dask", "distributed"},
     # "file:" addresses of installed packages; neither opens anything

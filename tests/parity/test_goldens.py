@@ -11,11 +11,11 @@ import pytest
 import torch
 
 from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.testing.references import assert_equal, read_manifests, read_references
+from brainbench_audio.testing.sounds import parity_sounds
+from brainbench_audio.testing.standin import standin_model
 
-from .comparison import assert_equal, read_manifests, read_references
 from .front_ends import further_output
-from .sounds import parity_sounds
-from .standin import standin_model
 
 MANIFESTS = read_manifests()
 # by the time it takes to draw their weights

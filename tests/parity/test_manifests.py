@@ -8,11 +8,10 @@ import pytest
 import torch
 
 from brainbench_audio import load_model
-from brainbench_audio.activations import weights
+from brainbench_audio.activations import family
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.registry.lookup import find_model
-
-from .comparison import read_manifests
+from brainbench_audio.testing.references import read_manifests
 
 MANIFESTS = read_manifests()
 IDS = {
@@ -43,7 +42,7 @@ def published_shapes(identifier: str) -> dict[str, list[int]]:
 def test_names_and_shapes(identifier: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Loading is strict, so one name too many or too few, or another shape, would raise."""
     # tensors without values can be neither hashed nor moved
-    monkeypatch.setattr(weights, "hash_state", lambda state: "none")
+    monkeypatch.setattr(family, "hash_state", lambda state: "none")
     monkeypatch.setattr(TorchModel, "place", lambda *_: None)
     with torch.device("meta"):
         state = {name: torch.empty(shape) for name, shape in published_shapes(identifier).items()}

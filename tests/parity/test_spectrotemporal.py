@@ -20,11 +20,10 @@ from brainbench_spectrotemporal.cochleagram import (
     normalise_waveform,
 )
 from brainbench_spectrotemporal.filter_bank import centres, transfer_function
-from brainbench_spectrotemporal.model import load
+from brainbench_spectrotemporal.network import FAMILY
 
 from brainbench_audio.activations.torch_model import TorchModel
-
-from .comparison import assert_equal, read_manifest, read_references
+from brainbench_audio.testing.references import assert_equal, read_manifest, read_references
 
 MANIFEST = read_manifest("spectrotemporal")
 TOLERANCE = MANIFEST["tolerance"]
@@ -38,7 +37,7 @@ Waveform = npt.NDArray[np.float32]
 
 @pytest.fixture(scope="module")
 def model() -> TorchModel:
-    return load(SPECTROTEMPORAL)
+    return FAMILY(SPECTROTEMPORAL)
 
 
 @pytest.fixture

@@ -100,7 +100,11 @@ SPOILT_MODELS = {
         "environment variables",
     ),
     "seeds": (
-        ("model.py", "    recipe =", "    import torch; torch.manual_seed(1)\n    recipe ="),
+        (
+            "network.py",
+            "        values: torch.Tensor =",
+            "        torch.manual_seed(1)\n        values: torch.Tensor =",
+        ),
         "leaves no trace",
         "torch's random state",
     ),
@@ -132,18 +136,27 @@ SPOILT_MODELS = {
     ),
     "stereo": (
         (
-            "model.py",
-            "    return TorchModel(",
-            "    class Lenient(TorchModel):\n"
-            "        def activations(self, waveforms, layers=None):\n"
-            "            return super().activations([w.reshape(-1) for w in waveforms], layers)\n"
-            "    return Lenient(",
+            "network.py",
+            "FAMILY = Family(",
+            "class Lenient(Family):\n"
+            "    def __call__(self, *given, **options):\n"
+            "        model = super().__call__(*given, **options)\n"
+            "        hear = model.activations\n"
+            "        model.activations = lambda sounds, layers=None: (\n"
+            "            hear([sound.reshape(-1) for sound in sounds], layers)\n"
+            "        )\n"
+            "        return model\n\n\n"
+            "FAMILY = Lenient(",
         ),
         "stereo refused",
         "mono",
     ),
     "no_key": (
-        ("model.py", "fingerprint=fingerprint", "fingerprint=None"),
+        (
+            "network.py",
+            "    read=read,\n",
+            "    read=read,\n    pooling=(lambda scale: lambda x: scale * x.mean(dim=1))(1.0),\n",
+        ),
         "fingerprint for",
         "fingerprint",
     ),

@@ -37,8 +37,7 @@ TOY = """
 import os
 from pathlib import Path
 import torch
-from brainbench_audio.activations.torch_model import TorchModel
-from brainbench_audio.activations.weights import Recipe, load_network
+from brainbench_audio.activations.family import Family
 from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.registry import hookimpl
 
@@ -66,10 +65,8 @@ class Toy(torch.nn.Module):
 def load(card, weights=None, *, control=None):
     with open(os.environ["TOY_LOADS"], "a") as file:
         file.write(f"{weights}\\n")
-    recipe = Recipe(build=Toy, read=lambda content: content["state_dict"])
-    network, fingerprint = load_network(card, recipe, weights, control=control)
-    layers = {"first": "first", "second": "second"}
-    return TorchModel(card, network, layers, fingerprint=fingerprint)
+    family = Family(build=lambda card: Toy(), read=lambda content: content["state_dict"])
+    return family(card, weights, control=control)
 """
 OWN = "from plugin_toy import CARD, load\n\ndef Mine(weights):\n    return load(CARD, weights)\n"
 

@@ -39,7 +39,7 @@ AST = ModelCard(
         ),
     ),
     packages=("brainbench_ast",),
-    loader="brainbench_ast.model:load",
+    loader="brainbench_ast.network:FAMILY",
 )
 
 CARDS = [AST]

@@ -7,11 +7,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.kaldi import LogMel
 from brainbench_audio.activations.transformers_library import import_transformers
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
 from .cards import BLOCKS, CLASSES, WIDTH
+from .names import rename
 
 SAMPLE_RATE = 16_000
 FRAME, HOP = 400, 160
@@ -23,6 +26,7 @@ FRAMES = 1024
 _MEAN, _DEVIATION = -4.2677393, 4.5689974
 _EPS, _HEAD_EPS = 1e-6, 1e-5
 _HEADS = 12
+_BODY = "transformer.audio_spectrogram_transformer"
 
 
 class AstNetwork(nn.Module):
@@ -91,3 +95,30 @@ def configuration(blocks: int = BLOCKS) -> Any:
         qkv_bias=True,
         num_labels=CLASSES,
     )
+
+
+def mean_over_image(output: Tensor) -> Tensor:
+    """Return the mean over both axes of (batch, feature, frequency, time)."""
+    return output.mean(dim=(2, 3))
+
+
+def read_outs(card: ModelCard) -> dict[str, str]:
+    """Return the module whose output is a layer.
+
+    A block's layer is what its second linear layer puts out, before the residual is added: the
+    paper speaks of the block's output, the released code takes this.
+    """
+    embedding, *blocks, final = card.layers
+    modules = {layer: f"{_BODY}.layers.{index}.mlp.fc2" for index, layer in enumerate(blocks)}
+    patches = f"{_BODY}.embeddings.patch_embeddings.projection"
+    return {embedding: patches, **modules, final: "transformer.classifier.dense"}
+
+
+# other layers are means over all patches, those of the padding too
+FAMILY = Family(
+    build=lambda _card: AstNetwork(),
+    read_outs=read_outs,
+    layer_pooling={"embedding": mean_over_image},
+    rename=rename,
+    libraries=("transformers",),
+)

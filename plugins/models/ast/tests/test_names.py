@@ -11,7 +11,7 @@ import torch
 from brainbench_ast.names import rename
 from brainbench_ast.network import AstNetwork
 
-from tests.parity.comparison import read_manifest
+from brainbench_audio.testing.references import read_manifest
 
 BODY = "audio_spectrogram_transformer"
 UNUSED = "module.v.head"

@@ -44,7 +44,7 @@ def _card(
         source="https://github.com/microsoft/unilm/tree/master/beats",
         weights=(file,),
         packages=("brainbench_beats",),
-        loader="brainbench_beats.model:load",
+        loader="brainbench_beats.network:FAMILY",
     )
 
 

@@ -8,10 +8,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.kaldi import LogMel
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
 from .attention import BUCKETS, GatedAttention, position_bias
+from .cards import ITER3_AS2M
+from .checkpoint import read
 
 SAMPLE_RATE = 16_000
 PATCH = 16
@@ -28,6 +32,7 @@ _TAPS = 128
 _GROUPS = 16
 _SCALE = 2.0**15
 _MEAN, _DEVIATION = 15.41663, 6.55582
+_CLASSES = {ITER3_AS2M.id: 527}
 
 
 class BeatsNetwork(nn.Module):
@@ -148,3 +153,16 @@ class TransformerLayer(nn.Module):
         sequence = self.self_attn_layer_norm(self.alpha * sequence + attended)
         fed = self.fc2(functional.gelu(self.fc1(sequence)))
         return cast(Tensor, self.final_layer_norm(self.alpha * sequence + fed))
+
+
+def read_outs(card: ModelCard) -> dict[str, str]:
+    """Return the module whose output is a layer: what enters the first layer, then each layer."""
+    first, *others = card.layers
+    modules = {layer: f"encoder.layers.{index}" for index, layer in enumerate(others)}
+    return {first: "encoder.layer_norm", **modules}
+
+
+# a layer is the mean over all patches
+FAMILY = Family(
+    build=lambda card: BeatsNetwork(_CLASSES.get(card.id, 0)), read_outs=read_outs, read=read
+)

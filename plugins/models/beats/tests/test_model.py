@@ -7,13 +7,15 @@ from brainbench_beats.network import SHORTEST
 
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError
-from tests.contract.behaviour import (
+from brainbench_audio.testing.behaviour import (
     assert_finite,
     assert_independent_of_batch,
     assert_repeatable,
     noise,
     silence,
 )
+
+pytestmark = pytest.mark.standin("beats-iter1")
 
 Activations = dict[str, npt.NDArray[np.float32]]
 
@@ -22,41 +24,41 @@ def assert_close(ours: npt.NDArray[np.float32], expected: npt.NDArray[np.float32
     np.testing.assert_allclose(ours, expected, atol=1e-5, rtol=0)
 
 
-def test_a_sound_does_not_depend_on_its_batch(pretrained: TorchModel) -> None:
+def test_a_sound_does_not_depend_on_its_batch(standin: TorchModel) -> None:
     sounds = [noise(6000, 1), noise(9000, 2), noise(6000, 3), silence(6000)]
-    assert_independent_of_batch(pretrained, sounds, 1e-5)
+    assert_independent_of_batch(standin, sounds, 1e-5)
 
 
-def test_the_same_sound_gives_the_same_numbers(pretrained: TorchModel) -> None:
-    assert_repeatable(pretrained, noise(8000))
+def test_the_same_sound_gives_the_same_numbers(standin: TorchModel) -> None:
+    assert_repeatable(standin, noise(8000))
 
 
 @pytest.mark.parametrize("samples", [SHORTEST, 20_000])
-def test_silence_is_finite(pretrained: TorchModel, samples: int) -> None:
-    assert_finite(pretrained, silence(samples))
+def test_silence_is_finite(standin: TorchModel, samples: int) -> None:
+    assert_finite(standin, silence(samples))
 
 
-def test_too_short_a_sound_is_refused(pretrained: TorchModel) -> None:
+def test_too_short_a_sound_is_refused(standin: TorchModel) -> None:
     with pytest.raises(ContractError, match=r"at least 2800 samples .* got 1600"):
-        pretrained.activations([noise(1600)])
+        standin.activations([noise(1600)])
 
 
-def test_what_fills_no_patch_is_dropped(pretrained: TorchModel) -> None:
+def test_what_fills_no_patch_is_dropped(standin: TorchModel) -> None:
     sound = noise(2 * SHORTEST)
     patches = (1 + (len(sound) - 400) // 160) // 16
     used = 400 + (16 * patches - 1) * 160
-    whole, cut = pretrained.activations([sound]), pretrained.activations([sound[:used]])
+    whole, cut = standin.activations([sound]), standin.activations([sound[:used]])
     for layer in whole:
         assert_close(whole[layer], cut[layer])
 
 
 @pytest.mark.slow
-def test_half_a_minute(pretrained: TorchModel) -> None:
-    assert_finite(pretrained, noise(30 * 16_000))
+def test_half_a_minute(standin: TorchModel) -> None:
+    assert_finite(standin, noise(30 * 16_000))
 
 
-def test_layers_by_name(pretrained: TorchModel) -> None:
-    activations: Activations = pretrained.activations([noise(4000)], layers=["encoder_12", "input"])
+def test_layers_by_name(standin: TorchModel) -> None:
+    activations: Activations = standin.activations([noise(4000)], layers=["encoder_12", "input"])
     assert list(activations) == ["encoder_12", "input"]
     with pytest.raises(ContractError, match="no layer 'encoder_13'"):
-        pretrained.activations([noise(4000)], layers=["encoder_13"])
+        standin.activations([noise(4000)], layers=["encoder_13"])

@@ -6,6 +6,8 @@ all heads; no layer depends on a head.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from brainbench_audio.cards import ModelCard, WeightsFile
 
 CITATION = """\
@@ -21,11 +23,32 @@ CITATION = """\
   doi = {10.1371/journal.pbio.3002366}
 }"""
 
-ARCHIVE = WeightsFile(
+_ARCHIVE = WeightsFile(
     url="https://mcdermottlab.mit.edu/cochdnn/cochdnn_model_checkpoints.tar",
     size=14_000_000_000,  # about: only the rounded size is published
+    folder="cochdnn",
 )
 """One archive for all models."""
+_RUNS = {
+    "cochcnn9-word": "kell2018_decay_lr/2b411fd2-56f2-46c1-ad45-1355d4ffadde",
+    "cochcnn9-speaker": "kell2018_speaker_decay_lr/46ed16b7-4097-4d99-b457-3cd1011b55cc",
+    "cochcnn9-audioset": "kell2018_audioset_decay_lr/1629f285-0a2c-4764-beaf-0b9fe11ba2e7",
+    "cochcnn9-multitask": (
+        "kell2018_word_audioset_speaker_decay_lr/5728d456-ddc2-4fc2-bf07-a41e658f36d4"
+    ),
+    "cochresnet50-word": "standard_training_word_decay_lr/a10c97f7-3f2b-4219-8e72-bc625c94fd08",
+    "cochresnet50-speaker": (
+        "standard_training_speaker_decay_lr/0d84f6d5-8994-43ad-b5f1-650300b875ff"
+    ),
+    "cochresnet50-audioset": (
+        "standard_training_audioset_decay_lr/9442ee31-7775-4e4a-9ff8-12cb54cf32e1"
+    ),
+    "cochresnet50-multitask": (
+        "standard_training_word_and_audioset_and_speaker_decay_lr/"
+        "542752d7-9849-49ff-b84a-6758a81585b4"
+    ),
+}
+_MEMBER = "model_checkpoints/audio_rep_training_cochleagram_1/{}/5_checkpoint.pt"
 
 COCHCNN9_DIMS = {
     "relu0": 96 * 71,
@@ -70,9 +93,9 @@ def _cards(name: str, dims: dict[str, int], word_parameters: int, others: int) -
             citation=CITATION,
             training_data=f"speech in AudioSet backgrounds (Word-Speaker-Noise), with {target}",
             source="https://github.com/jenellefeather/cochdnn",
-            weights=(ARCHIVE,),
+            weights=(replace(_ARCHIVE, member=_MEMBER.format(_RUNS[f"{name.lower()}-{task}"])),),
             packages=("brainbench_cochdnn", "brainbench_spectrotemporal"),
-            loader="brainbench_cochdnn.model:load",
+            loader="brainbench_cochdnn.network:FAMILY",
         )
         for task, (label, target) in _TASKS.items()
     ]

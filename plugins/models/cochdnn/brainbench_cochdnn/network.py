@@ -9,8 +9,18 @@ from brainbench_spectrotemporal.cochleagram import Cochleagram, normalise_wavefo
 from brainbench_spectrotemporal.network import cut
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
+from brainbench_audio.cards import ModelCard
+
+from .checkpoint import open_checkpoint, read, rename
 from .cochcnn9 import CochCNN9
 from .cochresnet50 import CochResNet50
+from .heads import ALL_HEADS, WORDS, Heads
+
+BODIES: dict[str, type[CochCNN9 | CochResNet50]] = {
+    "cochcnn9": CochCNN9,
+    "cochresnet50": CochResNet50,
+}
 
 
 class CochNetwork(nn.Module):
@@ -51,3 +61,18 @@ class CochNetwork(nn.Module):
             clip_means = features.reshape(*clips.shape[:2], -1)
             mean: Tensor = self.read_outs[layer](clip_means.mean(1))
         return mean
+
+
+def build(card: ModelCard) -> CochNetwork:
+    """Return a card's network with fresh initial weights."""
+    heads: Heads = WORDS if card.id.endswith("-word") else ALL_HEADS
+    return CochNetwork(BODIES[card.family](heads), card.layers)
+
+
+FAMILY = Family(
+    build=build,
+    read_outs=lambda card: {layer: f"read_outs.{layer}" for layer in card.layers},
+    open=open_checkpoint,
+    read=read,
+    rename=rename,
+)

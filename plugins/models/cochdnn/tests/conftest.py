@@ -7,12 +7,11 @@ from typing import Any
 
 import pytest
 import torch
-from brainbench_cochdnn import model as model_module
 from brainbench_cochdnn import network as network_module
 from brainbench_cochdnn.cards import CARDS
 from brainbench_cochdnn.cochcnn9 import CochCNN9
 from brainbench_cochdnn.cochresnet50 import CochResNet50
-from brainbench_cochdnn.model import build
+from brainbench_cochdnn.network import build
 
 from brainbench_audio.cards import ModelCard
 
@@ -47,7 +46,7 @@ class QuickCochleagram(torch.nn.Module):
 
 @pytest.fixture
 def small_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "BODIES", SMALL)
+    monkeypatch.setattr(network_module, "BODIES", SMALL)
     monkeypatch.setattr(network_module, "Cochleagram", QuickCochleagram)
 
 

@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from brainbench_cochdnn.model import load
+from brainbench_cochdnn.network import FAMILY
 
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
-from tests.contract.behaviour import (
+from brainbench_audio.testing.behaviour import (
     assert_finite,
     assert_independent_of_batch,
     assert_repeatable,
@@ -26,7 +26,7 @@ def small(
     request: pytest.FixtureRequest, cards: dict[str, ModelCard], small_states: dict[str, Any]
 ) -> TorchModel:
     name = next(name for name in small_states if name.startswith(request.param))
-    return load(cards[name], small_states[name])
+    return FAMILY(cards[name], small_states[name])
 
 
 def assert_close(ours: npt.NDArray[np.float32], expected: npt.NDArray[np.float32]) -> None:

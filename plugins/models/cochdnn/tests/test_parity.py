@@ -9,16 +9,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import torch
-from brainbench_cochdnn import model as model_module
+from brainbench_cochdnn import network as network_module
 from brainbench_cochdnn.cochcnn9 import CochCNN9
 from brainbench_cochdnn.network import CochNetwork
 from brainbench_spectrotemporal.cochleagram import normalise_waveform
 
 from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
-from tests.parity.comparison import assert_equal, read_manifest, read_references
-from tests.parity.sounds import parity_sounds
-from tests.parity.weights import standin_state_dict
+from brainbench_audio.testing.references import assert_equal, read_manifest, read_references
+from brainbench_audio.testing.sounds import parity_sounds
+from brainbench_audio.testing.standin import standin_state_dict
 
 COCHCNN9 = read_manifest("cochcnn9-word")
 SOUNDS = parity_sounds(20_000)
@@ -46,7 +46,7 @@ def convolutions() -> TorchModel:
         weights[f"{network}fullyconnected.bias"] = np.zeros(1, np.float32)
         weights[f"{network}classification.weight"] = np.zeros((794, 1), np.float32)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model_module, "BODIES", {"cochcnn9": partial(CochCNN9, units=1)})
+        patch.setattr(network_module, "BODIES", {"cochcnn9": partial(CochCNN9, units=1)})
         return loaded("cochcnn9-word", weights)
 
 

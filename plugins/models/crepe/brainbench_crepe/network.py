@@ -7,6 +7,8 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
+
 FRAME = 1024
 HOP = 160
 PITCHES = 360
@@ -98,3 +100,9 @@ def cut(waveform: Tensor) -> Tensor:
     frames = nn.functional.pad(waveform, (FRAME // 2, FRAME // 2)).unfold(0, FRAME, HOP)
     centred = frames - frames.mean(-1, keepdim=True)
     return centred / centred.std(-1, keepdim=True).clamp_min(_FLATTEST)
+
+
+FAMILY = Family(
+    build=lambda _card: CrepeNetwork(),
+    read_outs=lambda card: {layer: f"read_outs.{layer}" for layer in card.layers},
+)

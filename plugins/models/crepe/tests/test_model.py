@@ -8,7 +8,7 @@ from brainbench_crepe.network import CrepeNetwork, cut
 
 from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
-from tests.contract.behaviour import noise
+from brainbench_audio.testing.behaviour import noise
 
 SECOND = 16_000
 

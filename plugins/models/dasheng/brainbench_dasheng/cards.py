@@ -37,6 +37,7 @@ def _card(
     parameters: int,
     url: str,
     training: str = _PRETRAINING,
+    loader: str = "brainbench_dasheng.network:FAMILY",
 ) -> ModelCard:
     layers = tuple(f"blocks.{block}" for block in blocks)
     return ModelCard(
@@ -53,7 +54,7 @@ def _card(
         source="https://github.com/XiaoMi/dasheng",
         weights=(WeightsFile(url=url),),
         packages=("brainbench_dasheng",),
-        loader="brainbench_dasheng.model:load",
+        loader=loader,
     )
 
 
@@ -89,6 +90,7 @@ BASE_AS = _card(
     parameters=85_447_808,
     url="https://zenodo.org/records/13315686/files/dasheng_audioset_mAP497.pt?download=1",
     training=f"{_PRETRAINING}; then AudioSet with labels (527 classes)",
+    loader="brainbench_dasheng.network:FINE_TUNED",
 )
 
 CARDS = [BASE, LARGE, LARGEST, BASE_AS]

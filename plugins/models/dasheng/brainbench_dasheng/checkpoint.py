@@ -12,7 +12,7 @@ from torch.nn import functional
 from brainbench_audio.activations.weights import nested
 from brainbench_audio.errors import DataError
 
-from .network import STEPS
+from .front_end import STEPS
 
 FEWEST_STEPS = 50
 """Tokens of a sound of 2 s."""

@@ -11,6 +11,8 @@ FFT = 512
 HOP = 160
 """Samples from one frame to the next: 10 ms."""
 CHANNELS = 64
+STEPS = 252
+"""Tokens that the network hears at once, 10.08 s; longer sounds are heard piece by piece."""
 
 _HIGHEST = 8000.0
 _FLOOR = 1e-10

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from brainbench_audio.activations.family import Configured, Family
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
-from .front_end import CHANNELS, HOP, LogMel
+from .cards import BASE, BASE_AS, LARGE, LARGEST
+from .checkpoint import read, rename, rename_fine_tuned
+from .front_end import CHANNELS, HOP, STEPS, LogMel
 
 FRAMES = 4
 """Frames of a token, which spans all mel channels."""
-STEPS = 252
-"""Tokens that the network hears at once, 10.08 s; longer sounds are heard piece by piece."""
 SHORTEST = (FRAMES - 1) * HOP
 """Samples that give one token: 30 ms."""
 EPSILON = 1e-6
@@ -145,3 +147,49 @@ class FeedForward(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (batch, token, width) for tokens of that shape."""
         return cast(Tensor, self.fc2(functional.gelu(self.fc1(tokens))))
+
+
+SIZES = {
+    BASE.id: Size(width=768, depth=12, heads=12),
+    LARGE.id: Size(width=1280, depth=32, heads=16),
+    LARGEST.id: Size(width=1536, depth=40, heads=24),
+    BASE_AS.id: Size(width=768, depth=12, heads=12),
+}
+
+
+def configure(card: ModelCard, _content: Any, *, depth: int | None = None) -> Configured:
+    """Return a model's size, or card and size of a network of only the first blocks.
+
+    Parameters
+    ----------
+    card : ModelCard
+    depth : int, optional
+        Only that many blocks, with weights to match; every one of them is then a layer.
+
+    Raises
+    ------
+    ContractError
+        The model does not have that many blocks.
+    """
+    size = SIZES[card.id]
+    if depth is not None:
+        if not 1 <= depth <= size.depth:
+            raise ContractError(
+                f"Model {card.id} has {size.depth} blocks: depth={depth} is not possible."
+            )
+        block = 12 * size.width**2 + 13 * size.width
+        card = replace(
+            card,
+            parameters=card.parameters - (size.depth - depth) * block,
+            layers=tuple(f"blocks.{index}" for index in range(depth)),
+            dims=(size.width,) * depth,
+        )
+        size = replace(size, depth=depth)
+    return Configured(card, arguments={"size": size}, facts={"depth": size.depth})
+
+
+# a layer is the mean over all tokens
+FAMILY = Family(
+    build=lambda _card, size: DashengNetwork(size), read=read, rename=rename, configure=configure
+)
+FINE_TUNED = replace(FAMILY, rename=rename_fine_tuned)

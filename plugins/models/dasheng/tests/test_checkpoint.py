@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
-import re
-import threading
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import safetensors.torch
 import torch
 from brainbench_dasheng.cards import BASE, BASE_AS
-from brainbench_dasheng.model import load
+from brainbench_dasheng.network import FAMILY, FINE_TUNED
 from torch import Tensor
 
-from brainbench_audio import settings
-from brainbench_audio.cards import WeightsFile
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError, DataError
-from brainbench_audio.files import hash_file
-from tests.parity.comparison import read_manifest
-from tests.parity.weights import standin_state_dict
+from brainbench_audio.testing.published import put_in_place
+from brainbench_audio.testing.references import read_manifest
+from brainbench_audio.testing.standin import standin_state_dict
 
 SOUND = np.random.default_rng(0).standard_normal(32_000).astype(np.float32)
 OTHER_BLOCKS = {"left_out": r"^blocks\.([1-9]|\d\d)\."}
@@ -53,11 +45,12 @@ def fine_tuned_weights() -> State:
 
 @pytest.fixture(scope="module")
 def expected(weights: State) -> np.ndarray:
-    return load(BASE, weights, depth=1).activations([SOUND])["blocks.0"]
+    return FAMILY(BASE, weights, depth=1).activations([SOUND])["blocks.0"]
 
 
-def assert_loads(card: Any, path: Path | State | None, expected: np.ndarray) -> None:
-    model = load(card, path, depth=1)
+def assert_loads(card: ModelCard, path: Path | State | None, expected: np.ndarray) -> None:
+    family = FINE_TUNED if card is BASE_AS else FAMILY
+    model = family(card, path, depth=1)
     np.testing.assert_array_equal(model.activations([SOUND])["blocks.0"], expected)
 
 
@@ -71,6 +64,8 @@ def test_the_form_of_the_hub(tmp_path: Path, weights: State, expected: np.ndarra
     path = tmp_path / "model.safetensors"
     safetensors.torch.save_file({f"encoder.{name}": x for name, x in weights.items()}, path)
     assert_loads(BASE, path, expected)
+    put_in_place(BASE, path)
+    assert_loads(BASE, None, expected)
 
 
 def test_the_form_of_the_fine_tuned_model(
@@ -81,72 +76,14 @@ def test_the_form_of_the_fine_tuned_model(
     assert_loads(BASE_AS, path, expected)
 
 
-def test_download_from_the_hub(weights: State, expected: np.ndarray) -> None:
-    cache = settings.data_home() / "weights" / "dasheng" / "hub" / "models--mispeech--dasheng-base"
-    commit = "0" * 40
-    (cache / "refs").mkdir(parents=True)
-    (cache / "refs" / "main").write_text(commit)
-    (cache / "snapshots" / commit).mkdir(parents=True)
-    safetensors.torch.save_file(
-        {f"encoder.{name}": x for name, x in weights.items()},
-        cache / "snapshots" / commit / "model.safetensors",
-    )
-    assert_loads(BASE, None, expected)
-
-
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Leave the test's output alone."""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[tuple[Path, str]]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield tmp_path, f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
-def test_download_from_zenodo(
-    server: tuple[Path, str],
-    fine_tuned_weights: State,
-    expected: np.ndarray,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    folder, address = server
-    published = folder / "dasheng_audioset_mAP497.pt"
-    torch.save(fine_tuned_weights, published)
-    file = WeightsFile(url=f"{address}/{published.name}?download=1", sha256=hash_file(published))
-    card = dataclasses.replace(BASE_AS, weights=(file,))
-    monkeypatch.delenv("BRAINBENCH_OFFLINE")
-    assert_loads(card, None, expected)
-    monkeypatch.setenv("BRAINBENCH_OFFLINE", "1")
-    assert_loads(card, None, expected)
-
-
-def test_without_a_network() -> None:
-    with pytest.raises(DataError, match=r"load_model\('dasheng-base', weights="):
-        load(BASE)
-
-
 def test_other_names(weights: State, fine_tuned_weights: State) -> None:
     missing = {name: x for name, x in weights.items() if name != "norm.bias"}
     with pytest.raises(DataError, match=r"1 missing: norm\.bias"):
-        load(BASE, missing, depth=1)
+        FAMILY(BASE, missing, depth=1)
     with pytest.raises(DataError, match=r"4 unexpected: outputlayer\.0\.weight"):
-        load(BASE, fine_tuned_weights, depth=1)
+        FAMILY(BASE, fine_tuned_weights, depth=1)
     with pytest.raises(DataError, match=r"132 missing: blocks\.1\.norm1\.weight, .* …"):
-        load(BASE, weights)
-
-
-@pytest.mark.parametrize("content", [{"epoch": 3}, {"model": [1]}, [1], {0: "text"}])
-def test_another_nesting(tmp_path: Path, content: Any) -> None:
-    path = tmp_path / "weights.pt"
-    torch.save(content, path)
-    with pytest.raises(DataError, match=re.escape(str(path))):
-        load(BASE, path, depth=1)
+        FAMILY(BASE, weights)
 
 
 def with_steps(weights: State, steps: int) -> State:
@@ -162,14 +99,7 @@ def test_positions_of_other_lengths(weights: State, expected: np.ndarray, steps:
 
 def test_too_few_positions(weights: State) -> None:
     with pytest.raises(DataError, match="49 positions in time_pos_embed"):
-        load(BASE, with_steps(weights, 49), depth=1)
-    model = load(BASE, with_steps(weights, 60), depth=1)
+        FAMILY(BASE, with_steps(weights, 49), depth=1)
+    model = FAMILY(BASE, with_steps(weights, 60), depth=1)
     with pytest.raises(ContractError, match=r"60 positions, .* \(2\.40 s\), .* needs 75"):
         model.activations([np.zeros(48_000, np.float32)])
-
-
-def test_permuted_weights_keep_their_values(weights: State) -> None:
-    permuted = load(BASE, weights, control="permuted", seed=1, depth=1).network.state_dict()
-    name = "blocks.0.mlp.fc1.weight"
-    assert not torch.equal(permuted[name], weights[name])
-    assert torch.equal(permuted[name].flatten().sort()[0], weights[name].flatten().sort()[0])

@@ -45,7 +45,7 @@ DCASE2020 = ModelCard(
     source="https://github.com/audio-captioning/dcase-2020-baseline",
     weights=(WeightsFile(url=f"{_FOLDER}/dcase_model_baseline_pre_trained.pt"),),
     packages=("brainbench_dcase2020",),
-    loader="brainbench_dcase2020.model:load",
+    loader="brainbench_dcase2020.network:FAMILY",
 )
 
 CARDS = [DCASE2020]

@@ -8,7 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum, normalise_peaks, slaney_filters
+
+from .cards import WIDTH, WORDS
 
 BANDS = 64
 STEPS = 22
@@ -103,7 +106,7 @@ class CaptionNetwork(nn.Module):
     words : int
     """
 
-    def __init__(self, width: int = 256, words: int = 4367) -> None:
+    def __init__(self, width: int = WIDTH, words: int = WORDS) -> None:
         super().__init__()
         self.log_mel = LogMel()
         self.encoder = Encoder(width)
@@ -117,3 +120,14 @@ class CaptionNetwork(nn.Module):
 def _side_by_side(state: Tensor) -> Tensor:
     """Return (batch, direction * width) of (direction, batch, width)."""
     return state.transpose(0, 1).flatten(1)
+
+
+READ_OUTS = {
+    "gru1": "encoder.states.0",
+    "gru2": "encoder.states.1",
+    "gru3": "encoder.states.2",
+    "decoder_gru": "decoder.state",
+    "classifier": "decoder.classifier",
+}
+# layers of GRUs are last states, the classifier's is the mean over the words
+FAMILY = Family(build=lambda _card: CaptionNetwork(), read_outs=lambda _card: READ_OUTS)

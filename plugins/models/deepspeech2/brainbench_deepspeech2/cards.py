@@ -45,7 +45,7 @@ DEEPSPEECH2 = ModelCard(
         ),
     ),
     packages=("brainbench_deepspeech2",),
-    loader="brainbench_deepspeech2.model:load",
+    loader="brainbench_deepspeech2.network:FAMILY",
 )
 
 CARDS = [DEEPSPEECH2]

@@ -8,7 +8,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum
+from brainbench_audio.cards import ModelCard
+
+from .cards import DEPTH, WIDTH
+from .checkpoint import read, read_snapshot
 
 LABELS = 29
 CHANNELS = 32
@@ -117,7 +122,7 @@ class DeepSpeechNetwork(nn.Module):
         Recurrent layers.
     """
 
-    def __init__(self, width: int = 1024, depth: int = 5) -> None:
+    def __init__(self, width: int = WIDTH, depth: int = DEPTH) -> None:
         super().__init__()
         self.spectrogram = Spectrogram()
         self.conv = Convolutions()
@@ -133,3 +138,28 @@ class DeepSpeechNetwork(nn.Module):
         for layer in self.rnns:
             frames = layer(frames)
         return frames
+
+
+_CONVOLUTIONS = {"hardtanh0": "conv.seq_module.2", "hardtanh1": "conv.seq_module.5"}
+
+
+def mean_over_frames(output: Tensor) -> Tensor:
+    """Return the mean over time of (batch, channel, frequency, frame), channel by channel."""
+    return output.mean(dim=-1).flatten(1)
+
+
+def read_outs(card: ModelCard) -> dict[str, str]:
+    """Return the module whose output is a layer; that of an LSTM is its last cell states."""
+    return {
+        layer: _CONVOLUTIONS.get(layer) or f"rnns.{layer.removeprefix('lstm')}.cell"
+        for layer in card.layers
+    }
+
+
+FAMILY = Family(
+    build=lambda _card: DeepSpeechNetwork(),
+    read_outs=read_outs,
+    layer_pooling=dict.fromkeys(_CONVOLUTIONS, mean_over_frames),
+    open=read_snapshot,
+    read=read,
+)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import enum
 import pickle
 import sys
-import threading
 import types
 import zipfile
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterator
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,16 +17,14 @@ import torch
 from brainbench_deepspeech2 import checkpoint
 from brainbench_deepspeech2.cards import DEEPSPEECH2
 from brainbench_deepspeech2.checkpoint import read_snapshot
-from brainbench_deepspeech2.model import load, recipe
-from brainbench_deepspeech2.network import DeepSpeechNetwork
+from brainbench_deepspeech2.network import FAMILY, DeepSpeechNetwork
 
 from brainbench_audio.activations.torch_model import TorchModel
-from brainbench_audio.activations.weights import load_network
-from brainbench_audio.cards import WeightsFile
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file
 
-NARROW = recipe(width=8, depth=2)
+NARROW = replace(FAMILY, build=lambda _card: DeepSpeechNetwork(width=8, depth=2))
+SHORT = replace(DEEPSPEECH2, layers=DEEPSPEECH2.layers[:4], dims=DEEPSPEECH2.dims[:4])
 NAME = "librispeech_pretrained_v3.ckpt"
 
 
@@ -80,39 +74,14 @@ def file(tmp_path: Path, state: dict[str, torch.Tensor]) -> Path:
     return path
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    def log_message(self, *_: Any) -> None:
-        """Leave the test's output alone."""
-
-
-@pytest.fixture
-def address(tmp_path: Path) -> Iterator[str]:
-    """Return the address of a server of the test's folder."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=tmp_path)) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
-
-
 def test_a_published_file(file: Path, state: dict[str, torch.Tensor]) -> None:
     with pytest.raises(pickle.UnpicklingError):
         torch.load(file, weights_only=True)
-    network, fingerprint = load_network(DEEPSPEECH2, NARROW, file)
-    assert fingerprint == {"weights": hash_file(file)}
-    ours = network.state_dict()
+    model = NARROW(SHORT, file)
+    assert model.fingerprint["given"] == {"weights": hash_file(file)}
+    ours = model.network.state_dict()
     assert all(torch.equal(ours[name], state[name]) for name in state)
     assert "foreign_training" not in sys.modules
-
-
-def test_a_download(file: Path, address: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    card = dataclasses.replace(DEEPSPEECH2, weights=(WeightsFile(url=f"{address}/{NAME}"),))
-    expected = {"weights": hash_file(file)}
-    monkeypatch.delenv("BRAINBENCH_OFFLINE")
-    assert load_network(card, NARROW, None)[1] == expected
-    monkeypatch.setenv("BRAINBENCH_OFFLINE", "1")
-    assert load_network(card, NARROW, None)[1] == expected
 
 
 def test_tensors_that_share_their_numbers(tmp_path: Path) -> None:
@@ -136,22 +105,6 @@ def test_tensors_that_share_their_numbers(tmp_path: Path) -> None:
     assert torch.equal(found["whole"], numbers)
 
 
-def test_without_a_network() -> None:
-    with pytest.raises(DataError, match=r"load_model\('deepspeech2', weights="):
-        load(DEEPSPEECH2)
-
-
-def test_other_names(state: dict[str, torch.Tensor]) -> None:
-    missing = {name: tensor for name, tensor in state.items() if name != "fc.0.module.1.weight"}
-    with pytest.raises(DataError, match=r"1 missing: fc\.0\.module\.1\.weight"):
-        load_network(DEEPSPEECH2, NARROW, missing)
-    unexpected = state | {"inference_softmax.weight": torch.zeros(1)}
-    with pytest.raises(DataError, match=r"1 unexpected: inference_softmax\.weight"):
-        load_network(DEEPSPEECH2, NARROW, unexpected)
-    with pytest.raises(DataError, match=r"39 missing: .* …; .* of another shape: "):
-        load(DEEPSPEECH2, state)
-
-
 @pytest.mark.parametrize(
     "content",
     [{"epoch": 3}, {"state_dict": [1]}, [1], {"state_dict": {"a": 3}}, torch.zeros(3)],
@@ -160,7 +113,7 @@ def test_another_nesting(tmp_path: Path, content: Any) -> None:
     path = tmp_path / NAME
     torch.save(content, path)
     with pytest.raises(DataError, match=NAME):
-        load_network(DEEPSPEECH2, NARROW, path)
+        NARROW(SHORT, path)
 
 
 def test_damaged_files(tmp_path: Path, file: Path) -> None:
@@ -168,13 +121,13 @@ def test_damaged_files(tmp_path: Path, file: Path) -> None:
     for damaged in (b"", content[: len(content) // 2], content[:100], b"\x80\x02}q\x00."):
         file.write_bytes(damaged)
         with pytest.raises(DataError, match=rf"{NAME} is damaged or not the published snapshot"):
-            load_network(DEEPSPEECH2, NARROW, file)
+            NARROW(SHORT, file)
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("readme.txt", "nothing")
     with pytest.raises(DataError, match="not one of torch"):
-        load_network(DEEPSPEECH2, NARROW, file)
+        NARROW(SHORT, file)
     with pytest.raises(DataError, match=r"other\.ckpt does not exist"):
-        load_network(DEEPSPEECH2, NARROW, tmp_path / "other.ckpt")
+        NARROW(SHORT, tmp_path / "other.ckpt")
 
 
 class Called:
@@ -201,7 +154,7 @@ def test_a_pickle_with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pro
     content = {"state_dict": {"a": touch}, "hyper_parameters": [evaluate, {"x": touch}]}
     path = pickled(tmp_path / NAME, pickle.dumps(content, protocol=protocol))
     with pytest.raises(DataError, match="holds more than weights: 'a'"):
-        load_network(DEEPSPEECH2, NARROW, path)
+        NARROW(SHORT, path)
     assert not Path("touched").exists()
 
 
@@ -240,20 +193,12 @@ def test_tensors_beyond_their_storage(tmp_path: Path, shape: tuple[Any, ...]) ->
         read_snapshot(path)
 
 
-def test_permuted_weights_keep_their_values(state: dict[str, torch.Tensor]) -> None:
-    network, _ = load_network(DEEPSPEECH2, NARROW, state, control="permuted", seed=1)
-    name = "rnns.1.rnn.weight_hh_l0"
-    ours = network.state_dict()[name]
-    assert not torch.equal(ours, state[name])
-    assert torch.equal(ours.flatten().sort()[0], state[name].flatten().sort()[0])
-
-
 @pytest.mark.slow
+@pytest.mark.standin("deepspeech2")
 def test_a_file_of_the_published_size(
-    tmp_path: Path, weights: dict[str, Any], published: TorchModel
+    tmp_path: Path, standin_weights: dict[str, torch.Tensor], standin: TorchModel
 ) -> None:
     path = tmp_path / NAME
-    state = {name: torch.from_numpy(value) for name, value in weights.items()}
-    torch.save({"state_dict": state}, path)
-    ours, expected = (m.network.state_dict() for m in (load(DEEPSPEECH2, path), published))
+    torch.save({"state_dict": standin_weights}, path)
+    ours, expected = (m.network.state_dict() for m in (FAMILY(DEEPSPEECH2, path), standin))
     assert all(torch.equal(ours[name].cpu(), expected[name]) for name in expected)

@@ -49,7 +49,7 @@ def _card(variant: str, label: str, published: str, parameters: int, data: str) 
         source="https://github.com/habla-liaa/encodecmae",
         weights=(WeightsFile(url=f"hf://lpepino/encodecmae-v2/{published}.pt"),),
         packages=("brainbench_encodecmae",),
-        loader="brainbench_encodecmae.model:load",
+        loader="brainbench_encodecmae.network:FAMILY",
     )
 
 

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+from dataclasses import asdict, replace
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Configured, Family
+from brainbench_audio.activations.weights import nested
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
-from .configuration import SAMPLE_RATE, Configuration
+from .cards import layer_names
+from .configuration import CONFIGURATIONS, SAMPLE_RATE, Configuration
 from .encodec import HOP
 from .front_end import WaveformEncoder
 from .pretraining import Decoder, Head, Tokenizer
+from .published import STATE, PublishedFile
 from .transformer import PositionalEncoding, Transformer
+
+_log = logging.getLogger(__name__)
 
 WINDOW = 96_000
 """Samples heard at a time: 4 s."""
@@ -151,3 +162,90 @@ def _initialise(module: nn.Module) -> None:
         nn.init.xavier_uniform_(module.weight)
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def configure(
+    card: ModelCard, content: Any, *, normalisation: tuple[float, float] | None = None
+) -> Configured:
+    """Return what a model's file, or else its id, says of the network.
+
+    A checkpoint of one's own pretraining brings its sizes; the model's card then has the layers and
+    dims of that network in place of those of the published one.
+
+    Parameters
+    ----------
+    card : ModelCard
+    content : object
+        What is in the file, or a mapping of weights, or None.
+    normalisation : (float, float), optional
+        Mean and deviation of the front end's logarithms, in place of those in the file. Only
+        ``encodecmae-spec-base`` may need it: where its file does not say, placeholders are used and
+        a warning is logged.
+
+    Raises
+    ------
+    DataError
+        The file contradicts itself, or is of another kind of model.
+    ContractError
+        ``normalisation`` for a model that has none.
+    """
+    published = PublishedFile(card.id, CONFIGURATIONS[card.id])
+    if content is not None and STATE in content:
+        published.read(content)
+    configuration = _normalised(published.configuration, normalisation)
+    if published.own:
+        card = _own_card(card, configuration)
+    if not published.normalised and normalisation is None and content is not None:
+        front_end = configuration.front_end
+        _log.warning(
+            "%s: the weights do not say how its input was normalised. Mean %g and deviation %g are "
+            "placeholders, so scores are not those of the published model; give the true ones as "
+            "load_model(%r, normalisation=(mean, deviation)).",
+            card.id,
+            front_end.mean,
+            front_end.deviation,
+            card.id,
+        )
+    facts = {"configuration": asdict(configuration)}
+    return Configured(card, arguments={"configuration": configuration}, facts=facts)
+
+
+def _own_card(card: ModelCard, configuration: Configuration) -> ModelCard:
+    """Return what is known about a network of one's own pretraining."""
+    layers = layer_names(configuration.blocks)
+    with torch.device("meta"):
+        heard = heard_parameters(EncodecMAE(configuration))
+    return replace(
+        card,
+        label=f"EnCodecMAE {configuration.blocks} x {configuration.width}, your own training",
+        parameters=sum(parameter.numel() for parameter in heard),
+        layers=layers,
+        dims=(configuration.width,) * len(layers),
+        training_data="a pretraining run of one's own",
+        weights=(),
+    )
+
+
+def _normalised(
+    configuration: Configuration, normalisation: tuple[float, float] | None
+) -> Configuration:
+    if normalisation is None:
+        return configuration
+    mean, deviation = normalisation
+    if configuration.front_end.kind == "encodec" or not deviation > 0:
+        raise ContractError(
+            f"normalisation={normalisation} does not fit: expected mean and a deviation above 0, "
+            f"for a model whose input is a spectrum."
+        )
+    front_end = replace(configuration.front_end, mean=float(mean), deviation=float(deviation))
+    return replace(configuration, front_end=front_end)
+
+
+FAMILY = Family(
+    build=lambda _card, configuration: EncodecMAE(configuration),
+    read_outs=lambda card: {
+        layer: f"read_outs.{layer.removeprefix('layer_')}" for layer in card.layers
+    },
+    read=lambda content: nested(content, [STATE]),
+    configure=configure,
+)

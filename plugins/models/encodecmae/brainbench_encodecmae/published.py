@@ -22,6 +22,8 @@ from brainbench_audio.errors import DataError
 from .checkpoints import stored_configuration
 from .configuration import SAMPLE_RATE, Configuration, FrontEnd
 
+STATE = "state_dict"
+
 _log = logging.getLogger(__name__)
 
 _PROCESSORS = {"mel": "MelspectrogramProcessor", "spectrogram": "SpectrogramProcessor"}
@@ -68,7 +70,7 @@ class PublishedFile:
         DataError
             There is none, or the settings contradict the tensors or themselves.
         """
-        state = nested(checkpoint, ["state_dict"])
+        state = nested(checkpoint, [STATE])
         stored = stored_configuration(checkpoint)
         if stored is not None:
             self._follow(stored)

@@ -1,23 +1,20 @@
-"""The smallest model with stand-in weights, made once."""
+"""Cards, sounds, and models small enough to be written and read in no time."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import soundfile
 import torch
-from brainbench_encodecmae import model as model_module
+from brainbench_encodecmae import network as network_module
 from brainbench_encodecmae.cards import CARDS
 from brainbench_encodecmae.configuration import ASSUMED_SPECTROGRAM, CONFIGURATIONS, Configuration
 from brainbench_encodecmae.network import EncodecMAE
 
-from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
-from tests.parity.standin import standin_model, standin_weights
 
 BY_ID = {card.id: card for card in CARDS}
 
@@ -25,16 +22,6 @@ BY_ID = {card.id: card for card in CARDS}
 @pytest.fixture(scope="session")
 def cards() -> dict[str, ModelCard]:
     return BY_ID
-
-
-@pytest.fixture(scope="session")
-def small_weights() -> dict[str, Any]:
-    return standin_weights("encodecmae-small")
-
-
-@pytest.fixture(scope="session")
-def small(small_weights: dict[str, Any]) -> TorchModel:
-    return standin_model("encodecmae-small", small_weights)
 
 
 @pytest.fixture(scope="session")
@@ -53,7 +40,7 @@ def tiny_states(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, torch.Te
         "encodecmae-base": replace(small, blocks=10),
         "encodecmae-spec-base": replace(small, blocks=10, front_end=ASSUMED_SPECTROGRAM),
     }
-    monkeypatch.setattr(model_module, "CONFIGURATIONS", CONFIGURATIONS | tiny)
+    monkeypatch.setattr(network_module, "CONFIGURATIONS", CONFIGURATIONS | tiny)
     torch.manual_seed(0)
     return {name: EncodecMAE(sizes).state_dict() for name, sizes in tiny.items()}
 

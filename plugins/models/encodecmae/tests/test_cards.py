@@ -4,11 +4,10 @@ import pytest
 import torch
 from brainbench_encodecmae.cards import CARDS
 from brainbench_encodecmae.configuration import CONFIGURATIONS
-from brainbench_encodecmae.model import load
-from brainbench_encodecmae.network import EncodecMAE, heard_parameters
+from brainbench_encodecmae.network import FAMILY, EncodecMAE, heard_parameters
 
 from brainbench_audio.cards import ModelCard
-from tests.parity.comparison import read_manifest
+from brainbench_audio.testing.references import read_manifest
 
 SHARED = ("encodecmae-base-as", "encodecmae-base-ll", "encodecmae-base-fma")
 each_card = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.id)
@@ -36,7 +35,7 @@ def test_parameters_are_those_that_are_heard(card: ModelCard) -> None:
 @pytest.mark.slow
 @each_card
 def test_each_model_untrained(card: ModelCard, noise: torch.Tensor) -> None:
-    model, same = (load(card, "untrained", seed=3) for _ in range(2))
+    model, same = (FAMILY(card, "untrained", seed=3) for _ in range(2))
     first, second = (found.activations([noise.numpy()]) for found in (model, same))
     for layer, dim in zip(card.layers, card.dims, strict=True):
         assert first[layer].shape == (1, dim)
@@ -45,7 +44,7 @@ def test_each_model_untrained(card: ModelCard, noise: torch.Tensor) -> None:
 
 
 def test_initial_weights_are_those_of_the_training(cards: dict[str, ModelCard]) -> None:
-    network = load(cards["encodecmae-small"], "untrained").network.state_dict()
+    network = FAMILY(cards["encodecmae-small"], "untrained").network.state_dict()
     weight = network["visible_encoder.encoder_layers.3.ff_layer.0.weight"]
     bound = (6 / sum(weight.shape)) ** 0.5
     assert 0.99 * bound < weight.abs().max() <= bound

@@ -8,13 +8,13 @@ from brainbench_encodecmae.masking import GAP, TimeGapMask
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.parity.comparison import FOLDER
+from brainbench_audio.testing.references import references_folder
 
-GOLDEN = FOLDER / "synthetic" / "encodecmae-pretraining.npz"
+GOLDEN = "synthetic/encodecmae-pretraining.npz"
 
 
 def reference(name: str, frames: int = 300) -> np.ndarray:
-    with np.load(GOLDEN) as stored:
+    with np.load(references_folder() / GOLDEN) as stored:
         return np.unpackbits(stored[name], axis=1)[:, :frames].astype(bool)
 
 

@@ -19,12 +19,12 @@ from brainbench_encodecmae.objective import Batch, Loss, loss, predict
 from brainbench_encodecmae.pretraining import Tokenizer
 from brainbench_encodecmae.training import make_optimizer
 
-from tests.parity.comparison import FOLDER, read_manifest
-from tests.parity.sounds import parity_sounds
-from tests.parity.weights import standin_state_dict
+from brainbench_audio.testing.references import read_manifest, references_folder
+from brainbench_audio.testing.sounds import parity_sounds
+from brainbench_audio.testing.standin import standin_state_dict
 
 NAME = "encodecmae-pretraining"
-SYNTHETIC = FOLDER / "synthetic"
+SYNTHETIC = references_folder() / "synthetic"
 MADE_UP = ("glide", "bursts", "vowels")
 CODES = torch.from_numpy(np.random.RandomState(7).randint(0, 1024, (8, 2, 300)))
 SIZES = ["tiny", pytest.param("base", marks=pytest.mark.slow)]

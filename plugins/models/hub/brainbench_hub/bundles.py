@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from brainbench_audio.activations.weights import permuted
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.download import Remote, fetch
 from brainbench_audio.errors import ContractError, DataError, PluginLoadError
-from brainbench_audio.files import hash_file
+from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.registry.ids import unknown
 
 from .hugging_face import what_is_asked
@@ -78,7 +79,7 @@ def load(
     weights : None or ``"permuted"``
         Short for ``control``; the weights are those of the bundle.
     control, seed
-        As in `brainbench_audio.activations.weights.load_network`, but not ``"untrained"``.
+        As of `brainbench_audio.activations.family.Family`, but not ``"untrained"``.
 
     Raises
     ------
@@ -97,7 +98,8 @@ def load(
             f"{card.id} has no untrained control. The same architecture as hf:… has one."
         )
     torchaudio, bundle = _bundle(card, name)
-    model, pin = _model(card, name, bundle)
+    model, path = _model(card, name, bundle)
+    pin: dict[str, Any] = {"weights": hash_files([path])[0]}
     if control == "permuted":
         model.load_state_dict(permuted(model.state_dict(), seed))
         pin |= {"control": control, "seed": seed}
@@ -116,6 +118,7 @@ def load(
         network,
         {layer: f"layers.{index}" for index, layer in enumerate(card.layers)},
         fingerprint={**pin, "torchaudio": torchaudio.__version__},
+        files=[path],
     )
 
 
@@ -140,8 +143,8 @@ def _bundle(card: ModelCard, name: str) -> tuple[Any, Any]:
     return torchaudio, known[name]
 
 
-def _model(card: ModelCard, name: str, bundle: Any) -> tuple[Any, dict[str, Any]]:
-    """Return a bundle's model, and what pins its weights.
+def _model(card: ModelCard, name: str, bundle: Any) -> tuple[Any, Path]:
+    """Return a bundle's model, and the file of its weights.
 
     The file is fetched first, to where torchaudio then finds it: its own download would neither
     keep to BRAINBENCH_OFFLINE nor check the file.
@@ -152,7 +155,7 @@ def _model(card: ModelCard, name: str, bundle: Any) -> tuple[Any, dict[str, Any]
     path = fetch(Remote(url.rsplit("/", 1)[-1], (url,)), folder)
     options = {"model_dir": str(folder), "weights_only": True, "map_location": "cpu"}
     try:
-        return bundle.get_model(dl_kwargs=options), {"weights": hash_file(path)}
+        return bundle.get_model(dl_kwargs=options), path
     except Exception as error:  # torch raises many kinds on a damaged file
         raise DataError(
             f"{card.id}: {path} is damaged or not its weights: {error}. Delete it, and it is "

@@ -42,7 +42,7 @@ def load(
     weights : None, ``"untrained"`` or ``"permuted"``
         Short for ``control``; the id says where the weights are.
     control, seed
-        As in `brainbench_audio.activations.weights.load_network`.
+        As of `brainbench_audio.activations.family.Family`.
     trust_remote_code : bool
         Run Python code that comes with the model. Without it, no such code runs.
 
@@ -82,7 +82,9 @@ def load(
         source=source.url,
     )
     read_outs = {layer: f"layers.{index}" for index, layer in enumerate(card.layers)}
-    return TorchModel(card, network, read_outs, fingerprint=fingerprint)
+    # code of its own may read any file
+    files = None if trust_remote_code else source.files
+    return TorchModel(card, network, read_outs, fingerprint=fingerprint, files=files)
 
 
 def what_is_asked(

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import ContractError, DataError, UnknownId
-from brainbench_audio.files import hash_file, hash_json
+from brainbench_audio.files import hash_json
+from brainbench_audio.hash_cache import hash_files
 
 _CONFIGURATION = ("config.json", "preprocessor_config.json", "processor_config.json")
 _SAFE = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
@@ -34,12 +35,15 @@ class Source:
         Where a person finds them.
     pin : dict
         The commit of a repository, or a hash of the files of a folder.
+    files : tuple of Path
+        All that the model is made of: configuration, weights, and code if it was asked for.
     """
 
     name: str
     folder: Path
     url: str
     pin: dict[str, str]
+    files: tuple[Path, ...]
 
     @property
     def safe(self) -> bool:
@@ -89,13 +93,20 @@ def _in_folder(folder: Path, code: bool) -> Source:
     if not folder.is_dir():
         raise DataError(f"The model's folder {folder} does not exist.")
     folder = folder.resolve()
-    found = {
+    files = _files(folder, code)
+    names = [path.relative_to(folder).as_posix() for path in files]
+    hashes = list(zip(names, hash_files(files), strict=True))
+    return Source(folder.name, folder, folder.as_uri(), {"files": hash_json(hashes)}, files)
+
+
+def _files(folder: Path, code: bool) -> tuple[Path, ...]:
+    """Return the files of a model in a folder, in order."""
+    files = {
         path for pattern in (*_CONFIGURATION, *_SAFE, *_PICKLED) for path in folder.glob(pattern)
     }
     if code:
-        found |= {path for pattern in _CODE for path in folder.rglob(pattern)}
-    hashes = [(path.relative_to(folder).as_posix(), hash_file(path)) for path in sorted(found)]
-    return Source(folder.name, folder, folder.as_uri(), {"files": hash_json(hashes)})
+        files |= {path for pattern in _CODE for path in folder.rglob(pattern)}
+    return tuple(sorted(files))
 
 
 def _on_hub(location: str, code: bool) -> Source:
@@ -107,10 +118,12 @@ def _on_hub(location: str, code: bool) -> Source:
         folder,
         f"https://huggingface.co/{name}/tree/{folder.name}",
         {"repository": name, "commit": folder.name},
+        _files(folder, code),
     )
-    if not source.safe:
-        _fetch(name, folder.name, _PICKLED)
-    return source
+    if source.safe:
+        return source
+    _fetch(name, folder.name, _PICKLED)
+    return replace(source, files=_files(folder, code))
 
 
 def _fetch(name: str, revision: str | None, patterns: Sequence[str]) -> Path:

@@ -93,7 +93,9 @@ def test_layers_are_the_features_of_torchaudio(network: Any) -> None:
 @needs_torchaudio
 def test_the_file_is_in_the_fingerprint(network: Any) -> None:
     path = settings.data_home() / "weights" / "torchaudio" / "TINY" / "tiny.pth"
-    given = load("TINY").fingerprint["given"]
+    model = load("TINY")
+    assert model.files == (path,)
+    given = model.fingerprint["given"]
     assert given == {"weights": hash_file(path), "torchaudio": torchaudio.__version__}
     permuted = load("TINY", weights="permuted", seed=2)
     assert load("TINY@permuted").fingerprint["given"] == given | {"control": "permuted", "seed": 0}

@@ -232,7 +232,10 @@ def test_code_runs_only_when_asked_for(with_code: Path, folder: Folder) -> None:
     assert not (with_code / "touched").exists()
     model = load(with_code, trust_remote_code=True)
     assert (with_code / "touched").exists()
-    assert_same(model, load(folder("wav2vec2")))
+    plain = load(folder("wav2vec2"))
+    assert_same(model, plain)
+    assert model.files is None  # its code may read any
+    assert "model.safetensors" in {file.name for file in plain.files or ()}
     pin = given(model)["files"]
     (with_code / "own.py").write_text((with_code / "own.py").read_text() + "\nCHANGED = True\n")
     assert given(load(with_code, trust_remote_code=True))["files"] != pin

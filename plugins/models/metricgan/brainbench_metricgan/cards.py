@@ -29,7 +29,7 @@ METRICGAN = ModelCard(
     source="https://huggingface.co/speechbrain/metricgan-plus-voicebank",
     weights=(WeightsFile(url="hf://speechbrain/metricgan-plus-voicebank/enhance_model.ckpt"),),
     packages=("brainbench_metricgan",),
-    loader="brainbench_metricgan.model:load",
+    loader="brainbench_metricgan.network:FAMILY",
 )
 
 CARDS = [METRICGAN]

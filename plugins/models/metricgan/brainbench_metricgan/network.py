@@ -7,6 +7,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.errors import ContractError
 
 WINDOW = 512
@@ -112,3 +113,15 @@ class LearnableSigmoid(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Return (batch, frame, 257) for values of that shape."""
         return _LARGEST_MASK * torch.sigmoid(self.slope * values)
+
+
+READ_OUTS = {
+    "lstm1_cell": "cells.0",
+    "lstm2_cell": "cells.1",
+    # After the rectification, which the reference does in place.
+    "linear1": "activation",
+    "linear2": "linear2",
+}
+# cell states are final ones: forward after the last frame, then backward after the first; linear
+# layers are means over frames, the second before the sigmoid
+FAMILY = Family(build=lambda _card: MetricGanGenerator(), read_outs=lambda _card: READ_OUTS)

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from brainbench_audio.activations.torch_model import TorchModel
 
+pytestmark = pytest.mark.standin("metricgan")
+
 
 def noise(samples: int) -> np.ndarray:
     return 0.1 * np.random.default_rng(0).standard_normal(samples)
@@ -47,10 +49,10 @@ def states(rnn: nn.LSTM, layer: int, reverse: bool, frames: Tensor) -> tuple[Ten
 
 
 @torch.no_grad()
-def test_layers(model: TorchModel) -> None:
+def test_layers(standin: TorchModel) -> None:
     waveform = noise(3000).astype(np.float32)
-    found = model.activations([waveform])
-    network = model.network
+    found = standin.activations([waveform])
+    network = standin.network
     assert isinstance(network, MetricGanGenerator)
     rnn = network.blstm["rnn"]
     assert isinstance(rnn, nn.LSTM)
@@ -67,8 +69,8 @@ def test_layers(model: TorchModel) -> None:
 
 
 @torch.no_grad()
-def test_mask(model: TorchModel) -> None:
-    network = model.network
+def test_mask(standin: TorchModel) -> None:
+    network = standin.network
     assert isinstance(network, MetricGanGenerator)
     mask = network(torch.from_numpy(noise(3000).astype(np.float32))[None])
     assert mask.shape == (1, 12, BINS)

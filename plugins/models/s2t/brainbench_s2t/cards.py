@@ -31,7 +31,7 @@ S2T = ModelCard(
     source="https://huggingface.co/facebook/s2t-large-librispeech-asr",
     weights=(WeightsFile(url="hf://facebook/s2t-large-librispeech-asr/pytorch_model.bin"),),
     packages=("brainbench_s2t",),
-    loader="brainbench_s2t.model:load",
+    loader="brainbench_s2t.network:FAMILY",
 )
 
 CARDS = [S2T]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.kaldi import LogMel
 from brainbench_audio.activations.transformers_library import import_transformers
+from brainbench_audio.activations.weights import State
 from brainbench_audio.errors import ContractError
 
 from .cards import BLOCKS, WIDTH
@@ -24,6 +27,8 @@ _MODULE = "transformers.models.speech_to_text.modeling_speech_to_text"
 _16_BIT = 2.0**15
 # a band without any variation, as in silence, would give NaN
 _SMALLEST_DEVIATION = 1e-5
+# the decoder and its output matrix, and position tables, which are computed
+_UNUSED = re.compile(r"model\.decoder\..+|lm_head\.weight|model\.encoder\.embed_positions\.weights")
 
 
 class S2tNetwork(nn.Module):
@@ -96,3 +101,20 @@ def configuration() -> Any:
         input_feat_per_channel=CHANNELS,
         input_channels=1,
     )
+
+
+def rename(state: State) -> State:
+    """Return the encoder's part of the published state dict under the names of the network."""
+    return {
+        name.removeprefix("model."): tensor
+        for name, tensor in state.items()
+        if not _UNUSED.fullmatch(name)
+    }
+
+
+FAMILY = Family(
+    build=lambda _card: S2tNetwork(),
+    read_outs=lambda card: {layer: f"layers.{index}" for index, layer in enumerate(card.layers)},
+    rename=rename,
+    libraries=("transformers",),
+)

@@ -36,7 +36,7 @@ SEPFORMER = ModelCard(
     source="https://huggingface.co/speechbrain/sepformer-whamr",
     weights=tuple(WeightsFile(url=f"{_FOLDER}/{name}") for name in FILES),
     packages=("brainbench_sepformer",),
-    loader="brainbench_sepformer.model:load",
+    loader="brainbench_sepformer.network:FAMILY",
 )
 
 CARDS = [SEPFORMER]

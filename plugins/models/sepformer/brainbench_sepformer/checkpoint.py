@@ -40,7 +40,7 @@ def read(checkpoint: Any) -> Mapping[str, Any]:
     Raises
     ------
     DataError
-        Something else, or a position table that is not that of the network.
+        Something else.
     """
     found = nested(checkpoint, ())
     if set(found) != set(FILES):
@@ -49,14 +49,12 @@ def read(checkpoint: Any) -> Mapping[str, Any]:
                 f"These are not the weights of SepFormer, which are three files: give the folder "
                 f"that holds {', '.join(FILES)}."
             )
-        return without_tables(found)
-    return without_tables(
-        {
-            f"{Path(file).stem}.{name}": value
-            for file in FILES
-            for name, value in nested(found, (file,)).items()
-        }
-    )
+        return found
+    return {
+        f"{Path(file).stem}.{name}": value
+        for file in FILES
+        for name, value in nested(found, (file,)).items()
+    }
 
 
 def without_tables(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,10 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from brainbench_audio.activations.family import Family
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
 from .cards import WIDTH
-from .transformer import Stack
+from .checkpoint import read, with_tables, without_tables
+from .transformer import STACK_DEPTH, Stack
 
 KERNEL = 16
 STRIDE = 8
@@ -136,3 +139,40 @@ def _norm() -> nn.GroupNorm:
 def _normalised(norm: nn.Module, chunks: Tensor) -> Tensor:
     """Return chunks of the same shape; the norm wants the features second."""
     return cast(Tensor, norm(torch.movedim(chunks, -1, 1))).movedim(1, -1)
+
+
+def read_outs(card: ModelCard) -> dict[str, str]:
+    """Return the module whose output is a layer.
+
+    A transformer layer is the output of its feed-forward part, before the residual is added; layers
+    inside chunks and across chunks take turns in eights.
+    """
+    first, *others = card.layers
+    modules = [
+        f"masknet.dual_mdl.{block}.{stack}_mdl.mdl.layers.{index}.pos_ffn"
+        for block in range(BLOCKS)
+        for stack in ("intra", "inter")
+        for index in range(STACK_DEPTH)
+    ]
+    return {first: "encoder", **dict(zip(others, modules, strict=True))}
+
+
+def mean_over_frames(output: Tensor) -> Tensor:
+    """Return (batch, feature) for (batch, feature, frame)."""
+    return output.mean(dim=2)
+
+
+def mean_over_places(output: Tensor) -> Tensor:
+    """Return (batch, feature) for (batch, chunk, place, feature) or chunk and place swapped."""
+    return output.mean(dim=(1, 2))
+
+
+FAMILY = Family(
+    build=lambda _card: SepFormer(),
+    read_outs=read_outs,
+    pooling=mean_over_places,
+    layer_pooling={"encoder": mean_over_frames},
+    read=read,
+    strip=without_tables,
+    rename=with_tables,
+)

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError
 
+pytestmark = pytest.mark.standin("sepformer")
+
 
 def interleaved_chunks(frames: Tensor) -> Tensor:
     """Cut (feature, frame) into (chunk, 250, feature): two cuts without overlap, in turns."""
@@ -95,19 +97,19 @@ def test_across_chunks() -> None:
     torch.testing.assert_close(found[:, :, 7], alone)
 
 
-def test_constants(model: TorchModel) -> None:
-    parts = list(model.network.modules())
+def test_constants(standin: TorchModel) -> None:
+    parts = list(standin.network.modules())
     assert {part.eps for part in parts if isinstance(part, nn.LayerNorm)} == {1e-6}
     assert {part.eps for part in parts if isinstance(part, nn.GroupNorm)} == {1e-8}
 
 
 @torch.no_grad()
-def test_encoder(model: TorchModel) -> None:
+def test_encoder(standin: TorchModel) -> None:
     sound = np.random.default_rng(0).standard_normal(100).astype(np.float32)
-    network = model.network
+    network = standin.network
     assert isinstance(network, SepFormer)
     filters = network.encoder.conv1d.weight[:, 0].numpy()
     frames = [filters @ sound[start : start + 16] for start in range(0, 85, 8)]
     expected = np.maximum(frames, 0).mean(0)
-    found = model.activations([sound], layers=["encoder"])["encoder"][0]
+    found = standin.activations([sound], layers=["encoder"])["encoder"][0]
     np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -40,7 +40,7 @@ SPECTROTEMPORAL = ModelCard(
     training_data="none",
     source="https://github.com/jenellefeather/cochdnn",
     packages=("brainbench_spectrotemporal",),
-    loader="brainbench_spectrotemporal.model:load",
+    loader="brainbench_spectrotemporal.network:FAMILY",
 )
 
 CARDS = [SPECTROTEMPORAL]

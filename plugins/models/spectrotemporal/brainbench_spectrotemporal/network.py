@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
+
 from .cochleagram import CHANNELS, FRAMES, SAMPLES, Cochleagram, normalise_waveform
 from .filter_bank import (
     PADDED_CHANNELS,
@@ -194,3 +196,10 @@ def _corner() -> npt.NDArray[np.float64]:
     """Return (8,): minus T at Nyquist, over the number of frames."""
     nyquist = PADDED_FRAMES // 2
     return np.array([-temporal_response(rate)[nyquist].real for rate in RATES[1:]]) / PADDED_FRAMES
+
+
+# the one layer is what the whole network puts out
+FAMILY = Family(
+    build=lambda _card: SpectrotemporalNetwork(),
+    read_outs=lambda card: dict.fromkeys(card.layers, ""),
+)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 from brainbench_spectrotemporal.cards import SPECTROTEMPORAL
-from brainbench_spectrotemporal.model import load
+from brainbench_spectrotemporal.network import FAMILY
 
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError
@@ -13,7 +13,7 @@ from brainbench_audio.errors import ContractError
 
 @pytest.fixture(scope="module")
 def model() -> TorchModel:
-    return load(SPECTROTEMPORAL)
+    return FAMILY(SPECTROTEMPORAL)
 
 
 @pytest.mark.parametrize("samples", [1, 40_000, 40_001])
@@ -32,9 +32,9 @@ def test_level_and_offset_do_not_matter(model: TorchModel) -> None:
 @pytest.mark.parametrize("weights", ["untrained", "permuted", "/no/such/file", {"a": 1}])
 def test_weights_are_refused(weights: Any) -> None:
     with pytest.raises(ContractError, match=r"spectrotemporal has no weights.*Leave weights out"):
-        load(SPECTROTEMPORAL, weights=weights)
+        FAMILY(SPECTROTEMPORAL, weights=weights)
 
 
 def test_the_activations_can_be_cached(model: TorchModel) -> None:
     assert model.fingerprint is not None
-    assert model.fingerprint == load(SPECTROTEMPORAL).fingerprint
+    assert model.fingerprint == FAMILY(SPECTROTEMPORAL).fingerprint

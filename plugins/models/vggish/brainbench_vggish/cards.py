@@ -53,7 +53,7 @@ VGGISH = ModelCard(
         ),
     ),
     packages=("brainbench_vggish",),
-    loader="brainbench_vggish.model:load",
+    loader="brainbench_vggish.network:FAMILY",
 )
 
 CARDS = [VGGISH]

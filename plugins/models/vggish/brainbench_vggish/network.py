@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
+
 from .patches import LogMelPatches
 
 EMBEDDING = 128
@@ -75,3 +77,9 @@ def _features(width: int) -> nn.Sequential:
 def _per_sound(values: Tensor, sounds: int) -> Tensor:
     """Return the mean over the patches of each sound, (sound, feature)."""
     return values.float().reshape(sounds, -1, values[0].numel()).mean(1)
+
+
+FAMILY = Family(
+    build=lambda card: VggishNetwork(card.layers),
+    read_outs=lambda card: {layer: f"read_outs.{layer}" for layer in card.layers},
+)

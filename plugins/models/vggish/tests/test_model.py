@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from brainbench_vggish.cards import VGGISH
-from brainbench_vggish.model import load
+from brainbench_vggish.network import FAMILY, VggishNetwork
 from brainbench_vggish.patches import SHORTEST, LogMelPatches
 
 from brainbench_audio.activations.torch_model import TorchModel
-from tests.contract.behaviour import (
+from brainbench_audio.testing.behaviour import (
     assert_finite,
     assert_independent_of_batch,
     assert_repeatable,
@@ -16,13 +18,14 @@ from tests.contract.behaviour import (
     silence,
 )
 
-State = dict[str, torch.Tensor]
 SECOND = 16_000
 
 
-@pytest.fixture
-def small(small_state: State) -> TorchModel:
-    return load(VGGISH, small_state)
+@pytest.fixture(scope="module")
+def small() -> TorchModel:
+    """Return a network of the same shape with fewer channels."""
+    narrow = replace(FAMILY, build=lambda card: VggishNetwork(card.layers, width=2))
+    return narrow(VGGISH, "untrained")
 
 
 def test_a_sound_does_not_depend_on_its_batch(small: TorchModel) -> None:

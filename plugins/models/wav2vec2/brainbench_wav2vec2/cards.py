@@ -36,7 +36,7 @@ WAV2VEC2 = ModelCard(
         ),
     ),
     packages=("brainbench_wav2vec2",),
-    loader="brainbench_wav2vec2.model:load",
+    loader="brainbench_wav2vec2.network:FAMILY",
 )
 
 CARDS = [WAV2VEC2]

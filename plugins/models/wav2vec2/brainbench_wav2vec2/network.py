@@ -7,7 +7,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.transformers_library import import_transformers
+from brainbench_audio.activations.weights import State
 from brainbench_audio.errors import ContractError
 
 from .cards import BLOCKS, WIDTH
@@ -17,6 +19,12 @@ SHORTEST = 400
 
 _VOCABULARY = 32
 _EPS = 1e-7
+_CONVOLUTION = "wav2vec2.encoder.pos_conv_embed.conv."
+# torch has renamed the two tensors of weight norm since the file was written
+_WEIGHT_NORM = {
+    f"{_CONVOLUTION}weight_g": f"{_CONVOLUTION}parametrizations.weight.original0",
+    f"{_CONVOLUTION}weight_v": f"{_CONVOLUTION}parametrizations.weight.original1",
+}
 
 
 class Wav2Vec2Network(nn.Module):
@@ -88,3 +96,16 @@ def configuration() -> Any:
         mask_feature_prob=0.0,
         layerdrop=0.0,
     )
+
+
+def rename(state: State) -> State:
+    """Return the published state dict under the names of the network."""
+    return {_WEIGHT_NORM.get(name, name): tensor for name, tensor in state.items()}
+
+
+FAMILY = Family(
+    build=lambda _card: Wav2Vec2Network(),
+    read_outs=lambda card: {layer: f"layers.{index}" for index, layer in enumerate(card.layers)},
+    rename=rename,
+    libraries=("transformers",),
+)

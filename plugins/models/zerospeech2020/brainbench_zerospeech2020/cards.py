@@ -32,9 +32,14 @@ ZEROSPEECH2020 = ModelCard(
     citation=CITATION,
     training_data="English speech of the ZeroSpeech 2019 challenge, without labels",
     source="https://github.com/bshall/ZeroSpeech",
-    weights=(WeightsFile(url=f"{RELEASE}#/{FILE}"),),
+    weights=(
+        WeightsFile(
+            url=f"{RELEASE}#/{FILE}",
+            by_hand=f"Download the English model (2019english) of {RELEASE}, take {FILE} out of it",
+        ),
+    ),
     packages=("brainbench_zerospeech2020",),
-    loader="brainbench_zerospeech2020.model:load",
+    loader="brainbench_zerospeech2020.network:FAMILY",
 )
 
 CARDS = [ZEROSPEECH2020]

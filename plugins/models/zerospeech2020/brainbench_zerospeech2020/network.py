@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum, normalise_peaks, slaney_filters
+from brainbench_audio.activations.weights import State, nested
+from brainbench_audio.cards import ModelCard
+
+from .cards import CHANNELS
 
 BANDS = 80
 CODES = 512
@@ -20,6 +28,8 @@ _PEAK = 0.999
 _PRE_EMPHASIS = 0.97
 _FLOOR = 1e-5
 _RANGE = 80.0
+# chances of the random jitter of codes
+_TRAINING_ONLY = "jitter.prob"
 
 
 class LogMel(nn.Module):
@@ -73,7 +83,7 @@ class ZeroSpeechNetwork(nn.Module):
         Of each convolution.
     """
 
-    def __init__(self, channels: int = 768) -> None:
+    def __init__(self, channels: int = CHANNELS) -> None:
         super().__init__()
         self.log_mel = LogMel()
         modules: list[nn.Module] = []
@@ -91,3 +101,38 @@ class ZeroSpeechNetwork(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         codes: Tensor = self.encoder(self.log_mel(waveforms))
         return codes
+
+
+def read(checkpoint: Any) -> Mapping[str, Any]:
+    """Return the encoder's state dict, which lies in the file beside decoder and optimiser.
+
+    Raises
+    ------
+    DataError
+        The file has no such entry.
+    """
+    return nested(checkpoint, ["encoder"])
+
+
+def rename(state: State) -> State:
+    """Return a state dict without what only training uses."""
+    return {name: tensor for name, tensor in state.items() if name != _TRAINING_ONLY}
+
+
+def read_outs(card: ModelCard) -> dict[str, str]:
+    """Return the module whose output is a layer: the third of each convolution, norm and ReLU."""
+    return {layer: f"encoder.{3 * block + 2}" for block, layer in enumerate(card.layers)}
+
+
+def mean_over_steps(output: Tensor) -> Tensor:
+    """Return the mean over time of (batch, channel, step)."""
+    return output.mean(dim=-1)
+
+
+FAMILY = Family(
+    build=lambda _card: ZeroSpeechNetwork(),
+    read_outs=read_outs,
+    pooling=mean_over_steps,
+    read=read,
+    rename=rename,
+)

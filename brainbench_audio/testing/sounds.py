@@ -9,9 +9,10 @@ is FFT rounding and nothing else, and two correct front ends would differ by sev
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 
-def parity_sounds(sample_rate: int) -> dict[str, np.ndarray]:
+def parity_sounds(sample_rate: int) -> dict[str, npt.NDArray[np.float32]]:
     """Return {name: float32 waveform of 2 * sample_rate samples, peak 0.5}."""
     n = 2 * sample_rate
     t = np.arange(n) / sample_rate

@@ -1,0 +1,265 @@
+"""`Family`: the one loader; a family of models adds only what is its own."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from brainbench_audio.activations.torch_model import Pooling, TorchModel, mean_over_time
+from brainbench_audio.activations.weights import (
+    State,
+    hash_state,
+    load_strictly,
+    nested,
+    permuted,
+    read_checkpoint,
+    tensors,
+)
+from brainbench_audio.activations.weights_files import fetch_weights, local_weights
+from brainbench_audio.cards import CONTROLS, ModelCard
+from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.hash_cache import hash_files
+
+Weights = str | Path | Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Configured:
+    """What options, and a file that brings its own sizes, make of a card.
+
+    Attributes
+    ----------
+    card : ModelCard
+        That of the network to be built.
+    arguments : mapping
+        For `Family.build`, by keyword.
+    facts : mapping
+        JSON-able, into the fingerprint: what else decides the activations.
+    """
+
+    card: ModelCard
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Family:
+    """How the networks of a family are made and their published files read.
+
+    An instance is the loader that a card names, ``loader="package.network:FAMILY"``. It is called
+    as ``family(card, weights=None, *, control=None, seed=0, **options)``, see `__call__`.
+
+    Attributes
+    ----------
+    build : callable
+        Takes the card, returns the network with fresh initial weights.
+    read_outs : callable
+        Takes the card, returns for each layer the name of the module whose output it is; by default
+        modules are named as layers.
+    pooling : callable
+        Turns a module's output into (batch, feature).
+    layer_pooling : mapping of str to callable
+        The same for the layers that need another one.
+    open : callable
+        Takes the path of a published file, returns what is in it.
+    read : callable
+        Takes what is in the published file, returns its state dict under the published names, with
+        nesting and prefixes taken off. Of a model published as several files it takes a mapping of
+        their names to what is in them. By default the file is a bare state dict.
+    strip : callable
+        Takes a state dict under published names, from a file or given as a mapping, returns it
+        without the entries that the network computes by itself.
+    rename : callable
+        Takes a state dict under the published names, returns it under those of the network.
+    configure : callable, optional
+        Takes the card, what is in the file (the mapping where one was given, None where no weights
+        are) and the family's own options by keyword; returns a `Configured`. Its keyword-only
+        parameters are the options that the loader takes.
+    libraries : tuple of str
+        Distributions whose version decides the activations.
+
+    Examples
+    --------
+    >>> family = Family(build=lambda card: torch.nn.Linear(1, 1))
+    >>> list(inspect.signature(family).parameters)
+    ['card', 'weights', 'control', 'seed']
+    """
+
+    build: Callable[..., torch.nn.Module]
+    read_outs: Callable[[ModelCard], Mapping[str, str]] = lambda card: {x: x for x in card.layers}
+    pooling: Pooling = mean_over_time
+    layer_pooling: Mapping[str, Pooling] = field(default_factory=dict)
+    open: Callable[[Path], Any] = read_checkpoint
+    read: Callable[[Any], Mapping[str, Any]] = nested
+    strip: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
+    rename: Callable[[State], State] = dict
+    configure: Callable[..., Configured] | None = None
+    libraries: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        loader = inspect.signature(Family.__call__)
+        parameters = [one for one in loader.parameters.values() if one.name in _PARAMETERS]
+        if self.configure is not None:
+            own = inspect.signature(self.configure).parameters.values()
+            parameters += [one for one in own if one.kind is one.KEYWORD_ONLY]
+        # where `inspect.signature` looks first: options are refused or taken as a function's are
+        signature = loader.replace(parameters=parameters)
+        object.__setattr__(self, "__signature__", signature)
+
+    def __call__(
+        self,
+        card: ModelCard,
+        weights: Weights | None = None,
+        *,
+        control: str | None = None,
+        seed: int = 0,
+        **options: Any,
+    ) -> TorchModel:
+        """Return a model of the family.
+
+        Parameters
+        ----------
+        card : ModelCard
+        weights : None, path, mapping, ``"untrained"`` or ``"permuted"``
+            None fetches the published file on first use, and means initial weights where the card
+            names none. A path is a local copy of it, or the folder that holds it; a mapping holds
+            published parameter names and arrays. The two words are short for ``control``.
+        control : None, ``"untrained"`` or ``"permuted"``
+            Fresh initial weights, or the published ones with the values of each tensor shuffled.
+        seed : int
+            For the control.
+        **options
+            The keyword-only parameters of `configure`.
+
+        Raises
+        ------
+        DataError
+            The file is missing or damaged, or has other names or shapes than the network.
+        ContractError
+            An unknown control, or weights for a fixed transform.
+        TypeError
+            An option that the family does not have.
+        """
+        inspect.signature(self).bind(card, weights, control=control, seed=seed, **options)
+        if isinstance(weights, str) and weights in CONTROLS:
+            weights, control = None, weights
+        if control not in (None, *CONTROLS):
+            raise ContractError(
+                f"There is no control {control!r}: choose from {', '.join(CONTROLS)}."
+            )
+        if not card.parameters and not card.weights:
+            _refuse_weights(card, weights, control)
+            return self._initial(card, options, {"weights": None}, seed)
+        if control == "untrained" or (weights is None and not control and not card.weights):
+            return self._initial(card, options, {"control": "untrained", "seed": seed}, seed)
+        return self._loaded(card, weights, control, seed, options)
+
+    def _initial(
+        self, card: ModelCard, options: Mapping[str, Any], fingerprint: dict[str, Any], seed: int
+    ) -> TorchModel:
+        """Return a model with fresh initial weights."""
+        configured = self._configured(card, None, options)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            network = self.build(configured.card, **configured.arguments)
+        return self._model(configured, network, fingerprint, [])
+
+    def _loaded(
+        self,
+        card: ModelCard,
+        weights: Weights | None,
+        control: str | None,
+        seed: int,
+        options: Mapping[str, Any],
+    ) -> TorchModel:
+        """Return a model with the weights of files or of a mapping."""
+        paths: list[Path] | None = None
+        if isinstance(weights, Mapping):
+            content: Any = weights
+            state, where = tensors(self.strip(weights)), "the given mapping"
+            fingerprint: dict[str, Any] = {"weights": hash_state(state)}
+            configured = self._configured(card, content, options)
+        else:
+            paths = _paths(card, weights)
+            where = str(paths[0])
+            told = f"hashing the weights of {card.id}"
+            hashes = hash_files(paths, told)
+            with _naming(paths):
+                contents = {path.name: self.open(path) for path in paths}
+                content = contents if len(paths) > 1 else contents[paths[0].name]
+                state = tensors(self.strip(self.read(content)))
+                configured = self._configured(card, content, options)
+            if hash_files(paths, told) != hashes:
+                raise DataError(f"{where} was replaced while it was read: load {card.id} again.")
+            fingerprint = {
+                "weights": dict(zip(contents, hashes, strict=True)) if paths[1:] else hashes[0]
+            }
+        if control == "permuted":
+            state = permuted(state, seed)
+            fingerprint |= {"control": "permuted", "seed": seed}
+        with torch.random.fork_rng(devices=[]):  # initial weights that are replaced at once
+            network = self.build(configured.card, **configured.arguments)
+        load_strictly(network, self.rename(state), f"{card.id}: {where}")
+        return self._model(configured, network, fingerprint, paths)
+
+    def _configured(self, card: ModelCard, content: Any, options: Mapping[str, Any]) -> Configured:
+        return (
+            Configured(card) if self.configure is None else self.configure(card, content, **options)
+        )
+
+    def _model(
+        self,
+        configured: Configured,
+        network: torch.nn.Module,
+        fingerprint: Mapping[str, Any],
+        files: Sequence[Path] | None,
+    ) -> TorchModel:
+        card = configured.card
+        versions = {name: metadata.version(name) for name in self.libraries}
+        return TorchModel(
+            card,
+            network,
+            self.read_outs(card),
+            fingerprint={**fingerprint, **versions, **configured.facts},
+            pooling={**dict.fromkeys(card.layers, self.pooling), **self.layer_pooling},
+            files=files,
+        )
+
+
+_PARAMETERS = ("card", "weights", "control", "seed")
+
+
+def _refuse_weights(card: ModelCard, weights: Weights | None, control: str | None) -> None:
+    if control is None and weights in (None, {}):
+        return
+    given = f"control={control!r}"
+    if control is None:
+        given = f"weights={weights!r}" if isinstance(weights, str) else type(weights).__name__
+    raise ContractError(
+        f"Model {card.id} has no weights (a fixed transform), but {given} was given. Leave weights "
+        f"out; it has no untrained or permuted control either."
+    )
+
+
+def _paths(card: ModelCard, weights: str | Path | None) -> list[Path]:
+    if weights is None:
+        return [fetch_weights(card, index) for index in range(max(1, len(card.weights)))]
+    return local_weights(card, weights) or []
+
+
+@contextmanager
+def _naming(paths: Sequence[Path]) -> Iterator[None]:
+    """Say in an error which file, or which folder of several files, it is about."""
+    path = paths[0] if len(paths) == 1 else paths[0].parent
+    try:
+        yield
+    except DataError as error:
+        told = str(error)
+        raise DataError(told if str(path) in told else f"{path}: {told}") from error

