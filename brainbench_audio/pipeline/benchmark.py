@@ -36,9 +36,9 @@ class ComposedBenchmark:
     metric : Metric
     options : mapping
         Those the metric was loaded with; part of the key of a score.
-    loaded : bool
-        The metric was made by its card's loader with just these options. Without it, the state of
-        the metric counts, too.
+    source : str, optional
+        Hash of the metric's packages, of a metric that its card's loader made with just these
+        options. Without it, the state of the metric counts, too.
 
     Raises
     ------
@@ -53,7 +53,7 @@ class ComposedBenchmark:
         metric: Metric,
         options: Mapping[str, Any],
         *,
-        loaded: bool = False,
+        source: str | None = None,
     ) -> None:
         self.card = card
         self.stimuli: StimulusSet = dataset.stimuli
@@ -61,7 +61,7 @@ class ComposedBenchmark:
         self.folds = dataset.folds.aligned(dataset.stimuli.names)
         self.options = dict(options)
         self._metric = metric
-        self._loaded = loaded
+        self._source = source
 
     def __call__(self, model: Model) -> Score:
         """Return the model's score, see `interfaces.Benchmark`.
@@ -101,7 +101,7 @@ class ComposedBenchmark:
         None where that cannot be told: a metric put together by hand, whose state has no hash.
         """
         metric, state = self.card.metric, None
-        if not self._loaded:
+        if self._source is None:
             try:
                 state = hash_object(self._metric)
             except Unhashable:
@@ -113,7 +113,7 @@ class ComposedBenchmark:
                 str(name): _hashed(value) for name, value in self.assembly.attrs.items()
             },
             "folds": self.folds.fingerprint,
-            "metric": package_hash(metric.packages) if metric.revision is None else metric.revision,
+            "metric": metric.revision or self._source or package_hash(metric.packages),
             "options": {
                 name: value for name, value in self.options.items() if name not in _NEUTRAL
             },

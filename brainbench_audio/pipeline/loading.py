@@ -16,7 +16,7 @@ from brainbench_audio.activations.object_state import (
     sealed,
     state_of,
 )
-from brainbench_audio.cards import CONTROLS, DatasetCard
+from brainbench_audio.cards import CONTROLS, DatasetCard, MetricCard
 from brainbench_audio.errors import (
     BrainbenchError,
     ContractError,
@@ -179,9 +179,15 @@ def load_metric(identifier: str, **options: Any) -> Metric:
         An option it does not take.
     """
     entry, variant = find_metric(identifier)
-    word = f"metric {identifier}"
-    metric: Metric = _call(entry.card.loader, word, entry.card, variant, **options)
-    return metric
+    return _load_metric(entry.card, variant, options)[0]
+
+
+def _load_metric(
+    card: MetricCard, variant: str | None, options: Mapping[str, Any]
+) -> tuple[Metric, str]:
+    """Return a metric and the hash of its source as it was imported."""
+    word = f"metric {card.id}-{variant}" if variant else f"metric {card.id}"
+    return imported(card.packages, lambda: _call(card.loader, word, card, variant, **options))
 
 
 def load_benchmark(
@@ -209,15 +215,14 @@ def load_benchmark(
         An option the metric does not take.
     """
     card = find_benchmark(identifier, folder=folder is not None)
-    word = f"metric {card.metric_id}"
-    metric: Metric = _call(card.metric.loader, word, card.metric, card.variant, **options)
+    metric, source = _load_metric(card.metric, card.variant, options)
     if folder is not None:
         subset, dataset = _read_folder(card.dataset, card.subset, folder)
         return ComposedBenchmark(
-            replace(card, subset=subset), dataset, metric, options, loaded=True
+            replace(card, subset=subset), dataset, metric, options, source=source
         )
     dataset = _read(card.dataset, card.subset)
-    return ComposedBenchmark(card, dataset, metric, options, loaded=True)
+    return ComposedBenchmark(card, dataset, metric, options, source=source)
 
 
 def _read(card: DatasetCard, subset: str | None) -> Dataset:

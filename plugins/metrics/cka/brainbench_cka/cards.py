@@ -48,6 +48,7 @@ CKA = MetricCard(
     licence="MIT",
     packages=("brainbench_cka",),
     loader="brainbench_cka.metric:load",
+    revision=1,
     properties=INVARIANT | {"noise"},
     variant_properties={"biased": INVARIANT},
     reference="brainbench_cka.reference:score",

@@ -34,6 +34,7 @@ RIDGE = MetricCard(
     licence="MIT",
     packages=("brainbench_ridge",),
     loader="brainbench_ridge.metric:load",
+    revision=1,
     properties=frozenset({"identity", "noise", "permutation"}),
     stores=frozenset(
         {"layer_score", "profile", "r2", "measured", "prediction", "chosen_layer", "penalty"}
