@@ -27,6 +27,7 @@ from brainbench_audio.hashing.live_data import (
     value_digest,
 )
 from brainbench_audio.hashing.live_functions import CodeHasher, Unhashable
+from brainbench_audio.hashing.own_code import is_builtin
 
 _CONTAINERS = (list, tuple, set, frozenset, dict)
 _VALUES = (str, bytes, bytearray, int, float, complex)
@@ -124,6 +125,8 @@ class _Hasher(CodeHasher):
                 return method(value, path)
         if type(value) in _CONTAINERS:
             return self._content(value, path)
+        if is_builtin(type(value)):
+            return self.builtin(value, path)
         return self._instance(value, path)
 
     def _special(self) -> list[tuple[Any, Callable[[Any, str], bytes]]]:

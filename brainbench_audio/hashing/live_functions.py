@@ -182,7 +182,7 @@ class CodeHasher(ABC):
         return self.many("descriptor", path, value.__objclass__, value.__name__)
 
     def builtin(self, value: Any, path: str) -> bytes:
-        owner = value.__self__
+        owner = getattr(value, "__self__", None)
         if isinstance(owner, types.ModuleType | None):
             if is_foreign(value):
                 self.refuse(path, "is compiled code of your own")

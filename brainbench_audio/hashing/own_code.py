@@ -43,7 +43,7 @@ def is_own(namespace: Mapping[str, Any]) -> bool:
     file = namespace.get("__file__")
     if isinstance(file, str):
         return not is_installed(file)
-    if top in sys.stdlib_module_names:
+    if top in sys.stdlib_module_names or top.startswith("_cython_"):  # holds Cython's own types
         return False
     # without a file: typed into a notebook, or made by a library at run time (`torch.ops.aten`)
     package = getattr(sys.modules.get(top), "__file__", None)
@@ -73,11 +73,17 @@ def is_foreign(member: Any) -> bool:
         namespace = namespace_of(code)
     elif isinstance(code, types.MethodDescriptorType):
         namespace = namespace_of(code.__objclass__)
-    elif isinstance(code, types.BuiltinFunctionType):
+    elif is_builtin(type(code)):
         namespace = vars(sys.modules.get(str(code.__module__), builtins))
     else:
         return False
     return namespace.get("__name__") in sys.modules and is_own(namespace)
+
+
+def is_builtin(kind: type) -> bool:
+    """Return whether objects of a type are compiled functions."""
+    # Cython makes a type of its own in each of its versions
+    return kind is types.BuiltinFunctionType or kind.__name__ == "cython_function_or_method"
 
 
 @functools.cache

@@ -139,7 +139,8 @@ def test_hashes_are_the_same_in_every_process() -> None:
         "value = [Net(), Net.forward, make(3)]\n"
     )
     here = hash_object(module(source).value)
-    code = f"{source}\nfrom brainbench_audio.hashing.live_code import hash_object\nprint(hash_object(value))"
+    imported = "from brainbench_audio.hashing.live_code import hash_object"
+    code = f"{source}\n{imported}\nprint(hash_object(value))"
     for seed in ("1", "2"):
         command = [sys.executable, "-c", code]
         environment = {**os.environ, "PYTHONHASHSEED": seed}
