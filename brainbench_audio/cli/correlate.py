@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.selection import add_selection, chosen_ids, chosen_results
+from brainbench_audio.cli.selection import (
+    add_selection,
+    chosen_benchmarks,
+    chosen_results,
+    read_results,
+)
 from brainbench_audio.cli.table import print_json, print_table
 from brainbench_audio.errors import DataError
 
@@ -59,17 +64,17 @@ def add(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
     from brainbench_audio.report.correlations import SUBSETS, correlations
-    from brainbench_audio.report.results import OVERALL, all_results
+    from brainbench_audio.report.results import OVERALL
 
-    found = all_results("only" if options.published else "none")
+    found = read_results("only" if options.published else "none")
     if not options.controls:
         found = [result for result in found if not result.is_control]
     found = chosen_results(found, options.model, ())
     scored = {result.benchmark for result in found} | {OVERALL}
     table = correlations(
         found,
-        chosen_ids(options.benchmark, "benchmark", scored) or None,
-        chosen_ids(options.compared or (), "benchmark", scored) or None,
+        chosen_benchmarks(options.benchmark, scored) or None,
+        chosen_benchmarks(options.compared or (), scored) or None,
         subsets=[options.subset] if options.subset else SUBSETS,
         least_z=options.least_z,
         draws=options.bootstrap,

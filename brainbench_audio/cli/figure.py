@@ -10,9 +10,18 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.selection import chosen_ids
+from brainbench_audio.cli.selection import (
+    chosen_benchmarks,
+    chosen_models,
+    matched,
+    named_models,
+    one_model,
+    parsed,
+    read_results,
+    tell_older,
+)
 from brainbench_audio.cli.table import print_json, print_table
-from brainbench_audio.errors import DataError
+from brainbench_audio.errors import DataError, UnknownId
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -144,8 +153,11 @@ def draw_rdm(options: argparse.Namespace) -> int:
     data_id = find_benchmark(options.benchmark).data_id
     dataset = load_dataset(data_id)
     sounds = rdm.Sounds.of(dataset)
+    stored = read_results()
     matrices = [
-        rdm.model_rdm(model, options.benchmark, options.layer, sounds) for model in options.model
+        rdm.model_rdm(stored, model, options.benchmark, options.layer, sounds)
+        for text in options.model
+        for model in named_models(text, stored)
     ]
     matrices.append(rdm.brain_rdm(data_id, dataset))
     draw(options.output, rdm.plot, matrices)
@@ -159,9 +171,9 @@ def draw_layers(options: argparse.Namespace) -> int:
     """Draw layer profiles."""
     from brainbench_audio.report.figures import compared, draw, layers
 
-    profiles = _of_scores(options, layers.layer_profile)
+    model, profiles = _of_scores(options, layers.layer_profile)
     units = {name: compared.unit_of(name) for name in profiles}
-    draw(options.output, layers.plot, profiles, units, options.model)
+    draw(options.output, layers.plot, profiles, units, model)
     numbers = layers.numbers(profiles)
     head = ("benchmark", "layer", "mean", "error")
     return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
@@ -171,8 +183,8 @@ def draw_layer_weights(options: argparse.Namespace) -> int:
     """Draw the weights of layers that probes learned."""
     from brainbench_audio.report.figures import draw, layer_weights
 
-    weights = _of_scores(options, lambda score: layer_weights.layer_weights(score.raw))
-    draw(options.output, layer_weights.plot, weights, options.model)
+    model, weights = _of_scores(options, lambda score: layer_weights.layer_weights(score.raw))
+    draw(options.output, layer_weights.plot, weights, model)
     numbers = layer_weights.numbers(weights)
     head = ("benchmark", "layer", "weight", "error")
     return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
@@ -182,8 +194,8 @@ def draw_learning_curves(options: argparse.Namespace) -> int:
     """Draw the learning curves of probes."""
     from brainbench_audio.report.figures import draw, learning_curves
 
-    curves = _of_scores(options, lambda score: learning_curves.learning_curves(score.raw))
-    draw(options.output, learning_curves.plot, curves, options.model)
+    model, curves = _of_scores(options, lambda score: learning_curves.learning_curves(score.raw))
+    draw(options.output, learning_curves.plot, curves, model)
     numbers = learning_curves.numbers(curves)
     rows = [
         (one["benchmark"], one["setting"], len(one["values"]), max(one["values"], default=None))
@@ -194,13 +206,15 @@ def draw_learning_curves(options: argparse.Namespace) -> int:
 
 
 def draw_layer_regions(options: argparse.Namespace) -> int:
-    """Draw the newest stored score of the pair."""
+    """Draw the stored score of the pair."""
     from brainbench_audio.report import figures
     from brainbench_audio.report.layer_regions import layer_regions, region_rows
-    from brainbench_audio.report.results import newest_score
+    from brainbench_audio.report.results import read_score
 
-    found = layer_regions(newest_score(options.model, options.benchmark).raw)
-    title = f"{options.model} on {options.benchmark}"
+    stored = read_results()
+    model = one_model(options.model, stored)
+    found = layer_regions(read_score(stored, model, options.benchmark).raw)
+    title = f"{model} on {options.benchmark}"
     figures.draw_layer_regions(found, title, options.output)
     rows = region_rows(found)
     head = tuple(name.replace("_", " ") for name in rows[0])
@@ -217,7 +231,8 @@ def draw_trajectory(options: argparse.Namespace) -> int:
     if options.input:
         data = trajectory.read_trajectory(options.input)
     elif options.model and options.benchmark:
-        data = trajectory.stored_trajectory(options.model, options.benchmark)
+        steps = _steps(options.model)
+        data = trajectory.stored_trajectory(options.model, options.benchmark, steps)
     else:
         raise DataError("Give --input FILE.nc, or --model ID and --benchmark ID.")
     panels = trajectory.panels_of(data)
@@ -286,13 +301,29 @@ def _add_model(parser: argparse.ArgumentParser, *, several: bool, required: bool
 
 def _results(options: argparse.Namespace) -> list[Result]:
     """Return the results of the chosen models; controls and steps only where they are named."""
-    from brainbench_audio.report.results import all_results
-
-    results = all_results(options.published)
+    results = read_results(options.published)
     if not options.model:
-        return [one for one in results if "@" not in one.model]
-    models = chosen_ids(options.model, "model", (one.model for one in results))
+        results = [one for one in results if not one.is_control]
+        tell_older(one for one in results if not one.current)
+        return [one for one in results if one.current]
+    models = chosen_models(options.model, results)
     return [one for one in results if one.model in models]
+
+
+def _steps(model: str) -> list[Result]:
+    """Return the results of all steps of one training, in their current versions."""
+    wanted = parsed(model)
+    found = [
+        one
+        for one in read_results()
+        if one.current
+        and (step := parsed(one.id).step) is not None
+        and matched(wanted.of_step(step), [one])
+    ]
+    if len({one.source for one in found}) > 1:
+        places = " or ".join(sorted({f"{one.source}:{wanted.name}" for one in found}))
+        raise UnknownId(f"{model} is more than one model, this takes one: say {places}.")
+    return found
 
 
 def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[str]:
@@ -300,7 +331,7 @@ def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[
     found: list[str] = []
     for pattern in options.benchmark:
         if any(sign in pattern for sign in "*?["):
-            found += chosen_ids([pattern], "benchmark", (one.benchmark for one in results))
+            found += chosen_benchmarks([pattern], (one.benchmark for one in results))
         else:
             found.append(pattern)
     return list(dict.fromkeys(found))
@@ -308,12 +339,15 @@ def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[
 
 def _of_scores(
     options: argparse.Namespace, read: Callable[[Score], xr.DataArray]
-) -> dict[str, xr.DataArray]:
-    """Return what a function reads from the newest score of the model on each benchmark."""
-    from brainbench_audio.report.results import newest_score, stored_results
+) -> tuple[str, dict[str, xr.DataArray]]:
+    """Return the model's name, and what a function reads from its score on each benchmark."""
+    from brainbench_audio.report.results import read_score
 
-    scored = [one for one in stored_results() if one.model == options.model]
-    return {name: read(newest_score(options.model, name)) for name in _benchmarks(options, scored)}
+    stored = read_results()
+    model = one_model(options.model, stored)
+    scored = [one for one in stored if one.model == model and one.path]
+    names = _benchmarks(options, scored)
+    return model, {name: read(read_score(scored, model, name)) for name in names}
 
 
 def _correlations(

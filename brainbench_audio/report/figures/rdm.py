@@ -6,7 +6,7 @@ or voxels, sounds ordered by category. Read from stored activations and from a d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from brainbench_audio.interfaces import Dataset
+    from brainbench_audio.report.results import Result
     from brainbench_audio.scores.score import Score
 
 _SIDE = 68.0  # mm a matrix
@@ -155,11 +156,14 @@ def brain_rdm(name: str, dataset: Dataset) -> Rdm:
     return sounds.ordered(f"{name}{many}", np.mean(found, axis=0))
 
 
-def model_rdm(model: str, benchmark: str, layer: str | None, sounds: Sounds) -> Rdm:
+def model_rdm(
+    results: Iterable[Result], model: str, benchmark: str, layer: str | None, sounds: Sounds
+) -> Rdm:
     """Return the RDM of a layer, from what is stored of a score.
 
     Parameters
     ----------
+    results : iterable of Result
     model, benchmark : str
         A pair that was scored.
     layer : str or None
@@ -172,9 +176,9 @@ def model_rdm(model: str, benchmark: str, layer: str | None, sounds: Sounds) -> 
     DataError
         The pair was not scored, the layer is none of its, or its activations are gone.
     """
-    from brainbench_audio.report.results import newest_score
+    from brainbench_audio.report.results import read_score
 
-    score = newest_score(model, benchmark)
+    score = read_score(results, model, benchmark)
     chosen = layer or str(score.layer)
     again = f"brainbench score --model {model} --benchmark {benchmark} --recompute"
     stored = _stored_activations(score)

@@ -6,13 +6,14 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from brainbench_audio.cards import BenchmarkCard, ModelCard
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.report.comparison import Rank
 from brainbench_audio.report.families import Look, looks
-from brainbench_audio.report.results import OVERALL, Overall, Result, overall, preferred
+from brainbench_audio.report.overall import Overall, overall
+from brainbench_audio.report.results import OVERALL, Result, preferred
 from brainbench_audio.report.site.relations import row_ranks
 
 NO_FAMILY = "other"
@@ -145,24 +146,7 @@ def _with_overall(results: Iterable[Result], mean: Overall) -> list[Result]:
         return list(results)
     kept = [result for result in results if result.benchmark != OVERALL]
     rows = {result.model: result for result in preferred(kept)}
-    return kept + [
-        replace(
-            rows[model],
-            benchmark=OVERALL,
-            value=value,
-            error=None,
-            interval=None,
-            ceiling=None,
-            normalised=None,
-            parts={},
-            layer=None,
-            n={},
-            approximate=False,
-            path=None,
-            provenance={},
-        )
-        for model, value in mean.values.items()
-    ]
+    return kept + [rows[model].derived(OVERALL, value) for model, value in mean.values.items()]
 
 
 def _column_order(benchmark: str) -> tuple[bool, bool, bool]:
