@@ -165,3 +165,20 @@ def keep() -> Callable[..., Path]:
         return keep_score(score_stem(benchmark, model, key * 24), score)
 
     return write
+
+
+@pytest.fixture
+def keep_version(keep: Callable[..., Path]) -> Callable[..., Path]:
+    """Return a function that puts a score into the store whose provenance has an identity."""
+    from brainbench_audio.files import hash_json
+
+    def write(
+        model: str, source: str, version: str, benchmark: str, value: float, **fields: Any
+    ) -> Path:
+        fingerprint = hash_json([source, version])
+        identity = {"id": model, "source": source, "version": version, "fingerprint": fingerprint}
+        provenance = {"identity": identity, **fields.pop("provenance", {})}
+        key = fields.pop("key", hash_json([identity, benchmark]))
+        return keep(model, benchmark, value, key=key, provenance=provenance, **fields)
+
+    return write

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.selection import add_selection, chosen_results, read_results
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.table import print_json, print_table, printable
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _print(found: list[Comparison]) -> None:
     )
     for one in found:
         told = "is better than" if one.significant else "cannot be told from"
-        print(f"{one.benchmark}: {one.model} {told} {one.other} (q = {one.q:.3g})")
+        print(printable(f"{one.benchmark}: {one.model} {told} {one.other} (q = {one.q:.3g})"))
     for over, test, n in dict.fromkeys((one.over, one.test, one.n) for one in found):
         least = 2 / 2**n
         few = test.startswith("signs") and least >= SIGNIFICANT

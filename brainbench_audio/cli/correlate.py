@@ -11,7 +11,7 @@ from brainbench_audio.cli.selection import (
     chosen_results,
     read_results,
 )
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.table import print_json, print_table, printable
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -112,9 +112,10 @@ def _print(table: CorrelationTable, least_z: float) -> None:
         over = ", ".join(means.tasks) if means.tasks else "the paper's tasks, as published"
         print(f"overall: z-scores of {len(means.values)} models, mean over {over}")
     if table.excluded:
-        print(f"not in sub (overall z not above {least_z:g}): {', '.join(table.excluded)}")
+        excluded = printable(", ".join(table.excluded))
+        print(f"not in sub (overall z not above {least_z:g}): {excluded}")
     for model, tasks in means.left_out.items():
-        print(f"not in overall: {model}, which lacks {', '.join(tasks)}")
+        print(printable(f"not in overall: {model}, which lacks {', '.join(tasks)}"))
     for (benchmark, other, subset), reason in table.skipped.items():
         print(f"left out: {benchmark} with {other}, {subset}: {reason}")
 

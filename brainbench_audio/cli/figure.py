@@ -10,18 +10,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.selection import (
-    chosen_benchmarks,
-    chosen_models,
-    matched,
-    named_models,
-    one_model,
-    parsed,
-    read_results,
-    tell_older,
-)
+from brainbench_audio.cli import selection
 from brainbench_audio.cli.table import print_json, print_table
-from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -153,11 +144,11 @@ def draw_rdm(options: argparse.Namespace) -> int:
     data_id = find_benchmark(options.benchmark).data_id
     dataset = load_dataset(data_id)
     sounds = rdm.Sounds.of(dataset)
-    stored = read_results()
+    stored = selection.read_results()
     matrices = [
         rdm.model_rdm(stored, model, options.benchmark, options.layer, sounds)
         for text in options.model
-        for model in named_models(text, stored)
+        for model in selection.named_models(text, stored)
     ]
     matrices.append(rdm.brain_rdm(data_id, dataset))
     draw(options.output, rdm.plot, matrices)
@@ -211,8 +202,8 @@ def draw_layer_regions(options: argparse.Namespace) -> int:
     from brainbench_audio.report.layer_regions import layer_regions, region_rows
     from brainbench_audio.report.results import read_score
 
-    stored = read_results()
-    model = one_model(options.model, stored)
+    stored = selection.read_results()
+    model = selection.one_model(options.model, stored)
     found = layer_regions(read_score(stored, model, options.benchmark).raw)
     title = f"{model} on {options.benchmark}"
     figures.draw_layer_regions(found, title, options.output)
@@ -231,7 +222,7 @@ def draw_trajectory(options: argparse.Namespace) -> int:
     if options.input:
         data = trajectory.read_trajectory(options.input)
     elif options.model and options.benchmark:
-        steps = _steps(options.model)
+        steps = selection.steps_of(options.model, selection.read_results())
         data = trajectory.stored_trajectory(options.model, options.benchmark, steps)
     else:
         raise DataError("Give --input FILE.nc, or --model ID and --benchmark ID.")
@@ -301,29 +292,13 @@ def _add_model(parser: argparse.ArgumentParser, *, several: bool, required: bool
 
 def _results(options: argparse.Namespace) -> list[Result]:
     """Return the results of the chosen models; controls and steps only where they are named."""
-    results = read_results(options.published)
+    results = selection.read_results(options.published)
     if not options.model:
         results = [one for one in results if not one.is_control]
-        tell_older(one for one in results if not one.current)
+        selection.tell_older(one for one in results if not one.current)
         return [one for one in results if one.current]
-    models = chosen_models(options.model, results)
+    models = selection.chosen_models(options.model, results)
     return [one for one in results if one.model in models]
-
-
-def _steps(model: str) -> list[Result]:
-    """Return the results of all steps of one training, in their current versions."""
-    wanted = parsed(model)
-    found = [
-        one
-        for one in read_results()
-        if one.current
-        and (step := parsed(one.id).step) is not None
-        and matched(wanted.of_step(step), [one])
-    ]
-    if len({one.source for one in found}) > 1:
-        places = " or ".join(sorted({f"{one.source}:{wanted.name}" for one in found}))
-        raise UnknownId(f"{model} is more than one model, this takes one: say {places}.")
-    return found
 
 
 def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[str]:
@@ -331,7 +306,7 @@ def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[
     found: list[str] = []
     for pattern in options.benchmark:
         if any(sign in pattern for sign in "*?["):
-            found += chosen_benchmarks([pattern], (one.benchmark for one in results))
+            found += selection.chosen_benchmarks([pattern], (one.benchmark for one in results))
         else:
             found.append(pattern)
     return list(dict.fromkeys(found))
@@ -343,8 +318,8 @@ def _of_scores(
     """Return the model's name, and what a function reads from its score on each benchmark."""
     from brainbench_audio.report.results import read_score
 
-    stored = read_results()
-    model = one_model(options.model, stored)
+    stored = selection.read_results()
+    model = selection.one_model(options.model, stored)
     scored = [one for one in stored if one.model == model and one.path]
     names = _benchmarks(options, scored)
     return model, {name: read(read_score(scored, model, name)) for name in names}

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.errors import AmbiguousId, DataError, UnknownId
 
 if TYPE_CHECKING:
     from brainbench_audio.registry.ids import ModelId
@@ -40,6 +40,13 @@ def read_results(published: Published = "none") -> list[Result]:
     from brainbench_audio.report.results import all_results
 
     return all_results(published, _current(), older=True)
+
+
+def read_files() -> list[Result]:
+    """Return a result for each file of the store: of all versions, and with all options."""
+    from brainbench_audio.report.results import stored_files
+
+    return stored_files(_current())
 
 
 def _current() -> Current:
@@ -99,19 +106,21 @@ def chosen_models(patterns: Sequence[str], results: Sequence[Result]) -> list[st
     """
     chosen: dict[str, None] = {}
     for text in patterns:
-        wanted = parsed(text)
-        found = matched(wanted, results)
-        if not found:
-            raise _unscored(text, "model", {one.name for one in results})
-        if wanted.version:
-            rows = _of_version(text, wanted.version, found)
-        elif not (rows := [one.model for one in found if one.current]):
+        found = _with_version(text, results)
+        rows = [one.model for one in found if one.current or parsed(text).version]
+        if not rows:
             raise DataError(
                 f"{text} has changed since it was scored: none of its scores is current. Score it "
                 f"again, or say which version: {_listed(found)}."
             )
         chosen |= dict.fromkeys(rows)
     return list(chosen)
+
+
+def chosen_versions(patterns: Sequence[str], results: Sequence[Result]) -> list[str]:
+    """Return rows as `chosen_models` does, but of all versions where no ``#`` says which."""
+    found = (one for text in patterns for one in _with_version(text, results))
+    return list(dict.fromkeys(one.model for one in found))
 
 
 def named_models(text: str, results: Sequence[Result]) -> list[str]:
@@ -137,8 +146,30 @@ def one_model(text: str, results: Sequence[Result]) -> str:
     """
     rows = named_models(text, results)
     if len(rows) > 1:
-        raise UnknownId(f"{text} is {len(rows)} models, this takes one: say {' or '.join(rows)}.")
+        raise AmbiguousId(f"{text} is {len(rows)} models, this takes one: say {' or '.join(rows)}.")
     return rows[0]
+
+
+def steps_of(model: str, results: Iterable[Result]) -> list[Result]:
+    """Return the results of all steps of one training, in their current versions.
+
+    Raises
+    ------
+    AmbiguousId
+        Several models have steps.
+    """
+    wanted = parsed(model)
+    found = [
+        one
+        for one in results
+        if one.current
+        and (step := parsed(one.id).step) is not None
+        and matched(wanted.of_step(step), [one])
+    ]
+    if len({one.source for one in found}) > 1:
+        places = " or ".join(sorted({f"{one.source}:{wanted.name}" for one in found}))
+        raise AmbiguousId(f"{model} is more than one model, this takes one: say {places}.")
+    return found
 
 
 def chosen_benchmarks(patterns: Iterable[str], scored: Iterable[str]) -> list[str]:
@@ -197,25 +228,32 @@ def tell_older(results: Iterable[Result]) -> None:
         print(f"brainbench: {line}", file=sys.stderr)
 
 
-def _of_version(text: str, version: str, results: Sequence[Result]) -> list[str]:
-    """Return the row of each model that has a version with this tag, or that starts like this."""
+def _with_version(text: str, results: Sequence[Result]) -> list[Result]:
+    """Return the results that a pattern matches, of the version behind its ``#`` if there is one.
+
+    A model's only one counts that has this tag, or that starts with these digits.
+    """
     from brainbench_audio.scores.identities import UNKNOWN, tags_of
 
-    tagged = {
-        one.model for one in results if tags_of(one.id, one.source).get(version) == one.version
-    }
-    if tagged:
-        return sorted(tagged)
+    wanted = parsed(text)
+    found = matched(wanted, results)
+    if not found:
+        raise _unscored(text, "model", {one.name for one in results})
+    version = wanted.version
+    if version is None:
+        return found
+    if tagged := [one for one in found if tags_of(one.id, one.source).get(version) == one.version]:
+        return tagged
     digits = re.fullmatch(rf"[0-9a-f]{{{_FEWEST_DIGITS},}}", version) or version == UNKNOWN
-    rows = [one for one in results if digits and one.version.startswith(version)]
-    if len({(one.source, one.version) for one in rows}) > 1:
-        raise UnknownId(f"{text} fits more than one version: say which, {_listed(rows)}.")
-    if not rows:
+    fits = [one for one in found if digits and one.version.startswith(version)]
+    if len({(one.source, one.version) for one in fits}) > 1:
+        raise AmbiguousId(f"{text} fits more than one version: say {_listed(fits)}.")
+    if not fits:
         raise UnknownId(
-            f"{text} is none of the versions with a score. Behind the # stands a tag, or "
-            f"{_FEWEST_DIGITS} digits or more of a version: {_listed(results)}."
+            f"{text} is no version with a score. Behind the # stands a tag, or {_FEWEST_DIGITS} "
+            f"digits or more of a version: {_listed(found)}."
         )
-    return list(dict.fromkeys(one.model for one in rows))
+    return fits
 
 
 def _listed(results: Iterable[Result]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +11,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
-from brainbench_audio.scores.store import StoredScore, kept_scores, read_stored
+from brainbench_audio.scores.store import StoredScore, kept_scores, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
 from .versions import Current, Row, described, rows_of
@@ -165,10 +165,17 @@ def stored_results(current: Current = recorded_version, *, older: bool = False) 
     older : bool
         Also those of versions that are not current.
     """
-    newest = newest_scores()
-    rows = rows_of(newest.values(), current)
-    results = [_stored(entry, rows[version]) for (version, _), entry in newest.items()]
-    return _sorted(result for result in results if result.current or older)
+    found = stored_files(current, newest_scores().values())
+    return [result for result in found if result.current or older]
+
+
+def stored_files(
+    current: Current = recorded_version, entries: Collection[StoredScore] | None = None
+) -> list[Result]:
+    """Return a result for each of some files of the store, by default all, of whatever version."""
+    entries = stored_scores() if entries is None else entries
+    rows = rows_of(entries, current)
+    return _sorted(_stored(entry, rows[entry.version]) for entry in entries)
 
 
 def published_results() -> list[Result]:
@@ -253,7 +260,8 @@ def matrix(
     Returns
     -------
     xr.DataArray
-        float64 (model, benchmark), with the models' ``label`` and ``family`` as coordinates.
+        float64 (model, benchmark), with the models' ``label``, ``family`` and ``version`` as
+        coordinates.
     """
     import xarray as xr
 
@@ -266,6 +274,7 @@ def matrix(
     about = {result.model: result for result in chosen}
     labels = [about[model].label if model in about else model for model in rows]
     families = [about[model].family if model in about else "" for model in rows]
+    versions = [about[model].version if model in about else "" for model in rows]
     data = [[values.get((model, one), np.nan) for one in columns] for model in rows]
     return xr.DataArray(
         np.array(data, dtype=np.float64).reshape(len(rows), len(columns)),
@@ -275,6 +284,7 @@ def matrix(
             "benchmark": np.array(columns, dtype=str),
             "label": ("model", np.array(labels, dtype=str)),
             "family": ("model", np.array(families, dtype=str)),
+            "version": ("model", np.array(versions, dtype=str)),
         },
     )
 

@@ -180,6 +180,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 
 def _replace(file: Path, content: dict[str, Any]) -> None:
-    if _read(file) != content:
+    # as text: the order of tags counts
+    if json.dumps(_read(file)) != json.dumps(content):
         with atomic_file(file) as temporary:
             temporary.write_text(json.dumps(content, indent=1), encoding="utf-8")

@@ -51,11 +51,6 @@ class StoredScore:
         """When it was scored, ISO 8601; empty where the score does not say it."""
         return str(self.summary["provenance"].get("created", ""))
 
-    @property
-    def stem(self) -> Path:
-        """Its path but for the digest, see `score_stem`; what a writer locks."""
-        return self.path.with_name(self.path.stem.rpartition("-")[0])
-
 
 def score_stem(benchmark: str, model: str, key: str) -> Path:
     """Return where a score with this key is kept, but for the digest in the file's name."""
@@ -127,22 +122,27 @@ def kept_scores() -> list[StoredScore]:
     """
     by_key: dict[Path, list[StoredScore]] = {}
     for entry in stored_scores():
-        by_key.setdefault(entry.stem, []).append(entry)
+        by_key.setdefault(_stem(entry.path), []).append(entry)
     return [alike[0] if len(alike) == 1 else _taken(alike) for alike in by_key.values()]
 
 
-def remove_stored(entry: StoredScore) -> int:
-    """Delete a stored score, while nobody writes it; return how many bytes it had.
+def remove_stored(path: Path) -> int:
+    """Delete a file of the store, while nobody writes it; return how many bytes it had.
 
     Raises
     ------
     CacheError
         Another process is scoring the same pair, or the folder cannot be written to.
     """
-    with locked(entry.stem, timeout=_PATIENCE):
-        size = entry.path.stat().st_size if entry.path.is_file() else 0
-        entry.path.unlink(missing_ok=True)
+    with locked(_stem(path), timeout=_PATIENCE):
+        size = path.stat().st_size if path.is_file() else 0
+        path.unlink(missing_ok=True)
     return size
+
+
+def _stem(path: Path) -> Path:
+    """Return the path of a score but for the digest, see `score_stem`: what a writer locks."""
+    return path.with_name(path.stem.rpartition("-")[0])
 
 
 def _taken(alike: list[StoredScore]) -> StoredScore:
