@@ -104,7 +104,7 @@ def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None
         grouped.setdefault((name, failure.message), []).append(failure)
     for alike in grouped.values():
         reason = alike[0].trace if debug and alike[0].trace else alike[0].message
-        print(f"brainbench: {_failed(alike)} failed: {reason}", file=sys.stderr)
+        print(f"brainbench: {printable(_failed(alike))} failed: {reason}", file=sys.stderr)
     if failures:
         print(
             f"brainbench: {len(failures)} of {pairs} pairs failed; `brainbench score "

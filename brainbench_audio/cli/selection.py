@@ -72,7 +72,9 @@ def matched(wanted: ModelId, results: Iterable[Result]) -> list[Result]:
     if wanted.file is not None:
         file = wanted.file.expanduser().resolve()
         of_file = [one for one in results if one.source and Path(one.source).resolve() == file]
-        if found := [one for one in of_file if fnmatchcase(one.id, wanted.label)]:
+        found = [one for one in of_file if fnmatchcase(one.id, wanted.label)]
+        # else it may be a name from a table, which only ends like the file's path
+        if found or file.is_file():
             return found
     text = str(replace(wanted, version=None))
     if found := [one for one in results if text in (one.name, one.id or one.model)]:
@@ -238,7 +240,8 @@ def _with_version(text: str, results: Sequence[Result]) -> list[Result]:
     wanted = parsed(text)
     found = matched(wanted, results)
     if not found:
-        raise _unscored(text, "model", {one.name for one in results})
+        names = {name for one in results for name in (one.name, one.id) if name}
+        raise _unscored(text, "model", names)
     version = wanted.version
     if version is None:
         return found

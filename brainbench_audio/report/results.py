@@ -129,12 +129,7 @@ def newest_scores() -> dict[tuple[ModelVersion, str], StoredScore]:
 
     Scores with other options, such as --bootstrap, are files of their own, see `kept_scores`.
     """
-
-    def age(entry: StoredScore) -> tuple[str, int]:
-        # two of the same second are told apart by their files
-        return entry.created, entry.path.stat().st_mtime_ns
-
-    entries = sorted(kept_scores(), key=age)
+    entries = sorted(kept_scores(), key=lambda entry: entry.age)
     return {(entry.version, entry.benchmark): entry for entry in entries}
 
 

@@ -90,7 +90,7 @@ def _current_versions(entries: Iterable[StoredScore], current: Current) -> dict[
     they are not current beside it.
     """
     last: dict[Model, str] = {}
-    for entry in sorted(entries, key=lambda entry: entry.created):
+    for entry in sorted(entries, key=lambda entry: entry.age):
         last[entry.version.model] = entry.version.version
     known = {identifier for identifier, source in last if source}
     found: dict[Model, str | None] = {}

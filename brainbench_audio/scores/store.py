@@ -9,6 +9,7 @@ import logging
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class StoredScore:
         """Id of the model."""
         return str(self.summary["provenance"].get("model", self.path.parent.name))
 
-    @property
+    @cached_property
     def version(self) -> ModelVersion:
         """Which network was scored."""
         return version_of(self.summary["provenance"], self.model)
@@ -50,6 +51,14 @@ class StoredScore:
     def created(self) -> str:
         """When it was scored, ISO 8601; empty where the score does not say it."""
         return str(self.summary["provenance"].get("created", ""))
+
+    @property
+    def age(self) -> tuple[str, int]:
+        """What orders scores from old to new; of one second, the file written last is newer."""
+        try:
+            return self.created, self.path.stat().st_mtime_ns
+        except FileNotFoundError:  # it was just removed
+            return self.created, 0
 
 
 def score_stem(benchmark: str, model: str, key: str) -> Path:

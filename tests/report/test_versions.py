@@ -33,11 +33,6 @@ OLD, NEW = "1a2b3c4d", "5e6f7a8b"
 OLDER_STORE = Path(__file__).parent / "older_store"
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "home"))
-
-
 def rows(results: list[Result]) -> dict[tuple[str, str], float]:
     """Return the value of each row and benchmark; there must be one only."""
     found = {one.pair: one.value for one in results}

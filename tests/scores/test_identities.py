@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
 from brainbench_audio.scores.identities import (
@@ -24,10 +25,9 @@ NET = ModelVersion("Net", "/home/me/a/model.py", "1a2b3c4d")
 OTHER = NET._replace(version="5e6f7a8b")
 
 
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "home"))
-    return tmp_path / "home" / "results" / "identities"
+@pytest.fixture
+def home() -> Path:
+    return settings.results_home() / "identities"
 
 
 def test_a_score_says_which_network_made_it() -> None:
@@ -85,7 +85,7 @@ def test_a_file_of_another_model_says_nothing(home: Path) -> None:
     assert recorded_version("Other", "") == ""
 
 
-def test_tags(home: Path) -> None:
+def test_tags() -> None:
     assert tag_of(NET) is None
     add_tag(NET, "before-finetuning")
     add_tag(NET, "v1.0_final")
