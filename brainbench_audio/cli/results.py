@@ -110,7 +110,7 @@ def remove_results(options: argparse.Namespace) -> int:
             "brainbench: nothing was removed: nobody can be asked, so give --yes", file=sys.stderr
         )
         return 1
-    if not options.yes and input("Remove them? [y/N] ").strip().lower() not in ("y", "yes"):
+    if not options.yes and not _agreed():
         print("nothing was removed")
         return 0
     return _removed(paths)
@@ -133,7 +133,8 @@ def tag_version(options: argparse.Namespace) -> int:
         remove_tag(row, tag)
         print(printable(f"{one.name}#{one.version} is no longer called {tag}"))
     else:
-        add_tag(row, tag)
+        scored = {other.version for other in results if (other.id, other.source) == row.model}
+        add_tag(row, tag, scored)
         print(printable(f"{one.name}#{tag} is version {one.version}"))
     return 0
 
@@ -148,6 +149,14 @@ def _fitting(results: Sequence[Result], options: argparse.Namespace) -> list[Res
         if (not options.model or one.model in rows)
         and (not options.benchmark or one.benchmark in columns)
     ]
+
+
+def _agreed() -> bool:
+    try:
+        return input("Remove them? [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        print()
+        return False
 
 
 def _removed(paths: Sequence[Path]) -> int:

@@ -53,10 +53,11 @@ def rows_of(entries: Collection[StoredScore], current: Current) -> dict[ModelVer
     now = _current_versions(entries, current)
     rows = {}
     for version in versions:
-        is_current = now[version.model] == version.version
-        # scores of an unknown source may share the id, but no version
-        tag = tag_of(version) if version.source or now[version.model] else None
-        mark = "" if is_current else f"#{tag or version.version}"
+        mark = ""
+        if now[version.model] != version.version:
+            # scores of an unknown source may share the id and a tag with others, but no version
+            tag = tag_of(version) if version.source or now[version.model] else None
+            mark = f"#{tag or version.version}"
         rows[version] = _row(version, places[version.model], mark)
     return rows
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,8 +109,15 @@ def tag_of(row: ModelVersion) -> str | None:
     return tags[-1] if tags else None
 
 
-def add_tag(row: ModelVersion, tag: str) -> None:
+def add_tag(row: ModelVersion, tag: str, scored: Collection[str]) -> None:
     """Give a version a name to be called by, ``my-cnn#before-finetuning``.
+
+    Parameters
+    ----------
+    row : ModelVersion
+    tag : str
+    scored : collection of str
+        Versions of the model with a score; tags of others are free.
 
     Raises
     ------
@@ -125,7 +132,7 @@ def add_tag(row: ModelVersion, tag: str) -> None:
     file = _tag_file(*row.model)
     with locked(file):
         tags = tags_of(*row.model)
-        if tags.get(tag, row.version) != row.version:
+        if tags.get(tag, row.version) != row.version and tags[tag] in scored:
             raise DataError(
                 f"The tag {tag} is that of another version, {row.id}#{tags[tag]}: choose another, "
                 f"or take it back first: brainbench results tag '{row.id}#{tag}' --remove"

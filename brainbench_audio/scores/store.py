@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio import settings
-from brainbench_audio.errors import DataError
+from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import TEMPORARY, hash_file, locked, set_aside
 from brainbench_audio.scores.identities import ModelVersion, version_of
 from brainbench_audio.scores.score import Score, read_summary
@@ -145,7 +145,10 @@ def remove_stored(path: Path) -> int:
     """
     with locked(_stem(path), timeout=_PATIENCE):
         size = path.stat().st_size if path.is_file() else 0
-        path.unlink(missing_ok=True)
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise CacheError(f"Cannot remove {path}: {error.strerror}.") from error
     return size
 
 

@@ -176,6 +176,24 @@ def test_tag(capsys: Told) -> None:
     assert main(["results", "tag", "Net", "before-finetuning"]) == 0
 
 
+def test_the_tag_of_a_version_without_scores_is_free(capsys: Told) -> None:
+    assert main(["results", "tag", "Net#1a2b", "best"]) == 0
+    assert main(["results", "rm", "--model", "Net#best", "--yes"]) == 0
+    assert main(["results", "tag", "Net", "best"]) == 0
+    assert f"Net#best is version {NEW}" in capsys.readouterr().out
+
+
+def test_the_end_of_the_input_is_no_answer(capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr("sys.stdin", Terminal(""))
+    assert main(["results", "rm", "--model", "Net"]) == 0
+    assert "nothing was removed" in capsys.readouterr().out
+    assert len(values()) == 5
+
+
 def test_tag_is_of_one_model(capsys: Told) -> None:
     assert main(["results", "tag", "*", "all"]) == 2
     assert "is 2 models" in capsys.readouterr().err

@@ -19,6 +19,7 @@ from brainbench_audio.scores.identities import ModelVersion, add_tag, record_ver
 Told = pytest.CaptureFixture[str]
 Keep = Callable[..., Path]
 OLD, NEW, NEAR = "1a2b3c4d", "5e6f7a8b", "1a2b0000"
+VERSIONS = (OLD, NEW, NEAR)
 HINT = "not shown: `brainbench results list --all`"
 
 
@@ -51,7 +52,7 @@ def store(folder: Path, keep_version: Keep) -> dict[str, float]:
         fields: dict[str, Any] = {"parts": parts, "n": {"subject": 6}}
         keep_version(identifier, source, version, "Brain-x", value, error=0.1, **fields)
     record_version({"id": "Net", "source": a, "version": NEW})
-    add_tag(ModelVersion("Net", a, NEAR), "same")
+    add_tag(ModelVersion("Net", a, NEAR), "same", VERSIONS)
     return {name: value for name, *_, value in kept}
 
 

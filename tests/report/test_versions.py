@@ -30,6 +30,7 @@ from brainbench_audio.scores.store import find_score
 Keep = Callable[..., Path]
 FILE = "/home/me/a/model.py"
 OLD, NEW = "1a2b3c4d", "5e6f7a8b"
+VERSIONS = (OLD, NEW)
 OLDER_STORE = Path(__file__).parent / "older_store"
 
 
@@ -144,7 +145,7 @@ def test_labels_say_what_names_say(keep_version: Keep, tiny: Path) -> None:
 def test_tags_stand_in_for_versions(keep_version: Keep) -> None:
     for version in (OLD, NEW):
         keep_version("Net", FILE, version, "A-x", 0.1)
-        add_tag(ModelVersion("Net", FILE, version), f"tag-of-{version}")
+        add_tag(ModelVersion("Net", FILE, version), f"tag-of-{version}", VERSIONS)
     record(FILE, NEW)
     assert {one.model for one in stored_results(older=True)} == {"Net", f"Net#tag-of-{OLD}"}
 
@@ -310,10 +311,10 @@ class TestOlderStore:
 def test_names_stay_apart_whatever_is_tagged(keep: Keep, keep_version: Keep) -> None:
     """Scores of a known and of an unknown source may bear the same tag."""
     keep("Net", "A-x", 0.1)
-    add_tag(ModelVersion("Net", "", "unknown"), "same")
+    add_tag(ModelVersion("Net", "", "unknown"), "same", VERSIONS)
     for version in (OLD, NEW):
         keep_version("Net", FILE, version, "A-x", 0.2)
-    add_tag(ModelVersion("Net", FILE, OLD), "same")
+    add_tag(ModelVersion("Net", FILE, OLD), "same", VERSIONS)
     record(FILE, NEW)
     names = sorted(one.model for one in stored_results(older=True))
     assert names == ["Net", "Net#same", "Net#unknown"]

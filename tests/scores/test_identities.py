@@ -23,6 +23,7 @@ from brainbench_audio.scores.identities import (
 
 NET = ModelVersion("Net", "/home/me/a/model.py", "1a2b3c4d")
 OTHER = NET._replace(version="5e6f7a8b")
+VERSIONS = (NET.version, OTHER.version)
 
 
 @pytest.fixture
@@ -87,23 +88,23 @@ def test_a_file_of_another_model_says_nothing(home: Path) -> None:
 
 def test_tags() -> None:
     assert tag_of(NET) is None
-    add_tag(NET, "before-finetuning")
-    add_tag(NET, "v1.0_final")
-    add_tag(OTHER, "after")
+    add_tag(NET, "before-finetuning", VERSIONS)
+    add_tag(NET, "v1.0_final", VERSIONS)
+    add_tag(OTHER, "after", VERSIONS)
     assert tags_of(*NET.model) == {
         "before-finetuning": NET.version,
         "v1.0_final": NET.version,
         "after": OTHER.version,
     }
     assert (tag_of(NET), tag_of(OTHER)) == ("v1.0_final", "after")
-    add_tag(NET, "before-finetuning")
+    add_tag(NET, "before-finetuning", VERSIONS)
     assert tag_of(NET) == "before-finetuning"
     with pytest.raises(DataError, match=r"tag after is that of another version, Net#5e6f7a8b"):
-        add_tag(NET, "after")
+        add_tag(NET, "after", VERSIONS)
     with pytest.raises(DataError, match="has no tag after"):
         remove_tag(NET, "after")
     remove_tag(OTHER, "after")
-    add_tag(NET, "after")
+    add_tag(NET, "after", VERSIONS)
     assert tag_of(NET) == "after"
     assert recorded_version(*NET.model) == ""
 
@@ -113,5 +114,5 @@ def test_tags() -> None:
 )
 def test_what_is_no_tag(tag: str) -> None:
     with pytest.raises(DataError, match="A tag is up to 64 letters"):
-        add_tag(NET, tag)
+        add_tag(NET, tag, VERSIONS)
     assert tags_of(*NET.model) == {}
