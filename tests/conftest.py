@@ -39,6 +39,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_registry: None) 
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
+    # what is tested may be on the path, too
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     return folder
 
@@ -163,5 +164,22 @@ def keep() -> Callable[..., Path]:
         provenance |= fields.pop("provenance", {})
         score = Score(value=value, provenance=provenance, **fields)
         return keep_score(score_stem(benchmark, model, key * 24), score)
+
+    return write
+
+
+@pytest.fixture
+def keep_version(keep: Callable[..., Path]) -> Callable[..., Path]:
+    """Return a function that puts a score into the store whose provenance has an identity."""
+    from brainbench_audio.files import hash_json
+
+    def write(
+        model: str, source: str, version: str, benchmark: str, value: float, **fields: Any
+    ) -> Path:
+        fingerprint = hash_json([source, version])
+        identity = {"id": model, "source": source, "version": version, "fingerprint": fingerprint}
+        provenance = {"identity": identity, **fields.pop("provenance", {})}
+        key = fields.pop("key", hash_json([identity, benchmark]))
+        return keep(model, benchmark, value, key=key, provenance=provenance, **fields)
 
     return write

@@ -253,6 +253,12 @@ def identify_object(model: Model) -> Identity:
     return replace(identity, fingerprint=fingerprint)
 
 
+def is_as_called(model: object, identity: Identity) -> bool:
+    """Return whether an object is what its id means: it was not changed after it was loaded."""
+    seal = seal_of(model)
+    return seal is None or seal.identity is None or seal.identity is identity
+
+
 def described(model: Model, label: str, source: str) -> Identity:
     """Return what a loaded model says of itself, without a fingerprint."""
     card = model.card if isinstance(model, ModelWithCard) else None

@@ -51,7 +51,7 @@ def sealed(model: Model, identity: Any) -> None:
         object.__setattr__(model, _SEAL, Seal(identity, state, seen=state))
 
 
-def seal_of(model: Model) -> Seal | None:
+def seal_of(model: object) -> Seal | None:
     """Return what is remembered of a model; None if it was never seen."""
     seal = vars(model).get(_SEAL) if hasattr(model, "__dict__") else None
     return seal if isinstance(seal, Seal) else None

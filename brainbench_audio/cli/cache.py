@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
+from collections.abc import Sequence, Set
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cli.selection import chosen_versions, matched, parsed, read_files
 from brainbench_audio.cli.table import print_json, print_table, size_in_words
+
+if TYPE_CHECKING:
+    from brainbench_audio.report.results import Result
 
 _HOUR = 3600
 
@@ -23,7 +30,9 @@ def add(verbs: Any) -> None:
         help="delete stored activations; scores and data stay",
         description=clear_cache.__doc__,
     )
-    clear.add_argument("--model", help="of this model only")
+    clear.add_argument(
+        "--model", metavar="ID", help="of this model only, MODEL#VERSION: of one version"
+    )
     clear.add_argument("--results", action="store_true", help="delete the stored scores too")
     clear.set_defaults(run=clear_cache)
 
@@ -66,20 +75,41 @@ def clear_cache(options: argparse.Namespace) -> int:
     from brainbench_audio.activations.extraction import activations_folder
     from brainbench_audio.activations.store import stored_sets
     from brainbench_audio.files import locked, remove_leftovers
-    from brainbench_audio.scores.store import stored_scores
+    from brainbench_audio.scores.store import remove_stored
 
+    results = read_files() if options.results or options.model else []
+    sets = stored_sets(activations_folder())
+    if options.model:
+        results = _scored(options.model, results)
+        keys = {one.provenance.get("activations", {}).get("key") for one in results}
+        sets = [entry for entry in sets if _is_of(entry, options.model, keys)]
     freed = 0
-    for entry in stored_sets(activations_folder()):
-        if options.model in (None, entry.get("fields", {}).get("model")):
-            with locked(activations_folder() / entry["folder"].rpartition("/")[2]):
-                shutil.rmtree(entry["folder"], ignore_errors=True)
-            freed += entry["bytes"]
+    for entry in sets:
+        with locked(activations_folder() / entry["folder"].rpartition("/")[2]):
+            shutil.rmtree(entry["folder"], ignore_errors=True)
+        freed += entry["bytes"]
     if options.results:
-        for score in stored_scores():
-            if options.model in (None, score.model):
-                freed += score.path.stat().st_size
-                score.path.unlink()
+        freed += sum(remove_stored(one.path) for one in results if one.path)
     for folder in (activations_folder(), settings.results_home(), settings.data_home()):
         remove_leftovers(folder, older_than=time.time() - _HOUR)
     print(f"freed {size_in_words(freed)}")
     return 0
+
+
+def _scored(model: str, results: Sequence[Result]) -> list[Result]:
+    """Return the stored scores of a model; none where it was heard only."""
+    if not matched(parsed(model), results):
+        return []
+    rows = chosen_versions([model], results)
+    return [one for one in results if one.model in rows]
+
+
+def _is_of(entry: dict[str, Any], model: str, keys: Set[Any]) -> bool:
+    """Return whether activations are of a model: scores were made from them, or they bear its id.
+
+    An id alone does not tell files, distributions and versions apart.
+    """
+    wanted = parsed(model)
+    alone = wanted.file is None and wanted.distribution is None and wanted.version is None
+    heard = str(entry.get("fields", {}).get("model"))
+    return Path(entry["folder"]).name in keys or (alone and fnmatchcase(heard, wanted.label))

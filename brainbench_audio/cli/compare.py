@@ -6,8 +6,8 @@ import argparse
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.selection import add_selection, chosen_results
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.selection import add_selection, chosen_results, read_results
+from brainbench_audio.cli.table import print_json, print_table, printable
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -37,9 +37,10 @@ def add(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print every pair."""
     from brainbench_audio.report.comparison import compare
-    from brainbench_audio.report.results import stored_results
 
-    results = chosen_results(stored_results(), options.model, options.benchmark)
+    # a component of a whole has no file of its own to compare
+    stored = [result for result in read_results() if result.path]
+    results = chosen_results(stored, options.model, options.benchmark)
     found = compare(results, options.draws, options.seed)
     if not found:
         raise DataError(
@@ -68,7 +69,7 @@ def _print(found: list[Comparison]) -> None:
     )
     for one in found:
         told = "is better than" if one.significant else "cannot be told from"
-        print(f"{one.benchmark}: {one.model} {told} {one.other} (q = {one.q:.3g})")
+        print(printable(f"{one.benchmark}: {one.model} {told} {one.other} (q = {one.q:.3g})"))
     for over, test, n in dict.fromkeys((one.over, one.test, one.n) for one in found):
         least = 2 / 2**n
         few = test.startswith("signs") and least >= SIGNIFICANT

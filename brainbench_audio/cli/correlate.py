@@ -5,8 +5,13 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.selection import add_selection, chosen_ids, chosen_results
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.selection import (
+    add_selection,
+    chosen_benchmarks,
+    chosen_results,
+    read_results,
+)
+from brainbench_audio.cli.table import print_json, print_table, printable
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -59,17 +64,17 @@ def add(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
     from brainbench_audio.report.correlations import SUBSETS, correlations
-    from brainbench_audio.report.results import OVERALL, all_results
+    from brainbench_audio.report.results import OVERALL
 
-    found = all_results("only" if options.published else "none")
+    found = read_results("only" if options.published else "none")
     if not options.controls:
         found = [result for result in found if not result.is_control]
     found = chosen_results(found, options.model, ())
     scored = {result.benchmark for result in found} | {OVERALL}
     table = correlations(
         found,
-        chosen_ids(options.benchmark, "benchmark", scored) or None,
-        chosen_ids(options.compared or (), "benchmark", scored) or None,
+        chosen_benchmarks(options.benchmark, scored) or None,
+        chosen_benchmarks(options.compared or (), scored) or None,
         subsets=[options.subset] if options.subset else SUBSETS,
         least_z=options.least_z,
         draws=options.bootstrap,
@@ -107,9 +112,10 @@ def _print(table: CorrelationTable, least_z: float) -> None:
         over = ", ".join(means.tasks) if means.tasks else "the paper's tasks, as published"
         print(f"overall: z-scores of {len(means.values)} models, mean over {over}")
     if table.excluded:
-        print(f"not in sub (overall z not above {least_z:g}): {', '.join(table.excluded)}")
+        excluded = printable(", ".join(table.excluded))
+        print(f"not in sub (overall z not above {least_z:g}): {excluded}")
     for model, tasks in means.left_out.items():
-        print(f"not in overall: {model}, which lacks {', '.join(tasks)}")
+        print(printable(f"not in overall: {model}, which lacks {', '.join(tasks)}"))
     for (benchmark, other, subset), reason in table.skipped.items():
         print(f"left out: {benchmark} with {other}, {subset}: {reason}")
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.cli.selection import add_selection, chosen_results
+from brainbench_audio.cli.selection import add_selection, chosen_results, read_results
 from brainbench_audio.errors import DataError
 
 
@@ -15,7 +15,8 @@ def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "export",
         help="write results to CSV, JSON, netCDF or a LaTeX table",
-        description="Writes the newest score of each pair of model and benchmark.",
+        description="Writes the newest score of each model on each benchmark; of models that have "
+        "changed, those of the current version.",
     )
     parser.add_argument(
         "--output", "-o", required=True, type=_file, metavar="FILE", help=".csv, .json, .nc or .tex"
@@ -33,9 +34,8 @@ def add(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the file."""
     from brainbench_audio.report.export import export
-    from brainbench_audio.report.results import all_results
 
-    results = all_results(options.published)
+    results = read_results(options.published)
     results = chosen_results(results, options.model, options.benchmark)
     export(results, options.output)
     print(f"{options.output}: {len(results)} results")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.selection import chosen_ids
+from brainbench_audio.cli import selection
 from brainbench_audio.cli.table import print_json, print_table
 from brainbench_audio.errors import DataError
 
@@ -140,7 +140,9 @@ def draw_rdm(options: argparse.Namespace) -> int:
     from brainbench_audio.cli.rdms import gather_rdms
     from brainbench_audio.report.figures import draw, rdm
 
-    matrices = gather_rdms(options.model, options.benchmark, options.layer)
+    stored = selection.read_results()
+    models = [name for text in options.model for name in selection.named_models(text, stored)]
+    matrices = gather_rdms(models, options.benchmark, options.layer, stored)
     draw(options.output, rdm.plot, matrices)
     rows = [(one.name, len(one.stimuli), len(set(one.categories))) for one in matrices]
     return _tell(
@@ -152,9 +154,9 @@ def draw_layers(options: argparse.Namespace) -> int:
     """Draw layer profiles."""
     from brainbench_audio.report.figures import compared, draw, layers
 
-    profiles = _of_scores(options, layers.layer_profile)
+    model, profiles = _of_scores(options, layers.layer_profile)
     units = {name: compared.unit_of(name) for name in profiles}
-    draw(options.output, layers.plot, profiles, units, options.model)
+    draw(options.output, layers.plot, profiles, units, model)
     numbers = layers.numbers(profiles)
     head = ("benchmark", "layer", "mean", "error")
     return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
@@ -164,8 +166,8 @@ def draw_layer_weights(options: argparse.Namespace) -> int:
     """Draw the weights of layers that probes learned."""
     from brainbench_audio.report.figures import draw, layer_weights
 
-    weights = _of_scores(options, lambda score: layer_weights.layer_weights(score.raw))
-    draw(options.output, layer_weights.plot, weights, options.model)
+    model, weights = _of_scores(options, lambda score: layer_weights.layer_weights(score.raw))
+    draw(options.output, layer_weights.plot, weights, model)
     numbers = layer_weights.numbers(weights)
     head = ("benchmark", "layer", "weight", "error")
     return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
@@ -175,8 +177,8 @@ def draw_learning_curves(options: argparse.Namespace) -> int:
     """Draw the learning curves of probes."""
     from brainbench_audio.report.figures import draw, learning_curves
 
-    curves = _of_scores(options, lambda score: learning_curves.learning_curves(score.raw))
-    draw(options.output, learning_curves.plot, curves, options.model)
+    model, curves = _of_scores(options, lambda score: learning_curves.learning_curves(score.raw))
+    draw(options.output, learning_curves.plot, curves, model)
     numbers = learning_curves.numbers(curves)
     rows = [
         (one["benchmark"], one["setting"], len(one["values"]), max(one["values"], default=None))
@@ -187,13 +189,15 @@ def draw_learning_curves(options: argparse.Namespace) -> int:
 
 
 def draw_layer_regions(options: argparse.Namespace) -> int:
-    """Draw the newest stored score of the pair."""
+    """Draw the stored score of the pair."""
     from brainbench_audio.report import figures
     from brainbench_audio.report.layer_regions import layer_regions, region_rows
-    from brainbench_audio.report.results import newest_score
+    from brainbench_audio.report.results import read_score
 
-    found = layer_regions(newest_score(options.model, options.benchmark).raw)
-    title = f"{options.model} on {options.benchmark}"
+    stored = selection.read_results()
+    model = selection.one_model(options.model, stored)
+    found = layer_regions(read_score(stored, model, options.benchmark).raw)
+    title = f"{model} on {options.benchmark}"
     figures.draw_layer_regions(found, title, options.output)
     rows = region_rows(found)
     head = tuple(name.replace("_", " ") for name in rows[0])
@@ -211,7 +215,8 @@ def draw_trajectory(options: argparse.Namespace) -> int:
     if options.input:
         data = trajectory.read_trajectory(options.input)
     elif options.model and options.benchmark:
-        data = label_scores(trajectory.stored_steps(options.model, options.benchmark))
+        steps = selection.steps_of(options.model, selection.read_results())
+        data = label_scores(trajectory.stored_steps(options.model, options.benchmark, steps))
     else:
         raise DataError("Give --input FILE.nc, or --model ID and --benchmark ID.")
     panels = trajectory.panels_of(data)
@@ -280,12 +285,12 @@ def _add_model(parser: argparse.ArgumentParser, *, several: bool, required: bool
 
 def _results(options: argparse.Namespace) -> list[Result]:
     """Return the results of the chosen models; controls and steps only where they are named."""
-    from brainbench_audio.report.results import all_results
-
-    results = all_results(options.published)
+    results = selection.read_results(options.published)
     if not options.model:
-        return [one for one in results if "@" not in one.model]
-    models = chosen_ids(options.model, "model", (one.model for one in results))
+        results = [one for one in results if not one.is_control]
+        selection.tell_older(one for one in results if not one.current)
+        return [one for one in results if one.current]
+    models = selection.chosen_models(options.model, results)
     return [one for one in results if one.model in models]
 
 
@@ -294,7 +299,7 @@ def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[
     found: list[str] = []
     for pattern in options.benchmark:
         if any(sign in pattern for sign in "*?["):
-            found += chosen_ids([pattern], "benchmark", (one.benchmark for one in results))
+            found += selection.chosen_benchmarks([pattern], (one.benchmark for one in results))
         else:
             found.append(pattern)
     return list(dict.fromkeys(found))
@@ -302,12 +307,15 @@ def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[
 
 def _of_scores(
     options: argparse.Namespace, read: Callable[[Score], xr.DataArray]
-) -> dict[str, xr.DataArray]:
-    """Return what a function reads from the newest score of the model on each benchmark."""
-    from brainbench_audio.report.results import newest_score, stored_results
+) -> tuple[str, dict[str, xr.DataArray]]:
+    """Return the model's name, and what a function reads from its score on each benchmark."""
+    from brainbench_audio.report.results import read_score
 
-    scored = [one for one in stored_results() if one.model == options.model]
-    return {name: read(newest_score(options.model, name)) for name in _benchmarks(options, scored)}
+    stored = selection.read_results()
+    model = selection.one_model(options.model, stored)
+    scored = [one for one in stored if one.model == model and one.path]
+    names = _benchmarks(options, scored)
+    return model, {name: read(read_score(scored, model, name)) for name in names}
 
 
 def _correlations(

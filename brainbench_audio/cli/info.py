@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.table import print_json, print_table, printable
 
 Facts = dict[str, Any]
 _LATER = "known once it is loaded"
@@ -14,7 +14,10 @@ _LATER = "known once it is loaded"
 def add(verbs: Any) -> None:
     """Describe the verb."""
     parser = verbs.add_parser("info", help="show what is known about an id")
-    parser.add_argument("id", help="of a model, benchmark, data set or metric")
+    parser.add_argument(
+        "id",
+        help="of a model (also PATH.py:ClassName, MODEL#VERSION), benchmark, data set or metric",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 
@@ -30,9 +33,9 @@ def run(options: argparse.Namespace) -> int:
         if name == "layers":
             continue
         lines = str(value).splitlines() or [""]
-        print(f"{name.replace('_', ' ').ljust(width)}  {lines[0]}")
+        print(f"{name.replace('_', ' ').ljust(width)}  {printable(lines[0])}")
         for line in lines[1:]:
-            print(" " * (width + 2) + line)
+            print(" " * (width + 2) + printable(line))
     if facts.get("layers"):
         print()
         layers = [(layer["name"], layer["features"]) for layer in facts["layers"]]
@@ -58,6 +61,8 @@ def facts_of(identifier: str) -> Facts:
     )
 
     model = ModelId.parse(identifier)
+    if model.file or model.version:
+        return _scored(identifier)
     if model.name in list_ids("model") or model.scheme:
         return _model(find_model(model).card)
     plain = split_distribution(identifier)[1]
@@ -93,6 +98,24 @@ def _model(card: Any) -> Facts:
         "source": card.source,
         "citation": card.citation,
         "layers": layers,
+    }
+
+
+def _scored(identifier: str) -> Facts:
+    """Return what stored scores say of a model from a file, or of a version."""
+    from brainbench_audio.cli.selection import chosen_versions, read_files
+
+    results = read_files()
+    names = chosen_versions([identifier], results)
+    found = [one for one in results if one.model in names]
+    versions = {
+        f"{one.version}{' (current)' if one.current else ''}": one.created[:10] for one in found
+    }
+    return {
+        "model": " ".join(dict.fromkeys(one.name for one in found)),
+        "source": "\n".join(sorted({one.source for one in found})) or "not known",
+        "versions": "\n".join(f"{name}  scored {day}" for name, day in versions.items()),
+        "benchmarks": "\n".join(sorted({one.benchmark for one in found})),
     }
 
 

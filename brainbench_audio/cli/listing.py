@@ -116,14 +116,16 @@ def _results() -> Table:
 
     rows = [
         (
-            entry.model,
+            entry.version.id,
+            entry.version.version,
             entry.benchmark,
             entry.summary["value"],
             entry.summary["error"],
             entry.summary["ceiling"],
-            entry.summary["provenance"].get("created"),
+            entry.created or None,
             str(entry.path),
         )
         for entry in stored_scores()
     ]
-    return ("model", "benchmark", "score", "error", "ceiling", "created", "file"), rows
+    head = ("model", "version", "benchmark", "score", "error", "ceiling", "created", "file")
+    return head, rows

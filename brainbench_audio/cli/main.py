@@ -23,15 +23,18 @@ from brainbench_audio.cli import (
     listing,
     new,
     report,
+    results,
     score,
     serve,
     trajectory,
 )
+from brainbench_audio.cli.table import printable
 from brainbench_audio.errors import BrainbenchError, UnknownId
 
 _VERBS = (
     score,
     listing,
+    results,
     info,
     data,
     cache,
@@ -63,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrainbenchError as error:
         if options.debug:
             raise
-        print(f"brainbench: {error}", file=sys.stderr)
+        print("\n".join(map(printable, f"brainbench: {error}".split("\n"))), file=sys.stderr)
         return USAGE if isinstance(error, UnknownId) else FAILURE
     except KeyboardInterrupt:
         print("brainbench: interrupted; what was finished is kept", file=sys.stderr)

@@ -14,10 +14,13 @@ if TYPE_CHECKING:
     from brainbench_audio.activations.store import StoredActivations
     from brainbench_audio.interfaces import Dataset
     from brainbench_audio.report.figures.rdm import Array, Rdm, Sounds
+    from brainbench_audio.report.results import Result
     from brainbench_audio.scores.score import Score
 
 
-def gather_rdms(models: Sequence[str], benchmark: str, layer: str | None) -> list[Rdm]:
+def gather_rdms(
+    models: Sequence[str], benchmark: str, layer: str | None, results: Sequence[Result]
+) -> list[Rdm]:
     """Return the RDM of a layer (the best one by default) of each model, and of the responses.
 
     Raises
@@ -28,14 +31,14 @@ def gather_rdms(models: Sequence[str], benchmark: str, layer: str | None) -> lis
     from brainbench_audio.pipeline.loading import load_dataset
     from brainbench_audio.registry.lookup import find_benchmark
     from brainbench_audio.report.figures import rdm
-    from brainbench_audio.report.results import newest_score
+    from brainbench_audio.report.results import read_score
 
     data_id = find_benchmark(benchmark).data_id
     dataset = load_dataset(data_id)
     sounds = _sounds(dataset)
     found = []
     for model in models:
-        score = newest_score(model, benchmark)
+        score = read_score(results, model, benchmark)
         chosen = layer or str(score.layer)
         again = f"brainbench score --model {model} --benchmark {benchmark} --recompute"
         values = _distances(score, chosen, sounds, best=layer is None)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from brainbench_audio.cli.selection import read_results
 from brainbench_audio.cli.table import print_json, size_in_words
 
 CHOICES = ("add", "none", "only")
@@ -48,9 +49,8 @@ def run(options: argparse.Namespace) -> int:
 
 def build(options: argparse.Namespace, folder: Path) -> Any:
     """Write the site that the options describe to a folder."""
-    from brainbench_audio.report.results import all_results
     from brainbench_audio.report.site.build import TITLE, build_site
     from brainbench_audio.report.site.output import check_folder
 
     check_folder(folder)
-    return build_site(all_results(options.published), folder, options.title or TITLE)
+    return build_site(read_results(options.published), folder, options.title or TITLE)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.table import json_text, print_json, print_table, size_in_words
+from brainbench_audio.cli.table import json_text, print_json, print_table, printable, size_in_words
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.forecast import Forecast
@@ -38,6 +38,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "cached": run.cached,
         "seconds": round(run.seconds, 3),
         "version": score.provenance["versions"][DISTRIBUTION],
+        "model_version": _version(run),
     }
 
 
@@ -58,13 +59,35 @@ def print_runs(runs: Sequence[Run]) -> None:
         )
         for run in runs
     ]
-    print_table((*head, "best layer", "time"), rows)
-    for run in runs:
+    columns: tuple[str, ...] = (*head, "best layer", "time")
+    shown: list[tuple[Any, ...]] = list(rows)
+    if _alike(runs):
+        columns = (columns[0], "version", *columns[1:])
+        shown = [(row[0], _version(run), *row[1:]) for run, row in zip(runs, rows, strict=True)]
+    print_table(columns, shown)
+    for run, name in zip(runs, _names(runs), strict=True):
         if 1 < len(run.score.parts) <= _MOST_PARTS:
-            print(f"\n{run.model} on {run.benchmark}, in parts:")
+            print(f"\n{printable(name)} on {run.benchmark}, in parts:")
             print_table(
                 tuple(run.score.parts), [tuple(float(part) for part in run.score.parts.values())]
             )
+
+
+def _alike(runs: Sequence[Run]) -> bool:
+    """Return whether two rows would have the same names."""
+    return len({(run.model, run.benchmark) for run in runs}) < len(runs)
+
+
+def _names(runs: Sequence[Run]) -> list[str]:
+    """Return the models' names, with their versions where two would be called alike."""
+    mark = _alike(runs)
+    return [f"{run.model}#{_version(run)}" if mark else run.model for run in runs]
+
+
+def _version(run: Run) -> str:
+    from brainbench_audio.scores.identities import version_of
+
+    return version_of(run.score.provenance, run.model).version
 
 
 def interval_text(interval: tuple[float, float] | None) -> str | None:
@@ -81,7 +104,7 @@ def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None
         grouped.setdefault((name, failure.message), []).append(failure)
     for alike in grouped.values():
         reason = alike[0].trace if debug and alike[0].trace else alike[0].message
-        print(f"brainbench: {_failed(alike)} failed: {reason}", file=sys.stderr)
+        print(f"brainbench: {printable(_failed(alike))} failed: {reason}", file=sys.stderr)
     if failures:
         print(
             f"brainbench: {len(failures)} of {pairs} pairs failed; `brainbench score "
@@ -173,8 +196,8 @@ def write_runs(runs: Sequence[Run], output: Path) -> None:
             writer.writeheader()
             writer.writerows(flat)
     else:
-        for run in runs:
-            name = Path(f"{run.model}_{run.benchmark}.nc").name
+        for run, model in zip(runs, _names(runs), strict=True):
+            name = Path(f"{model}_{run.benchmark}.nc").name
             run.whole().to_netcdf(output / name)
 
 

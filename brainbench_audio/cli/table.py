@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+# control characters, and those that turn the direction of writing
+_CONTROL = {"Cc", "Cf", "Cs"}
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -22,6 +26,19 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ]
         print("  ".join(padded).rstrip())
+
+
+def printable(text: str) -> str:
+    r"""Return a text without control characters, which could write anything to a terminal.
+
+    Examples
+    --------
+    >>> printable("red \x1b[31m")
+    'red \\x1b[31m'
+    """
+    return "".join(
+        repr(sign)[1:-1] if unicodedata.category(sign) in _CONTROL else sign for sign in text
+    )
 
 
 def print_json(value: Any) -> None:
@@ -63,4 +80,4 @@ def _plain(value: Any) -> Any:
 def _text(cell: Any) -> str:
     if cell is None:
         return "-"
-    return f"{cell:.3f}" if isinstance(cell, float) else str(cell)
+    return f"{cell:.3f}" if isinstance(cell, float) else printable(str(cell))

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.activations.identity import Identity
-from brainbench_audio.errors import BrainbenchError, CacheError
+from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.hashing.sources import package_hash, tree_hash
 from brainbench_audio.pipeline.identifying import known_identity
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.registry.ids import ModelId
-from brainbench_audio.scores.identities import record_version, recorded
+from brainbench_audio.scores.identities import recorded
 
 
 def current_version(identifier: str, source: str) -> str | None:
@@ -39,16 +38,6 @@ def current_version(identifier: str, source: str) -> str | None:
     if _has_changed(record.get("code")):
         return None
     return str(record.get("version", ""))
-
-
-def record_identity(identity: Identity) -> None:
-    """Remember that an identity is what its id means, as somebody asks for it now."""
-    if not identity.kept:
-        return
-    try:
-        record_version({**identity.record, "code": dict(identity.code)})
-    except CacheError:  # it can be scored all the same
-        return
 
 
 def _exact_version(identifier: str, source: str) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
@@ -35,6 +36,7 @@ from brainbench_audio.pipeline.loading import (
 )
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.scores.identities import record_version
 
 # options that are no part of what is remembered: the weights count by their content
 _ASIDE = {"device", "weights", "trust_remote_code"}
@@ -62,10 +64,18 @@ def identified(wanted: Loadable | Model) -> LazyModel:
         remember(wanted, model, identity)
         return model, identity
 
-    if (identity := known_identity(wanted)) is not None:
-        return LazyModel(identity, load)
-    model, identity = load()
+    model = None
+    if (identity := known_identity(wanted)) is None:
+        model, identity = load()
+    record_identity(identity)
     return LazyModel(identity, load, model)
+
+
+def record_identity(identity: Identity) -> None:
+    """Remember that an identity is what its id means, as somebody asks for it now."""
+    if identity.kept:
+        with suppress(CacheError):  # it can be scored all the same
+            record_version({**identity.record, "code": dict(identity.code)})
 
 
 def known_identity(

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio.activations.extraction import extracted
-from brainbench_audio.activations.identity import LazyModel
+from brainbench_audio.activations.identity import LazyModel, is_as_called
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
-from brainbench_audio.pipeline.identifying import identified
+from brainbench_audio.pipeline.identifying import identified, record_identity
 from brainbench_audio.pipeline.keys import PairKeys, pair_keys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.provenance import environment
@@ -135,6 +135,8 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     """
     started = time.perf_counter()
     lazy = identified(Loadable(model) if isinstance(model, str) else model)
+    if not isinstance(model, str) and is_as_called(model, lazy.identity):
+        record_identity(lazy.identity)
     loaded = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
     inputs = getattr(loaded, "fingerprint", None)
     keys = pair_keys(lazy.identity, loaded.stimuli, _benchmark_name(loaded), inputs)

@@ -10,7 +10,8 @@ from typing import Literal
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.correlation import bootstrap_interval, pearson
 
-from .results import OVERALL, TASKS, Overall, Result, overall, preferred
+from .overall import TASKS, Overall, overall
+from .results import OVERALL, Result, preferred
 
 Subset = Literal["all", "sub"]
 SUBSETS: tuple[Subset, ...] = ("all", "sub")

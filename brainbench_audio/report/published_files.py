@@ -29,6 +29,7 @@ EXPORTED = (
     *REQUIRED,
     *OPTIONAL,
     *("label", "family", "low", "high", "ceiling", "normalised", "layer", "published", "created"),
+    *("id", "version", "model_source"),
 )
 _FOLDER = "published"
 

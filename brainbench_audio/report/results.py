@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from brainbench_audio.errors import BrainbenchError, DataError
-from brainbench_audio.scores.store import StoredScore, read_stored, stored_scores
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.identities import ModelVersion, recorded_version
+from brainbench_audio.scores.store import StoredScore, kept_scores, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
+from .versions import Current, Row, described, rows_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,15 +24,6 @@ if TYPE_CHECKING:
 Published = Literal["none", "add", "only"]
 Pair = tuple[str, str]
 OVERALL = "overall"
-# the listening tasks of the paper, in the order of its table 1
-TASKS = (
-    "HEAR.nsynth_pitch-probe",
-    "HEAR.gtzan-probe",
-    "HEAR.speech_commands-probe",
-    "HEAR.crema_d-probe",
-    "HEAR.fsd50k-probe",
-    "HEAR.esc50-probe",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +33,12 @@ class Result:
     Attributes
     ----------
     model : str
-        Id; with ``@untrained``, ``@permuted`` or ``@step=…`` behind it for what is made of a model.
+        Name of the row, different for each version of each model, see `versions`: the id, with
+        ``@untrained``, ``@permuted`` or ``@step=…`` behind it for what is made of a model, and made
+        longer where that is not enough.
     label, family : str
-        From the model's card; the id and ``""`` where no installed plugin has the model. A control
-        or a step of a training has the family of its model.
+        From the model's card; the name and ``""`` where no installed plugin has the model. A
+        control or a step of a training has the family of its model.
     benchmark : str
         Id; ``overall`` for a published mean over listening tasks.
     value : float
@@ -68,6 +63,10 @@ class Result:
         File of the whole score, for `Score.from_netcdf`, or the imported file.
     provenance : mapping
         That of the score; ``source`` and ``reading_error`` of a published one.
+    id, source, version : str
+        Which network was scored, see `identities.ModelVersion`; empty for published ones.
+    current : bool
+        Whether this is the version that the model has now.
     """
 
     model: str
@@ -87,50 +86,91 @@ class Result:
     created: str = ""
     path: Path | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    id: str = ""
+    source: str = ""
+    version: str = ""
+    current: bool = True
 
     @property
     def pair(self) -> Pair:
-        """Ids of model and benchmark."""
+        """Name of the row and id of the benchmark."""
         return self.model, self.benchmark
+
+    @property
+    def name(self) -> str:
+        """Name of the model, which its versions share."""
+        return self.model if self.current else self.model.rpartition("#")[0]
 
     @property
     def is_control(self) -> bool:
         """Whether the model is untrained, permuted or a step of a training, none of its own."""
-        return "@" in self.model
+        return "@" in (self.id or self.model)
+
+    def derived(self, benchmark: str, value: float, **known: Any) -> Result:
+        """Return a result of the same row that was computed from others and has no file."""
+        return Result(
+            model=self.model,
+            label=self.label,
+            family=self.family,
+            benchmark=benchmark,
+            value=value,
+            published=self.published,
+            created=self.created,
+            id=self.id,
+            source=self.source,
+            version=self.version,
+            current=self.current,
+            **known,
+        )
 
 
-def newest_scores() -> dict[Pair, StoredScore]:
-    """Return the newest stored score of each pair of model and benchmark."""
+def newest_scores() -> dict[tuple[ModelVersion, str], StoredScore]:
+    """Return the newest stored score of each version of a model on each benchmark.
 
-    def age(entry: StoredScore) -> tuple[str, int]:
-        # two of the same second are told apart by their files
-        return str(entry.summary["provenance"].get("created", "")), entry.path.stat().st_mtime_ns
+    Scores with other options, such as --bootstrap, are files of their own, see `kept_scores`.
+    """
+    entries = sorted(kept_scores(), key=lambda entry: entry.age)
+    return {(entry.version, entry.benchmark): entry for entry in entries}
 
-    return {(entry.model, entry.benchmark): entry for entry in sorted(stored_scores(), key=age)}
 
-
-def newest_score(model: str, benchmark: str) -> Score:
-    """Return the newest stored score of a pair, with its arrays.
+def read_score(results: Iterable[Result], model: str, benchmark: str) -> Score:
+    """Return the stored score behind the result of a pair, with its arrays.
 
     Raises
     ------
     DataError
         None is stored.
     """
-    if entry := newest_scores().get((model, benchmark)):
-        return read_stored(entry.path)
+    for result in results:
+        if result.pair == (model, benchmark) and result.path and not result.published:
+            return read_stored(result.path)
     raise DataError(
         f"There is no stored score of {model} on {benchmark}. This makes it: "
         f"brainbench score --model {model} --benchmark {benchmark}"
     )
 
 
-def stored_results() -> list[Result]:
-    """Return the newest score of each pair, by benchmark and model."""
-    found = newest_scores()
-    names = _names(model for model, _ in found)
-    results = [_stored(entry, *names[entry.model]) for entry in found.values()]
-    return sorted(results, key=lambda result: (result.benchmark, result.model))
+def stored_results(current: Current = recorded_version, *, older: bool = False) -> list[Result]:
+    """Return the newest score of each version of a model, by benchmark and model.
+
+    Parameters
+    ----------
+    current : callable
+        Says which version of a model is current; by default the one that was resolved last.
+    older : bool
+        Also those of versions that are not current.
+    """
+    found = stored_files(current, newest_scores().values())
+    return [result for result in found if result.current or older]
+
+
+def stored_files(
+    current: Current = recorded_version, entries: Collection[StoredScore] | None = None
+) -> list[Result]:
+    """Return a result for each of some files of the store, by default all, of whatever version."""
+    entries = stored_scores() if entries is None else entries
+    rows = rows_of(entries, current)
+    return _sorted(_stored(entry, rows[entry.version]) for entry in entries)
 
 
 def published_results() -> list[Result]:
@@ -141,19 +181,21 @@ def published_results() -> list[Result]:
     found = {
         (score.model, score.benchmark): score for score in [*shipped_scores(), *imported_scores()]
     }
-    names = _names(model for model, _ in found)
-    results = [_published(score, *names[score.model]) for score in found.values()]
-    return sorted(results, key=lambda result: (result.benchmark, result.model))
+    names = {model: described(model) for model, _ in found}
+    return _sorted(_published(score, *names[score.model]) for score in found.values())
 
 
-def all_results(published: Published = "none") -> list[Result]:
+def all_results(
+    published: Published = "none", current: Current = recorded_version, *, older: bool = False
+) -> list[Result]:
     """Return stored results without, with (``"add"``) or instead of (``"only"``) published ones.
 
+    ``current`` and ``older`` are those of `stored_results`; published scores have no versions.
     Stored scores of whole data sets of components count for each component, too, see
     `with_components`. With ``"add"`` a pair that was scored here and published has two rows, told
     apart by ``published``; `preferred` leaves the measured one.
     """
-    stored = [] if published == "only" else with_components(stored_results())
+    stored = [] if published == "only" else with_components(stored_results(current, older=older))
     return stored if published == "none" else [*stored, *published_results()]
 
 
@@ -177,18 +219,14 @@ def with_components(results: Sequence[Result]) -> list[Result]:
             if name not in subsets.get(data, ()) or (result.model, benchmark) in known:
                 continue
             found.append(
-                Result(
-                    model=result.model,
-                    label=result.label,
-                    family=result.family,
-                    benchmark=benchmark,
-                    value=value,
+                result.derived(
+                    benchmark,
+                    value,
                     n=result.n,
-                    created=result.created,
                     provenance={**result.provenance, "part_of": result.benchmark},
                 )
             )
-    return sorted(found, key=lambda result: (result.benchmark, result.model))
+    return _sorted(found)
 
 
 def preferred(results: Iterable[Result]) -> list[Result]:
@@ -217,7 +255,8 @@ def matrix(
     Returns
     -------
     xr.DataArray
-        float64 (model, benchmark), with the models' ``label`` and ``family`` as coordinates.
+        float64 (model, benchmark), with the models' ``label``, ``family`` and ``version`` as
+        coordinates.
     """
     import xarray as xr
 
@@ -230,6 +269,7 @@ def matrix(
     about = {result.model: result for result in chosen}
     labels = [about[model].label if model in about else model for model in rows]
     families = [about[model].family if model in about else "" for model in rows]
+    versions = [about[model].version if model in about else "" for model in rows]
     data = [[values.get((model, one), np.nan) for one in columns] for model in rows]
     return xr.DataArray(
         np.array(data, dtype=np.float64).reshape(len(rows), len(columns)),
@@ -239,121 +279,23 @@ def matrix(
             "benchmark": np.array(columns, dtype=str),
             "label": ("model", np.array(labels, dtype=str)),
             "family": ("model", np.array(families, dtype=str)),
+            "version": ("model", np.array(versions, dtype=str)),
         },
     )
 
 
-@dataclass(frozen=True, kw_only=True)
-class Overall:
-    """Means over listening tasks of z-scores over models.
-
-    Attributes
-    ----------
-    values : mapping of str to float
-        For each model.
-    tasks : tuple of str
-        Benchmarks that the means are over; empty for published means.
-    left_out : mapping of str to tuple of str
-        Models that lack tasks, and which.
-    published : bool
-        The means themselves are published, over the paper's six tasks and its models.
-    """
-
-    values: Mapping[str, float]
-    tasks: tuple[str, ...]
-    left_out: Mapping[str, tuple[str, ...]]
-    published: bool
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Models that have a mean."""
-        return tuple(self.values)
+def _sorted(results: Iterable[Result]) -> list[Result]:
+    return sorted(results, key=lambda result: (result.benchmark, result.model))
 
 
-def overall(results: Iterable[Result], tasks: Sequence[str] | None = None) -> Overall:
-    """Return the mean over listening tasks of the scores z-scored over models.
-
-    ``z = mean over tasks of (score - mean) / standard deviation``, these two over the models that
-    have all tasks, with n - 1 in the variance, as in the released code. z-scores over other models,
-    those of the paper, cannot stand beside them: if the results hold published means of more models
-    than can be computed, these are returned instead.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        Of a pair that was measured and published, the measured one counts.
-    tasks : sequence of str, optional
-        Benchmarks. By default those of the six of `TASKS` that any model was scored on.
-
-    Returns
-    -------
-    Overall
-        Without models where there is nothing to average.
-
-    Notes
-    -----
-    "Better audio representations are more brain-like", section 4.6.
-    """
-    chosen = preferred(results)
-    known = {result.benchmark for result in chosen}
-    wanted = tuple(task for task in TASKS if task in known) if tasks is None else tuple(tasks)
-    given = {result.model: result.value for result in chosen if result.benchmark == OVERALL}
-    values: dict[str, dict[str, float]] = {}
-    for result in chosen:
-        if result.benchmark in wanted:
-            values.setdefault(result.model, {})[result.benchmark] = result.value
-    lacking = {
-        model: tuple(task for task in wanted if task not in scored)
-        for model, scored in sorted(values.items())
-    }
-    complete = [model for model, tasks_lacking in lacking.items() if not tasks_lacking]
-    if len(given) > len(complete):
-        return Overall(values=given, tasks=(), left_out={}, published=True)
-    scores = np.array([[values[model][task] for task in wanted] for model in complete])
-    means = _z_scored(scores).mean(axis=1) if scores.size else np.empty(0)
-    return Overall(
-        values=dict(zip(complete, means.tolist(), strict=True)),
-        tasks=wanted,
-        left_out={model: tasks for model, tasks in lacking.items() if tasks},
-        published=False,
-    )
-
-
-def _z_scored(scores: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
-    """Return columns with mean 0 and deviation 1; a task that tells no models apart gives 0."""
-    centred = scores - scores.mean(axis=0)
-    # one model has no deviation, and none is needed: it is its own mean
-    deviation = scores.std(axis=0, ddof=min(1, len(scores) - 1))
-    varies = deviation > 1e-13 * np.abs(scores).max(axis=0)
-    return np.where(varies, centred / np.where(varies, deviation, 1.0), 0.0)
-
-
-def _names(models: Iterable[str]) -> dict[str, tuple[str, str]]:
-    """Return label and family of each model; the id and nothing where no plugin has it."""
-    from brainbench_audio.registry.lookup import find_model
-
-    found: dict[str, tuple[str, str]] = {}
-    for model in set(models):
-        plain, _, control = model.partition("@")
-        try:
-            card = find_model(plain).card
-        except BrainbenchError:
-            found[model] = model, ""
-            continue
-        # the label of a scheme's card is that of all its models
-        label = card.label if card.layers else plain
-        found[model] = f"{label} ({control})" if control else label, card.family
-    return found
-
-
-def _stored(entry: StoredScore, label: str, family: str) -> Result:
+def _stored(entry: StoredScore, row: Row) -> Result:
     summary = entry.summary
     value, ceiling = summary["value"], summary["ceiling"]
     interval = summary["interval"]
     return Result(
-        model=entry.model,
-        label=label,
-        family=family,
+        model=row.name,
+        label=row.label,
+        family=row.family,
         benchmark=entry.benchmark,
         value=value,
         error=summary["error"],
@@ -363,9 +305,13 @@ def _stored(entry: StoredScore, label: str, family: str) -> Result:
         parts=summary["parts"],
         layer=summary["layer"],
         n=summary["n"],
-        created=str(summary["provenance"].get("created", "")),
+        created=entry.created,
         path=entry.path,
         provenance=summary["provenance"],
+        id=entry.version.id,
+        source=entry.version.source,
+        version=entry.version.version,
+        current=row.current,
     )
 
 

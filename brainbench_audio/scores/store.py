@@ -9,17 +9,20 @@ import logging
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from brainbench_audio import settings
-from brainbench_audio.errors import DataError
-from brainbench_audio.files import TEMPORARY, hash_file, set_aside
+from brainbench_audio.errors import CacheError, DataError
+from brainbench_audio.files import TEMPORARY, hash_file, locked, set_aside
+from brainbench_audio.scores.identities import ModelVersion, version_of
 from brainbench_audio.scores.score import Score, read_summary
 
 _log = logging.getLogger(__name__)
 _DIGITS = 24
 _DIGEST = 16
+_PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,28 @@ class StoredScore:
         """Id of the model."""
         return str(self.summary["provenance"].get("model", self.path.parent.name))
 
+    @cached_property
+    def version(self) -> ModelVersion:
+        """Which network was scored."""
+        return version_of(self.summary["provenance"], self.model)
+
     @property
     def benchmark(self) -> str:
         """Id of the benchmark."""
         return str(self.summary["provenance"].get("benchmark", self.path.parent.parent.name))
+
+    @property
+    def created(self) -> str:
+        """When it was scored, ISO 8601; empty where the score does not say it."""
+        return str(self.summary["provenance"].get("created", ""))
+
+    @property
+    def age(self) -> tuple[str, int]:
+        """What orders scores from old to new; of one second, the file written last is newer."""
+        try:
+            return self.created, self.path.stat().st_mtime_ns
+        except FileNotFoundError:  # it was just removed
+            return self.created, 0
 
 
 def score_stem(benchmark: str, model: str, key: str) -> Path:
@@ -64,7 +85,7 @@ def read_stored(path: Path) -> Score:
     DataError
         It is missing or damaged.
     """
-    if path.is_file() and hash_file(path)[:_DIGEST] != path.stem.rpartition("-")[2]:
+    if path.is_file() and not _is_whole(path):
         raise DataError(f"{path} is damaged: its bytes do not give the digest in its name.")
     return Score.from_netcdf(path)
 
@@ -100,10 +121,54 @@ def stored_scores() -> list[StoredScore]:
             found.append(StoredScore(path, read_summary(path)))
         except DataError as error:
             _log.warning("%s", error)
-    created = "created"
-    return sorted(
-        found, key=lambda entry: entry.summary["provenance"].get(created, ""), reverse=True
-    )
+    return sorted(found, key=lambda entry: entry.created, reverse=True)
+
+
+def kept_scores() -> list[StoredScore]:
+    """Return one score a key, the newest first.
+
+    A killed run may leave two files of one key. Then it is the one that `find_score` takes.
+    """
+    by_key: dict[Path, list[StoredScore]] = {}
+    for entry in stored_scores():
+        by_key.setdefault(_stem(entry.path), []).append(entry)
+    return [alike[0] if len(alike) == 1 else _taken(alike) for alike in by_key.values()]
+
+
+def remove_stored(path: Path) -> int:
+    """Delete a file of the store, while nobody writes it; return how many bytes it had.
+
+    Raises
+    ------
+    CacheError
+        Another process is scoring the same pair, or the folder cannot be written to.
+    """
+    with locked(_stem(path), timeout=_PATIENCE):
+        size = path.stat().st_size if path.is_file() else 0
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise CacheError(f"Cannot remove {path}: {error.strerror}.") from error
+    return size
+
+
+def _stem(path: Path) -> Path:
+    """Return the path of a score but for the digest, see `score_stem`: what a writer locks."""
+    return path.with_name(path.stem.rpartition("-")[0])
+
+
+def _taken(alike: list[StoredScore]) -> StoredScore:
+    def last(entry: StoredScore) -> tuple[bool, Path]:
+        try:
+            return not _is_whole(entry.path), entry.path
+        except (DataError, FileNotFoundError):  # a writer is just removing it
+            return True, entry.path
+
+    return min(alike, key=last)
+
+
+def _is_whole(path: Path) -> bool:
+    return hash_file(path)[:_DIGEST] == path.stem.rpartition("-")[2]
 
 
 def _safe(identifier: str) -> str:

@@ -35,6 +35,7 @@ KEYS = [
     "cached",
     "seconds",
     "version",
+    "model_version",
 ]
 Told = pytest.CaptureFixture[str]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -70,3 +71,39 @@ def test_wrong_sizes_are_wrong_usage(text: str, capsys: Told) -> None:
         main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", f"--max-memory={text}"])
     assert stopped.value.code == 2
     assert "is no size: write it as 4GB" in capsys.readouterr().err
+
+
+TWICE = """
+import numpy as np
+
+class Net:
+    layers = ("out",)
+    sample_rate = 8000
+    fingerprint = "1"
+
+    def activations(self, waveforms, layers=None):
+        return {{"out": np.array([[wave[{place}], wave[9]] for wave in waveforms])}}
+"""
+
+
+def test_two_models_of_one_name_are_told_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Told
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for place, name in enumerate("ab"):
+        (tmp_path / f"{name}.py").write_text(TWICE.format(place=place))
+    pair = ["score", "-m", "./a.py:Net", "./b.py:Net", "-b", "Tiny-match"]
+    assert main([*pair, "--json", "--output", "scores"]) == 0
+    one, other = json.loads(capsys.readouterr().out)
+    assert one["model"] == other["model"] == "Net"
+    assert one["model_version"] != other["model_version"]
+    for row in (one, other):
+        file = tmp_path / "scores" / f"Net#{row['model_version']}_Tiny-match.nc"
+        assert Score.from_netcdf(file).value == row["score"]
+    assert main(pair) == 0
+    told = capsys.readouterr().out
+    assert told.split()[:2] == ["model", "version"]
+    for row in (one, other):
+        assert f"Net#{row['model_version']} on Tiny-match, in parts:" in told
+    assert main(["score", "-m", "./a.py:Net", "-b", "Tiny-match"]) == 0
+    assert capsys.readouterr().out.split()[:2] == ["model", "benchmark"]

@@ -18,7 +18,10 @@ PAGES = [
     *sorted((ROOT / "docs").rglob("*.md")),
     *sorted(ROOT.glob("plugins/*/*/README.md")),
 ]
-TUTORIALS = sorted((ROOT / "docs" / "tutorials").glob("*.md"))
+TUTORIALS = [
+    *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    ROOT / "docs" / "how-to" / "results.md",
+]
 _COMMAND = re.compile(r"^(?: {4}|\$ )(brainbench .*?)(?<!\\)$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(
     r"(?P<skip><!-- not run[^>]*-->\n)?^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n"

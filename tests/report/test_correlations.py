@@ -7,8 +7,9 @@ import pytest
 import scipy.stats
 
 from brainbench_audio.report.correlations import correlations
+from brainbench_audio.report.overall import TASKS
 from brainbench_audio.report.published_files import shipped_correlations
-from brainbench_audio.report.results import OVERALL, TASKS, Result, published_results
+from brainbench_audio.report.results import OVERALL, Result, published_results
 
 
 def result(model: str, benchmark: str, value: float) -> Result:

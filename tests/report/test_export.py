@@ -64,6 +64,9 @@ def test_csv(results: list[Result], tmp_path: Path) -> None:
         "layer": "block_3",
         "published": "0",
         "created": "2026-01-01T00:00:00",
+        "id": "ast",
+        "version": "unknown",
+        "model_source": "",
     }
     assert (published["published"], published["reading_error"]) == ("1", "0.002")
     assert published["source"].endswith("figure 2")

@@ -25,7 +25,7 @@ from brainbench_audio.report.figures import (
     style,
     trajectory,
 )
-from brainbench_audio.report.results import Result, all_results
+from brainbench_audio.report.results import Result, all_results, stored_results
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import keep_score, score_stem
 from brainbench_audio.training.trajectory import label_scores
@@ -347,7 +347,8 @@ def test_a_trajectory_from_the_store_and_from_a_file(
     ]
     assert rows[0]["values"] == pytest.approx(stored)
     assert rows[0]["smoothed"] == pytest.approx(trajectory.smooth(stored))
-    data = label_scores(trajectory.stored_steps("beats-iter1", ["NH2015-*"]))
+    steps = trajectory.stored_steps("beats-iter1", ["NH2015-*"], stored_results())
+    data = label_scores(steps)
     data.to_netcdf(tmp_path / "t.nc")
     assert (
         numbers(capsys, "trajectory", tmp_path / "b.svg", "--input", str(tmp_path / "t.nc")) == rows

@@ -10,17 +10,16 @@ import pytest
 import scipy.stats
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.report.overall import TASKS, overall
 from brainbench_audio.report.published_files import import_scores
 from brainbench_audio.report.results import (
     OVERALL,
-    TASKS,
     Result,
     all_results,
     matrix,
-    newest_score,
-    overall,
     preferred,
     published_results,
+    read_score,
     stored_results,
 )
 
@@ -44,9 +43,9 @@ def test_the_newest_of_each_pair(keep: Keep) -> None:
     keep("one", "A-x", 0.3)
     found = stored_results()
     assert [(one.benchmark, one.value) for one in found] == [("A-x", 0.3), ("B-x", 0.1)]
-    assert newest_score("one", "B-x").value == 0.1
+    assert read_score(found, "one", "B-x").value == 0.1
     with pytest.raises(DataError, match="no stored score of two on B-x"):
-        newest_score("two", "B-x")
+        read_score(found, "two", "B-x")
 
 
 def test_of_the_same_second_the_file_written_last(keep: Keep) -> None:
@@ -90,6 +89,8 @@ def test_everything_of_a_score(keep: Keep) -> None:
             "created": "2026-01-01T00:00:00",
             "stimuli": "abc",
         },
+        id="someone",
+        version="unknown",
     )
     assert not found.is_control
 

@@ -73,14 +73,15 @@ class Panel:
         results : iterable of Result
             Of a pair that was measured and published, the measured one counts.
         benchmark, against : str
-            Ids; ``overall`` is the mean z-score over listening tasks, see `results.overall`.
+            Ids; ``overall`` is the mean z-score over listening tasks, see `overall.overall`.
 
         Raises
         ------
         DataError
             No model has both.
         """
-        from brainbench_audio.report.results import overall, preferred
+        from brainbench_audio.report.overall import overall
+        from brainbench_audio.report.results import preferred
 
         chosen = preferred(results)
         of_y = compared.sorted_results(chosen, benchmark)

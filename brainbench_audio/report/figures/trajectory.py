@@ -6,7 +6,7 @@ dots, and smoothed by a Savitzky-Golay filter as lines.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,8 @@ from brainbench_audio.scores.score import Score
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from brainbench_audio.report.results import Result
 
 WINDOW, ORDER = 10, 3
 _HEIGHT = 62.0
@@ -78,7 +80,9 @@ def read_trajectory(path: Path) -> xr.Dataset:
         raise DataError(f"{path} is damaged or no netCDF: {error}.") from error
 
 
-def stored_steps(model: str, benchmarks: Sequence[str]) -> dict[tuple[int, str], Score]:
+def stored_steps(
+    model: str, benchmarks: Sequence[str], results: Iterable[Result]
+) -> dict[tuple[int, str], Score]:
     """Return the stored scores of all steps of a training, by step and benchmark.
 
     Parameters
@@ -87,21 +91,20 @@ def stored_steps(model: str, benchmarks: Sequence[str]) -> dict[tuple[int, str],
         Without its step.
     benchmarks : sequence of str
         Globs allowed.
+    results : iterable of Result
+        Of the model's steps, one version each.
 
     Raises
     ------
     DataError
         No step is stored.
     """
-    from brainbench_audio.report.results import newest_scores
-
-    start = f"{model}@step="
     found = {
-        (int(name.removeprefix(start)), benchmark): Score.from_netcdf(entry.path)
-        for (name, benchmark), entry in newest_scores().items()
-        if name.startswith(start)
-        and name.removeprefix(start).isdecimal()
-        and any(fnmatchcase(benchmark, pattern) for pattern in benchmarks)
+        (int(step), result.benchmark): Score.from_netcdf(result.path)
+        for result in results
+        if result.path
+        and (step := result.id.rpartition("@step=")[2]).isdecimal()
+        and any(fnmatchcase(result.benchmark, pattern) for pattern in benchmarks)
     }
     if not found:
         named = " ".join(benchmarks)

@@ -25,7 +25,9 @@ def board_page(content: Content, note: str) -> str:
     """Return the page."""
     measured = sum(not row.published for row in content.rows)
     published = len(content.rows) - measured
-    lead = f"{len(content.models)} models on {len(content.benchmarks)} benchmarks"
+    lead = (
+        f"{len({row.model for row in content.rows})} models on {len(content.benchmarks)} benchmarks"
+    )
     if measured and published:
         lead += f": {measured} measured here, {published} with published numbers"
     elif published:
@@ -37,10 +39,21 @@ def board_page(content: Content, note: str) -> str:
         tag("p", id="count", role="status", class_="note"),
         box(_table(content), "Leaderboard"),
         tag("p", _EXPLAINED, class_="note"),
+        _older(content),
         inline_data("board-data", _data(content)),
     ]
     scripts = ("shared.js", "board.js")
     return page(BOARD, content.title, body, site=content.title, note=note, scripts=scripts)
+
+
+def _older(content: Content) -> Markup | None:
+    """Return where the scores of versions are that the table leaves out."""
+    if not content.older:
+        return None
+    names = sorted({result.name for result in content.older})
+    links = [tag("a", name, href=quote(content.models[name])) for name in names]
+    listed = [part for link in links for part in (", ", link)][1:]
+    return tag("p", "Older versions of models are on their own pages: ", listed, ".", class_="note")
 
 
 def _data(content: Content) -> dict[str, Any]:

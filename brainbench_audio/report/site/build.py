@@ -49,8 +49,9 @@ def build_site(results: Sequence[Result], folder: Path, title: str = TITLE) -> S
     Parameters
     ----------
     results : sequence of Result
-        Stored and published ones, see `results.all_results`. Layer profiles are read from the
-        files of stored ones, one small variable each.
+        Stored and published ones, see `results.all_results`; those of older versions are on the
+        pages of their models only. Layer profiles are read from the files of stored ones, one small
+        variable each.
     folder : Path
         Made if it is not there. Pages of an earlier site are replaced or removed.
     title : str
@@ -64,10 +65,11 @@ def build_site(results: Sequence[Result], folder: Path, title: str = TITLE) -> S
         The folder cannot be written to or is full.
     """
     check_folder(folder)
-    if not results:
+    if not any(result.current for result in results):
+        why = "every model has changed since it was scored" if results else "no score is stored"
         raise DataError(
-            "There is nothing to show: no score is stored. Score a model with `brainbench score`, "
-            "or add published numbers with --published add."
+            f"There is nothing to show: {why}. Score a model with `brainbench score`, or add "
+            f"published numbers with --published add."
         )
     content = gather(title, results)
     pages = _pages(content, f"Written by brainbench-audio {package_version()}.")

@@ -6,14 +6,16 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from brainbench_audio.cards import BenchmarkCard, ModelCard
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.report.comparison import Rank
 from brainbench_audio.report.families import Look, looks
-from brainbench_audio.report.results import OVERALL, Overall, Result, overall, preferred
+from brainbench_audio.report.overall import Overall, overall
+from brainbench_audio.report.results import OVERALL, Result, preferred
 from brainbench_audio.report.site.relations import row_ranks
+from brainbench_audio.report.versions import find_card
 
 NO_FAMILY = "other"
 _COLUMNS = 6
@@ -62,7 +64,9 @@ class Content:
     overall : Overall
         Mean z-score over listening tasks.
     results : tuple of Result
-        All that were given.
+        All that were given, of current versions.
+    older : tuple of Result
+        Those of versions that are not current, which only the page of their model shows.
     together : tuple of Result
         One result a pair, the measured one if there is one, with the overall means.
     """
@@ -79,6 +83,7 @@ class Content:
     benchmark_cards: Mapping[str, BenchmarkCard]
     overall: Overall
     results: tuple[Result, ...]
+    older: tuple[Result, ...]
     together: tuple[Result, ...]
 
     def rows_of(self, model: str) -> list[Row]:
@@ -86,6 +91,11 @@ class Content:
         return sorted(
             (row for row in self.rows if row.model == model), key=lambda row: row.published
         )
+
+    def older_of(self, model: str) -> list[Result]:
+        """Return the results of a model's older versions, the newest first."""
+        found = [result for result in self.older if result.name == model]
+        return sorted(found, key=lambda result: (result.created, result.model), reverse=True)
 
     def unit(self, benchmark: str) -> str:
         """Return what the values of a benchmark are, as far as it is known."""
@@ -97,7 +107,9 @@ class Content:
 
 def gather(title: str, results: Sequence[Result]) -> Content:
     """Put results into rows and columns, the same whatever order they come in."""
-    results = sorted(results, key=lambda one: (one.benchmark, one.model, one.published))
+    every = sorted(results, key=lambda one: (one.benchmark, one.model, one.published))
+    results = [one for one in every if one.current]
+    older = tuple(one for one in every if not one.current)
     mean = overall(results)
     shown = _with_overall(results, mean)
     by_row: dict[tuple[str, bool], dict[str, Result]] = {}
@@ -121,7 +133,11 @@ def gather(title: str, results: Sequence[Result]) -> Content:
     own = Counter(result.benchmark for result in shown if not result.published)
     benchmarks = sorted(count, key=lambda name: (*_column_order(name), not own[name], name))
     chosen = _first_columns(benchmarks, own if own else count)
-    models = sorted({row.model for row in rows})
+    # where a page has both, the card of the current version counts
+    models = dict.fromkeys(
+        (one.name, one.id or one.model, one.source) for one in (*older, *results)
+    )
+    cards = {name: find_card(identifier, source) for name, identifier, source in models}
     return Content(
         title=title,
         rows=tuple(rows),
@@ -129,12 +145,13 @@ def gather(title: str, results: Sequence[Result]) -> Content:
         chosen=tuple(chosen),
         first=max(chosen, key=lambda name: (name != OVERALL, count[name])),
         looks=looks(row.family for row in rows),
-        models=_files("models", models),
+        models=_files("models", sorted(cards)),
         comparisons=_files("benchmarks", benchmarks),
-        model_cards=_model_cards(models),
+        model_cards={name: card for name, card in cards.items() if card},
         benchmark_cards=_benchmark_cards(benchmarks),
         overall=mean,
         results=tuple(results),
+        older=older,
         together=tuple(preferred(shown)),
     )
 
@@ -145,24 +162,7 @@ def _with_overall(results: Iterable[Result], mean: Overall) -> list[Result]:
         return list(results)
     kept = [result for result in results if result.benchmark != OVERALL]
     rows = {result.model: result for result in preferred(kept)}
-    return kept + [
-        replace(
-            rows[model],
-            benchmark=OVERALL,
-            value=value,
-            error=None,
-            interval=None,
-            ceiling=None,
-            normalised=None,
-            parts={},
-            layer=None,
-            n={},
-            approximate=False,
-            path=None,
-            provenance={},
-        )
-        for model, value in mean.values.items()
-    ]
+    return kept + [rows[model].derived(OVERALL, value) for model, value in mean.values.items()]
 
 
 def _column_order(benchmark: str) -> tuple[bool, bool, bool]:
@@ -187,18 +187,6 @@ def _files(folder: str, names: Iterable[str]) -> dict[str, str]:
         if stem != name or f"{folder}/{stem}.html" in found.values():
             stem = f"{stem}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         found[name] = f"{folder}/{stem}.html"
-    return found
-
-
-def _model_cards(models: Iterable[str]) -> dict[str, ModelCard]:
-    from brainbench_audio.registry.lookup import find_model
-
-    found = {}
-    for model in models:
-        try:
-            found[model] = find_model(model.partition("@")[0]).card
-        except BrainbenchError:  # nobody has to keep a plugin for the sake of its old results
-            continue
     return found
 
 

@@ -17,30 +17,34 @@ from brainbench_audio.report.site.relations import rank_text
 
 Profiles = Mapping[str, LayerProfile]
 _KEY_DIGITS = 12
+_CHANGED = "The model has changed since it was scored: no score is of its current version."
 
 
 def model_page(content: Content, model: str, profiles: Profiles, note: str) -> str:
     """Return the page of a model; ``profiles`` are those of its benchmarks."""
     path = content.models[model]
     rows = content.rows_of(model)
-    look = content.looks[rows[0].family]
+    title = rows[0].label if rows else model
     body = [
-        tag("h1", rows[0].label),
-        tag("p", tag("code", model), " · ", icon(look), " ", rows[0].family, class_="lead"),
+        tag("h1", title),
+        tag("p", tag("code", model), _lead(content, rows), class_="lead"),
         _about(content, model),
         tag("h2", "Scores"),
-        _scores(content, rows, path),
+        _scores(content, rows, path) if rows else tag("p", _CHANGED, class_="note"),
+        _older(content, model, path),
         _parts(rows),
         _profiles(rows, profiles),
         tag("h2", "Where the numbers come from"),
         _origins(rows),
         _citations(content, rows, model),
     ]
-    return page(path, rows[0].label, body, site=content.title, note=note)
+    return page(path, title, body, site=content.title, note=note)
 
 
 def benchmark_link(content: Content, benchmark: str, path: str) -> Markup:
-    """Return a link from a page to that of a benchmark."""
+    """Return a link from a page to that of a benchmark; its name where it has no page."""
+    if benchmark not in content.comparisons:
+        return tag("span", benchmark)
     return tag("a", benchmark, href=up(path) + quote(content.comparisons[benchmark]))
 
 
@@ -54,6 +58,39 @@ def interval(result: Result) -> str:
     if result.interval is None:
         return "–"
     return " to ".join(number(bound) for bound in result.interval)
+
+
+def _lead(content: Content, rows: list[Row]) -> list[Any]:
+    """Return family and version; published scores are of no version."""
+    if not rows:
+        return []
+    lead = [" · ", icon(content.looks[rows[0].family]), " ", rows[0].family]
+    versions = {result.version for row in rows for result in row.results.values()} - {""}
+    return lead + [part for version in sorted(versions) for part in (" · version ", version)]
+
+
+def _older(content: Content, model: str, path: str) -> list[Markup] | None:
+    found = content.older_of(model)
+    if not found:
+        return None
+    cells = [
+        [
+            result.model,
+            benchmark_link(content, result.benchmark, path),
+            printed(result),
+            number(result.error),
+            interval(result),
+            result.created[:16].replace("T", " ") or "–",
+        ]
+        for result in found
+    ]
+    head = ("Version", "Benchmark", "Score", "Error", "95 % interval", "Scored")
+    words = (
+        "These are of other weights or other code than the scores above. No table, rank or "
+        "correlation counts them."
+    )
+    listed = table(head, cells, "Scores of older versions", numeric=(2, 3, 4), heard=True)
+    return [tag("h2", "Older versions"), tag("p", words, class_="note"), listed]
 
 
 def _about(content: Content, model: str) -> Markup | None:

@@ -1,0 +1,154 @@
+"""The rows of reports: one version of one model each, what it is called, and whether it is current.
+
+Names are as short as they can be: the id; with the end of a path or the distribution before it
+where two models share the id; with ``#`` and a tag or a version behind it unless it is current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.errors import BrainbenchError, UnknownId
+from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.scores.identities import ModelVersion, tag_of
+from brainbench_audio.scores.store import StoredScore
+
+if TYPE_CHECKING:
+    from .results import Result
+
+# from id and source to the version that is current; None: the model has changed since it was
+# scored, so none is; empty: nobody knows, so it is the version that was scored last
+Current = Callable[[str, str], str | None]
+Model = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Row:
+    """What one version of a model is called.
+
+    Attributes
+    ----------
+    name : str
+        Different for each row.
+    label, family : str
+        From the model's card, with the version behind the label; the name and ``""`` where no
+        installed plugin has the model.
+    current : bool
+    """
+
+    name: str
+    label: str
+    family: str
+    current: bool
+
+
+def rows_of(entries: Collection[StoredScore], current: Current) -> dict[ModelVersion, Row]:
+    """Return the row of each version that has a stored score."""
+    versions = {entry.version for entry in entries}
+    places = _places({version.model for version in versions})
+    now = _current_versions(entries, current)
+    rows = {}
+    for version in versions:
+        mark = ""
+        if now[version.model] != version.version:
+            # scores of an unknown source may share the id and a tag with others, but no version
+            tag = tag_of(version) if version.source or now[version.model] else None
+            mark = f"#{tag or version.version}"
+        rows[version] = _row(version, places[version.model], mark)
+    return rows
+
+
+def find_card(identifier: str, source: str = "") -> ModelCard | None:
+    """Return the card of a model, with or without ``@``; None where no installed plugin has it."""
+    from brainbench_audio.registry.lookup import find_model
+
+    try:
+        return find_model(f"{source}:{identifier}" if source else identifier).card
+    except BrainbenchError:  # nobody has to keep a plugin for the sake of its old results
+        return None
+
+
+def _row(version: ModelVersion, place: str, mark: str) -> Row:
+    name = (f"{place}:" if place else "") + version.id + mark
+    card = find_card(version.id, version.source)
+    if card is None:
+        return Row(name, name, "", not mark)
+    wanted = _parsed(version.id)
+    # the label of a scheme's card is that of all its models
+    label = card.label if card.layers else wanted.name
+    known = ", ".join(part for part in (wanted.variant[1:], place, mark) if part)
+    return Row(name, f"{label} ({known})" if known else label, card.family, not mark)
+
+
+def _current_versions(entries: Iterable[StoredScore], current: Current) -> dict[Model, str | None]:
+    """Return the current version of each model; None where none is.
+
+    Nobody can tell whether scores of an unknown source are of the model that has a source now, so
+    they are not current beside it.
+    """
+    last: dict[Model, str] = {}
+    for entry in sorted(entries, key=lambda entry: entry.age):
+        last[entry.version.model] = entry.version.version
+    known = {identifier for identifier, source in last if source}
+    found: dict[Model, str | None] = {}
+    for (identifier, source), version in last.items():
+        if source:
+            now = current(identifier, source)
+            found[identifier, source] = version if now == "" else now
+        else:
+            found[identifier, source] = None if identifier in known else version
+    return found
+
+
+def _places(models: Iterable[Model]) -> dict[Model, str]:
+    """Return what stands before the id of each model: nothing where no other model shares it.
+
+    A model's controls and steps share its id, too, so that all of them are called alike.
+    """
+    groups: dict[str, set[str]] = {}
+    for identifier, source in models:
+        groups.setdefault(_parsed(identifier).name, set()).add(source)
+    return {
+        (identifier, source): _place(source, groups[_parsed(identifier).name] - {""})
+        for identifier, source in models
+    }
+
+
+def _parsed(identifier: str) -> ModelId:
+    try:
+        return ModelId.parse(identifier)
+    except UnknownId:  # an id of somebody's own
+        return ModelId(name=identifier)
+
+
+def _place(source: str, sources: Collection[str]) -> str:
+    if not source or len(sources) < 2:
+        return ""
+    parts = PurePath(source).parts
+    others = [PurePath(other).parts for other in sources if other != source]
+    for length in range(1, len(parts)):
+        if all(other[-length:] != parts[-length:] for other in others):
+            return "/".join(parts[-length:])
+    return source
+
+
+def described(identifier: str) -> tuple[str, str]:
+    """Return label and family of a model that nobody says the source or version of."""
+    row = _row(ModelVersion(identifier, "", ""), "", "")
+    return row.label, row.family
+
+
+def not_shown(results: Iterable[Result]) -> str | None:
+    """Return a line about stored scores of versions that a report leaves out; None if none are."""
+    stored = [result for result in results if result.path and not result.published]
+    scores = len({result.path for result in stored})
+    versions = len({result.model for result in stored})
+    if not scores:
+        return None
+    one = f"{scores} score{'s' if scores > 1 else ''} of {versions} older version"
+    verb = "are" if scores > 1 else "is"
+    return f"{one}{'s' if versions > 1 else ''} {verb} not shown: `brainbench results list --all`"
