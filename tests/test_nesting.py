@@ -53,6 +53,16 @@ def test_shared_tuples_are_counted_each_time(protocol: int) -> None:
         check_nesting(pickle.dumps(shared(60), protocol))
 
 
+@pytest.mark.parametrize("protocol", range(1, 6))
+@pytest.mark.parametrize("beside", [[1, 2], {1: 2, 3: 4}])
+def test_lists_and_mappings_beside_them_hide_none(beside: Any, protocol: int) -> None:
+    value: Any = ()
+    for _ in range(60):
+        value = (value, value, type(beside)(beside))
+    with pytest.raises(pickle.UnpicklingError):
+        check_nesting(pickle.dumps(value, protocol))
+
+
 def test_sharing_through_the_stack_is_seen() -> None:
     doubled = pickletools.optimize(b"\x80\x04)" + b"2\x86" * 60 + b".")  # DUP, TUPLE2
     with pytest.raises(pickle.UnpicklingError):
