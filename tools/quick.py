@@ -21,7 +21,19 @@ import pytest
 ROOT = Path(__file__).parents[1]
 CORE = "brainbench_audio"
 # none of these starts a process, loads a model or draws a figure
-UNITS = ("tests/assemblies", "tests/stimuli", "tests/scores", "tests/registry/test_lookup.py")
+UNITS = (
+    "tests/assemblies",
+    "tests/stimuli",
+    "tests/scores",
+    "tests/registry/test_lookup.py",
+    "tests/cli/test_table.py",
+    "tests/report/test_families.py",
+    "tests/report/site/test_frame.py",
+    "tests/testing/conformance",
+    "tests/test_cards.py",
+    "tests/test_nesting.py",
+    "tests/test_settings.py",
+)
 SECONDS = 50.0
 
 
