@@ -9,10 +9,11 @@ EDITABLE := $(foreach plugin,$(PLUGINS),-e $(patsubst %/pyproject.toml,%,$(plugi
 DEMO := spectrotemporal crepe-tiny
 export BRAINBENCH_DATA ?= $(wildcard $(abspath ../shared/data))
 
-.PHONY: help setup demo test test-all lint types speed docs dist audit check check-changed clean
+.PHONY: help setup demo quick test test-all lint types speed docs dist audit check check-changed clean
 
 help:
 	@echo "make demo      set up, then score two models that need no download"
+	@echo "make quick     tests of what changed since the last commit, and of the core: a minute"
 	@echo "make test      set up, then lint, types and tests"
 	@echo "make test-all  the same with the slow tests"
 	@echo "make speed     time ours beside other libraries"
@@ -41,6 +42,13 @@ demo: setup
 	else \
 		echo "NH2015comp-ridge skipped: $$(tail -n 1 $(VENV)/demo.log)"; \
 	fi
+
+# pytest compiles the tests anew each time where Python may not keep what it compiled
+quick: export PYTHONDONTWRITEBYTECODE :=
+quick: export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
+quick: setup
+	$(BIN)/ruff check .
+	OMP_NUM_THREADS=1 $(BIN)/python tools/quick.py $(BASE)
 
 # one thread a process: two processes with two threads each would fight over the cores
 test: lint types

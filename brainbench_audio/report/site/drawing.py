@@ -64,7 +64,9 @@ def ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(one * power for one in (1, 2, 5, 10) if one * power >= raw * 0.999)
     first = math.ceil(lowest / step - 1e-9)
-    return [round(place * step, 10) for place in range(first, int(highest / step + 1e-9) + 1)]
+    return [
+        round(place * step, 10) for place in range(first, math.floor(highest / step + 1e-9) + 1)
+    ]
 
 
 def layer_profile(profile: LayerProfile, best: str | None, name: str) -> Markup:

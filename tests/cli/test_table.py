@@ -1,0 +1,87 @@
+"""Tables for people line up, JSON for machines is valid."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainbench_audio.cli.table import json_text, print_table, size_in_words
+
+
+def printed(capsys: pytest.CaptureFixture[str], head: tuple[str, ...], rows: Any) -> list[str]:
+    print_table(head, rows)
+    return capsys.readouterr().out.splitlines()
+
+
+def test_numbers_stand_to_the_right_and_words_to_the_left(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rows = [("a", 1.23456, 7), ("long", -10.0, None)]
+    assert printed(capsys, ("name", "score", "n"), rows) == [
+        "name    score  n",
+        "----  -------  -",
+        "a       1.235  7",
+        "long  -10.000  -",
+    ]
+
+
+def test_one_word_makes_a_column_text(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, ("n", "end"), [(1, "x"), ("many", "x")])
+    assert lines[2:] == ["1     x", "many  x"]
+
+
+def test_no_rows_leave_the_head(capsys: pytest.CaptureFixture[str]) -> None:
+    assert printed(capsys, ("model", "score"), []) == ["model  score", "-----  -----"]
+
+
+def test_no_line_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, ("a", "b"), [("x", ""), ("xxxx", "y")])
+    assert lines == [line.rstrip() for line in lines]
+
+
+def test_a_row_that_is_too_short_is_noticed(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises((ValueError, IndexError)):
+        printed(capsys, ("a", "b"), [("x",)])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (float("nan"), None),
+        ({"r": (np.float32(0.5), -np.inf)}, {"r": [0.5, None]}),
+        (np.array([[1.0, np.nan], [2.0, 3.0]]), [[1.0, None], [2.0, 3.0]]),
+        ({1: np.int64(3), None: True}, {"1": 3, "None": True}),
+        ([np.bool_(True), "R²"], [True, "R²"]),
+    ],
+)
+def test_json_has_plain_numbers_and_null(value: Any, expected: Any) -> None:
+    assert json.loads(json_text(value)) == expected
+
+
+def test_json_keeps_letters_readable() -> None:
+    assert "R² ρ" in json_text("R² ρ")
+
+
+def test_what_json_cannot_hold_is_refused() -> None:
+    with pytest.raises(TypeError):
+        json_text({"a": object()})
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (10**12, "1.0 TB"), (10**16, "10000.0 TB")],
+)
+def test_sizes(size: int, expected: str) -> None:
+    assert size_in_words(size) == expected
+
+
+@given(st.integers(0, 10**15))
+def test_sizes_are_right_to_a_digit(size: int) -> None:
+    number, unit = size_in_words(size).split()
+    factor = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
+    assert float(number) * factor == pytest.approx(size, abs=0.0501 * factor)

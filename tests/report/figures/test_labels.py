@@ -1,0 +1,84 @@
+"""Names beside points cover nothing and are not cut off."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from brainbench_audio.report.figures.labels import place
+
+
+@pytest.fixture
+def axes() -> Any:
+    """Return axes of 4 x 3 inches, laid out, from 0 to 1."""
+    figure = Figure(figsize=(4, 3), dpi=100)
+    FigureCanvasAgg(figure)
+    inside = figure.subplots()
+    inside.set(xlim=(0, 1), ylim=(0, 1))
+    figure.draw_without_rendering()
+    return inside
+
+
+def boxes(axes: Any, written: list[Any]) -> list[Any]:
+    renderer = axes.figure.canvas.get_renderer()
+    return [text.get_window_extent(renderer) for text in written]
+
+
+def crowd(count: int, spread: float) -> list[tuple[float, float]]:
+    generator = np.random.default_rng(count)
+    return [(x, y) for x, y in (0.5 + spread * generator.uniform(-1, 1, (count, 2))).tolist()]
+
+
+@pytest.mark.parametrize(("count", "spread"), [(1, 0.3), (12, 0.45), (36, 0.4), (30, 0.05)])
+def test_names_cover_no_point_and_no_other_name(axes: Any, count: int, spread: float) -> None:
+    points = crowd(count, spread)
+    written = place(axes, points, [f"model-{index}" for index in range(count)])
+    found = boxes(axes, written)
+    assert found
+    for one, other in combinations(found, 2):
+        assert not one.overlaps(other)
+    area = axes.get_window_extent()
+    for box in found:
+        assert area.x0 - 1 <= box.x0 <= box.x1 <= area.x1 + 1
+        assert area.y0 - 1 <= box.y0 <= box.y1 <= area.y1 + 1
+        for x, y in axes.transData.transform(points):
+            assert not box.contains(x, y)
+
+
+def test_each_lonely_point_gets_its_name_close_by(axes: Any) -> None:
+    points = [(0.2, 0.2), (0.8, 0.8), (0.2, 0.8)]
+    written = place(axes, points, ["a", "b", "c"])
+    assert {text.get_text(): text.xy for text in written} == dict(zip("abc", points, strict=True))
+    assert not axes.lines  # no leader is needed
+    for text, box in zip(written, boxes(axes, written), strict=True):
+        x, y = axes.transData.transform(text.xy)
+        away = np.hypot(max(box.x0 - x, x - box.x1, 0), max(box.y0 - y, y - box.y1, 0))
+        assert away < 10
+
+
+def test_what_finds_no_place_is_left_out(axes: Any) -> None:
+    written = place(axes, crowd(200, 0.05), ["a-rather-long-name"] * 200)
+    assert 0 < len(written) < 200
+
+
+def test_a_name_that_is_wider_than_the_axes_is_left_out(axes: Any) -> None:
+    assert place(axes, [(0.5, 0.5)], ["x" * 200]) == []
+
+
+def test_names_keep_clear_of_lines(axes: Any) -> None:
+    (right,) = boxes(axes, place(axes, [(0.5, 0.5)], ["name"]))
+    x, y = axes.transData.inverted().transform([(right.x0 + right.x1) / 2, right.y0])
+    (moved,) = boxes(axes, place(axes, [(0.5, 0.5)], ["name"], [((x, 0.0), (x, 1.0))]))
+    middle = (right.x0 + right.x1) / 2
+    assert not moved.x0 < middle < moved.x1
+    assert y < 1
+
+
+def test_no_points_no_names(axes: Any) -> None:
+    assert place(axes, [], []) == []
+    assert not axes.texts

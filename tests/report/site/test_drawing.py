@@ -1,0 +1,109 @@
+"""Small drawings: whole numbers of what is there, and nothing that is not."""
+
+from __future__ import annotations
+
+import math
+import re
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from brainbench_audio.report.families import FAMILIES, Look
+from brainbench_audio.report.site.drawing import icon, layer_profile, marker, number, ticks
+from brainbench_audio.report.site.profiles import LayerProfile
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "expected"),
+    [
+        (None, 3, "–"),
+        (math.nan, 3, "–"),
+        (math.inf, 3, "–"),
+        (-0.5, 1, "−0.5"),
+        (0.0005, 3, "0.001"),
+        (12, 0, "12"),
+    ],
+)
+def test_numbers(value: float | None, digits: int, expected: str) -> None:
+    assert number(value, digits) == expected
+
+
+@given(
+    st.floats(-1e3, 1e3),
+    st.floats(1e-4, 1e3),
+    st.integers(2, 8),
+)
+def test_ticks_are_round_and_within(lowest: float, size: float, count: int) -> None:
+    highest = lowest + size
+    found = ticks(lowest, highest, count)
+    assert 0 < len(found) <= count + 1
+    slack = 1e-6 * size + 1e-9
+    assert lowest - slack <= found[0] <= found[-1] <= highest + slack
+    steps = np.diff(found)
+    if len(steps):
+        assert np.ptp(steps) < 1e-6 * steps[0] + 1e-9
+        assert f"{steps[0]:.1e}"[:3] in {"1.0", "2.0", "5.0"}
+
+
+def test_an_empty_range_has_a_tick() -> None:
+    assert ticks(0, 0) == [0.0]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_has_a_marker(family: str) -> None:
+    path = ElementTree.fromstring(marker(FAMILIES[family], 3, 4, title="a < b"))
+    assert path.get("fill") == FAMILIES[family].colour
+    assert path.findtext("title") == "a < b"
+    svg = ElementTree.fromstring(icon(FAMILIES[family]))
+    assert svg.get("aria-hidden") == "true"
+
+
+def test_the_shapes_are_those_of_the_script() -> None:
+    from importlib.resources import files
+
+    script = (files("brainbench_audio.report.site") / "static" / "shared.js").read_text("utf-8")
+    joined = re.sub(r'"\s*\+\s*"', "", script)
+    for shape in {look.marker for look in FAMILIES.values()}:
+        drawn = ElementTree.fromstring(marker(Look("#000000", shape), 0, 0)).get("d")
+        assert f'"{drawn}"' in joined, shape
+
+
+def profile(values: list[list[float]], parts: tuple[str, ...] = ()) -> LayerProfile:
+    layers = tuple(f"layer{place}" for place in range(len(values[0])))
+    return LayerProfile("score", layers, parts, np.array(values))
+
+
+def drawn(of: LayerProfile, best: str | None = None) -> ElementTree.Element:
+    return ElementTree.fromstring(layer_profile(of, best, "a & b"))
+
+
+def test_a_profile_has_a_curve_a_part_their_mean_and_the_best_layer() -> None:
+    svg = drawn(profile([[0.1, 0.5, 0.3], [0.3, 0.7, 0.1]], ("one", "two")), "layer1")
+    assert svg.get("aria-label") == "a & b"
+    classes = [element.get("class") for element in svg.iter()]
+    assert (classes.count("thin"), classes.count("thick"), classes.count("best")) == (2, 1, 1)
+    (circle,) = svg.iter("circle")
+    assert circle.findtext("title") == "layer1: 0.600"
+
+
+def test_the_best_layer_is_left_out_where_it_has_no_score() -> None:
+    assert not list(drawn(profile([[0.1, math.nan, 0.3]]), "layer1").iter("circle"))
+    assert not list(drawn(profile([[0.1, 0.2, 0.3]]), "unknown").iter("circle"))
+    assert not list(drawn(profile([[0.1, 0.2, 0.3]])).iter("circle"))
+
+
+@pytest.mark.parametrize(
+    "values", [[[math.nan] * 3], [[0.0, 0.0, 0.0]], [[-0.5, -0.1, -0.2]], [[1e-5, 2e-5, 3e-5]]]
+)
+def test_nothing_is_drawn_outside(values: list[list[float]]) -> None:
+    text = layer_profile(profile(values), None, "name")
+    assert "nan" not in text
+    assert "inf" not in text
+    svg = ElementTree.fromstring(text)
+    _, _, width, height = map(float, str(svg.get("viewBox")).split())
+    for line in svg.iter("line"):
+        assert 0 <= float(str(line.get("y1"))) <= height
+        assert float(str(line.get("x2"))) <= width
