@@ -146,7 +146,9 @@ def _file_of(
         source, code = entry.distribution, package_hash(entry.card.packages)
         if contents is None:
             contents = _weights_hashes(entry.card, asked, options.get("weights"))
-    elif asked.file.is_file():
+    elif not asked.file.is_file():  # whoever loads it says so
+        return None
+    else:
         source, code = str(asked.file), tree_hash(asked.file)
         if contents is None:
             contents = _given_hashes(options.get("weights"))

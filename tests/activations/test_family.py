@@ -13,6 +13,7 @@ import torch
 
 from brainbench_audio import settings
 from brainbench_audio.activations.family import Configured, Family
+from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.activations.torch_model import TorchModel, mean_over_time
 from brainbench_audio.activations.weights import nested, without_prefix
 from brainbench_audio.cards import ModelCard, WeightsFile
@@ -228,17 +229,17 @@ def test_several_files_are_read_together(tmp_path: Path) -> None:
         two(card, tmp_path)
 
 
-def test_pooling_and_versions_are_part_of_the_fingerprint() -> None:
+def test_pooling_and_versions_are_part_of_the_identity() -> None:
     def first(output: torch.Tensor) -> torch.Tensor:
         return output[:, 0]
 
-    plain, other = (
-        replace(NET, layer_pooling=pooling)(CARD, "untrained").fingerprint
-        for pooling in ({}, {"0": first})
-    )
+    def fingerprint(**changes: Any) -> Any:
+        return as_lazy(replace(NET, **changes)(CARD, "untrained")).identity.fingerprint
+
+    plain, other = fingerprint(), fingerprint(layer_pooling={"0": first})
     assert plain["given"] == other["given"]
-    assert plain["pooling"] != other["pooling"]
-    assert replace(NET, pooling=mean_over_time)(CARD, "untrained").fingerprint == plain
+    assert plain["state"] != other["state"]
+    assert fingerprint(pooling=mean_over_time) == plain
     versioned = replace(NET, libraries=("numpy",))(CARD, "untrained")
     assert "numpy" in given(versioned)
     json.dumps(versioned.fingerprint)
