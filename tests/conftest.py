@@ -39,7 +39,6 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fresh_registry: None) 
     folder = tmp_path / "site"
     folder.mkdir()
     monkeypatch.syspath_prepend(str(folder))
-    # what is tested may be on the path, too
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     return folder
 

@@ -56,14 +56,27 @@ def plan_extraction(
         )
     fields: dict[str, Any] = {}
     if identity.kept:
-        fields = {
-            "model": identity.id,
-            "fingerprint": identity.fingerprint,
-            "revisions": [revisions.ACTIVATIONS, revisions.STIMULI],
-            "sample_rate": identity.sample_rate,
-            "stimuli": stimuli.at_rate(identity.sample_rate).fingerprint,
-        }
+        fields = activation_fields(identity, stimuli.at_rate(identity.sample_rate).fingerprint)
     return Plan(fields, stimuli.names, chosen, _chunk_size(identity, chosen))
+
+
+def activation_fields(identity: Identity, heard: str) -> dict[str, Any]:
+    """Return all that decides activations, for their key.
+
+    Parameters
+    ----------
+    identity : Identity
+        Of a model whose fingerprint is known.
+    heard : str
+        Fingerprint of the sounds, as `StimulusSet.at_rate` of the model's rate has it.
+    """
+    return {
+        "model": identity.id,
+        "fingerprint": identity.fingerprint,
+        "revisions": [revisions.ACTIVATIONS, revisions.STIMULI],
+        "sample_rate": identity.sample_rate,
+        "stimuli": heard,
+    }
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -58,13 +58,18 @@ class Plan:
 
     @property
     def key(self) -> str:
-        """SHA-256 over everything but the chunk size."""
-        return hash_json([FORMAT, dict(self.fields), self.stimuli, self.layers])
+        """SHA-256 over fields and layers; the names of stimuli are in the fields' fingerprint."""
+        return activations_key(self.fields, self.layers)
 
     def chunks(self) -> list[range]:
         """Return the rows of each chunk."""
         starts = range(0, len(self.stimuli), self.chunk)
         return [range(start, min(start + self.chunk, len(self.stimuli))) for start in starts]
+
+
+def activations_key(fields: Mapping[str, Any], layers: Sequence[str]) -> str:
+    """Return the key of a `Plan`."""
+    return hash_json([FORMAT, dict(fields), list(layers)])
 
 
 class StoredActivations(Mapping[str, Features]):

@@ -25,7 +25,6 @@ from brainbench_audio.pipeline.forecast import Forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import (
     Heard,
     Hearing,
-    Target,
     Workbench,
     score_heard,
     with_hearing,
@@ -33,6 +32,7 @@ from brainbench_audio.pipeline.hearing import (
 from brainbench_audio.pipeline.isolation import hear_where_asked
 from brainbench_audio.pipeline.plan import Workload
 from brainbench_audio.pipeline.run import Failure, Run
+from brainbench_audio.pipeline.targets import Target
 
 if TYPE_CHECKING:
     from distributed import Client, Future

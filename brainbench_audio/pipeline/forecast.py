@@ -21,15 +21,13 @@ from brainbench_audio.activations.identity import Identity
 from brainbench_audio.activations.store import stored_sets
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError
-from brainbench_audio.pipeline.hearing import Target
 from brainbench_audio.pipeline.identifying import known_identity
-from brainbench_audio.pipeline.keys import pair_keys
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.plan import Workload
+from brainbench_audio.pipeline.targets import Target
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.store import is_stored
-from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 STORED, SCORE, EXTRACT, UNKNOWN = "stored", "activations stored", "extract", "unknown until loaded"
 # of a Python process with torch and xarray
@@ -86,7 +84,7 @@ def forecast(work: Workload) -> list[Forecast]:
         if card is None:
             forecasts.append(Forecast(ModelId.parse(model.id).label, target.id, UNKNOWN))
             continue
-        state = _state(identity, target, work.stimuli[target.stimuli], sets)
+        state = _state(identity, target, sets)
         extract = state == EXTRACT and (model.key, target.stimuli) not in counted
         if extract:
             counted.add((model.key, target.stimuli))
@@ -152,16 +150,15 @@ def _card(model: Loadable) -> ModelCard | None:
 def _state(
     identity: Identity | None,
     target: Target,
-    stimuli: StimulusSet,
     sets: Mapping[str, Mapping[str, Any]],
 ) -> str:
     """Return what is there of a pair; of a model that was never loaded here, nothing."""
     if identity is None:
         return EXTRACT
-    keys = pair_keys(identity, stimuli, target.id, target.fingerprint)
+    keys = target.keys(identity)
     if keys.stem is not None and is_stored(keys.stem):
         return STORED
-    entry = sets.get(keys.plan.key)
+    entry = sets.get(keys.activations or "")
     return SCORE if entry is not None and _complete(entry) else EXTRACT
 
 

@@ -7,56 +7,23 @@ The second step needs no network any more, so it may run anywhere the store can 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import xarray as xr
 
 from brainbench_audio.activations.extraction import extracted
 from brainbench_audio.activations.identity import Identity, LazyModel
-from brainbench_audio.activations.store import Plan
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.identifying import identified
-from brainbench_audio.pipeline.keys import PairKeys, pair_keys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark, load_identified
-from brainbench_audio.pipeline.run import Failure, Run, score_pair
+from brainbench_audio.pipeline.run import Failure, Run, score_pair, stored_run
+from brainbench_audio.pipeline.targets import Target
 from brainbench_audio.scores.store import is_stored
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _SHELF_BYTES = 1 << 30
-
-
-@dataclass(frozen=True)
-class Target:
-    """A benchmark as the plan knows it, once its data have been looked at.
-
-    Attributes
-    ----------
-    benchmark : Loadable
-    id : str
-        As on its card.
-    fingerprint : mapping
-        See `ComposedBenchmark.fingerprint`.
-    stimuli : str
-        Fingerprint of the sounds; benchmarks with the same share activations.
-    sounds : int
-        Number of stimuli.
-    duration : float
-        Seconds of sound in all, from the length of some.
-    columns, bytes : int
-        Of the responses or labels: numbers a stimulus, and memory.
-    """
-
-    benchmark: Loadable
-    id: str
-    fingerprint: Mapping[str, Any] | None
-    stimuli: str
-    sounds: int
-    duration: float
-    columns: int
-    bytes: int
 
 
 @dataclass(frozen=True)
@@ -93,8 +60,6 @@ class Heard:
     ----------
     model : Loadable
     identity : Identity
-    plan : Plan
-        Of its activations.
     isolate : str or None
         Where it ran.
     seconds : float
@@ -103,15 +68,8 @@ class Heard:
 
     model: Loadable
     identity: Identity
-    plan: Plan
     isolate: str | None = None
     seconds: float = 0.0
-
-    def keys(self, target: Target) -> PairKeys:
-        """Return the keys of the model on a benchmark."""
-        return PairKeys(
-            identity=self.identity, plan=self.plan, benchmark=target.id, inputs=target.fingerprint
-        )
 
     def lazily(self) -> LazyModel:
         """Return the model, which is loaded only if its activations are gone."""
@@ -157,8 +115,11 @@ def hear(bench: Workbench, hearing: Hearing) -> Heard | Failure:
     Errors come back as a `Failure` of the first waiting pair; `score_heard` hands it on to all.
     """
     try:
+        model = bench.model(hearing.model)
+        if not hearing.recompute and all_scored(model.identity, hearing.targets):
+            return Heard(hearing.model, model.identity)
         stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
-        return heard_by(bench.model(hearing.model), hearing, stimuli)
+        return heard_by(model, hearing, stimuli)
     except Exception as error:  # one failing model never stops the others
         return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
 
@@ -172,13 +133,10 @@ def heard_by(model: LazyModel, hearing: Hearing, stimuli: StimulusSet) -> Heard:
         See `extracted`.
     """
     started = time.perf_counter()
-    first = hearing.targets[0]
-    plan = pair_keys(model.identity, stimuli, first.id, first.fingerprint).plan
-    heard = Heard(hearing.model, model.identity, plan)
-    if plan.fields and (hearing.recompute or not _all_scored(heard, hearing)):
-        with extracted(model, stimuli, plan, anew=hearing.recompute):
+    if model.identity.kept:
+        with extracted(model, stimuli, anew=hearing.recompute):
             pass
-    return replace(heard, seconds=time.perf_counter() - started)
+    return Heard(hearing.model, model.identity, seconds=time.perf_counter() - started)
 
 
 def score_heard(
@@ -191,14 +149,17 @@ def score_heard(
     if isinstance(heard, Failure):
         return replace(heard, benchmark=target.benchmark)
     started = time.perf_counter()
+    keys = target.keys(heard.identity)
     try:
         if heard.identity.kept:
             bench.release_model()
             model = heard.lazily()
         else:
             model = bench.model(heard.model)
-        benchmark = bench.benchmark(target.benchmark)
-        run = score_pair(model, benchmark, heard.keys(target), recompute=recompute)
+        run = None if recompute else stored_run(keys)
+        if run is None:
+            benchmark = bench.benchmark(target.benchmark)
+            run = score_pair(model, benchmark, keys, recompute=recompute)
     except Exception as error:  # one failing pair never stops the others
         return Failure.of(heard.model, target.benchmark, "pair", error)
     run = replace(
@@ -217,6 +178,7 @@ def with_hearing(run: Run | Failure, seconds: float) -> Run | Failure:
     return replace(run, seconds=run.seconds + seconds) if isinstance(run, Run) else run
 
 
-def _all_scored(heard: Heard, hearing: Hearing) -> bool:
-    stems = [heard.keys(target).stem for target in hearing.targets]
+def all_scored(identity: Identity, targets: Sequence[Target]) -> bool:
+    """Return whether a model's scores on some benchmarks are all stored."""
+    stems = [target.keys(identity).stem for target in targets]
     return all(stem is not None and is_stored(stem) for stem in stems)

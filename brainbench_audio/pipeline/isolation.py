@@ -32,15 +32,16 @@ from urllib.request import url2pathname
 
 import brainbench_audio
 from brainbench_audio import errors, settings
+from brainbench_audio.activations.extraction import activation_fields, plan_extraction
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.errors import BrainbenchError, ContractError, PluginLoadError
 from brainbench_audio.files import atomic_file, hash_json, locked
 from brainbench_audio.hashing.sources import package_hash
-from brainbench_audio.pipeline.hearing import Heard, Hearing, Target, Workbench, hear, heard_by
+from brainbench_audio.pipeline.hearing import Heard, Hearing, Workbench, hear, heard_by
 from brainbench_audio.pipeline.identifying import identified
-from brainbench_audio.pipeline.keys import pair_keys
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.run import Failure, described
+from brainbench_audio.pipeline.targets import Target
 from brainbench_audio.provenance import DISTRIBUTION
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
@@ -95,9 +96,8 @@ def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
             f"What model {hearing.model.id} hears in an environment of its own cannot be handed "
             f"over ({reason}): leave out --isolate."
         )
-    first = hearing.targets[0]
-    plan = pair_keys(identity, stimuli, first.id, first.fingerprint).plan
-    differing = [name for name, value in answer["fields"].items() if plan.fields[name] != value]
+    fields = activation_fields(identity, hearing.targets[0].keys(identity).heard)
+    differing = [name for name, value in answer["fields"].items() if fields[name] != value]
     if identity.code.get("hash") != package_hash(found.card.packages):
         differing.append("source")
     if differing:
@@ -106,7 +106,7 @@ def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
             f"{', '.join(differing)} differ. Install the same {found.distribution} and "
             f"{DISTRIBUTION} for both, or delete {python.parents[1]}."
         )
-    return Heard(hearing.model, identity, plan, hearing.isolate, answer["seconds"])
+    return Heard(hearing.model, identity, hearing.isolate, answer["seconds"])
 
 
 def environment_python(name: str, packages: Sequence[str], mode: str) -> Path:
@@ -279,7 +279,8 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
         heard = heard_by(identified(model), hearing, stimuli)
     except Exception as error:
         return {"error": type(error).__name__, "message": described(error)}
-    identity, fields = heard.identity.as_json(), dict(heard.plan.fields)
+    identity = heard.identity.as_json()
+    fields = plan_extraction(heard.identity, stimuli).fields if heard.identity.kept else {}
     return {"identity": identity, "fields": fields, "seconds": heard.seconds}
 
 

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
-
-import numpy as np
-import soundfile
 
 from brainbench_audio import settings
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import atomic_file
-from brainbench_audio.pipeline.hearing import Hearing, Target, Workbench
+from brainbench_audio.pipeline.hearing import Hearing, Workbench
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.run import Failure
+from brainbench_audio.pipeline.targets import Target, look_at
 from brainbench_audio.provenance import environment
-from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
-_MEASURED_SOUNDS = 16
 Pair = tuple[Loadable, Loadable]
 
 
@@ -33,13 +30,10 @@ class Workload:
     pairs : tuple of (Loadable, Target)
         In the order in which they were asked for.
     failures : tuple of Failure
-    stimuli : mapping of str to StimulusSet
-        By their fingerprints.
     """
 
     pairs: tuple[tuple[Loadable, Target], ...]
     failures: tuple[Failure, ...]
-    stimuli: Mapping[str, StimulusSet]
 
     def hearings(self, *, recompute: bool = False, isolate: str | None = None) -> list[Hearing]:
         """Return one piece of work for each model and set of sounds, models together."""
@@ -59,10 +53,9 @@ def plan_work(bench: Workbench, pairs: Sequence[Pair]) -> Workload:
     Errors of a benchmark become a `Failure` of each of its pairs.
     """
     targets: dict[str, Target | Exception] = {}
-    stimuli: dict[str, StimulusSet] = {}
     for _, benchmark in pairs:
         if benchmark.key not in targets:
-            targets[benchmark.key] = _looked_at(bench, benchmark, stimuli)
+            targets[benchmark.key] = _looked_at(bench, benchmark)
     possible, failures = [], []
     for model, benchmark in pairs:
         found = targets[benchmark.key]
@@ -70,40 +63,14 @@ def plan_work(bench: Workbench, pairs: Sequence[Pair]) -> Workload:
             possible.append((model, found))
         else:
             failures.append(Failure.of(model, benchmark, "benchmark", found))
-    return Workload(tuple(possible), tuple(failures), stimuli)
+    return Workload(tuple(possible), tuple(failures))
 
 
-def _looked_at(
-    bench: Workbench, benchmark: Loadable, stimuli: dict[str, StimulusSet]
-) -> Target | Exception:
+def _looked_at(bench: Workbench, benchmark: Loadable) -> Target | Exception:
     try:
-        loaded = bench.benchmark(benchmark)
-        sounds = loaded.stimuli
-        stimuli.setdefault(sounds.fingerprint, sounds)
-        return Target(
-            benchmark=benchmark,
-            id=loaded.card.id,
-            fingerprint=loaded.fingerprint,
-            stimuli=sounds.fingerprint,
-            sounds=len(sounds),
-            duration=_duration(sounds),
-            columns=int(np.prod(loaded.assembly.shape[1:])),
-            bytes=int(loaded.assembly.nbytes),
-        )
+        return look_at(benchmark, partial(bench.benchmark, benchmark))
     except Exception as error:  # one failing benchmark never stops the others
         return error
-
-
-def _duration(stimuli: StimulusSet) -> float:
-    """Return the seconds of sound of a set, from the headers of some of its files."""
-    step = max(1, len(stimuli) // _MEASURED_SOUNDS)
-    lengths = []
-    for file in stimuli.files[::step]:
-        try:
-            lengths.append(float(soundfile.info(file).duration))
-        except (OSError, RuntimeError):  # whoever reads the sound says what is wrong with it
-            continue
-    return len(stimuli) * float(np.mean(lengths)) if lengths else 0.0
 
 
 def failed_file() -> Path:

@@ -8,19 +8,19 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.activations.extraction import extracted, plan_extraction
 from brainbench_audio.activations.identity import LazyModel, is_as_called
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.identifying import identified, record_identity
-from brainbench_audio.pipeline.keys import PairKeys, pair_keys
+from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.store import find_score, keep_score
+from brainbench_audio.scores.store import find_score, find_summary, keep_score
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,12 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
         record_identity(lazy.identity)
     loaded = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
     inputs = getattr(loaded, "fingerprint", None)
-    keys = pair_keys(lazy.identity, loaded.stimuli, _benchmark_name(loaded), inputs)
+    keys = PairKeys(
+        identity=lazy.identity,
+        heard=loaded.stimuli.at_rate(lazy.identity.sample_rate).fingerprint,
+        benchmark=_benchmark_name(loaded),
+        inputs=inputs,
+    )
     scored = score_pair(lazy, loaded, keys, recompute=recompute, hear_anew=recompute)
     return replace(scored, seconds=time.perf_counter() - started)
 
@@ -190,6 +195,21 @@ def score_pair(
     return Run(**about, score=score, cached=cached, seconds=_since(started), stem=stem)
 
 
+def stored_run(keys: PairKeys) -> Run | None:
+    """Return a pair's stored score without its raw part; None if it is to be computed."""
+    if keys.stem is None or (score := find_summary(keys.stem)) is None:
+        return None
+    return Run(
+        model=keys.identity.id,
+        benchmark=keys.benchmark,
+        version=keys.identity.version,
+        score=score,
+        cached=True,
+        seconds=0.0,
+        stem=keys.stem,
+    )
+
+
 def _since(started: float) -> float:
     return time.perf_counter() - started
 
@@ -197,19 +217,20 @@ def _since(started: float) -> float:
 def _computed(
     model: LazyModel, benchmark: Benchmark, keys: PairKeys, hear_anew: bool, started: float
 ) -> Score:
+    identity = keys.identity
+    plan = plan_extraction(identity, benchmark.stimuli)
     if isinstance(benchmark, ComposedBenchmark):
-        with extracted(model, benchmark.stimuli, keys.plan, anew=hear_anew) as activations:
+        with extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations:
             score = benchmark.compare(activations)
     else:
         score = benchmark(model)
-    identity, plan = keys.identity, keys.plan
     provenance: dict[str, Any] = {
         "model": identity.id,
         "identity": identity.record,
         "benchmark": keys.benchmark,
-        "key": keys.key,
+        "key": keys.score,
         "seconds": round(_since(started), 3),
-        "stimuli": benchmark.stimuli.at_rate(identity.sample_rate).fingerprint,
+        "stimuli": keys.heard,
         "citations": _citations(keys, benchmark),
         "plugins": _plugin_versions(),
         **environment(),

@@ -135,17 +135,15 @@ class Score:
             raise DataError(f"{path} is damaged: {error!r}. Score the pair again.") from error
         for name in (_ATTRIBUTE, _CHECKSUM):
             raw.attrs.pop(name, None)
-        return cls(
-            value=summary["value"],
-            error=summary["error"],
-            interval=tuple(summary["interval"]) if summary["interval"] else None,
-            ceiling=summary["ceiling"],
-            parts=summary["parts"],
-            layer=summary["layer"],
-            n=summary["n"],
-            raw=raw,
-            provenance=summary["provenance"],
-        )
+        return cls.from_summary(summary, raw)
+
+    @classmethod
+    def from_summary(cls, summary: Mapping[str, Any], raw: xr.Dataset | None = None) -> Score:
+        """Return the score that `read_summary` read, without its raw part or with it."""
+        fields = {name: summary[name] for name in _FIELDS}
+        interval = fields["interval"]
+        fields["interval"] = tuple(interval) if interval else None
+        return cls(**fields, raw=_no_raw() if raw is None else raw)
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.stats
 
 LEVEL = 0.95
 Array = npt.NDArray[np.float64]
@@ -14,6 +13,8 @@ Array = npt.NDArray[np.float64]
 
 def standard_error(values: npt.ArrayLike) -> float | None:
     """Return ``sd / sqrt(n)`` with ``n - 1`` in the variance; None for fewer than two values."""
+    import scipy.stats  # half a second, which finding a stored score need not take
+
     array = np.asarray(values, dtype=np.float64).ravel()
     return float(scipy.stats.sem(array)) if array.size > 1 else None
 
@@ -31,6 +32,8 @@ def mean_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float, f
     error = standard_error(array)
     if error is None:
         return None
+    import scipy.stats
+
     # not `ttest_1samp(...).confidence_interval`: it warns where all values are equal, as the scores
     # of folds may be
     margin = float(scipy.stats.t.ppf(0.5 + level / 2, array.size - 1)) * error

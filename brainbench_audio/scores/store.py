@@ -8,8 +8,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +69,26 @@ def score_stem(benchmark: str, model: str, key: str) -> Path:
 
 def find_score(stem: Path) -> Score | None:
     """Return the stored score, or None; a damaged file is set aside and reported."""
+    return _found(stem, read_stored)
+
+
+def find_summary(stem: Path) -> Score | None:
+    """Return the stored score without its raw part, as `find_score` does."""
+    return _found(stem, partial(read_stored, raw=False))
+
+
+def _found(stem: Path, read: Callable[[Path], Score]) -> Score | None:
     for path in sorted(stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc")):
         try:
-            return read_stored(path)
+            return read(path)
         except DataError as error:
             aside = set_aside(path)
             _log.warning("%s Set aside as %s.", error, aside.name)
     return None
 
 
-def read_stored(path: Path) -> Score:
-    """Read a file of the store, after checking all its bytes.
+def read_stored(path: Path, *, raw: bool = True) -> Score:
+    """Read a file of the store, after checking all its bytes; without its raw part if wanted.
 
     Raises
     ------
@@ -87,7 +97,7 @@ def read_stored(path: Path) -> Score:
     """
     if path.is_file() and not _is_whole(path):
         raise DataError(f"{path} is damaged: its bytes do not give the digest in its name.")
-    return Score.from_netcdf(path)
+    return Score.from_netcdf(path) if raw else Score.from_summary(read_summary(path))
 
 
 def is_stored(stem: Path) -> bool:

@@ -22,7 +22,7 @@ from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.errors import BrainbenchError, ContractError, DataError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
-from brainbench_audio.pipeline.keys import pair_keys
+from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import load_benchmark, load_dataset, load_model
 from brainbench_audio.pipeline.run import run
 from brainbench_audio.scores.score import Score
@@ -130,7 +130,9 @@ def test_a_damaged_score_is_set_aside(
 def score_key(model: DummyModel, benchmark: ComposedBenchmark) -> str | None:
     identity = as_lazy(model).identity
     inputs = refreshed(benchmark).fingerprint
-    return pair_keys(identity, benchmark.stimuli, benchmark.card.id, inputs).key
+    heard = benchmark.stimuli.fingerprint
+    name = benchmark.card.id
+    return PairKeys(identity=identity, heard=heard, benchmark=name, inputs=inputs).score
 
 
 def refreshed(benchmark: ComposedBenchmark) -> ComposedBenchmark:

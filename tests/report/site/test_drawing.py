@@ -34,7 +34,7 @@ def test_numbers(value: float | None, digits: int, expected: str) -> None:
 @given(
     st.floats(-1e3, 1e3),
     st.floats(1e-4, 1e3),
-    st.integers(2, 8),
+    st.integers(3, 8),  # of two, the only round number may lie outside
 )
 def test_ticks_are_round_and_within(lowest: float, size: float, count: int) -> None:
     highest = lowest + size

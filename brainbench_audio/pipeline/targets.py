@@ -1,0 +1,215 @@
+"""What has to be known of a benchmark before a model hears it; remembered while its data stay.
+
+    $BRAINBENCH_HOME/cache/benchmarks/<key>.json
+
+The key covers the benchmark, its options and all code that reads data or decides a score. What is
+remembered holds as long as no data file has another size, time or inode.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+
+from brainbench_audio import revisions, settings
+from brainbench_audio.activations.identity import Identity
+from brainbench_audio.errors import BrainbenchError, CacheError
+from brainbench_audio.files import atomic_file, hash_json
+from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.pipeline.keys import PairKeys
+from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.registry.lookup import data_source, find_benchmark
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
+
+if TYPE_CHECKING:
+    from brainbench_audio.cards import BenchmarkCard
+    from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+
+_MEASURED_SOUNDS = 16
+_SETTLED = 2_000_000_000  # nanoseconds; a later change may fall on the same tick of the clock
+
+
+@dataclass(frozen=True)
+class Target:
+    """A benchmark as the plan knows it, once its data have been looked at.
+
+    Attributes
+    ----------
+    benchmark : Loadable
+    id : str
+        As on its card.
+    fingerprint : mapping or None
+        See `ComposedBenchmark.fingerprint`.
+    stimuli : str
+        Fingerprint of the sounds; benchmarks with the same share activations.
+    heard : mapping of str to str
+        The same of what models hear: at each sample rate (Hz) that there are recordings of, and
+        under an empty name at all others.
+    sounds : int
+        Number of stimuli.
+    duration : float
+        Seconds of sound in all, from the length of some.
+    columns, bytes : int
+        Of the responses or labels: numbers a stimulus, and memory.
+    """
+
+    benchmark: Loadable
+    id: str
+    fingerprint: Mapping[str, Any] | None
+    stimuli: str
+    heard: Mapping[str, str]
+    sounds: int
+    duration: float
+    columns: int
+    bytes: int
+
+    def keys(self, identity: Identity) -> PairKeys:
+        """Return the keys of a model on the benchmark."""
+        return PairKeys(
+            identity=identity,
+            heard=self.heard.get(str(identity.sample_rate), self.heard[""]),
+            benchmark=self.id,
+            inputs=self.fingerprint,
+        )
+
+
+def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
+    """Return what has to be known of a benchmark; its data are read only if they are new.
+
+    Raises
+    ------
+    BrainbenchError
+        See `load_benchmark`.
+    """
+    card = find_benchmark(wanted.id, folder="folder" in wanted.options)
+    file = _file_of(card, wanted)
+    if target := _remembered(file, wanted, card):
+        return target
+    benchmark = load()
+    stimuli = benchmark.stimuli
+    target = Target(
+        benchmark=wanted,
+        id=benchmark.card.id,
+        fingerprint=benchmark.fingerprint,
+        stimuli=stimuli.fingerprint,
+        heard=_heard(stimuli),
+        sounds=len(stimuli),
+        duration=_duration(stimuli),
+        columns=int(np.prod(benchmark.assembly.shape[1:])),
+        bytes=int(benchmark.assembly.nbytes),
+    )
+    _remember(file, target, card, stimuli)
+    return target
+
+
+def _heard(stimuli: StimulusSet) -> dict[str, str]:
+    rates = {str(rate): stimuli.at_rate(rate).fingerprint for rate in stimuli.recordings}
+    return {**rates, "": stimuli.at_rate(stimuli.sample_rate or 0).fingerprint}
+
+
+def _duration(stimuli: StimulusSet) -> float:
+    """Return the seconds of sound of a set, from the headers of some of its files."""
+    step = max(1, len(stimuli) // _MEASURED_SOUNDS)
+    lengths = []
+    for file in stimuli.files[::step]:
+        try:
+            lengths.append(float(soundfile.info(file).duration))
+        except (OSError, RuntimeError):  # whoever reads the sound says what is wrong with it
+            continue
+    return len(stimuli) * float(np.mean(lengths)) if lengths else 0.0
+
+
+def _file_of(card: BenchmarkCard, wanted: Loadable) -> Path | None:
+    """Return where a benchmark is remembered; None if its options are no plain data."""
+    metric = card.metric
+    try:
+        key = hash_json(
+            [
+                wanted.key,
+                metric.revision or package_hash(metric.packages),
+                package_hash(card.dataset.packages),
+                [revisions.SCORES, revisions.STIMULI],
+            ]
+        )
+    except (TypeError, ValueError):
+        return None
+    return settings.cache_home() / "benchmarks" / f"{key}.json"
+
+
+def _remembered(file: Path | None, wanted: Loadable, card: BenchmarkCard) -> Target | None:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8")) if file else {}
+        # another folder may hold the data by now
+        if str(_folder(card, wanted)) != content["folder"]:
+            return None
+        if _marks(content["paths"])[0] != content["marks"]:
+            return None
+        return Target(**{**content["target"], "benchmark": wanted})
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(file: Path | None, target: Target, card: BenchmarkCard, stimuli: StimulusSet) -> None:
+    """Keep what was found out, if it is known which files it was found in."""
+    folder = _folder(card, target.benchmark)
+    if file is None or folder is None or target.fingerprint is None:
+        return
+    recordings = [path for files in stimuli.recordings.values() for path in files]
+    paths = sorted({os.fspath(path) for path in (*_below(folder), *stimuli.files, *recordings)})
+    try:
+        marks, newest = _marks(paths)
+        if time.time_ns() - newest < _SETTLED:
+            return
+        content = {
+            "target": {**asdict(target), "benchmark": None},
+            "folder": str(folder),
+            "paths": paths,
+            "marks": marks,
+        }
+        with atomic_file(file) as temporary:
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+    except (OSError, CacheError, TypeError, ValueError):  # it only saves time
+        return
+
+
+def _folder(card: BenchmarkCard, wanted: Loadable) -> Path | None:
+    """Return the folder that a benchmark's data are read from; None if there is none."""
+    if folder := wanted.options.get("folder"):
+        return Path(folder).expanduser()
+    try:
+        return data_source(card.dataset).locate(card.dataset, card.subset)
+    except (BrainbenchError, OSError):  # whoever loads the data says what is wrong
+        return None
+
+
+def _below(folder: Path) -> Iterable[Path]:
+    """Yield a folder with its subfolders, whose times tell of new files, and all files."""
+    for parent, _, names in os.walk(folder):
+        yield Path(parent)
+        yield from (Path(parent, name) for name in names if not name.endswith(".lock"))
+
+
+def _marks(paths: Iterable[str]) -> tuple[str, int]:
+    """Return one hash over size, times and inode of each file, and the latest time.
+
+    Raises
+    ------
+    OSError
+        One is gone.
+    """
+    rows = []
+    newest = 0
+    for path in paths:
+        status = Path(path).stat()
+        newest = max(newest, status.st_mtime_ns, status.st_ctime_ns)
+        times = status.st_mtime_ns, status.st_ctime_ns
+        rows.append([path, status.st_size, *times, status.st_ino, status.st_dev])
+    return hash_json(rows), newest
