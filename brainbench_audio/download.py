@@ -9,16 +9,17 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
-
-import pooch
-import requests
+from typing import TYPE_CHECKING, Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file, explained, hash_file, locked
 from brainbench_audio.progress import progress_bar
 
+if TYPE_CHECKING:
+    import requests
+
+# libraries that only a download needs are imported when there is one
 _ATTEMPTS = 3
 _TIMEOUT = 30  # seconds without a byte
 _BLOCK = 1 << 18
@@ -208,6 +209,8 @@ def remote_size(url: str) -> int | None:
     DataError
         No network, or no such file.
     """
+    import requests
+
     if settings.offline():
         raise DataError(f"BRAINBENCH_OFFLINE forbids asking for the size of {url}.")
     try:
@@ -249,6 +252,9 @@ def write_pin(pin: Path, sha256: str) -> None:
 
 
 def _download(remote: Remote, target: Path, expected: str | None) -> None:
+    import pooch
+    import requests
+
     pooch.get_logger().setLevel("WARNING")  # it would announce every file, our bar does already
     problems = []
     for url in remote.urls:
@@ -270,6 +276,8 @@ def _download(remote: Remote, target: Path, expected: str | None) -> None:
 
 def _resuming_downloader(url: str, output_file: Any, _pooch: Any) -> None:
     """Download ``url``; pooch then checks ``output_file`` and gives it its name."""
+    import requests
+
     output = Path(output_file)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", url.rsplit("/", 1)[-1])[-80:] or "download"
     partial = output.with_name(f"{name}.partial")
@@ -290,6 +298,8 @@ def _resuming_downloader(url: str, output_file: Any, _pooch: Any) -> None:
 
 def _reason(error: requests.RequestException) -> str:
     """Return what went wrong in a few words; requests itself takes several lines."""
+    import requests
+
     if isinstance(error, requests.Timeout):
         return "no answer"
     if isinstance(error, requests.ConnectionError) and "resolve" in str(error).lower():
@@ -299,6 +309,8 @@ def _reason(error: requests.RequestException) -> str:
 
 def _continue(url: str, partial: Path) -> None:
     """Append to a partial file what it still lacks."""
+    import requests
+
     have = partial.stat().st_size if partial.exists() else 0
     tag = _tag_file(partial)
     headers = {"Accept-Encoding": "identity"}

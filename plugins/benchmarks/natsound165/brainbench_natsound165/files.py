@@ -10,7 +10,6 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-import scipy.io
 
 from brainbench_audio import settings
 from brainbench_audio.archives import opened
@@ -158,6 +157,8 @@ def _unchanged(places: Sequence[Path], expected: str | None) -> Path:
 
 def _write_labels(components: Path, target: Path) -> None:
     """Write the table of categories, which the archive has only inside ``components.mat``."""
+    import scipy.io
+
     content = scipy.io.loadmat(components, variable_names=("stim_names", "category_labels"))
     columns = [
         [str(np.asarray(cell).item()) for cell in content[name].ravel()]

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.io
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file
@@ -67,6 +66,8 @@ def load_mat(file: Path, published: str | None = None) -> dict[str, Any]:
     if not file.is_file():
         raise DataError(f"{file} is missing. Complete the folder or archive.")
     if published is not None and hash_file(file) == published:
+        import scipy.io
+
         return dict(scipy.io.loadmat(file))
     command = [sys.executable, "-c", _READ, str(file)]
     try:
