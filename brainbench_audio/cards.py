@@ -15,7 +15,7 @@ from brainbench_audio.errors import PluginLoadError
 
 CONTROLS = ("untrained", "permuted")
 # of a metric: features equal to the targets score 1, random features about 0, and the score stays
-# when stimuli change places, or features are scaled or rotated
+# when stimuli change places, features or responses get another unit, or features are rotated
 PROPERTIES = ("identity", "noise", "permutation", "scale", "rotation")
 _FORMER_FIELDS = {"loader", "downloader", "locator", "sizer", "folder_loader"}  # of a DatasetCard
 

@@ -16,7 +16,6 @@ from torch.autograd.function import once_differentiable
 from brainbench_audio.errors import ContractError
 
 Method = Literal["pearson", "soft-rank"]
-_EPSILON = 1e-10  # as in the metric, beside a deviation of order 1
 _BAND_ENTRIES = 1 << 20  # of the matrix of comparisons that are held at once: 4 MB in float32
 
 
@@ -89,7 +88,7 @@ def correlation_distances(features: Tensor, *, zscore: bool = True) -> Tensor:
 
     .. math:: d_{ab} = 1 - \mathrm{Pearson}(z_a, z_b)
 
-    over features; z is z-scored over stimuli (standard deviation + 1e-10) if ``zscore``.
+    over features; z is z-scored over stimuli if ``zscore``.
 
     Parameters
     ----------
@@ -217,9 +216,12 @@ def _standardised(features: Tensor) -> Tensor:
     """Return features with mean 0 and deviation 1 over stimuli; those that are constant are 0."""
     constant = features.amax(dim=0) == features.amin(dim=0)
     centred = features - features.mean(dim=0)
+    # of any unit; in single precision squares below 1e-38 would be zero
+    largest = torch.where(constant, 1.0, centred.abs().amax(dim=0)).detach()
+    centred = centred / largest
     # the root has no slope at 0, and 0 times that would be no number
     variance = torch.where(constant, 1.0, centred.square().mean(dim=0))
-    return torch.where(constant, 0.0, centred / (variance.sqrt() + _EPSILON))
+    return torch.where(constant, 0.0, centred / variance.sqrt())
 
 
 def _pairs(rdm: Tensor, stimuli: int) -> Tensor:

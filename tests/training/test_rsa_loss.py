@@ -52,6 +52,13 @@ def test_the_distances_are_those_of_the_metric() -> None:
         np.testing.assert_allclose(found, rdm(layer.numpy(), zscore=zscore), atol=1e-12)
 
 
+@pytest.mark.parametrize("unit", [1e-25, 1e-13, 1e25])
+def test_the_unit_of_the_features_does_not_matter(unit: float) -> None:
+    layer = features().float()
+    found = correlation_distances(layer * unit)
+    np.testing.assert_allclose(found, correlation_distances(layer), atol=1e-5)
+
+
 def test_pearson_is_that_of_scipy_and_takes_square_targets() -> None:
     layer, target = features(), correlation_distances(features(seed=1))
     expected = 1 - scipy.stats.pearsonr(correlation_distances(layer), target).statistic

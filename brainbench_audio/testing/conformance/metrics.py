@@ -26,6 +26,8 @@ from brainbench_audio.testing.conformance.imports import unchanged
 Layers = dict[str, npt.NDArray[np.float32]]
 _STIMULI, _TARGETS, _FEATURES = 60, 6, 12
 _SAME = 1e-5
+# of features and responses: tesla are 1e-13 of what is common, and float32 holds 1e-38 to 3e38
+UNITS = (1e-30, 1e-13, 1e4, 1e30)
 EXACT, NOISE = 0.95, 0.3
 
 
@@ -221,9 +223,13 @@ def _permutation(card: MetricCard, variant: str | None) -> None:
 def _scale(card: MetricCard, variant: str | None) -> None:
     _promised(card, "scale", variant)
     layers, target, folds = example(card, variant)
-    larger = {layer: 1024 * values for layer, values in layers.items()}
-    what = "features are 1,024 times as large"
-    _same(card, variant, (layers, target, folds), (larger, target, folds), what)
+    for unit in UNITS:
+        scaled = {layer: np.float32(unit) * values for layer, values in layers.items()}
+        what = f"features are {unit:g} times as large"
+        _same(card, variant, (layers, target, folds), (scaled, target, folds), what)
+        if "task" not in card.required(variant):
+            what = f"responses are {unit:g} times as large"
+            _same(card, variant, (layers, target, folds), (layers, target * unit, folds), what)
 
 
 def _rotation(card: MetricCard, variant: str | None) -> None:
@@ -317,7 +323,7 @@ _CHECKS: dict[str, Callable[[MetricCard, str | None], None]] = {
     "exact features score 1": _identity,
     "random features score about 0": _noise,
     "stimuli may change places": _permutation,
-    "scale does not matter": _scale,
+    "the unit does not matter": _scale,
     "rotation does not matter": _rotation,
     "equals its plain reference": _reference,
     "NaN among features": _nan_features,

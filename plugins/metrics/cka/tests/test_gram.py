@@ -26,6 +26,14 @@ def drawn(seed: int, stimuli: int, *features: int) -> list[Array]:
     return [generator.standard_normal((stimuli, number)) for number in features]
 
 
+@both
+@pytest.mark.parametrize("unit", [1e-30, 1e-13, 1e30])
+def test_the_unit_does_not_matter(unit: float, biased: bool) -> None:
+    first, second = drawn(3, 15, 8, 6)
+    expected = cka(first, second, biased)
+    assert cka(unit * first, second / unit, biased) == pytest.approx(expected, abs=1e-12)
+
+
 def definition(k: Array, l: Array) -> float:  # noqa: E741
     """Return HSIC as a U-statistic: means over different stimuli, one by one."""
     every = range(len(k))

@@ -12,11 +12,12 @@ from brainbench_audio.errors import DataError
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.intp]
 
-EPSILON = 1e-10
 # Distances equal on paper differ in their last bits on a machine; rounding keeps them tied.
 DECIMALS = 13
 # A spread this small beside the mean is what summing a constant leaves behind.
 ROUNDING = 1e-12
+# Deviation, beside the largest value, that rounding alone gives: results of another order of sums.
+LAST_PLACES = 4.0 * float(np.finfo(np.float64).eps)
 
 
 class UndefinedDistance(DataError):
@@ -56,7 +57,10 @@ def _flat_indices(stimuli: int) -> IntArray:
 
 
 def standardise(responses: ArrayLike) -> FloatArray:
-    """Return responses z-scored over stimuli: (x - mean) / (standard deviation + 1e-10).
+    """Return responses z-scored over stimuli: (x - mean) / standard deviation.
+
+    In any unit the same: no constant is added to the deviation, as the released code does (1e-10,
+    which responses in tesla do not exceed).
 
     Parameters
     ----------
@@ -66,7 +70,7 @@ def standardise(responses: ArrayLike) -> FloatArray:
     Returns
     -------
     numpy.ndarray
-        (stimulus, feature); a feature equal for all stimuli is exactly zero.
+        (stimulus, feature); a feature equal for all stimuli but for rounding is exactly zero.
     """
     values = np.array(responses, dtype=np.float64)
     _standardise(values)
@@ -80,10 +84,12 @@ def _standardise(values: FloatArray) -> None:
     deviation = np.sqrt(np.einsum("ij,ij->j", values, values) / len(values))
     suspects = np.flatnonzero(deviation <= ROUNDING * np.abs(mean))
     if suspects.size:
-        # The rounding error of the mean, divided by the tiny constant, would pass for a signal.
-        constant = suspects[np.ptp(values[:, suspects], axis=0) == 0]
-        values[:, constant] = 0.0
-    values *= 1 / (deviation + EPSILON)
+        # The rounding error of the mean, divided by itself, would pass for a signal.
+        equal = np.ptp(values[:, suspects], axis=0) == 0
+        equal |= deviation[suspects] <= LAST_PLACES * np.abs(mean[suspects])
+        values[:, suspects[equal]] = 0.0
+        deviation[suspects[equal]] = 1.0
+    values *= 1 / deviation
 
 
 def rdm(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:

@@ -62,7 +62,7 @@ def made_up(seed: int = 0) -> tuple[dict[str, np.ndarray], xr.DataArray]:
 def plain_rho(layer: np.ndarray, voxels: np.ndarray) -> float:
     def distances(x: np.ndarray) -> np.ndarray:
         x = np.asarray(x, dtype=np.float64)
-        z = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-10)
+        z = (x - x.mean(axis=0)) / x.std(axis=0)
         pairs: np.ndarray = (1 - np.corrcoef(z))[np.triu_indices(len(z), k=1)]
         return pairs
 

@@ -13,7 +13,8 @@ def reference(responses: np.ndarray, zscore: bool = True) -> np.ndarray:
     """One pair at a time, with numpy's own correlation."""
     x = np.asarray(responses, dtype=np.float64)
     if zscore:
-        x = (x - x.mean(axis=0)) / (x.std(axis=0) + 1e-10)
+        deviation = x.std(axis=0)
+        x = (x - x.mean(axis=0)) / np.where(deviation > 0, deviation, 1.0)
     stimuli = range(len(x))
     return np.array([1 - np.corrcoef(x[a], x[b])[0, 1] for a in stimuli for b in stimuli if a < b])
 
@@ -55,6 +56,21 @@ def test_a_barely_varying_feature_is_not_constant() -> None:
     x = np.random.default_rng(4).standard_normal((11, 30))
     x[:, 7] = 1e-9 * x[:, 8]
     np.testing.assert_allclose(rdm(x), reference(x), atol=1e-9)
+
+
+def test_what_differs_by_rounding_alone_is_constant() -> None:
+    x = np.random.default_rng(4).standard_normal((11, 30))
+    x[:, 7] = 0.3
+    x[::2, 7] = np.nextafter(0.3, 1.0)
+    np.testing.assert_array_equal(standardise(x)[:, 7], 0.0)
+
+
+@pytest.mark.parametrize("unit", [1e-30, 1e-13, 1e-7, 1e4, 1e30])
+@pytest.mark.parametrize("zscore", [True, False])
+def test_the_unit_does_not_matter(unit: float, zscore: bool) -> None:
+    generator = np.random.default_rng(8)
+    x = 2.0 + generator.standard_normal((15, 20)) * 10 ** generator.uniform(-2, 2, 20)
+    np.testing.assert_allclose(rdm(x * unit, zscore=zscore), rdm(x, zscore=zscore), atol=2e-13)
 
 
 @given(seed=st.integers(0, 10_000), stimuli=st.integers(3, 20), features=st.integers(3, 20))
