@@ -15,9 +15,11 @@ CITATION = """@article{hoerl1970ridge,
   doi = {10.1080/00401706.1970.10488634}
 }"""
 
+PROPERTIES = frozenset({"identity", "noise", "permutation"})
+
 RIDGE = MetricCard(
     id="ridge",
-    variants=("zscored", "zscored-all", "corrected"),
+    variants=("zscored", "zscored-all", "scaled", "corrected"),
     requires={
         None: frozenset({"responses"}),
         "corrected": frozenset({"responses", "sessions"}),
@@ -27,15 +29,17 @@ RIDGE = MetricCard(
         "Nested cross-validated ridge regression of each response on the best layer: squared "
         "correlation of predictions and responses, median over a subject's voxels and mean over "
         "subjects, or mean over components. `zscored` gives all features the same variance in "
-        "each training part, `zscored-all` over all stimuli; `corrected` corrects for the noise of "
-        "the responses."
+        "each training part, `zscored-all` over all stimuli; `scaled` gives each layer the same "
+        "size, so that its unit does not matter; `corrected` corrects for the noise of the "
+        "responses."
     ),
     citation=CITATION,
     licence="MIT",
     packages=("brainbench_ridge",),
     loader="brainbench_ridge.metric:load",
-    revision=1,
-    properties=frozenset({"identity", "noise", "permutation"}),
+    revision=2,
+    properties=PROPERTIES,
+    variant_properties=dict.fromkeys(("zscored", "zscored-all", "scaled"), PROPERTIES | {"scale"}),
     stores=frozenset(
         {"layer_score", "profile", "r2", "measured", "prediction", "chosen_layer", "penalty"}
     ),

@@ -111,9 +111,19 @@ class TrainingPart:
 
     @classmethod
     def decompose(
-        cls, points: FloatArray, features: int, partition: Partition, held_out: tuple[int, ...]
+        cls,
+        points: FloatArray,
+        features: int,
+        partition: Partition,
+        held_out: tuple[int, ...],
+        *,
+        unit: bool = False,
     ) -> TrainingPart:
-        """Decompose all folds but those held out, given the `coordinates` of a layer."""
+        """Decompose all folds but those held out, given the `coordinates` of a layer.
+
+        With ``unit`` features are first divided by one number, so that the mean squared norm of the
+        demeaned rows of the part, the mean of their kernel's diagonal, is 1.
+        """
         training = points[partition.training(*held_out)]
         size = training.shape[0]
         mean = training.mean(axis=0)
@@ -121,13 +131,20 @@ class TrainingPart:
         # The rounding of QR and SVD, as in numpy.linalg.matrix_rank.
         relative = float(np.finfo(np.float64).eps) * max(points.shape[0], features)
         rank = int(np.count_nonzero(singular > relative * singular.max(initial=0.0)))
-        turn = right[:rank].T
+        turn, singular = right[:rank].T, singular[:rank]
+        if unit and rank:
+            length = np.sqrt(np.square(singular / singular[0]).sum() / size) * singular[0]
+            turn, singular = turn / length, singular / length
         projections = {}
         for fold in held_out:
             others = points[partition.test(fold)] - mean
             projections[fold] = np.hstack([others @ turn, np.ones((others.shape[0], 1))])
         rotation = np.vstack([left[:, :rank].T, np.full((1, size), 1.0 / size)])
-        return cls(rotation, singular[:rank], projections)
+        return cls(rotation, singular, projections)
+
+    def size(self) -> float:
+        """Return the mean squared norm of the demeaned rows of the part."""
+        return float(np.square(self.singular).sum() / self.rotation.shape[1])
 
     def shrink(self, penalty: FloatArray) -> FloatArray:
         """Return the factors (rank + 1, penalty) by which penalties weaken each direction."""
@@ -189,6 +206,7 @@ class DecomposedLayer:
         partition: Partition,
         *,
         zscore: bool,
+        unit: bool = False,
         parallel: Parallel = map,
     ) -> None:
         self.partition = partition
@@ -200,7 +218,7 @@ class DecomposedLayer:
             points = shared
             if points is None:
                 points = coordinates(ordered, partition.training(*held_out))
-            return TrainingPart.decompose(points, features.shape[1], partition, held_out)
+            return TrainingPart.decompose(points, features.shape[1], partition, held_out, unit=unit)
 
         held_out = [*self.pairs, *((fold,) for fold in range(partition.folds))]
         self._parts: dict[tuple[int, ...], TrainingPart] = dict(

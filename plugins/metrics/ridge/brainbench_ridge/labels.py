@@ -11,19 +11,22 @@ from .correction import Correction
 from .partition import FloatArray
 from .solver import NestedRidge
 from .targets import Targets
+from .units import stuck
 
 
-def counts(targets: Targets, correction: Correction | None) -> dict[str, int]:
+def counts(fit: NestedRidge, targets: Targets, correction: Correction | None) -> dict[str, int]:
     """Return how many stimuli, targets and subjects were used, and how many were not.
 
     ``…_dropped``: targets with a NaN or without variance; subjects without any usable target.
     ``…_without_ceiling``: targets with fewer than two complete sessions. Corrected scores leave
     these out; ``…_above_one`` says how many of theirs exceed 1, ``…_at_floor`` for how many a
-    reliability was raised to its floor.
+    reliability was raised to its floor. ``…_stuck``: targets whose search for a penalty ended
+    far from the best one in some layer, see `units`.
     """
     one = targets.dimension
     stimuli, kept = targets.responses.shape
     found = {"stimulus": stimuli, one: kept, f"{one}_dropped": targets.dropped.size}
+    found[f"{one}_stuck"] = int(stuck(fit).any(axis=0).sum())
     scored = np.ones(kept, dtype=bool)
     if targets.reliability is not None:
         found[f"{one}_without_ceiling"] = int(np.isnan(targets.reliability).sum())
@@ -54,6 +57,11 @@ def label(
             {"long_name": "place of the layer chosen in `layer`"},
         ),
         "penalty": (("fold", one), found.penalty),
+        "stuck": (
+            ("layer", one),
+            found.stuck.astype(np.int32),
+            {"long_name": "outer folds in which the search ended far from the best penalty"},
+        ),
         "layer_score": (("layer", one), found.layer_r2),
         "dropped": (
             f"{one}_dropped",

@@ -24,8 +24,9 @@ from .memory import Memory
 from .resampling import BootstrapR2
 from .solver import NestedRidge, nested_ridge
 from .targets import Targets
+from .units import warn_if_stuck
 
-VARIANTS = (None, "zscored", "zscored-all", "corrected")
+VARIANTS = (None, "zscored", "zscored-all", "scaled", "corrected")
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
@@ -39,7 +40,9 @@ class Ridge:
     variant : str or None
         None: features are demeaned. ``"zscored"``: also divided by their standard deviation in each
         training part. ``"zscored-all"``: by that over all stimuli, so that the features (though no
-        response) of held-out stimuli take part in the scale. ``"corrected"``: as None, and R² is
+        response) of held-out stimuli take part in the scale. ``"scaled"``: a layer is divided by
+        one number in each training part, so that the mean diagonal of its kernel is 1 and the unit
+        of the features does not matter. ``"corrected"``: as None, and R² is
         divided by the reliabilities of the mean response and of its prediction, see `correction`.
     bootstrap : int or None
         Draws of the bootstrap, see `brainbench_audio.scores.bootstrap.uncertainty`: over stimuli,
@@ -107,6 +110,7 @@ class Ridge:
         targets = Targets.from_assembly(target)
         found, correction, memory = self._fit(layers, target, targets, np.asarray(folds))
         assert found.layer_r2 is not None
+        warn_if_stuck(found, list(layers), targets.dimension)
         profile = targets.aggregate(found.layer_r2)
         every = targets.parts(found.r2 if correction is None else correction.r2)
         known = np.flatnonzero(np.isfinite(every))
@@ -129,7 +133,7 @@ class Ridge:
             ceiling=_ceiling(targets) if correction is None else 1.0,
             parts=dict(zip(part_names, parts.tolist(), strict=False)),
             layer=names[int(profile.argmax())],
-            n=counts(targets, correction),
+            n=counts(found, targets, correction),
             raw=label(found, targets, correction, unsure.draws)
             .assign_coords(stimulus=target["stimulus"].values, layer=names)
             .assign(profile=("layer", profile))
@@ -154,6 +158,7 @@ class Ridge:
                 responses,
                 folds,
                 zscore=self.variant == "zscored",
+                unit=self.variant == "scaled",
                 leaders=None if sessions is None else sessions.leaders,
                 progress=bar.update,
                 block=memory.block(),

@@ -15,6 +15,10 @@ PENALTIES = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 50.0)
 LOWEST_PENALTY = 1e-49
 HIGHEST_PENALTY = 1e50
 
+# Where inner scores differ by less over the whole grid, it may be far from the best penalty, and
+# an inner score higher by as much shows that it is.
+FLAT, GAIN = 0.01, 0.01
+
 # The first and the last penalty of the grid, and how many are tried at first beyond them.
 EDGES = (0, -1)
 FIRST_STEPS = 3
@@ -154,6 +158,10 @@ class PenaltySearch:
         Its place in the grid.
     score, penalty : float64 arrays (fold, target)
         The best inner score and its penalty, on the grid or beyond.
+    flat : bool array (fold, target)
+        Where all penalties of the grid score about the same, 0 for instance.
+    stuck : bool array (fold, target)
+        Where a penalty in the unit of the layer scores clearly better than the best found.
     """
 
     def __init__(self, layer: DecomposedLayer, penalties: tuple[float, ...], targets: int) -> None:
@@ -164,6 +172,8 @@ class PenaltySearch:
         self.position = np.zeros(shape, dtype=np.intp)
         self.score = np.zeros(shape)
         self.penalty = np.zeros(shape)
+        self.flat = np.zeros(shape, dtype=bool)
+        self.stuck = np.zeros(shape, dtype=bool)
         self.first = {edge: next_penalties(penalties[edge], edge, FIRST_STEPS) for edge in EDGES}
         # What every block needs; what few targets need beyond is made when it is needed.
         self._weights = {
@@ -192,6 +202,7 @@ class PenaltySearch:
             best = np.take_along_axis(scores, position[np.newaxis], axis=0)[0]
             self.grid_score[outer, targets] = self.score[outer, targets] = best
             self.position[outer, targets] = position
+            self.flat[outer, targets] = best - scores.min(axis=0) <= FLAT
             self.penalty[outer, targets] = np.asarray(self.penalties)[position]
 
     def at_edge(self, edge: int, targets: slice) -> npt.NDArray[np.bool_]:
@@ -199,6 +210,29 @@ class PenaltySearch:
         # With one penalty, targets that halving has helped are no longer at the edge.
         found: npt.NDArray[np.bool_] = self.penalty[:, targets] == self.penalties[edge]
         return found
+
+    def suspects(self) -> npt.NDArray[np.bool_]:
+        """Return where (fold, target) the search may have ended far from the best penalty.
+
+        It was left to an almost flat grid, or ended at its edge or at the last penalty of all.
+        """
+        ends = (*(self.penalties[edge] for edge in EDGES), LOWEST_PENALTY, HIGHEST_PENALTY)
+        at_end = np.any([abs(np.log2(self.penalty / end)) < 1 for end in ends], axis=0)
+        found: npt.NDArray[np.bool_] = (self.flat | at_end) & (self.score < 1 - GAIN)
+        return found
+
+    def check(
+        self, outer: int, targets: IndexArray, block: RotatedBlock, places: IndexArray
+    ) -> None:
+        """Note where the grid in the unit of the layer, as of `-ridge-scaled`, scores better.
+
+        Arguments are those of `try_beyond`.
+        """
+        size = self.layer.outer(outer).size()
+        if size > 0:
+            tried = tuple(penalty * size for penalty in self.penalties)
+            best = self._scores(outer, targets, tried, block, places).max(axis=0)
+            self.stuck[outer, targets] = best > self.score[outer, targets] + GAIN
 
     def try_beyond(
         self,
@@ -226,6 +260,25 @@ class PenaltySearch:
         int array
             Targets whose score has risen up to the last penalty.
         """
+        scores = self._scores(outer, targets, tried, block, places)
+        rises = np.diff(scores, axis=0, prepend=self.score[np.newaxis, outer, targets]) > 0
+        steps = np.logical_and.accumulate(rises, axis=0).sum(axis=0)
+        moved = np.flatnonzero(steps)
+        last = steps[moved] - 1
+        self.penalty[outer, targets[moved]] = np.asarray(tried)[last]
+        self.score[outer, targets[moved]] = scores[last, moved]
+        survivors: IndexArray = targets[steps == len(tried)]
+        return survivors
+
+    def _scores(
+        self,
+        outer: int,
+        targets: IndexArray,
+        tried: tuple[float, ...],
+        block: RotatedBlock,
+        places: IndexArray,
+    ) -> FloatArray:
+        """Return the inner scores, (penalty, target), of some targets in an outer fold."""
         partition = self.layer.partition
         pooled = PooledSums(len(tried), targets.size)
         for inner in partition.others(outer):
@@ -235,15 +288,7 @@ class PenaltySearch:
             rotated = block.rotated(outer, inner).take(places, axis=1)
             pooled.add(weights, rotated, block.measured(inner).take(places, axis=1), block.scratch)
         mean, squares = (moment[places] for moment in block.moments(outer))
-        scores = pooled.scores(mean, squares, partition.training_size(outer))
-        rises = np.diff(scores, axis=0, prepend=self.score[np.newaxis, outer, targets]) > 0
-        steps = np.logical_and.accumulate(rises, axis=0).sum(axis=0)
-        moved = np.flatnonzero(steps)
-        last = steps[moved] - 1
-        self.penalty[outer, targets[moved]] = np.asarray(tried)[last]
-        self.score[outer, targets[moved]] = scores[last, moved]
-        survivors: IndexArray = targets[steps == len(tried)]
-        return survivors
+        return pooled.scores(mean, squares, partition.training_size(outer))
 
 
 def next_penalties(start: float, edge: int, count: int) -> tuple[float, ...]:

@@ -51,6 +51,9 @@ class NestedRidge:
         Layer chosen in each outer fold, its place in the mapping.
     penalty : float64 array (fold, target)
         Penalty chosen with it.
+    stuck : int array (layer, target)
+        In how many outer folds the search ended far from the best penalty, see
+        `PenaltySearch.stuck`; without ``profile`` only where it was sought.
     layer_r2 : float64 array (layer, target) or None
         ``r2`` of each layer as if it were the only one.
     """
@@ -59,6 +62,7 @@ class NestedRidge:
     predictions: FloatArray
     layer: npt.NDArray[np.intp]
     penalty: FloatArray
+    stuck: npt.NDArray[np.intp]
     layer_r2: FloatArray | None
 
     def first(self, targets: int) -> NestedRidge:
@@ -68,6 +72,7 @@ class NestedRidge:
             self.predictions[:, :targets],
             self.layer[:, :targets],
             self.penalty[:, :targets],
+            self.stuck[:, :targets],
             None if self.layer_r2 is None else self.layer_r2[:, :targets],
         )
 
@@ -79,6 +84,7 @@ def nested_ridge(
     *,
     penalties: tuple[float, ...] = PENALTIES,
     zscore: bool = False,
+    unit: bool = False,
     profile: bool = True,
     leaders: npt.ArrayLike | None = None,
     progress: Callable[[int], object] | None = None,
@@ -108,6 +114,9 @@ def nested_ridge(
     zscore : bool
         Also divide features by their standard deviation in each training part; those that are
         constant there are left out.
+    unit : bool
+        Also divide all features of a layer by one number in each training part, so that the mean
+        squared norm of its demeaned rows is 1: then the unit of the features does not matter.
     profile : bool
         Whether to evaluate each layer alone, too.
     leaders : int array (target,), optional
@@ -154,13 +163,17 @@ def nested_ridge(
         fit = _Fit(checked, partition, best, pool, block=block or BLOCK, leaders=followed)
         for number, name in enumerate(layers):
             features = checked_features(name, layers[name], partition)
-            layer = DecomposedLayer(features, partition, zscore=zscore, parallel=pool.map)
+            layer = DecomposedLayer(
+                features, partition, zscore=zscore, unit=unit, parallel=pool.map
+            )
             del features
             fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]))
             if progress is not None:
                 progress(1)
         fit.finish()
-    return NestedRidge(best.r2, best.predictions, best.layer, best.penalty, best.layer_r2)
+    return NestedRidge(
+        best.r2, best.predictions, best.layer, best.penalty, best.stuck, best.layer_r2
+    )
 
 
 @contextmanager
@@ -181,7 +194,7 @@ class _Best:
 
     Attributes
     ----------
-    r2, predictions, layer, penalty, layer_r2
+    r2, predictions, layer, penalty, stuck, layer_r2
         As in `NestedRidge`, but for predictions, which are demeaned and in the order of the
         partition until the end.
     grid_score : float64 array (fold, target)
@@ -194,6 +207,7 @@ class _Best:
     predictions: FloatArray
     layer: IndexArray
     penalty: FloatArray
+    stuck: npt.NDArray[np.intp]
     layer_r2: FloatArray | None
     grid_score: FloatArray
     position: IndexArray
@@ -206,6 +220,7 @@ class _Best:
             predictions=np.zeros((partition.stimuli, targets)),
             layer=np.zeros(shape, dtype=np.intp),
             penalty=np.zeros(shape),
+            stuck=np.zeros((layers, targets), dtype=np.intp),
             layer_r2=np.zeros((layers, targets)) if profile else None,
             # Below any score, so that the first layer counts even if it scores 0.
             grid_score=np.full(shape, -1.0),
@@ -262,6 +277,8 @@ class _Fit:
         self._for_blocks(lambda block: self._search(block, search, wins, walks))
         for edge in EDGES:
             self._go_on(edge, search, walks[edge])
+        self._for_places(search, search.suspects(), search.check)
+        self._best.stuck[number] = search.stuck.sum(axis=0)
         if self._leaders is not None:
             wins = wins[:, self._leaders]
         np.copyto(self._best.layer, number, where=wins)
@@ -318,20 +335,32 @@ class _Fit:
     def _step(self, tried: tuple[float, ...], search: PenaltySearch, walking: _Where) -> None:
         """Try some penalties on the targets that are walking, and stop those that stop rising."""
 
-        def step(task: tuple[int, IndexArray]) -> None:
-            outer, targets = task
-            block = RotatedBlock(search.layer, self._responses(targets), [outer], self._scratch)
-            places = np.arange(targets.size)
+        def step(outer: int, targets: IndexArray, block: RotatedBlock, places: IndexArray) -> None:
             survivors = search.try_beyond(outer, targets, tried, block, places)
             walking[outer, targets] = False
             walking[outer, survivors] = True
 
+        self._for_places(search, walking, step)
+
+    def _for_places(
+        self,
+        search: PenaltySearch,
+        where: _Where,
+        function: Callable[[int, IndexArray, RotatedBlock, IndexArray], None],
+    ) -> None:
+        """Call a function for each outer fold and the targets that are marked, (fold, target)."""
+
+        def call(task: tuple[int, IndexArray]) -> None:
+            outer, targets = task
+            block = RotatedBlock(search.layer, self._responses(targets), [outer], self._scratch)
+            function(outer, targets, block, np.arange(targets.size))
+
         tasks = []
-        for outer, row in enumerate(walking):
+        for outer, row in enumerate(where):
             targets = np.flatnonzero(row)
             pieces = range(0, targets.size, self._block)
             tasks += [(outer, targets[place : place + self._block]) for place in pieces]
-        for _ in self._pool.map(step, tasks):
+        for _ in self._pool.map(call, tasks):
             pass
 
     def _predict(self, block: slice, number: int, search: PenaltySearch, wins: _Where) -> None:

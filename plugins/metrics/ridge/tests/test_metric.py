@@ -66,8 +66,8 @@ def test_subjects_are_medians_over_voxels_then_a_mean() -> None:
     assert score.ceiling == pytest.approx(np.mean([np.median(reliability[cut]) for cut in cuts]))
     assert score.layer == "mid"
     assert score.n == {
-        "stimulus": 40, "voxel": 12, "voxel_dropped": 0, "voxel_without_ceiling": 0,
-        "subject": 3, "subject_dropped": 0,
+        "stimulus": 40, "voxel": 12, "voxel_dropped": 0, "voxel_stuck": 0,
+        "voxel_without_ceiling": 0, "subject": 3, "subject_dropped": 0,
     }  # fmt: skip
     profile = [np.mean([np.median(one[cut]) for cut in cuts]) for one in found.layer_r2]
     np.testing.assert_allclose(score.raw["profile"], profile)
@@ -107,6 +107,7 @@ def test_components_are_averaged_and_bootstrapped() -> None:
         "stimulus": 40,
         "component": 4,
         "component_dropped": 0,
+        "component_stuck": 0,
     }
     generator, draws = np.random.default_rng(5), []
     for _ in range(1000):
@@ -220,7 +221,7 @@ def test_wrong_options() -> None:
 
 def test_card() -> None:
     assert brainbench_metrics() == [CARD]
-    assert CARD.variants == ("zscored", "zscored-all", "corrected")
+    assert CARD.variants == ("zscored", "zscored-all", "scaled", "corrected")
     assert CARD.required("zscored") == frozenset({"responses"})
     assert load(CARD, "zscored") == Ridge(variant="zscored")
 
