@@ -9,7 +9,13 @@ import pytest
 import scipy.stats
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.ceilings import inter_subject, session_reliability, spearman_brown
+from brainbench_audio.scores.ceilings import (
+    bounded,
+    inter_subject,
+    session_reliability,
+    spearman_brown,
+    stepped_up,
+)
 
 
 def simulated(noise: float, sessions: int, targets: int = 400) -> tuple[np.ndarray, np.ndarray]:
@@ -49,14 +55,56 @@ def test_reliability_is_the_plain_loop() -> None:
         kept = [
             column
             for column in responses[:, target].T
-            if not np.isnan(column).any() and column.std() > 1e-9
+            if np.isfinite(column).any() and np.nanstd(column) > 1e-9
         ]
-        pairs = [scipy.stats.pearsonr(x, y).statistic for x, y in combinations(kept, 2)]
-        r, k = (np.mean(pairs), len(kept)) if pairs else (np.nan, 1)
+        pairs, shared = [], []
+        for x, y in combinations(kept, 2):
+            both = np.isfinite(x) & np.isfinite(y)
+            pairs.append(scipy.stats.pearsonr(x[both], y[both]).statistic)
+            shared.append(both.sum() - 1)
+        r = np.average(pairs, weights=shared) if pairs else np.nan
+        counts = np.isfinite(kept).sum(axis=0) if kept else np.ones(1)
+        k = scipy.stats.hmean(counts)
         expected.append(k * r / (1 + (k - 1) * r))
     np.testing.assert_allclose(session_reliability(responses), expected, rtol=1e-10)
-    assert np.isnan(expected[3])
+    assert np.isfinite(expected[3])
     assert np.isnan(expected[4])
+
+
+def test_a_few_missing_trials_hardly_change_the_ceiling() -> None:
+    signal, responses = simulated(1.5, 4)
+    whole = session_reliability(responses)
+    generator = np.random.default_rng(2)
+    for share in (0.02, 0.3):
+        gaps = np.where(generator.random(responses.shape) < share, np.nan, responses)
+        usable = np.isfinite(gaps).any(axis=2).all(axis=0)
+        mean = np.nanmean(gaps[:, usable], axis=2)
+        best = [
+            np.corrcoef(x, y)[0, 1] ** 2 for x, y in zip(signal[:, usable].T, mean.T, strict=True)
+        ]
+        found = session_reliability(gaps)[usable]
+        assert found.mean() == pytest.approx(np.mean(best), abs=0.015)
+        if share < 0.1:
+            assert np.abs(found - whole[usable]).mean() < 0.02
+
+
+def test_two_stimuli_in_common_are_too_few() -> None:
+    responses = np.random.default_rng(3).standard_normal((8, 1, 2))
+    responses[:3, 0, 0] = responses[5:, 0, 1] = np.nan
+    assert np.isnan(session_reliability(responses)).all()
+
+
+@pytest.mark.parametrize("sessions", [2, 3, 6])
+def test_negative_correlations_are_finite_and_in_order(sessions: int) -> None:
+    r = np.linspace(-1, 1, 41)
+    found = stepped_up(r, sessions)
+    assert np.isfinite(found).all()
+    assert (np.diff(found) > 0).all()
+    np.testing.assert_allclose(found[r >= 0], spearman_brown(r[r >= 0], sessions))
+
+
+def test_a_ceiling_is_within_0_and_1() -> None:
+    assert [bounded(one) for one in (-3.0, 0.2, 1.5, float("nan"))] == [0.0, 0.2, 1.0, None]
 
 
 def test_spearman_brown() -> None:

@@ -15,7 +15,7 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
-from brainbench_audio.scores.ceilings import inter_subject
+from brainbench_audio.scores.ceilings import bounded, inter_subject
 from brainbench_audio.scores.score import Score
 
 from .gram import Array, bootstrap_cka, unit_gram
@@ -203,7 +203,7 @@ def _ceilings(
     flat = subjects.grams.reshape(len(subjects.grams), -1)
     lower, upper = inter_subject(flat, _cosine)
     bounds = {"ceiling_lower": ("subject", lower), "ceiling_upper": ("subject", upper)}
-    return float(lower.mean()), bounds
+    return bounded(float(lower.mean())), bounds
 
 
 def _cosine(one: Array, other: Array) -> float:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.scores.ceilings import spearman_brown
+from brainbench_audio.scores.ceilings import (
+    session_correlations,
+    sessions_per_stimulus,
+    spearman_brown,
+)
 
 from .partition import FloatArray, IndexArray
 from .solver import NestedRidge
@@ -67,10 +70,14 @@ class SessionTargets:
         measured, predicted = np.empty((2, targets))
         for start in range(0, targets, _BLOCK):
             block = slice(start, start + _BLOCK)
-            measured[block] = median_reliability(self.sessions[:, block])
+            whole = self.complete[block].sum(axis=1)
+            some = self.sessions[:, block]
+            measured[block] = np.where(whole > 1, median_reliability(some), np.nan)
             predictions = found.predictions[:, place[block]]
             predicted[block] = median_reliability(
-                np.where(self.complete[block], predictions, np.nan)
+                np.where(self.complete[block], predictions, np.nan),
+                # the prediction is that of the mean, which has incomplete sessions in it
+                share=sessions_per_stimulus(np.isfinite(some)) / np.maximum(whole, 1),
             )
         return Correction.of(found.r2[:targets], measured, predicted)
 
@@ -126,36 +133,30 @@ def divisor(measured: FloatArray, predicted: FloatArray) -> FloatArray:
     )
 
 
-def median_reliability(values: Responses) -> FloatArray:
+def median_reliability(values: Responses, share: FloatArray | float = 1.0) -> FloatArray:
     """Return the reliability of the mean over sessions, from the median over pairs of sessions.
 
     ``k r / (1 + (k - 1) r)`` with k the number of sessions and r the median over their pairs of the
-    Pearson correlation over stimuli; a negative median counts as 0, as Spearman-Brown has no
-    meaning there.
+    Pearson correlation over the stimuli that both have; a negative median counts as 0, as
+    Spearman-Brown has no meaning there.
 
     Parameters
     ----------
     values : float array (stimulus, target, session)
-        Sessions with a NaN, or the same value for all stimuli, are left out.
+        Responses that are NaN, and sessions with the same value for all stimuli, are left out.
+    share : float or float64 array (target,)
+        Sessions that there are for each one in ``values``.
 
     Returns
     -------
     float64 array (target,)
         NaN where fewer than two sessions are left.
     """
-    columns = np.asarray(values, dtype=np.float64)
-    centred = columns - columns.mean(axis=0)
-    norm = np.sqrt(np.einsum("stk,stk->tk", centred, centred))
-    usable = np.isfinite(norm) & (norm > 1e-12 * np.abs(columns).max(axis=0))
-    centred /= np.where(usable, norm, np.nan)
-    pairs = [
-        np.einsum("st,st->t", centred[:, :, one], centred[:, :, other])
-        for one, other in combinations(range(columns.shape[2]), 2)
-    ]
-    if not pairs:
-        return np.full(columns.shape[1], np.nan)
+    correlations, _, times = session_correlations(values)
+    if not len(correlations):
+        return np.full(values.shape[1], np.nan)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
-        median = np.nanmedian(pairs, axis=0)
+        median = np.nanmedian(correlations, axis=0)
     # of NaN and 0 the NaN
-    return spearman_brown(np.maximum(median, 0.0), usable.sum(axis=1))
+    return spearman_brown(np.maximum(median, 0.0), times * share)

@@ -18,10 +18,11 @@ def counts(fit: NestedRidge, targets: Targets, correction: Correction | None) ->
     """Return how many stimuli, targets and subjects were used, and how many were not.
 
     ``…_dropped``: targets with a NaN or without variance; subjects without any usable target.
-    ``…_without_ceiling``: targets with fewer than two complete sessions. Corrected scores leave
-    these out; ``…_above_one`` says how many of theirs exceed 1, ``…_at_floor`` for how many a
-    reliability was raised to its floor. ``…_stuck``: targets whose search for a penalty ended
-    far from the best one in some layer, see `units`.
+    ``…_without_ceiling``: targets without two sessions that can be correlated; of corrected scores
+    those without two complete ones, which are left out; ``…_above_one`` says how many of theirs
+    exceed 1, ``…_at_floor`` for how many a reliability was raised to its floor.
+    ``…_stuck``: targets whose search for a penalty ended far from the best one in some layer, see
+    `units`.
     """
     one = targets.dimension
     stimuli, kept = targets.responses.shape
@@ -32,6 +33,7 @@ def counts(fit: NestedRidge, targets: Targets, correction: Correction | None) ->
         found[f"{one}_without_ceiling"] = int(np.isnan(targets.reliability).sum())
     if correction is not None:
         scored = np.isfinite(correction.r2)
+        found[f"{one}_without_ceiling"] = int((~scored).sum())
         found[one] = int(scored.sum())
         found[f"{one}_above_one"] = int((correction.r2 > 1).sum())
         found[f"{one}_at_floor"] = int(correction.at_floor.sum())

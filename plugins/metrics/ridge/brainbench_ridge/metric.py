@@ -15,6 +15,7 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
+from brainbench_audio.scores.ceilings import bounded
 from brainbench_audio.scores.score import Score
 
 from .correction import Correction, SessionTargets
@@ -221,5 +222,5 @@ class _ZScored(Mapping[str, npt.NDArray[np.floating[Any]]]):
 def _ceiling(targets: Targets) -> float | None:
     if targets.reliability is None:
         return None
-    ceiling = float(targets.aggregate(targets.reliability))
-    return ceiling if np.isfinite(ceiling) else None
+    # below 0 an estimate says that there is no signal, not that a model could reach less than 0
+    return bounded(float(targets.aggregate(np.maximum(targets.reliability, 0.0))))

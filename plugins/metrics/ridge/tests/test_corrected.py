@@ -114,7 +114,7 @@ def test_noise_is_corrected_for() -> None:
 
 def test_missing_sessions_are_left_out_and_counted() -> None:
     layers, sessions = made_up()
-    sessions[3, 0, 2] = np.nan  # two sessions are left
+    sessions[3, 0, 2] = np.nan  # two sessions are complete
     sessions[:, 1, 1:] = np.nan  # one
     sessions[5, 4:, 0] = sessions[6, 4:, 1] = np.nan  # one for all of the second subject
     score = METRIC(layers, voxels(sessions), FOLDS)
@@ -129,7 +129,8 @@ def test_missing_sessions_are_left_out_and_counted() -> None:
     assert list(score.parts) == ["subject-0"]
     first = Correction.of(
         score.raw["r2"].values[:1],
-        median_reliability(sessions[:, :1, :2]),
+        # of all three, each pair over the stimuli that both have
+        median_reliability(sessions[:, :1]),
         score.raw["predicted_reliability"].values[:1],
     )
     assert float(score.raw["r2_corrected"][0]) == pytest.approx(first.r2[0])

@@ -17,10 +17,10 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.bootstrap import Uncertainty, checked_draws, uncertainty
-from brainbench_audio.scores.ceilings import inter_subject
+from brainbench_audio.scores.ceilings import bounded, inter_subject
 from brainbench_audio.scores.score import Score
 
-from .comparison import bootstrap_spearman, spearman
+from .comparison import bootstrap_spearman, spearman, standard_ranks, tie_groups
 from .rdm import FloatArray, UndefinedDistance, rdm
 from .selection import CrossValidation, cross_validate
 from .targets import SubjectRdms, subject_rdms
@@ -239,10 +239,15 @@ def _ceilings(
     if len(subjects.rdms) < 2:
         return None, {}
     lower, upper = inter_subject(
-        subjects.rdms, lambda one, other: float(spearman(one, other).item())
+        subjects.rdms,
+        lambda one, other: float(spearman(one, other).item()),
+        # ranks are averaged, not distances: their spread differs between subjects
+        standard_ranks(tie_groups(subjects.rdms)),
     )
-    ceiling = float(lower.mean()) if np.isfinite(lower).all() else None
-    return ceiling, {"ceiling_lower": ("subject", lower), "ceiling_upper": ("subject", upper)}
+    return bounded(float(lower.mean())), {
+        "ceiling_lower": ("subject", lower),
+        "ceiling_upper": ("subject", upper),
+    }
 
 
 def _layer_rho(rho: FloatArray, names: list[str], layers: list[str]) -> xr.Dataset:

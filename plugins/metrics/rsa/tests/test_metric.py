@@ -15,8 +15,9 @@ from brainbench_rsa.cards import RSA as CARD
 from brainbench_rsa.metric import RSA, load
 from brainbench_rsa.rdm import rdm
 from brainbench_rsa.selection import CrossValidation, cross_validate
+from brainbench_rsa.targets import subject_rdms
 from scipy.io import loadmat
-from scipy.stats import spearmanr, t
+from scipy.stats import pearsonr, rankdata, spearmanr, t
 from tqdm import tqdm
 
 from brainbench_audio import progress
@@ -98,12 +99,38 @@ def test_the_ceiling_is_each_subject_with_the_mean_of_the_others() -> None:
     layers, target = made_up()
     rdms = np.array([rdm(target.values[:, 12 * s : 12 * s + 12]) for s in range(3)])
     lower = [spearmanr(rdms[s], np.delete(rdms, s, 0).mean(axis=0)).statistic for s in range(3)]
-    upper = [spearmanr(rdms[s], rdms.mean(axis=0)).statistic for s in range(3)]
+    ranks = rankdata(rdms, axis=1)
+    upper = [pearsonr(ranks[s], ranks.mean(axis=0)).statistic for s in range(3)]
     score = RSA()(layers, target, FOLDS)
     assert score.ceiling == pytest.approx(np.mean(lower), abs=1e-10)
     np.testing.assert_allclose(score.raw["ceiling_lower"], lower, atol=1e-10)
     np.testing.assert_allclose(score.raw["ceiling_upper"], upper, atol=1e-10)
     assert score.normalised == pytest.approx(score.value / np.mean(lower))
+
+
+def test_no_model_exceeds_the_upper_ceiling() -> None:
+    generator = np.random.default_rng(0)
+    latent = generator.standard_normal((30, 6))
+    # few noisy voxels of one subject: their distances are spread the most
+    counts, noise = (4, 90, 90), (3.0, 1.0, 1.0)
+    values = np.hstack(
+        [
+            latent @ generator.standard_normal((6, count))
+            + deviation * generator.standard_normal((30, count))
+            for count, deviation in zip(counts, noise, strict=True)
+        ]
+    )
+    subjects = {"subject": np.repeat(["a", "b", "c"], counts)}
+    target = build(values, [f"stim{number}" for number in range(30)], "voxel", subjects)
+    rdms = subject_rdms(target, zscore=True).rdms
+    upper = float(RSA()({"one": latent}, target, FOLDS).raw["ceiling_upper"].mean())
+    ranks = rankdata(rdms, axis=1).mean(axis=0)
+    # the best there can be, the same with neighbours tied, and means of distances
+    models = [ranks, ranks // 10, ranks // 50, rdms.mean(axis=0), *rdms]
+    best = [np.mean([spearmanr(model, one).statistic for one in rdms]) for model in models]
+    assert max(best) <= upper
+    assert max(best) == pytest.approx(upper, abs=0.01)
+    assert best[3] < upper - 0.01
 
 
 def test_cv_chooses_the_planted_layer_and_says_so() -> None:
