@@ -289,6 +289,8 @@ def _sorted(results: Iterable[Result]) -> list[Result]:
 
 
 def _stored(entry: StoredScore, row: Row) -> Result:
+    from brainbench_audio.scores.score import normalised
+
     summary = entry.summary
     value, ceiling = summary["value"], summary["ceiling"]
     interval = summary["interval"]
@@ -301,7 +303,7 @@ def _stored(entry: StoredScore, row: Row) -> Result:
         error=summary["error"],
         interval=tuple(interval) if interval else None,
         ceiling=ceiling,
-        normalised=value / ceiling if ceiling is not None and ceiling > 0 else None,
+        normalised=normalised(value, ceiling, summary["provenance"]),
         parts=summary["parts"],
         layer=summary["layer"],
         n=summary["n"],

@@ -18,6 +18,8 @@ from brainbench_audio.files import atomic_file, explained
 _ATTRIBUTE = "brainbench_score"
 _CHECKSUM = "brainbench_score_sha256"
 _FORMAT = 1
+# of provenance: a sentence, why a metric gives no normalised score though there is a ceiling
+WITHHELD = "normalised_withheld"
 
 
 def _no_raw() -> xr.Dataset:
@@ -72,10 +74,11 @@ class Score:
 
     @property
     def normalised(self) -> float | None:
-        """``value / ceiling``, not clipped; None where the ceiling is not known or not positive."""
-        if self.ceiling is None or not self.ceiling > 0:
-            return None
-        return self.value / self.ceiling
+        """``value / ceiling``, not clipped; None where the ceiling is not known or not positive.
+
+        None, too, where the metric says in ``provenance["normalised_withheld"]`` why it is biased.
+        """
+        return normalised(self.value, self.ceiling, self.provenance)
 
     def with_provenance(self, provenance: Mapping[str, Any]) -> Score:
         """Return the same score with another provenance."""
@@ -144,6 +147,13 @@ class Score:
         interval = fields["interval"]
         fields["interval"] = tuple(interval) if interval else None
         return cls(**fields, raw=_no_raw() if raw is None else raw)
+
+
+def normalised(value: float, ceiling: float | None, provenance: Mapping[str, Any]) -> float | None:
+    """Return `Score.normalised` of a score with these fields."""
+    if ceiling is None or not ceiling > 0 or provenance.get(WITHHELD):
+        return None
+    return value / ceiling
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:

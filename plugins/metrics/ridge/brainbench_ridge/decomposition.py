@@ -153,6 +153,17 @@ class TrainingPart:
         np.divide(self.singular[:, np.newaxis], denominator, out=factors[:-1])
         return factors
 
+    def squared_weights(self, fold: int, penalty: FloatArray) -> FloatArray:
+        """Return, (target,), the sum of the squares of what responses are multiplied by.
+
+        Over all stimuli of a held-out fold and of the part, each target with its own penalty.
+        """
+        squares = np.square(self.projections[fold]).sum(axis=0)
+        # rows of the rotation are orthonormal, but for the weights of the mean
+        squares[-1] /= self.rotation.shape[1]
+        summed: FloatArray = squares @ np.square(self.shrink(penalty))
+        return summed
+
     def weights(self, fold: int, penalties: tuple[float, ...]) -> FloatArray:
         """Return what turns rotated responses into predictions of a held-out fold.
 

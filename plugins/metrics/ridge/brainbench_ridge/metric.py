@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,16 +17,19 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
 from brainbench_audio.scores.ceilings import bounded
-from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.score import WITHHELD, Score
 
 from .correction import Correction, SessionTargets
 from .decomposition import zscored
 from .labels import counts, label
 from .memory import Memory
+from .normalisation import ceiling_of, why_withheld
 from .resampling import BootstrapR2
 from .solver import NestedRidge, nested_ridge
 from .targets import Targets
 from .units import warn_if_stuck
+
+_log = logging.getLogger(__name__)
 
 VARIANTS = (None, "zscored", "zscored-all", "scaled", "corrected")
 
@@ -132,6 +136,7 @@ class Ridge:
             error=unsure.error,
             interval=unsure.interval,
             ceiling=_ceiling(targets) if correction is None else 1.0,
+            provenance=self._told(found, targets, target, correction),
             parts=dict(zip(part_names, parts.tolist(), strict=False)),
             layer=names[int(profile.argmax())],
             n=counts(found, targets, correction),
@@ -140,6 +145,22 @@ class Ridge:
             .assign(profile=("layer", profile))
             .assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
+
+    def _told(
+        self,
+        fit: NestedRidge,
+        targets: Targets,
+        target: xr.DataArray,
+        correction: Correction | None,
+    ) -> dict[str, str]:
+        """Return why the normalised score is withheld, if it is, and log it."""
+        if targets.reliability is None:
+            return {}
+        reason = why_withheld(fit, targets, target.values[:, targets.kept], correction)
+        if reason is None:
+            return {}
+        _log.info("ridge: no normalised score. %s", reason)
+        return {WITHHELD: reason}
 
     def _fit(
         self, layers: Layers, target: xr.DataArray, targets: Targets, folds: npt.NDArray[Any]
@@ -222,5 +243,4 @@ class _ZScored(Mapping[str, npt.NDArray[np.floating[Any]]]):
 def _ceiling(targets: Targets) -> float | None:
     if targets.reliability is None:
         return None
-    # below 0 an estimate says that there is no signal, not that a model could reach less than 0
-    return bounded(float(targets.aggregate(np.maximum(targets.reliability, 0.0))))
+    return bounded(ceiling_of(targets, targets.reliability))

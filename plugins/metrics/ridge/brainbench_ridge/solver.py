@@ -51,6 +51,8 @@ class NestedRidge:
         Layer chosen in each outer fold, its place in the mapping.
     penalty : float64 array (fold, target)
         Penalty chosen with it.
+    squared_weights : float64 array (fold, target)
+        Sum of the squares of what training responses are multiplied by in the predictions.
     stuck : int array (layer, target)
         In how many outer folds the search ended far from the best penalty, see
         `PenaltySearch.stuck`; without ``profile`` only where it was sought.
@@ -62,6 +64,7 @@ class NestedRidge:
     predictions: FloatArray
     layer: npt.NDArray[np.intp]
     penalty: FloatArray
+    squared_weights: FloatArray
     stuck: npt.NDArray[np.intp]
     layer_r2: FloatArray | None
 
@@ -72,6 +75,7 @@ class NestedRidge:
             self.predictions[:, :targets],
             self.layer[:, :targets],
             self.penalty[:, :targets],
+            self.squared_weights[:, :targets],
             self.stuck[:, :targets],
             None if self.layer_r2 is None else self.layer_r2[:, :targets],
         )
@@ -172,7 +176,13 @@ def nested_ridge(
                 progress(1)
         fit.finish()
     return NestedRidge(
-        best.r2, best.predictions, best.layer, best.penalty, best.stuck, best.layer_r2
+        best.r2,
+        best.predictions,
+        best.layer,
+        best.penalty,
+        best.squared_weights,
+        best.stuck,
+        best.layer_r2,
     )
 
 
@@ -194,7 +204,7 @@ class _Best:
 
     Attributes
     ----------
-    r2, predictions, layer, penalty, stuck, layer_r2
+    r2, predictions, layer, penalty, squared_weights, stuck, layer_r2
         As in `NestedRidge`, but for predictions, which are demeaned and in the order of the
         partition until the end.
     grid_score : float64 array (fold, target)
@@ -207,6 +217,7 @@ class _Best:
     predictions: FloatArray
     layer: IndexArray
     penalty: FloatArray
+    squared_weights: FloatArray
     stuck: npt.NDArray[np.intp]
     layer_r2: FloatArray | None
     grid_score: FloatArray
@@ -220,6 +231,7 @@ class _Best:
             predictions=np.zeros((partition.stimuli, targets)),
             layer=np.zeros(shape, dtype=np.intp),
             penalty=np.zeros(shape),
+            squared_weights=np.zeros(shape),
             stuck=np.zeros((layers, targets), dtype=np.intp),
             layer_r2=np.zeros((layers, targets)) if profile else None,
             # Below any score, so that the first layer counts even if it scores 0.
@@ -371,7 +383,13 @@ class _Fit:
             test = self._partition.test(outer)
             training = self._partition.cut(responses.centred, outer)
             penalty = search.penalty[outer, block]
-            alone[test] = search.layer.outer(outer).predict(outer, training, penalty)
+            part = search.layer.outer(outer)
+            alone[test] = part.predict(outer, training, penalty)
+            np.copyto(
+                self._best.squared_weights[outer, block],
+                part.squared_weights(outer, penalty),
+                where=wins[outer],
+            )
             np.copyto(self._best.predictions[test, block], alone[test], where=wins[outer])
         if self._best.layer_r2 is not None:
             self._best.layer_r2[number, block] = pooled_r2(alone, responses)

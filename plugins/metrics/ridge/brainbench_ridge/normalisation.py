@@ -1,0 +1,110 @@
+"""Whether a score divided by its ceiling means what it seems to; else why it is not given.
+
+A model whose features hold the signal and nothing else should get 1. It gets less where weights
+are learned from few and noisy responses, and anything where the ceiling is not well known. Limits
+are from simulations, see docs/methods-statistics.md.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.scores.ceilings import session_reliability
+
+from .correction import Correction
+from .partition import FloatArray
+from .solver import NestedRidge
+from .targets import Targets
+
+# What a ceiling has to be, and how many of its standard errors.
+LEAST_CEILING, LEAST_ERRORS = 0.05, 5.0
+# Share of the predictions' variance that is not learned noise.
+LEAST_LEARNED = 0.9
+# Of a corrected score: targets whose reliability was raised, and reliability of predictions.
+MOST_RAISED, LEAST_PREDICTED = 0.1, 0.7
+_GROUPS = 10
+
+
+def ceiling_of(targets: Targets, reliability: FloatArray) -> float:
+    """Return reliabilities brought together as the score is, negative ones as 0.
+
+    Below 0 an estimate says that there is no signal, not that a model could reach less than 0.
+    """
+    return float(targets.aggregate(np.maximum(reliability, 0.0)))
+
+
+def why_withheld(
+    fit: NestedRidge,
+    targets: Targets,
+    sessions: npt.NDArray[np.floating[Any]],
+    correction: Correction | None,
+) -> str | None:
+    """Return why the normalised score is not given, a sentence; None where it is.
+
+    Parameters
+    ----------
+    fit : NestedRidge
+    targets : Targets
+        With a reliability.
+    sessions : float array (stimulus, target, session)
+        The responses of these targets.
+    correction : Correction or None
+    """
+    assert targets.reliability is not None
+    ceiling = ceiling_of(targets, targets.reliability)
+    error = _ceiling_error(targets, sessions)
+    if not ceiling > max(LEAST_CEILING, LEAST_ERRORS * error):
+        return (
+            f"The reliability of the responses, {ceiling:.3f} with a standard error of {error:.3f} "
+            f"(jackknife over stimuli), is below {LEAST_CEILING} or {LEAST_ERRORS:g} of its "
+            f"errors, so it is too uncertain to divide by."
+        )
+    if correction is not None:
+        return _why_not_corrected(targets, correction)
+    learned = float(targets.aggregate(learned_share(fit, targets)))
+    if not learned >= LEAST_LEARNED:
+        return (
+            f"About {1 - learned:.0%} of the variance of the predictions is noise learned from the "
+            f"responses, so a model with a perfect linear fit would not reach the ceiling either: "
+            f"`-ridge-corrected` corrects for that."
+        )
+    return None
+
+
+def learned_share(fit: NestedRidge, targets: Targets) -> FloatArray:
+    """Return, (target,), which share of the variance of predictions is not noise of the responses.
+
+    Predictions are sums of training responses, so noise of variance s² in these gives them a
+    variance of s² times the sum of their squared weights.
+    """
+    assert targets.reliability is not None
+    noise = (1 - np.clip(targets.reliability, 0.0, 1.0)) * targets.responses.var(axis=0)
+    expected = noise * fit.squared_weights.sum(axis=0) / len(fit.predictions)
+    variance = fit.predictions.var(axis=0)
+    share = 1 - np.divide(expected, variance, out=np.ones(variance.shape), where=variance > 0)
+    return np.asarray(np.maximum(share, 0.0))
+
+
+def _why_not_corrected(targets: Targets, correction: Correction) -> str | None:
+    known = np.isfinite(correction.measured)
+    raised = float(correction.at_floor[known].mean())
+    predicted = float(np.median(np.fmax(correction.predicted[known], 0.0)))
+    if raised <= MOST_RAISED and predicted >= LEAST_PREDICTED:
+        return None
+    return (
+        f"For {raised:.0%} of the {targets.dimension}s a reliability was raised to the lowest that "
+        f"is divided by, and the median reliability of predictions is {predicted:.2f}: with more "
+        f"than {MOST_RAISED:.0%}, or less than {LEAST_PREDICTED}, corrected scores are biased."
+    )
+
+
+def _ceiling_error(targets: Targets, sessions: npt.NDArray[np.floating[Any]]) -> float:
+    """Return the standard error of a ceiling over stimuli, by leaving out a tenth at a time."""
+    group = np.arange(len(sessions)) % _GROUPS
+    ceilings = [
+        ceiling_of(targets, session_reliability(sessions[group != one])) for one in range(_GROUPS)
+    ]
+    return float(np.std(ceilings) * np.sqrt(_GROUPS - 1))
