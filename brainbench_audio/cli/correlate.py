@@ -11,7 +11,7 @@ from brainbench_audio.cli.selection import (
     chosen_results,
     read_results,
 )
-from brainbench_audio.cli.table import print_json, print_table, printable
+from brainbench_audio.cli.table import p_text, print_json, print_table, printable
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _plain(row: Any) -> dict[str, Any]:
 
 def _print(table: CorrelationTable, least_z: float) -> None:
     rows = [
-        (row.benchmark, row.compared, row.subset, row.r, f"{row.p:.1e}", *row.interval, row.n)
+        (row.benchmark, row.compared, row.subset, row.r, p_text(row.p), *row.interval, row.n)
         for row in table.rows
     ]
     print_table(("benchmark", "with", "subset", "r", "p", "low", "high", "models"), rows)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli import selection
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -220,6 +220,8 @@ def draw_trajectory(options: argparse.Namespace) -> int:
     else:
         raise DataError("Give --input FILE.nc, or --model ID and --benchmark ID.")
     panels = trajectory.panels_of(data)
+    if options.input and options.benchmark:
+        panels = trajectory.chosen_panels(panels, options.benchmark)
     units = {compared.unit_of(name) for name in panels}
     unit = units.pop() if len(units) == 1 else "score"
     title = options.model or options.input.stem
@@ -322,7 +324,9 @@ def _correlations(
     numbers: Sequence[dict[str, Any]],
 ) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
     head = ("benchmark", "with", "r", "p", "n")
-    return head, [tuple(one[key] for key in head) for one in numbers]
+    return head, [
+        tuple(p_text(one[key]) if key == "p" else one[key] for key in head) for one in numbers
+    ]
 
 
 def _tell(

@@ -67,6 +67,19 @@ def size_in_words(size: int) -> str:
     return f"{value:.1f} TB"
 
 
+def p_text(p: float | None) -> str | None:
+    """Return a p-value (or q) for a table, never as 0.000.
+
+    Examples
+    --------
+    >>> p_text(0.0314), p_text(3.2e-9), p_text(0.0)
+    ('0.031', '3.2e-09', '<1e-300')
+    """
+    if p is None or not p < 0.001:
+        return None if p is None else f"{p:.3f}"
+    return f"{p:.1e}" if p >= 1e-300 else "<1e-300"
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _plain(inner) for name, inner in value.items()}

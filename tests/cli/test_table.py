@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbench_audio.cli.table import json_text, print_table, size_in_words
+from brainbench_audio.cli.table import json_text, p_text, print_table, size_in_words
 
 
 def printed(capsys: pytest.CaptureFixture[str], head: tuple[str, ...], rows: Any) -> list[str]:
@@ -28,6 +28,15 @@ def test_numbers_stand_to_the_right_and_words_to_the_left(
         "a       1.235  7",
         "long  -10.000  -",
     ]
+
+
+@pytest.mark.parametrize("p", [0.0, 5e-324, 3.2e-9, 4.9e-4, 9.99e-4, 0.001, 0.0314, 1.0])
+def test_no_p_is_printed_as_zero(p: float) -> None:
+    text = p_text(p)
+    assert text is not None
+    assert float(text.removeprefix("<")) > 0
+    assert float(text.removeprefix("<")) == pytest.approx(p, rel=0.05, abs=1e-300)
+    assert p_text(None) is None
 
 
 def test_one_word_makes_a_column_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -355,6 +355,25 @@ def test_a_trajectory_from_the_store_and_from_a_file(
     )
 
 
+@pytest.mark.usefixtures("store")
+def test_a_trajectory_from_a_file_shows_the_benchmarks_that_are_named(
+    tmp_path: Path, capsys: Told
+) -> None:
+    steps = trajectory.stored_steps("beats-iter1", ["NH2015-rsa"], stored_results())
+    other = {(step, "B2021-rsa"): score for (step, _), score in steps.items()}
+    label_scores({**steps, **other}).to_netcdf(tmp_path / "t.nc")
+    file = ["--input", str(tmp_path / "t.nc")]
+    both = numbers(capsys, "trajectory", tmp_path / "a.svg", *file)
+    assert {row["benchmark"] for row in both} == {"NH2015-rsa", "B2021-rsa"}
+    for named in ("B2021-rsa", "B*"):
+        rows = numbers(capsys, "trajectory", tmp_path / "b.svg", *file, "--benchmark", named)
+        assert rows == [row for row in both if row["benchmark"] == "B2021-rsa"]
+    wrong = ["--benchmark", "NH2015-rsa", "NH2015-ridge", "--output", str(tmp_path / "c.svg")]
+    assert main(["figure", "trajectory", *file, *wrong]) == 1
+    assert "has no NH2015-ridge, only" in capsys.readouterr().err
+    assert not (tmp_path / "c.svg").exists()
+
+
 def test_smoothing_is_that_of_scipy() -> None:
     import scipy.signal
 

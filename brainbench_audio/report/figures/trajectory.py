@@ -115,6 +115,30 @@ def stored_steps(
     return found
 
 
+def chosen_panels(
+    panels: Mapping[str, xr.DataArray], patterns: Sequence[str]
+) -> dict[str, xr.DataArray]:
+    """Return the panels whose benchmark (or region) is named, in the order of the file.
+
+    Raises
+    ------
+    DataError
+        One of the names or globs fits none.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in panels):
+            raise DataError(
+                f"The file has no {pattern}, only {', '.join(panels)}: name some of these, or "
+                "leave --benchmark out."
+            )
+    chosen = {
+        name: panel
+        for name, panel in panels.items()
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
+    }
+    return chosen
+
+
 def panels_of(data: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
     """Return for each benchmark (or region) the score of each layer at each step.
 

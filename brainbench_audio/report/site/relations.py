@@ -55,7 +55,7 @@ def relations(results: Sequence[Result]) -> list[dict[str, Any]]:
             "y": row.compared,
             "subset": row.subset,
             "r": round(row.r, 4),
-            "p": round(row.p, 5),
+            "p": float(f"{row.p:.3g}"),
             "interval": [round(bound, 3) for bound in row.interval],
             "n": row.n,
         }
