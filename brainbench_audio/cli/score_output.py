@@ -44,6 +44,8 @@ def as_json(run: Run) -> dict[str, Any]:
 
 def print_runs(runs: Sequence[Run]) -> None:
     """Print a table of scores, and their parts where these are few."""
+    from brainbench_audio.scores.score import WITHHELD
+
     head = ("model", "benchmark", "score", "error", "95 % interval", "ceiling", "normalised")
     rows = [
         (
@@ -66,6 +68,8 @@ def print_runs(runs: Sequence[Run]) -> None:
         shown = [(row[0], _version(run), *row[1:]) for run, row in zip(runs, rows, strict=True)]
     print_table(columns, shown)
     for run, name in zip(runs, _names(runs), strict=True):
+        if reason := run.score.provenance.get(WITHHELD):
+            print(f"\n{printable(f'{name} on {run.benchmark}: not normalised. {reason}')}")
         if 1 < len(run.score.parts) <= _MOST_PARTS:
             print(f"\n{printable(name)} on {run.benchmark}, in parts:")
             print_table(
