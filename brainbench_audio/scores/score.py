@@ -20,6 +20,9 @@ _CHECKSUM = "brainbench_score_sha256"
 _FORMAT = 1
 # of provenance: a sentence, why a metric gives no normalised score though there is a ceiling
 WITHHELD = "normalised_withheld"
+# of provenance: share of the ceiling that weights learned from noisy responses let a perfect model
+# reach, where the metric knows it
+REACHABLE = "reachable_share"
 
 
 def _no_raw() -> xr.Dataset:
@@ -76,7 +79,9 @@ class Score:
     def normalised(self) -> float | None:
         """``value / ceiling``, not clipped; None where the ceiling is not known or not positive.
 
-        None, too, where the metric says in ``provenance["normalised_withheld"]`` why it is biased.
+        The ceiling counts by ``provenance["reachable_share"]``, if the metric gives one: what is
+        left of it for weights learned from noisy responses. None, too, where the metric says in
+        ``provenance["normalised_withheld"]`` why it would be biased.
         """
         return normalised(self.value, self.ceiling, self.provenance)
 
@@ -153,7 +158,7 @@ def normalised(value: float, ceiling: float | None, provenance: Mapping[str, Any
     """Return `Score.normalised` of a score with these fields."""
     if ceiling is None or not ceiling > 0 or provenance.get(WITHHELD):
         return None
-    return value / ceiling
+    return value / (ceiling * provenance.get(REACHABLE, 1.0))
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from .correction import Correction, SessionTargets
 from .decomposition import zscored
 from .labels import counts, label
 from .memory import Memory
-from .normalisation import ceiling_of, why_withheld
+from .normalisation import ceiling_of, normalisation
 from .resampling import BootstrapR2
 from .solver import NestedRidge, nested_ridge
 from .targets import Targets
@@ -136,7 +136,7 @@ class Ridge:
             error=unsure.error,
             interval=unsure.interval,
             ceiling=_ceiling(targets) if correction is None else 1.0,
-            provenance=self._told(found, targets, target, correction),
+            provenance=self._normalisation(found, targets, target, correction),
             parts=dict(zip(part_names, parts.tolist(), strict=False)),
             layer=names[int(profile.argmax())],
             n=counts(found, targets, correction),
@@ -146,21 +146,20 @@ class Ridge:
             .assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
 
-    def _told(
+    def _normalisation(
         self,
         fit: NestedRidge,
         targets: Targets,
         target: xr.DataArray,
         correction: Correction | None,
-    ) -> dict[str, str]:
-        """Return why the normalised score is withheld, if it is, and log it."""
+    ) -> dict[str, Any]:
+        """Return `normalisation`, and log why the normalised score is withheld, if it is."""
         if targets.reliability is None:
             return {}
-        reason = why_withheld(fit, targets, target.values[:, targets.kept], correction)
-        if reason is None:
-            return {}
-        _log.info("ridge: no normalised score. %s", reason)
-        return {WITHHELD: reason}
+        found = normalisation(fit, targets, target.values[:, targets.kept], correction)
+        if WITHHELD in found:
+            _log.info("ridge: no normalised score. %s", found[WITHHELD])
+        return found
 
     def _fit(
         self, layers: Layers, target: xr.DataArray, targets: Targets, folds: npt.NDArray[Any]

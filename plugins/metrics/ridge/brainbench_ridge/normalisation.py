@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.scores.ceilings import session_reliability
+from brainbench_audio.scores.score import REACHABLE, WITHHELD
 
 from .correction import Correction
 from .partition import FloatArray
@@ -21,9 +22,9 @@ from .targets import Targets
 
 # What a ceiling has to be, and how many of its standard errors.
 LEAST_CEILING, LEAST_ERRORS = 0.05, 5.0
-# Share of the predictions' variance that is not learned noise; a perfect linear model loses a
-# little more than the rest by shrinkage, a tenth in all.
-LEAST_LEARNED = 0.92
+# Share of the predictions' variance that is not learned noise: below, shrinkage costs more than a
+# tenth on top of that.
+LEAST_LEARNED = 0.8
 # Of a corrected score: targets whose reliability was raised, and reliability of predictions.
 MOST_RAISED, LEAST_PREDICTED = 0.1, 0.7
 _GROUPS = 10
@@ -37,13 +38,16 @@ def ceiling_of(targets: Targets, reliability: FloatArray) -> float:
     return float(targets.aggregate(np.maximum(reliability, 0.0)))
 
 
-def why_withheld(
+def normalisation(
     fit: NestedRidge,
     targets: Targets,
     sessions: npt.NDArray[np.floating[Any]],
     correction: Correction | None,
-) -> str | None:
-    """Return why the normalised score is not given, a sentence; None where it is.
+) -> dict[str, Any]:
+    """Return what of the provenance decides the normalised score.
+
+    Either why it is not given, a sentence, or which share of the ceiling can be reached with
+    weights learned from noise. A corrected score, whose ceiling is 1, needs neither.
 
     Parameters
     ----------
@@ -58,21 +62,23 @@ def why_withheld(
     ceiling = ceiling_of(targets, targets.reliability)
     error = _ceiling_error(targets, sessions)
     if not ceiling > max(LEAST_CEILING, LEAST_ERRORS * error):
-        return (
+        reason = (
             f"The reliability of the responses, {ceiling:.3f} with a standard error of {error:.3f} "
             f"(jackknife over stimuli), is below {LEAST_CEILING} or {LEAST_ERRORS:g} of its "
             f"errors, so it is too uncertain to divide by."
         )
+        return {WITHHELD: reason}
     if correction is not None:
-        return _why_not_corrected(targets, correction)
+        return _of_corrected(targets, correction)
     learned = float(targets.aggregate(learned_share(fit, targets)))
-    if not learned >= LEAST_LEARNED:
-        return (
-            f"About {1 - learned:.0%} of the variance of the predictions is noise learned from the "
-            f"responses, so a model with a perfect linear fit would not reach the ceiling either: "
-            f"`-ridge-corrected` corrects for that."
-        )
-    return None
+    if learned >= LEAST_LEARNED:
+        return {REACHABLE: learned}
+    reason = (
+        f"About {1 - learned:.0%} of the variance of the predictions is noise learned from the "
+        f"responses, so a model with a perfect linear fit would be far from the ceiling, too: "
+        f"`-ridge-corrected` corrects for that."
+    )
+    return {WITHHELD: reason}
 
 
 def learned_share(fit: NestedRidge, targets: Targets) -> FloatArray:
@@ -91,17 +97,18 @@ def learned_share(fit: NestedRidge, targets: Targets) -> FloatArray:
     return np.asarray(np.maximum(share, 0.0))
 
 
-def _why_not_corrected(targets: Targets, correction: Correction) -> str | None:
+def _of_corrected(targets: Targets, correction: Correction) -> dict[str, Any]:
     known = np.isfinite(correction.measured)
     raised = float(correction.at_floor[known].mean())
     predicted = float(np.median(np.fmax(correction.predicted[known], 0.0)))
     if raised <= MOST_RAISED and predicted >= LEAST_PREDICTED:
-        return None
-    return (
+        return {}
+    reason = (
         f"For {raised:.0%} of the {targets.dimension}s a reliability was raised to the lowest that "
         f"is divided by, and the median reliability of predictions is {predicted:.2f}: with more "
         f"than {MOST_RAISED:.0%}, or less than {LEAST_PREDICTED}, corrected scores are biased."
     )
+    return {WITHHELD: reason}
 
 
 def _ceiling_error(targets: Targets, sessions: npt.NDArray[np.floating[Any]]) -> float:

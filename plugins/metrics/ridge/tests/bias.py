@@ -58,11 +58,15 @@ def rows(draws: int) -> list[str]:
                 scores = [world.score(seed, variant) for seed in range(draws)]
                 ratios = [one.value / one.ceiling for one in scores if one.ceiling]
                 mean, error = mean_and_error(ratios)
-                given = sum(one.normalised is not None for one in scores)
+                given = [one.normalised for one in scores if one.normalised is not None]
                 if variant is None:
                     ceiling, spread = mean_and_error([one.ceiling or 0.0 for one in scores])
                     cells.append(f"{ceiling:.3f} ± {spread:.3f}")
-                cells += [f"{mean:.2f} ± {error:.2f}", f"{given} of {draws}"]
+                cells.append(f"{mean:.2f} ± {error:.2f}")
+                normalised = "{:.2f} ± {:.2f}".format(*mean_and_error(given)) if given else "–"
+                if variant is None:
+                    cells.append(normalised)
+                cells.append(f"{len(given)} of {draws}")
             found.append(" | ".join(cells) + " |")
             print(found[-1], flush=True)
     return found

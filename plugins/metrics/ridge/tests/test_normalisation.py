@@ -62,7 +62,7 @@ def test_the_ceiling_is_that_of_the_world_and_never_beyond_0_and_1() -> None:
 
 def test_the_reason_is_stored_and_told(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
     caplog.set_level(logging.INFO)
-    score = World(40, 6, 4, 0.6).score(0)
+    score = World(40, 6, 4, 0.4, voxels=300).score(0)
     reason = score.provenance[WITHHELD]
     assert "-ridge-corrected" in reason
     assert reason in caplog.text
