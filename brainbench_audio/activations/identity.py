@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.activations.object_state import (
+    NO_FINGERPRINT,
     OPAQUE,
     name_of,
     opaque_attribute,
@@ -241,7 +242,7 @@ def identify_object(model: Model) -> Identity:
     identity = described(model, name_of(model), source)
     given = own_fingerprint(model)
     if given is None:
-        return replace(identity, unkept="it has no fingerprint")
+        return replace(identity, unkept=NO_FINGERPRINT)
     if OPAQUE in state.values():
         return replace(identity, unkept=opaque_attribute(model) or "")
     try:

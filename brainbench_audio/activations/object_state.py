@@ -18,6 +18,7 @@ from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.interfaces import Model
 
 State = dict[str, str]
+NO_FINGERPRINT = "it has no fingerprint"
 _SEAL = "_brainbench_seal"
 OPAQUE = "opaque"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from brainbench_audio.activations.identity import Identity, described
 from brainbench_audio.activations.object_state import (
+    NO_FINGERPRINT,
     OPAQUE,
     opaque_attribute,
     own_fingerprint,
@@ -263,7 +264,7 @@ def _load_plugins(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, I
         model.card = own_card  # type: ignore[attr-defined]
     identity = described(model, wanted.label, entry.distribution)
     if (own := own_fingerprint(model)) is None:
-        return model, replace(identity, unkept="it has no fingerprint")
+        return model, replace(identity, unkept=NO_FINGERPRINT)
     code = {"packages": list(card.packages), "hash": source}
     fingerprint = {"given": own, "source": source, "options": _counted(options)}
     if getattr(model, "files", None) is None:
@@ -308,7 +309,7 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
     model = _checked_model(made, str(wanted))
     identity = described(model, wanted.label, str(file))
     if (own := own_fingerprint(model)) is None:
-        return model, replace(identity, unkept="it has no fingerprint")
+        return model, replace(identity, unkept=NO_FINGERPRINT)
     state = state_of(model)
     if OPAQUE in state.values():
         return model, replace(identity, unkept=opaque_attribute(model) or "")

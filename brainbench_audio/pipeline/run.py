@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from brainbench_audio.activations.extraction import extracted, plan_extraction
 from brainbench_audio.activations.identity import LazyModel, is_as_called
+from brainbench_audio.activations.object_state import NO_FINGERPRINT
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
@@ -21,6 +23,8 @@ from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import find_score, find_summary, keep_score
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -185,6 +189,10 @@ def score_pair(
     if stem is None:
         score = _computed(model, benchmark, keys, hear_anew, started)
         unkept = keys.identity.unkept or "the benchmark has no fingerprint"
+        if unkept != NO_FINGERPRINT:  # whose model has none has chosen so
+            _log.warning(
+                "the score of %s on %s is not kept: %s", about["model"], keys.benchmark, unkept
+            )
         return Run(**about, score=score, cached=False, seconds=_since(started), unkept=unkept)
     with locked(stem):
         stored = None if recompute else find_score(stem)
