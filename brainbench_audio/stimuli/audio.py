@@ -130,9 +130,6 @@ def _decode(path: Path, native_rate: int | None) -> tuple[Waveform, int]:
     """Return all samples of a mono file, and its rate in Hz."""
     whole = whole_sound(path)
     with soundfile.SoundFile(whole.source) as sound:
-        if not whole.known:
-            kind = sound.format_info
-            raise Refused(f"is {kind}, whose end nothing tells: convert it to WAV or FLAC")
         if sound.channels != 1:
             raise Refused(f"has {sound.channels} channels, models take one: mix it down to mono")
         rate = sound.samplerate

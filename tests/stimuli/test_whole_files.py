@@ -32,7 +32,6 @@ KINDS = [  # of which the header, or the codec, tells the end
     *(("AIFF", codec) for codec in ("IMA_ADPCM", "GSM610")),
     *(("AU", codec) for codec in ("G721_32", "G723_24", "G723_40")),
     ("CAF", "ALAC_16"),
-    ("SVX", "PCM_16"),
     ("FLAC", "PCM_16"),
     ("OGG", "VORBIS"),
     ("OGG", "OPUS"),
@@ -111,7 +110,7 @@ def test_headers_without_a_length(tmp_path: Path, kind: str, width: int) -> None
     assert len(read(tmp_path, content[:-width])) == LENGTH - 1
 
 
-@pytest.mark.parametrize("kind", ["MAT4", "MAT5", "PAF", "VOC", "XI"])
+@pytest.mark.parametrize("kind", ["MAT4", "MAT5", "PAF", "SVX", "VOC", "XI"])
 def test_containers_that_are_not_known(tmp_path: Path, kind: str) -> None:
     subtype = "DPCM_16" if kind == "XI" else "PCM_16"
     refused(tmp_path, written(kind, subtype, rate=44100), "convert it to WAV or FLAC")
@@ -277,6 +276,15 @@ def test_mp3_without_a_count(tmp_path: Path, options: dict[str, object]) -> None
     for place in (last + 1, last + 3, last + 10, len(content) - 1, last // 2 + 9):
         refused(tmp_path, content[:place])
     assert len(read(tmp_path, content[:last])) == frames - 576  # a cut between frames
+
+
+def test_mp3_with_a_count(tmp_path: Path) -> None:
+    content = written("MP3", "MPEG_LAYER_III")
+    length = len(read(tmp_path, content))
+    frames = [at for at in range(len(content)) if content.startswith(content[:2], at)]
+    assert length == LENGTH
+    for at in frames[1:]:
+        refused(tmp_path, content[:at])
 
 
 def test_mp3_that_begins_loud(tmp_path: Path) -> None:
