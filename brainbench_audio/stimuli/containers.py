@@ -202,7 +202,7 @@ def whole_sound(path: Path) -> Sound:
             raise Refused("is cut short or damaged within a header. Fetch it again") from error
     # libsndfile never sees it: there are files of rare kinds that it parses without end
     names = ", ".join((*CONTAINERS, *CODECS))
-    raise Refused(f"is none of {names}: fetch it again, or convert it to WAV or FLAC")
+    raise Refused(f"cannot be read: it is none of {names}. Fetch it again, or make it WAV or FLAC")
 
 
 def _settle(path: Path, header: _Header, samples: _Samples) -> Sound:
