@@ -238,6 +238,18 @@ def preferred(results: Iterable[Result]) -> list[Result]:
     return list(found.values())
 
 
+def not_shown(results: Iterable[Result]) -> str | None:
+    """Return a line about stored scores of versions that a report leaves out; None if none are."""
+    stored = [result for result in results if result.path and not result.published]
+    scores = len({result.path for result in stored})
+    versions = len({result.model for result in stored})
+    if not scores:
+        return None
+    one = f"{scores} score{'s' if scores > 1 else ''} of {versions} older version"
+    verb = "are" if scores > 1 else "is"
+    return f"{one}{'s' if versions > 1 else ''} {verb} not shown: `brainbench results list --all`"
+
+
 def matrix(
     results: Iterable[Result],
     models: Sequence[str] | None = None,

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, UnknownId
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.scores.identities import ModelVersion, tag_of
 from brainbench_audio.scores.store import StoredScore
-
-if TYPE_CHECKING:
-    from .results import Result
 
 # from id and source to the version that is current; None: the model has changed since it was
 # scored, so none is; empty: nobody knows, so it is the version that was scored last
@@ -140,15 +136,3 @@ def described(identifier: str) -> tuple[str, str]:
     """Return label and family of a model that nobody says the source or version of."""
     row = _row(ModelVersion(identifier, "", ""), "", "")
     return row.label, row.family
-
-
-def not_shown(results: Iterable[Result]) -> str | None:
-    """Return a line about stored scores of versions that a report leaves out; None if none are."""
-    stored = [result for result in results if result.path and not result.published]
-    scores = len({result.path for result in stored})
-    versions = len({result.model for result in stored})
-    if not scores:
-        return None
-    one = f"{scores} score{'s' if scores > 1 else ''} of {versions} older version"
-    verb = "are" if scores > 1 else "is"
-    return f"{one}{'s' if versions > 1 else ''} {verb} not shown: `brainbench results list --all`"
