@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,7 @@ class PairKeys:
     benchmark: str
     inputs: Mapping[str, Any] | None
 
-    @property
+    @cached_property
     def key(self) -> str | None:
         """SHA-256 of all of it; None if something is not known.
 

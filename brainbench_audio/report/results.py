@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
 from brainbench_audio.scores.store import StoredScore, kept_scores, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
-from .versions import Current, Row, described, rows_of
+from .versions import Current, Row, described, parsed_model, rows_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -99,12 +100,12 @@ class Result:
     @property
     def name(self) -> str:
         """Name of the model, which its versions share."""
-        return self.model if self.current else self.model.rpartition("#")[0]
+        return without_version(self.model)
 
     @property
     def is_control(self) -> bool:
         """Whether the model is untrained, permuted or a step of a training, none of its own."""
-        return "@" in (self.id or self.model)
+        return bool(parsed_model(self.id or self.model).variant)
 
     def derived(self, benchmark: str, value: float, **known: Any) -> Result:
         """Return a result of the same row that was computed from others and has no file."""
@@ -213,10 +214,11 @@ def with_components(results: Sequence[Result]) -> list[Result]:
     known = {result.pair for result in results}
     found = list(results)
     for result in results:
-        data, _, metric = result.benchmark.partition("-")
+        whole = BenchmarkId.parse(result.benchmark)
+        components = () if whole.subset else subsets.get(whole.dataset, ())
         for name, value in result.parts.items():
-            benchmark = f"{data}.{name}-{metric}"
-            if name not in subsets.get(data, ()) or (result.model, benchmark) in known:
+            benchmark = str(whole.of(name))
+            if name not in components or (result.model, benchmark) in known:
                 continue
             found.append(
                 result.derived(

@@ -73,7 +73,7 @@ def _row(version: ModelVersion, place: str, mark: str) -> Row:
     card = find_card(version.id, version.source)
     if card is None:
         return Row(name, name, "", not mark)
-    wanted = _parsed(version.id)
+    wanted = parsed_model(version.id)
     # the label of a scheme's card is that of all its models
     label = card.label if card.layers else wanted.name
     known = ", ".join(part for part in (wanted.variant[1:], place, mark) if part)
@@ -107,14 +107,15 @@ def _places(models: Iterable[Model]) -> dict[Model, str]:
     """
     groups: dict[str, set[str]] = {}
     for identifier, source in models:
-        groups.setdefault(_parsed(identifier).name, set()).add(source)
+        groups.setdefault(parsed_model(identifier).name, set()).add(source)
     return {
-        (identifier, source): _place(source, groups[_parsed(identifier).name] - {""})
+        (identifier, source): _place(source, groups[parsed_model(identifier).name] - {""})
         for identifier, source in models
     }
 
 
-def _parsed(identifier: str) -> ModelId:
+def parsed_model(identifier: str) -> ModelId:
+    """Return the parts of a stored id; one that cannot be taken apart is a name."""
     try:
         return ModelId.parse(identifier)
     except UnknownId:  # an id of somebody's own
