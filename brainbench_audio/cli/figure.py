@@ -93,8 +93,7 @@ def draw_components(options: argparse.Namespace) -> int:
 
     results = _results(options)
     identifier = (options.benchmark or ["NH2015comp-ridge"])[0]
-    dataset, _, metric = identifier.partition("-")
-    found = components.rows_of(results, dataset, metric)
+    found = components.rows_of(results, identifier)
     draw(options.output, components.plot, found, compared.unit_of(identifier))
     rows = [
         (one.result.model, *(one.values.get(name) for name in components.COMPONENTS), one.mean)

@@ -108,13 +108,15 @@ def _as_json(each: StepRun) -> dict[str, Any]:
 
 
 def _print_runs(runs: list[StepRun]) -> None:
+    from brainbench_audio.registry.ids import ModelId
+
     by_benchmark: dict[str, list[StepRun]] = defaultdict(list)
     for each in runs:
         by_benchmark[each.run.benchmark].append(each)
     for number, (benchmark, some) in enumerate(by_benchmark.items()):
         if number:
             print()
-        print(f"{some[0].run.model.partition('@')[0]} on {benchmark}:")
+        print(f"{ModelId.parse(some[0].run.model).name} on {benchmark}:")
         rows = [
             (
                 each.step,

@@ -85,24 +85,11 @@ def imported(packages: Iterable[str], load: Callable[[], _Loaded]) -> tuple[_Loa
     )
 
 
-def tree_files(file: Path) -> list[Path]:
-    """Return a model file, the modules that it imports and the data of its packages.
+def tree_hash(file: Path) -> str:
+    """Return one SHA-256 over a model file, the modules that it imports and their packages' data.
 
     Modules count if they lie in the file's own folder or are found elsewhere without being
-    installed; imports inside functions count too.
-
-    Raises
-    ------
-    DataError
-        The file does not exist, or one of the files is no Python.
-    """
-    return list(read_tree(file).files.values())
-
-
-def tree_hash(file: Path) -> str:
-    """Return one SHA-256 over a model file and all it imports, see `tree_files`.
-
-    It stays the same when the whole folder is moved.
+    installed; imports inside functions count too. It stays the same when the folder is moved.
 
     Raises
     ------

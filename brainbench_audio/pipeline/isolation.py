@@ -52,7 +52,6 @@ _READY = "ready.json"
 _LAST_LINES = 6
 # what would let packages of this environment, or of the user, into the other one
 _LEAKS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-MODES = ("full", "shared")
 
 
 def hear_where_asked(bench: Workbench, hearing: Hearing) -> Heard | Failure:

@@ -197,6 +197,17 @@ def split_metric(text: str) -> tuple[str, str | None]:
     return metric, variant or None
 
 
+def without_version(text: str) -> str:
+    """Return an id without ``#`` and what stands behind it."""
+    return text.rpartition("#")[0] or text
+
+
+def split_family(text: str) -> tuple[str, str]:
+    """Return family and variant of a model's id, as those of the paper are called."""
+    family, _, variant = text.partition("-")
+    return family, variant
+
+
 def split_distribution(text: str) -> tuple[str | None, str]:
     """Return distribution and id of ``[distribution:]id``."""
     distribution, _, plain = text.rpartition(":")

@@ -62,6 +62,20 @@ def session_reliability(responses: npt.NDArray[np.floating[Any]]) -> Array:
     return spearman_brown(mean, usable.sum(axis=1))
 
 
+def subject_ceiling(
+    arrays: Array, correlate: Callable[[Array, Array], float]
+) -> tuple[float | None, dict[str, tuple[str, Array]]]:
+    """Return the mean of `inter_subject`'s lower ceiling, and both as variables of a `Score.raw`.
+
+    The ceiling is None for one subject, and where it is not defined for all.
+    """
+    if len(arrays) < 2:
+        return None, {}
+    lower, upper = inter_subject(arrays, correlate)
+    ceiling = float(lower.mean()) if np.isfinite(lower).all() else None
+    return ceiling, {"ceiling_lower": ("subject", lower), "ceiling_upper": ("subject", upper)}
+
+
 def inter_subject(rdms: Array, correlate: Callable[[Array, Array], float]) -> tuple[Array, Array]:
     """Return the lower and the upper noise ceiling of representational similarity.
 

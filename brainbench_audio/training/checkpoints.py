@@ -15,10 +15,10 @@ from brainbench_audio.activations.extraction import activations_folder, plan_ext
 from brainbench_audio.activations.identity import Identity, LazyModel
 from brainbench_audio.activations.weights_files import fetch_weights
 from brainbench_audio.cards import WeightsFile
-from brainbench_audio.download import list_files
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import TEMPORARY, locked
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.hub import list_files
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.identifying import known_identity, remember
 from brainbench_audio.pipeline.loading import Loadable, load_identified

@@ -19,8 +19,8 @@ import xarray as xr
 from brainbench_audio import load_model, settings
 from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.cli.main import main
-from brainbench_audio.download import list_files
 from brainbench_audio.errors import ContractError, DataError, UnknownId
+from brainbench_audio.hub import list_files
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.profiles import layer_means, layer_scores

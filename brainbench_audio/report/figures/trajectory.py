@@ -17,6 +17,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.figures import style
+from brainbench_audio.report.versions import parsed_model
 from brainbench_audio.scores.score import Score
 
 if TYPE_CHECKING:
@@ -100,10 +101,10 @@ def stored_steps(
         No step is stored.
     """
     found = {
-        (int(step), result.benchmark): Score.from_netcdf(result.path)
+        (step, result.benchmark): Score.from_netcdf(result.path)
         for result in results
         if result.path
-        and (step := result.id.rpartition("@step=")[2]).isdecimal()
+        and (step := parsed_model(result.id).step) is not None
         and any(fnmatchcase(result.benchmark, pattern) for pattern in benchmarks)
     }
     if not found:

@@ -229,10 +229,6 @@ class _Walk:
     going: _Where
     waiting: _Where
 
-    @classmethod
-    def empty(cls, shape: tuple[int, ...]) -> _Walk:
-        return cls(np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool))
-
 
 class _Fit:
     """Fits layer after layer, blocks of targets in parallel."""
@@ -258,7 +254,7 @@ class _Fit:
     def add_layer(self, number: int, search: PenaltySearch) -> None:
         """Fit one layer, and keep it where it is the best so far."""
         wins = np.zeros(search.penalty.shape, dtype=bool)
-        walks = {edge: _Walk.empty(search.penalty.shape) for edge in EDGES}
+        walks = {edge: _Walk(np.zeros_like(wins), np.zeros_like(wins)) for edge in EDGES}
         self._for_blocks(lambda block: self._search(block, search, wins, walks))
         for edge in EDGES:
             self._go_on(edge, search, walks[edge])
@@ -331,8 +327,7 @@ class _Fit:
             targets = np.flatnonzero(row)
             pieces = range(0, targets.size, self._block)
             tasks += [(outer, targets[place : place + self._block]) for place in pieces]
-        for _ in self._pool.map(step, tasks):
-            pass
+        list(self._pool.map(step, tasks))  # raises what went wrong
 
     def _predict(self, block: slice, number: int, search: PenaltySearch, wins: _Where) -> None:
         """Predict each outer fold with the penalty chosen, and keep what wins."""
@@ -354,8 +349,7 @@ class _Fit:
 
     def _for_blocks(self, function: Callable[[slice], None]) -> None:
         starts = range(0, self._targets.shape[1], self._block)
-        for _ in self._pool.map(function, (slice(at, at + self._block) for at in starts)):
-            pass
+        list(self._pool.map(function, (slice(at, at + self._block) for at in starts)))
 
     @property
     def _scratch(self) -> Scratch:
