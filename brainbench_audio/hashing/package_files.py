@@ -43,6 +43,24 @@ class Package:
     imports: dict[str, _Import] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)  # as they were when it was imported
 
+    def by_path(self) -> dict[Path, str]:
+        """Return the SHA-256 of each file."""
+        return {self.folder / label: file.sha256 for label, file in self.files.items()}
+
+    def read_since(self, then: Mapping[Path, str], *, data_only: bool) -> Path | None:
+        """Return a file that may have been read with other content than it had some time ago.
+
+        Of modules, what counts is what they were imported from.
+        """
+        now = self.by_path()
+        imports = [] if data_only else list(self.imports.values())
+        modules = {Path(str(each.module.__file__)): each.sha256 for each in imports}
+        for file in {**then, **now}:
+            read = modules.get(file, then.get(file)) if file.suffix == ".py" else now.get(file)
+            if read != then.get(file):
+                return file
+        return None
+
 
 _packages: dict[tuple[str, Path], Package] = {}
 _files: dict[Path, FileHash] = {}
