@@ -20,10 +20,9 @@ from brainbench_audio.hashing.source_tree import SourceTree, read_tree
 from brainbench_audio.hashing.tree_import import execute
 
 _Loaded = TypeVar("_Loaded")
-_Files = dict[Path, str]
 # what each hash stood for, as far as it may be read later than it was hashed: see `check_unchanged`
-_packages: dict[str, list[_Files]] = {}
-_trees: dict[tuple[str, str], _Files] = {}
+_packages: dict[str, list[dict[str, str]]] = {}
+_trees: dict[tuple[str, str], dict[Path, str]] = {}
 
 
 def package_hash(packages: Iterable[str]) -> str:
@@ -40,7 +39,7 @@ def package_hash(packages: Iterable[str]) -> str:
     files = [[(label, look.files[label].sha256) for label in sorted(look.files)] for look in looks]
     content = hash_json(files)
     if content not in _packages:
-        _packages[content] = [look.by_path() for look in looks]
+        _packages[content] = [look.hashes() for look in looks]
     return content
 
 

@@ -128,7 +128,7 @@ class StimulusSet:
 
     def look_again(self) -> None:
         """Forget the hashes: the files may have changed since they were last asked for."""
-        for name in ("hashes", "_marks", "_at_rates"):
+        for name in ("hashes", "fingerprint", "_marks", "_at_rates"):
             vars(self).pop(name, None)
 
     @cached_property
