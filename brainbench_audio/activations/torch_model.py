@@ -82,8 +82,8 @@ class TorchModel:
         A device that is not there, or another dtype.
     """
 
-    # where it runs, what the card says, and what read_outs name once more decide no activations
-    transient = frozenset({"card", "device", "files", "_modules"})
+    # where it runs decides nothing; of the card, layers and rate count by themselves
+    transient = frozenset({"card", "device", "files"})
 
     def __init__(
         self,
@@ -103,7 +103,8 @@ class TorchModel:
         self.place(device, dtype)
         self._given = fingerprint
         self.read_outs = dict(read_outs)
-        self._modules = {layer: network.get_submodule(name) for layer, name in read_outs.items()}
+        for name in read_outs.values():
+            network.get_submodule(name)  # raises AttributeError here, and not when sounds are heard
         self._pooling = pooling
 
     def place(self, device: str = "auto", dtype: str = "float32") -> None:
@@ -156,7 +157,7 @@ class TorchModel:
 
     def _chosen(self, layers: Sequence[str] | None) -> list[str]:
         chosen = list(self.layers if layers is None else layers)
-        unknown = [layer for layer in chosen if layer not in self._modules]
+        unknown = [layer for layer in chosen if layer not in self.read_outs]
         if unknown:
             raise ContractError(
                 f"Model {self.card.id} has no layer {unknown[0]!r}, only {', '.join(self.layers)}."
@@ -206,7 +207,8 @@ class TorchModel:
 
             return hook
 
-        handles = [self._modules[layer].register_forward_hook(keep(layer)) for layer in layers]
+        modules = {layer: self.network.get_submodule(self.read_outs[layer]) for layer in layers}
+        handles = [modules[layer].register_forward_hook(keep(layer)) for layer in layers]
         try:
             yield
         finally:

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +42,23 @@ class Package:
     files: dict[str, FileHash] = field(default_factory=dict)
     imports: dict[str, _Import] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)  # as they were when it was imported
+
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of each file, by its path in the folder."""
+        return {label: file.sha256 for label, file in self.files.items()}
+
+    def read_since(self, then: Mapping[str, str], *, data_only: bool) -> Path | None:
+        """Return a file that may have been read with other content than it had some time ago.
+
+        Of modules, what counts is what they were imported from.
+        """
+        read = {**then, **_data(self.files)}
+        read |= {label: "" for label in _data_labels(then) if label not in self.files}
+        for each in () if data_only else self.imports.values():
+            label = Path(str(each.module.__file__)).relative_to(self.folder).as_posix()
+            read[label] = each.sha256 or ""
+        changed = [label for label in read if read[label] != then.get(label)]
+        return self.folder / changed[0] if changed else None
 
 
 _packages: dict[tuple[str, Path], Package] = {}
@@ -153,7 +170,12 @@ def _at_import(
 
 
 def _data(files: Mapping[str, FileHash]) -> dict[str, str]:
-    return {label: file.sha256 for label, file in files.items() if not label.endswith(".py")}
+    return {label: files[label].sha256 for label in _data_labels(files)}
+
+
+def _data_labels(files: Iterable[str]) -> list[str]:
+    # a module that is no package has the name "." in itself
+    return [label for label in files if label != "." and not label.endswith(".py")]
 
 
 def _sha256(files: Mapping[str, FileHash], label: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +16,7 @@ from brainbench_audio.assemblies.assembly import align, content_hash, validate
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
-from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -88,20 +87,24 @@ class ComposedBenchmark:
             score = self._metric(layers, self.assembly, self.folds)
         except BrainbenchError as error:
             raise type(error)(f"{self.card.id}: {error}") from error
+        if self._source is not None:
+            check_unchanged({"packages": self.card.metric.packages, "hash": self._source})
         if not isinstance(score, Score):
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
         return replace(score, n={"stimulus": len(self.stimuli), **score.n})
 
-    @cached_property
+    @property
     def fingerprint(self) -> dict[str, Any] | None:
         """What decides a score besides the activations: data, folds, metric and its options.
 
-        None where that cannot be told: a metric put together by hand, whose state has no hash.
+        As they are now. None where that cannot be told: a metric put together by hand, whose state
+        has no hash.
         """
         metric, state = self.card.metric, None
         if self._source is None:
+            check_imported(metric.packages)
             try:
                 state = hash_object(self._metric)
             except Unhashable:

@@ -12,6 +12,7 @@ from brainbench_audio.activations.identity import Identity, described
 from brainbench_audio.activations.object_state import (
     NO_FINGERPRINT,
     OPAQUE,
+    files_of,
     opaque_attribute,
     own_fingerprint,
     sealed,
@@ -26,7 +27,8 @@ from brainbench_audio.errors import (
     UnknownId,
 )
 from brainbench_audio.files import hash_json
-from brainbench_audio.hashing.live_code import hash_object
+from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import imported, load_tree
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
@@ -41,8 +43,8 @@ from brainbench_audio.registry.lookup import (
 )
 
 _PLACEMENT = ("device", "dtype")
-# options that leave the activations as they are, or that the model's own fingerprint covers
-_NEUTRAL_OPTIONS = {*_PLACEMENT, "weights", "control", "seed", "trust_remote_code"}
+# options that leave the activations as they are; a control stands in the id
+_NEUTRAL_OPTIONS = {"device", "control", "trust_remote_code"}
 
 
 @dataclass(frozen=True)
@@ -266,18 +268,45 @@ def _load_plugins(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, I
     if (own := own_fingerprint(model)) is None:
         return model, replace(identity, unkept=NO_FINGERPRINT)
     code = {"packages": list(card.packages), "hash": source}
-    fingerprint = {"given": own, "source": source, "options": _counted(options)}
-    if getattr(model, "files", None) is None:
+    return model, _known(identity, model, {"given": own, "source": source}, code, options)
+
+
+def _known(
+    identity: Identity,
+    model: Model,
+    fingerprint: Mapping[str, Any],
+    code: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> Identity:
+    """Return the identity of a model with a fingerprint; without, where something is not known."""
+    files = files_of(model)
+    fingerprint = dict(fingerprint)
+    if files is not None:
+        fingerprint["files"] = list(files.values())
+    if files is None or "tree" in code:
         # nobody says which files it was made from, so what was made of them counts
-        fingerprint["state"] = state_of(model)
-    return model, replace(identity, fingerprint=fingerprint, code=code)
+        fingerprint["state"] = state = state_of(model)
+        if OPAQUE in state.values():
+            return replace(identity, unkept=opaque_attribute(model) or "")
+    try:
+        fingerprint["options"] = _counted(options, files)
+    except Unhashable as error:
+        return replace(identity, unkept=f"an option of it cannot be hashed: {error}")
+    return replace(identity, fingerprint=fingerprint, code=code, files=files)
 
 
-def _counted(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the hashes of the options that neither place a model nor are hashed by content."""
-    return {
-        name: hash_object(value) for name, value in options.items() if name not in _NEUTRAL_OPTIONS
-    }
+def _counted(options: Mapping[str, Any], files: Mapping[str, str] | None) -> dict[str, str]:
+    """Return the hashes of the options that decide activations; of a weights file, its content."""
+    counted = {name: value for name, value in options.items() if name not in _NEUTRAL_OPTIONS}
+    if counted.get("dtype") == "float32":  # as without the option
+        del counted["dtype"]
+    weights = counted.get("weights")
+    if isinstance(weights, str | Path) and (path := Path(weights).expanduser()).exists():
+        # a model that names its files has it among them
+        counted["weights"] = hash_files([path])[0] if files is None and path.is_file() else None
+    elif isinstance(weights, Mapping):  # they are in its fingerprint or its state
+        del counted["weights"]
+    return {n: hash_object(value) for n, value in counted.items() if value is not None}
 
 
 def _place(model: Any, identifier: str, placement: Mapping[str, str]) -> None:
@@ -310,17 +339,9 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
     identity = described(model, wanted.label, str(file))
     if (own := own_fingerprint(model)) is None:
         return model, replace(identity, unkept=NO_FINGERPRINT)
-    state = state_of(model)
-    if OPAQUE in state.values():
-        return model, replace(identity, unkept=opaque_attribute(model) or "")
-    fingerprint = {
-        "given": own,
-        "class": wanted.name,
-        "tree": tree,
-        "options": _counted(options),
-        "state": state,
-    }
-    return model, replace(identity, fingerprint=fingerprint, code={"tree": str(file), "hash": tree})
+    fingerprint = {"given": own, "class": wanted.name, "tree": tree}
+    code = {"tree": str(file), "hash": tree}
+    return model, _known(identity, model, fingerprint, code, options)
 
 
 def _call(path: str, word: str, *arguments: Any, **options: Any) -> Any:

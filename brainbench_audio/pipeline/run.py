@@ -141,7 +141,11 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     lazy = identified(Loadable(model) if isinstance(model, str) else model)
     if not isinstance(model, str) and is_as_called(model, lazy.identity):
         record_identity(lazy.identity)
-    loaded = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    if isinstance(benchmark, str):
+        loaded: Benchmark = load_benchmark(benchmark)
+    else:
+        loaded = benchmark
+        loaded.stimuli.look_again()
     inputs = getattr(loaded, "fingerprint", None)
     keys = PairKeys(
         identity=lazy.identity,
@@ -246,7 +250,7 @@ def _computed(
         **score.provenance,
     }
     if isinstance(benchmark, ComposedBenchmark):
-        provenance["inputs"] = benchmark.fingerprint
+        provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
     if plan.fields:
         provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}

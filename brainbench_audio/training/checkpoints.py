@@ -7,7 +7,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from brainbench_audio.files import TEMPORARY, locked
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import list_files
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline.identifying import known_identity, remember
+from brainbench_audio.pipeline.identifying import known_identity, learned
 from brainbench_audio.pipeline.loading import Loadable, load_identified
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
@@ -195,12 +195,11 @@ class Step:
         """Load the model, and keep what is to be known of it."""
         try:
             options = {**self._asked.options, "weights": self._file()}
-            model, identity = load_identified(self._asked.id, options)
+            load = partial(load_identified, self._asked.id, options)
+            return learned(self._asked, load, [self.checkpoint.content])
         except Exception:
             self._remove()
             raise
-        remember(self._asked, model, identity, [self.checkpoint.content])
-        return model, identity
 
     def _file(self) -> Path:
         """Return the local file, downloaded if need be."""

@@ -426,7 +426,7 @@ def test_a_remembered_identity_that_lies_is_found_out(toy: Toy) -> None:
     Step("toy-base", found)
     (remembered,) = (settings.cache_home() / "identities").iterdir()
     content = json.loads(remembered.read_text())
-    content["identity"]["fingerprint"] = "another"
+    content["fingerprint"] = "another"
     remembered.write_text(json.dumps(content))
     told = run(toy.folder / "*=10.ckpt")
     assert "was changed while it was being scored" in str(told.failures[0][1])
