@@ -23,7 +23,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any
@@ -239,29 +239,21 @@ def _run(command: Sequence[str], name: str) -> None:
 
 
 def _as_json(stimuli: StimulusSet) -> dict[str, Any]:
-    files = [str(file.absolute()) for file in stimuli.files]
+    files = [file.absolute() for file in stimuli.files]
     recordings = {
-        str(rate): [str(file.absolute()) for file in recorded]
+        rate: [file.absolute() for file in recorded]
         for rate, recorded in stimuli.recordings.items()
     }
-    given = {name: getattr(stimuli, name) for name in ("name", "names", "categories")}
-    rest = {name: getattr(stimuli, name) for name in ("sample_rate", "silence")}
-    return {**given, **rest, "files": files, "recordings": recordings}
+    given = {field.name: getattr(stimuli, field.name) for field in fields(stimuli)}
+    return {**given, "files": files, "recordings": recordings}
 
 
 def _stimuli(content: Mapping[str, Any]) -> StimulusSet:
     recordings = {
         int(rate): tuple(map(Path, files)) for rate, files in content["recordings"].items()
     }
-    return StimulusSet(
-        name=content["name"],
-        names=tuple(content["names"]),
-        files=tuple(map(Path, content["files"])),
-        categories=tuple(content["categories"]),
-        sample_rate=content["sample_rate"],
-        recordings=recordings,
-        silence=content["silence"],
-    )
+    given = {**content, "files": tuple(map(Path, content["files"])), "recordings": recordings}
+    return StimulusSet(**{**given, **{n: tuple(content[n]) for n in ("names", "categories")}})
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:
@@ -278,8 +270,8 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
         heard = heard_by(identified(model), hearing, stimuli)
     except Exception as error:
         return {"error": type(error).__name__, "message": described(error)}
-    identity, fields = heard.identity.as_json(), dict(heard.plan.fields)
-    return {"identity": identity, "fields": fields, "seconds": heard.seconds}
+    identity, decided = heard.identity.as_json(), dict(heard.plan.fields)
+    return {"identity": identity, "fields": decided, "seconds": heard.seconds}
 
 
 if __name__ == "__main__":
