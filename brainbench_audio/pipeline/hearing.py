@@ -7,19 +7,19 @@ The second step needs no network any more, so it may run anywhere the store can 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import xarray as xr
 
-from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.activations.extraction import extracted, plan_extraction
 from brainbench_audio.activations.identity import Identity, LazyModel
 from brainbench_audio.activations.store import Plan
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.identifying import identified
-from brainbench_audio.pipeline.keys import PairKeys, pair_keys
+from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark, load_identified
 from brainbench_audio.pipeline.run import Failure, Run, score_pair
 from brainbench_audio.scores.store import is_stored
@@ -151,13 +151,20 @@ class Workbench:
         return benchmark
 
 
-def hear(bench: Workbench, hearing: Hearing) -> Heard | Failure:
+def hear(
+    bench: Workbench,
+    hearing: Hearing,
+    elsewhere: Callable[[Hearing, StimulusSet], Heard] | None = None,
+) -> Heard | Failure:
     """Put a model's activations into the store, unless all that wait for them are scored already.
 
     Errors come back as a `Failure` of the first waiting pair; `score_heard` hands it on to all.
+    ``elsewhere`` does the work in another process.
     """
     try:
         stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
+        if elsewhere is not None:
+            return elsewhere(hearing, stimuli)
         return heard_by(bench.model(hearing.model), hearing, stimuli)
     except Exception as error:  # one failing model never stops the others
         return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
@@ -172,8 +179,7 @@ def heard_by(model: LazyModel, hearing: Hearing, stimuli: StimulusSet) -> Heard:
         See `extracted`.
     """
     started = time.perf_counter()
-    first = hearing.targets[0]
-    plan = pair_keys(model.identity, stimuli, first.id, first.fingerprint).plan
+    plan = plan_extraction(model.identity, stimuli)
     heard = Heard(hearing.model, model.identity, plan)
     if plan.fields and (hearing.recompute or not _all_scored(heard, hearing)):
         with extracted(model, stimuli, plan, anew=hearing.recompute):

@@ -32,13 +32,13 @@ from urllib.request import url2pathname
 
 import brainbench_audio
 from brainbench_audio import errors, settings
+from brainbench_audio.activations.extraction import plan_extraction
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.errors import BrainbenchError, ContractError, PluginLoadError
 from brainbench_audio.files import atomic_file, hash_json, locked
 from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.pipeline.hearing import Heard, Hearing, Target, Workbench, hear, heard_by
 from brainbench_audio.pipeline.identifying import identified
-from brainbench_audio.pipeline.keys import pair_keys
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.run import Failure, described
 from brainbench_audio.provenance import DISTRIBUTION
@@ -58,13 +58,7 @@ def hear_where_asked(bench: Workbench, hearing: Hearing) -> Heard | Failure:
 
     Errors come back as a `Failure`, see `pipeline.hearing.hear`.
     """
-    if not hearing.isolate:
-        return hear(bench, hearing)
-    try:
-        stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
-        return hear_isolated(hearing, stimuli)
-    except Exception as error:  # one failing model never stops the others
-        return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
+    return hear(bench, hearing, hear_isolated if hearing.isolate else None)
 
 
 def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
@@ -94,8 +88,7 @@ def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
             f"What model {hearing.model.id} hears in an environment of its own cannot be handed "
             f"over ({reason}): leave out --isolate."
         )
-    first = hearing.targets[0]
-    plan = pair_keys(identity, stimuli, first.id, first.fingerprint).plan
+    plan = plan_extraction(identity, stimuli)
     differing = [name for name, value in answer["fields"].items() if plan.fields[name] != value]
     if identity.code.get("hash") != package_hash(found.card.packages):
         differing.append("source")
