@@ -106,7 +106,7 @@ class Dataset(Protocol):
 
 
 class DataSource(Protocol):
-    """Gets and loads the data of one card, or of several; `sources.BaseSource` has defaults.
+    """Gets and loads the data of one card, or of several; `data_source.BaseSource` has defaults.
 
     A card's ``data`` names the class, which is made without arguments. ``subset`` is one of the
     card's, or None for the whole.

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from brainbench_audio.cards import CONTROLS
 from brainbench_audio.cli.score_output import (
     as_json,
-    interval_text,
     print_failures,
     print_forecast,
     print_runs,
@@ -22,7 +21,6 @@ from brainbench_audio.cli.table import print_json
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.plan import Pair
 
-__all__ = ["add", "as_json", "given", "interval_text", "run"]
 _HEAR = "HEAR-probe"
 
 

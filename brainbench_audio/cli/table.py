@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from brainbench_audio.files import json_ready
 
 # control characters, and those that turn the direction of writing
 _CONTROL = {"Cc", "Cf", "Cs"}
@@ -48,7 +49,7 @@ def print_json(value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """Return a value as JSON; numpy numbers become plain ones and NaN becomes null."""
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def size_in_words(size: int) -> str:
@@ -65,16 +66,6 @@ def size_in_words(size: int) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} TB"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(cell: Any) -> str:

@@ -18,17 +18,16 @@ from brainbench_audio.cards import WeightsFile
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import TEMPORARY, locked
 from brainbench_audio.hash_cache import hash_files
-from brainbench_audio.hub import list_files
+from brainbench_audio.hub import SCHEME, list_files
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.identifying import known_identity, learned
 from brainbench_audio.pipeline.loading import Loadable, load_identified
-from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.ids import ModelId, is_pattern
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _log = logging.getLogger(__name__)
 SUFFIXES = (".ckpt", ".pt", ".pth", ".th", ".bin", ".safetensors")
-_WILD = set("*?[")
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ class Checkpoint:
     @property
     def remote(self) -> bool:
         """Whether it has to be downloaded."""
-        return self.location.startswith("hf://")
+        return self.location.startswith(SCHEME)
 
     @cached_property
     def content(self) -> str:
@@ -95,7 +94,7 @@ def list_checkpoints(source: str | Path) -> list[Checkpoint]:
         There are none, two are of one step, or the hub cannot be asked.
     """
     text = str(source)
-    if text.startswith("hf://"):
+    if text.startswith(SCHEME):
         named = [(file.path, file.url, file.size, file.sha256) for file in list_files(text)]
     else:
         files = _local_files(Path(text).expanduser())
@@ -223,7 +222,7 @@ def _local_files(path: Path) -> list[Path]:
     if path.is_dir():
         return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and _whole(file))
     parts = path.parts
-    first = next((place for place, part in enumerate(parts) if _WILD & set(part)), len(parts))
+    first = next((place for place, part in enumerate(parts) if is_pattern(part)), len(parts))
     pattern = "/".join(parts[first:])
     found = Path(*parts[:first]).glob(pattern) if pattern else []
     return sorted(file for file in found if file.is_file() and _whole(file))

@@ -163,7 +163,10 @@ def test_wrong_usage(arguments: list[str], capsys: Told) -> None:
 
 def test_options_that_do_not_fit(capsys: Told, tmp_path: Path) -> None:
     assert score("--device", "cpu") == 1
-    assert "tiny-plain runs where it runs: leave out device" in capsys.readouterr().err
+    assert (
+        "tiny-plain does not support --device and --dtype: leave them out"
+        in capsys.readouterr().err
+    )
     assert score("--control", "permuted") == 1
     assert "tiny-plain does not take these options: got an unexpected" in capsys.readouterr().err
     assert score("--weights", "mine.pt", "--json") == 0
@@ -402,7 +405,8 @@ print(process.stderr.read().decode(), process.wait())
 def test_the_dummy_of_these_tests_hears() -> None:
     assert score() == 0
     (row,) = stored_scores()
-    assert row.summary["provenance"]["activations"]["fingerprint"]["bands"] == DummyModel().bands
+    given = row.summary["provenance"]["activations"]["fingerprint"]["given"]
+    assert given["bands"] == DummyModel().bands
 
 
 @pytest.mark.data

@@ -10,7 +10,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.registry.ids import BenchmarkId, split_family
-from brainbench_audio.report.families import FAMILIES, Look, looks
+from brainbench_audio.report.families import FAMILIES, OTHER, Look, looks
 from brainbench_audio.report.figures import style
 
 if TYPE_CHECKING:
@@ -152,15 +152,14 @@ def source_entries(results: Sequence[Result], *, bars: bool) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    grey = Look("#7B7B7B", "o")
     kinds = sorted({result.published for result in results})
     if kinds == [False]:
         return []
     names = {False: "measured here", True: "published"}
     beside = len(kinds) == 2
     if bars:
-        return [Patch(**bar_look(grey, kind, beside), label=names[kind]) for kind in kinds]
-    return [Line2D([], [], **point_look(grey, kind, beside), label=names[kind]) for kind in kinds]
+        return [Patch(**bar_look(OTHER, kind, beside), label=names[kind]) for kind in kinds]
+    return [Line2D([], [], **point_look(OTHER, kind, beside), label=names[kind]) for kind in kinds]
 
 
 def family_entries(results: Sequence[Result]) -> list[Any]:

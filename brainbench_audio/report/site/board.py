@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 from brainbench_audio.registry.ids import BenchmarkId
+from brainbench_audio.report.correlations import is_task
 from brainbench_audio.report.results import OVERALL
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, number
@@ -135,8 +136,8 @@ def _controls(content: Content) -> Markup:
 def _benchmarks(content: Content) -> list[Markup]:
     groups: dict[str, list[str]] = {}
     for name in content.benchmarks:
-        dataset = BenchmarkId.parse(name).dataset
-        title = "Listening tasks" if name == OVERALL or dataset == "HEAR" else dataset
+        listening = name == OVERALL or is_task(name)
+        title = "Listening tasks" if listening else BenchmarkId.parse(name).dataset
         groups.setdefault(title, []).append(name)
     return [
         _group(title, [tag("label", _tick("show", name), name) for name in names])
