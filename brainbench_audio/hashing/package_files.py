@@ -14,10 +14,12 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from brainbench_audio.files import hash_file
+from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.imported_code import is_as_imported, process_start
 from brainbench_audio.provenance import source_folder
 
 _SETTLED = 2_000_000_000  # nanoseconds: a later change may fall on the same tick of the clock
+_LARGE = 1 << 20  # bytes
 _LEFTOVERS = (".pyc", ".pyo", ".pyi", "~", ".swp", ".swo", ".orig", ".rej", ".tmp")
 
 
@@ -109,7 +111,8 @@ def hash_again(file: Path) -> FileHash:
     known = _files.get(file)
     if known is not None and known.settled and known.mark == mark:
         return known
-    sha256 = hash_file(file)
+    # other processes remember hashes of large ones, such as weights
+    sha256 = hash_file(file) if mark[0] < _LARGE else hash_files([file])[0]
     settled = started - max(mark[1:3]) >= _SETTLED and _mark(file) == mark
     _files[file] = FileHash(mark, sha256, settled)
     return _files[file]
