@@ -56,7 +56,7 @@ class Package:
         """
         read = {**then, **_data(self.files)}
         read |= {label: "" for label in _data_labels(then) if label not in self.files}
-        for each in () if data_only else self.imports.values():
+        for each in () if data_only else list(self.imports.values()):
             label = Path(str(each.module.__file__)).relative_to(self.folder).as_posix()
             read[label] = each.sha256 or ""
         changed = [label for label in read if read[label] != then.get(label)]
@@ -132,7 +132,7 @@ def _changed(package: Package, before: Mapping[str, FileHash] | None) -> Path | 
     before : mapping, optional
         Files at the last look; None at the first one.
     """
-    modules = {name: module for name, module in list(sys.modules.items()) if module is not None}
+    modules = {name: module for name, module in sys.modules.copy().items() if module is not None}
     modules = {n: module for n, module in modules.items() if is_within(n, package.name)}
     package.imports = {name: i for name, i in package.imports.items() if name in modules}
     changed = None
