@@ -14,10 +14,12 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from brainbench_audio.files import hash_file
+from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.imported_code import is_as_imported, process_start
 from brainbench_audio.provenance import source_folder
 
 _SETTLED = 2_000_000_000  # nanoseconds: a later change may fall on the same tick of the clock
+_LARGE = 1 << 20  # bytes
 _LEFTOVERS = (".pyc", ".pyo", ".pyi", "~", ".swp", ".swo", ".orig", ".rej", ".tmp")
 
 
@@ -54,7 +56,7 @@ class Package:
         """
         read = {**then, **_data(self.files)}
         read |= {label: "" for label in _data_labels(then) if label not in self.files}
-        for each in () if data_only else self.imports.values():
+        for each in () if data_only else list(self.imports.values()):
             label = Path(str(each.module.__file__)).relative_to(self.folder).as_posix()
             read[label] = each.sha256 or ""
         changed = [label for label in read if read[label] != then.get(label)]
@@ -109,7 +111,8 @@ def hash_again(file: Path) -> FileHash:
     known = _files.get(file)
     if known is not None and known.settled and known.mark == mark:
         return known
-    sha256 = hash_file(file)
+    # other processes remember hashes of large ones, such as weights
+    sha256 = hash_file(file) if mark[0] < _LARGE else hash_files([file])[0]
     settled = started - max(mark[1:3]) >= _SETTLED and _mark(file) == mark
     _files[file] = FileHash(mark, sha256, settled)
     return _files[file]
@@ -129,7 +132,7 @@ def _changed(package: Package, before: Mapping[str, FileHash] | None) -> Path | 
     before : mapping, optional
         Files at the last look; None at the first one.
     """
-    modules = {name: module for name, module in list(sys.modules.items()) if module is not None}
+    modules = {name: module for name, module in sys.modules.copy().items() if module is not None}
     modules = {n: module for n, module in modules.items() if is_within(n, package.name)}
     package.imports = {name: i for name, i in package.imports.items() if name in modules}
     changed = None

@@ -2,7 +2,7 @@
 
 Imports are found in the text, so those inside functions count too. A module is looked for in the
 model file's own folder first, then where Python looks; what is installed doesn't count. Data are
-the files inside packages, and those beside a module that a text in it names.
+the files inside packages, and those beside a module that a text in it names, suffix included.
 """
 
 from __future__ import annotations
@@ -233,7 +233,7 @@ def _named_files(source: Source) -> Iterator[Path]:
     folders = [source.file.parent]
     folders += [folder for name in names if (folder := source.file.parent / name).is_dir()]
     for file in {folder / name for folder in folders for name in names}:
-        if file.suffix != ".py" and file.is_file():
+        if file.suffix not in ("", ".py") and file.is_file():
             yield file
 
 

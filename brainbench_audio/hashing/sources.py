@@ -76,7 +76,7 @@ def check_unchanged(code: Mapping[str, Any], *, data_only: bool = False) -> None
         raise PluginLoadError(
             f"{changed} has changed since it was loaded with the model or metric, which may read "
             f"it late: load it again; of a plugin, restart Python, the notebook's kernel or the "
-            f"workers."
+            f"workers. What a model writes itself belongs elsewhere."
         )
 
 

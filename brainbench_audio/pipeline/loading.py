@@ -9,15 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio.activations.identity import Identity, described
-from brainbench_audio.activations.object_state import (
-    NO_FINGERPRINT,
-    OPAQUE,
-    files_of,
-    opaque_attribute,
-    own_fingerprint,
-    sealed,
-    state_of,
-)
+from brainbench_audio.activations.object_state import NO_FINGERPRINT, own_fingerprint, sealed
 from brainbench_audio.cards import CONTROLS, DatasetCard, MetricCard
 from brainbench_audio.errors import (
     BrainbenchError,
@@ -27,11 +19,10 @@ from brainbench_audio.errors import (
     UnknownId,
 )
 from brainbench_audio.files import hash_json
-from brainbench_audio.hash_cache import hash_files
-from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import imported, load_tree
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.pipeline.fingerprint import fingerprinted
 from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
     data_source,
@@ -43,8 +34,6 @@ from brainbench_audio.registry.lookup import (
 )
 
 _PLACEMENT = ("device", "dtype")
-# options that leave the activations as they are; a control stands in the id
-_NEUTRAL_OPTIONS = {"device", "control", "trust_remote_code"}
 
 
 @dataclass(frozen=True)
@@ -268,45 +257,7 @@ def _load_plugins(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, I
     if (own := own_fingerprint(model)) is None:
         return model, replace(identity, unkept=NO_FINGERPRINT)
     code = {"packages": list(card.packages), "hash": source}
-    return model, _known(identity, model, {"given": own, "source": source}, code, options)
-
-
-def _known(
-    identity: Identity,
-    model: Model,
-    fingerprint: Mapping[str, Any],
-    code: Mapping[str, Any],
-    options: Mapping[str, Any],
-) -> Identity:
-    """Return the identity of a model with a fingerprint; without, where something is not known."""
-    files = files_of(model)
-    fingerprint = dict(fingerprint)
-    if files is not None:
-        fingerprint["files"] = list(files.values())
-    if files is None or "tree" in code:
-        # nobody says which files it was made from, so what was made of them counts
-        fingerprint["state"] = state = state_of(model)
-        if OPAQUE in state.values():
-            return replace(identity, unkept=opaque_attribute(model) or "")
-    try:
-        fingerprint["options"] = _counted(options, files)
-    except Unhashable as error:
-        return replace(identity, unkept=f"an option of it cannot be hashed: {error}")
-    return replace(identity, fingerprint=fingerprint, code=code, files=files)
-
-
-def _counted(options: Mapping[str, Any], files: Mapping[str, str] | None) -> dict[str, str]:
-    """Return the hashes of the options that decide activations; of a weights file, its content."""
-    counted = {name: value for name, value in options.items() if name not in _NEUTRAL_OPTIONS}
-    if counted.get("dtype") == "float32":  # as without the option
-        del counted["dtype"]
-    weights = counted.get("weights")
-    if isinstance(weights, str | Path) and (path := Path(weights).expanduser()).exists():
-        # a model that names its files has it among them
-        counted["weights"] = hash_files([path])[0] if files is None and path.is_file() else None
-    elif isinstance(weights, Mapping):  # they are in its fingerprint or its state
-        del counted["weights"]
-    return {n: hash_object(value) for n, value in counted.items() if value is not None}
+    return model, fingerprinted(identity, model, {"given": own, "source": source}, code, options)
 
 
 def _place(model: Any, identifier: str, placement: Mapping[str, str]) -> None:
@@ -341,7 +292,7 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
         return model, replace(identity, unkept=NO_FINGERPRINT)
     fingerprint = {"given": own, "class": wanted.name, "tree": tree}
     code = {"tree": str(file), "hash": tree}
-    return model, _known(identity, model, fingerprint, code, options)
+    return model, fingerprinted(identity, model, fingerprint, code, options)
 
 
 def _call(path: str, word: str, *arguments: Any, **options: Any) -> Any:

@@ -92,6 +92,12 @@ def _published() -> Path:
     return settings.data_home() / "weights" / "net" / "net.pt"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_survives_a_power_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Waiting for the disk would take most of the time of these tests."""
+    monkeypatch.setattr("os.fsync", lambda _file: None)
+
+
 @pytest.fixture
 def net(site: Path, install: Callable[..., Path], tiny: Path) -> Path:
     """Install a plugin of one network, with its weights; return the folder of its source."""

@@ -16,6 +16,7 @@ from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_dataset
 from brainbench_audio.pipeline.run import run
 from brainbench_audio.stimuli import stimulus_set
+from brainbench_audio.stimuli.audio import read_waveform
 from brainbench_audio.testing import DummyModel
 
 
@@ -133,7 +134,7 @@ def test_a_sound_that_changes_while_others_are_heard(benchmark: ComposedBenchmar
 def test_a_sound_that_changes_around_reading(
     benchmark: ComposedBenchmark, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
-    real, victim = stimulus_set.read_waveform, benchmark.stimuli.files[4]
+    real, victim = read_waveform, benchmark.stimuli.files[4]
 
     def read(file: Path, *arguments: Any, **options: Any) -> Any:
         if file == victim and when == "before":
@@ -151,7 +152,7 @@ def test_a_sound_that_changes_around_reading(
 def test_a_sound_that_is_written_again_as_it_was(
     benchmark: ComposedBenchmark, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = stimulus_set.read_waveform
+    real = read_waveform
 
     def read(file: Path, *arguments: Any, **options: Any) -> Any:
         if not done:

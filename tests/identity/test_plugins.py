@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -124,7 +124,7 @@ def test_source_and_data(
 
 
 @pytest.fixture
-def own(net: Path) -> Iterator[Callable[..., Run]]:
+def own(net: Path) -> Callable[..., Run]:
     """A plugin with a loader of its own and a fingerprint that never changes."""
     card = (net / "__init__.py").read_text()
     card = card.replace('"first", "out"', '"bands", "log_bands"')
@@ -260,9 +260,9 @@ def test_weights_that_are_replaced_while_they_are_read(
     net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Save
 ) -> None:
     file = save(tmp_path / "mine.pt", 1)
-    from brainbench_audio.pipeline import identifying
+    from brainbench_audio.pipeline import identifying, loading
 
-    real = identifying.load_identified
+    real = loading.load_identified
 
     def load(*arguments: Any) -> Any:
         found = real(*arguments)
