@@ -16,6 +16,9 @@ from brainbench_audio.files import hash_json
 
 TARGET_DIMENSIONS = ("voxel", "component", "label")
 _SHOWN = 5
+_EXACT = (np.dtype(np.float32), np.dtype(np.float64))
+# how NumPy and pandas write what is missing, once it has become text
+_MISSING = ("", "nan", "none", "<na>", "nat")
 
 
 def build(
@@ -92,7 +95,12 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
     if nested:
         raise DataError(f"Coordinate {nested[0]!r} is a MultiIndex: use flat coordinates.")
     if not np.issubdtype(assembly.dtype, np.number):
-        raise DataError(f"An assembly holds numbers, this one holds {assembly.dtype}.")
+        raise DataError(
+            f"An assembly holds numbers, this one holds {assembly.dtype}: convert its values with "
+            f"`.astype(float)`."
+        )
+    if np.iscomplexobj(assembly):
+        raise DataError(f"An assembly holds real numbers, {_complex(assembly.dtype)}.")
     if assembly.size == 0:
         raise DataError(f"An assembly of shape {assembly.shape} holds no responses.")
     names, counts = np.unique(stimulus_names(assembly), return_counts=True)
@@ -142,17 +150,49 @@ def select(assembly: xr.DataArray, coordinate: str, value: str) -> xr.DataArray:
 def mean_over_sessions(assembly: xr.DataArray) -> xr.DataArray:
     """Return the mean over the repeated measurements, missing (NaN) ones left out.
 
-    A value missing in every session stays NaN. Without a dimension ``session`` nothing changes.
+    A value missing in every session stays NaN. The mean is taken in float64; without a dimension
+    ``session`` float32 and float64 stay as they are, other numbers become float64.
     """
     if "session" not in assembly.dims:
-        return assembly
+        return assembly if assembly.dtype in _EXACT else assembly.astype(np.float64)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return assembly.mean("session", skipna=True, keep_attrs=True)
+        return assembly.mean("session", skipna=True, keep_attrs=True, dtype=np.float64)
+
+
+def incomplete_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
+    """Return which targets lack a response in some session, though not in all: (target,)."""
+    gaps = np.isnan(assembly.values)
+    if "session" not in assembly.dims:
+        return np.zeros(assembly.shape[1], dtype=bool)
+    found: npt.NDArray[np.bool_] = gaps.any(axis=(0, 2)) & ~gaps.all(axis=2).any(axis=0)
+    return found
+
+
+def real_numbers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.floating[Any]]:
+    """Return float32 and float64 as they are, other numbers as float64.
+
+    Raises
+    ------
+    DataError
+        They are complex, or no numbers; ``name`` says whose they are.
+    """
+    array = np.asarray(values)
+    if np.iscomplexobj(array):
+        raise DataError(f"{name} must be real numbers, {_complex(array.dtype)}.")
+    if array.dtype in _EXACT:
+        return array
+    if array.dtype.kind not in "buif":
+        raise DataError(
+            f"{name} must be numbers, these are {array.dtype}: convert them with `.astype(float)`."
+        )
+    return array.astype(np.float64)
 
 
 def usable_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
     """Return which targets can be scored: finite for every stimulus, and not the same for all.
+
+    A target that has no subject or component, where others have one, is nobody's: not usable.
 
     Parameters
     ----------
@@ -171,18 +211,24 @@ def usable_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
     # Responses that differ by rounding only, as the mean of constant sessions may.
     rounding = 4.0 * np.finfo(values.dtype).eps * np.abs(whole).max(axis=0)
     usable[usable] = np.ptp(whole, axis=0) > rounding
+    for coordinate in ("subject", "component"):
+        if coordinate in assembly.coords and assembly[coordinate].dims == (assembly.dims[1],):
+            usable &= ~_missing(assembly[coordinate].values)
     return usable
 
 
 def by_subject(assembly: xr.DataArray) -> dict[str, npt.NDArray[np.intp]] | None:
     """Return the places of each subject's targets, in order of first appearance.
 
-    None if no coordinate ``subject`` runs along the targets.
+    Targets without a subject (NaN, None, empty) are left out. None if no coordinate ``subject``
+    runs along the targets.
     """
     if "subject" not in assembly.coords or assembly["subject"].dims != (assembly.dims[-1],):
         return None
-    names = assembly["subject"].values.astype(str)
-    return {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+    values = assembly["subject"].values
+    names, known = values.astype(str), ~_missing(values)
+    found = dict.fromkeys(names[known].tolist())
+    return {str(name): np.flatnonzero((names == name) & known) for name in found}
 
 
 def content_hash(assembly: xr.DataArray) -> str:
@@ -194,6 +240,17 @@ def content_hash(assembly: xr.DataArray) -> str:
     values = np.ascontiguousarray(assembly.values)
     digest = hashlib.sha256(values.data).hexdigest()
     return hash_json([list(assembly.dims), values.shape, values.dtype.str, digest, coordinates])
+
+
+def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return np.isin(np.char.lower(np.char.strip(labels.astype(str))), _MISSING)
+
+
+def _complex(dtype: np.dtype[Any]) -> str:
+    return (
+        f"these are {dtype}: score what the question is about, such as their magnitude "
+        f"(`numpy.abs`), or real and imaginary parts as targets of their own"
+    )
 
 
 def _listed(names: Sequence[str] | npt.NDArray[Any]) -> str:
