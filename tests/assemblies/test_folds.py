@@ -90,3 +90,15 @@ def test_array_and_fingerprint() -> None:
     }
     assert len(prints) == 3
     assert Folds(("a", "b", "c"), (0, 1, 0), "y").fingerprint in prints
+
+
+def test_folds_of_numpy_are_those_of_python() -> None:
+    names = np.array(["a", "b", "c"])
+    plain = Folds(("a", "b", "c"), (0, 1, 0), "x")
+    for kind in (np.int64, np.uint8, np.intp):
+        folds = Folds(tuple(names), tuple(np.array([0, 1, 0], dtype=kind)), "x")
+        assert folds == plain
+        assert folds.fingerprint == plain.fingerprint
+        assert folds.aligned(list(names)).fingerprint == plain.fingerprint
+    with pytest.raises(DataError, match="numbered by integers, these by float64"):
+        Folds(("a", "b"), (0.0, 1.0), "x")  # type: ignore[arg-type]
