@@ -166,7 +166,7 @@ class StoredActivations(Mapping[str, Features]):
         return len(self.plan.layers)
 
     def widths(self) -> dict[str, tuple[int, str]]:
-        """Return the features of each layer in the first chunk that is there, with a sound of it."""
+        """Return the features of each layer in the first chunk there is, with one of its sounds."""
         if not self._files:
             return {}
         index = min(self._files)

@@ -13,6 +13,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
+from brainbench_audio.names import one_form
 
 TARGET_DIMENSIONS = ("voxel", "component", "label")
 _SHOWN = 5
@@ -58,8 +59,9 @@ def build(
     (2, 1)
     """
     array = np.asarray(values)
+    stimuli = [one_form(str(name)) for name in stimuli]
     dimensions = ("stimulus", dimension, "session")[: array.ndim]
-    along = {name: (dimension, np.asarray(value)) for name, value in coordinates.items()}
+    along = {name: (dimension, named(np.asarray(value))) for name, value in coordinates.items()}
     try:
         assembly = xr.DataArray(
             array, {"stimulus": list(stimuli), **along}, dimensions, attrs=dict(attributes or {})
@@ -110,8 +112,8 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
 
 
 def stimulus_names(assembly: xr.DataArray) -> list[str]:
-    """Return the stimulus names of an assembly, in its order."""
-    return [str(name) for name in assembly["stimulus"].values]
+    """Return the stimulus names of an assembly, in its order and in `names.one_form`."""
+    return [one_form(str(name)) for name in assembly["stimulus"].values]
 
 
 def align(assembly: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
@@ -123,13 +125,14 @@ def align(assembly: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
         Some of the names have no row.
     """
     rows = {name: row for row, name in enumerate(stimulus_names(assembly))}
-    missing = [name for name in names if name not in rows]
+    asked = [one_form(name) for name in names]
+    missing = [name for name in asked if name not in rows]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(names)} stimuli have no responses: {_listed(missing)}. The "
             f"responses are of {_listed(list(rows))}. Use the same stimulus names on both sides."
         )
-    return assembly.isel(stimulus=[rows[name] for name in names])
+    return assembly.isel(stimulus=[rows[name] for name in asked])
 
 
 def select(assembly: xr.DataArray, coordinate: str, value: str) -> xr.DataArray:
@@ -140,8 +143,8 @@ def select(assembly: xr.DataArray, coordinate: str, value: str) -> xr.DataArray:
     DataError
         No target has it.
     """
-    labels = np.char.lower(assembly[coordinate].values.astype(str))
-    chosen = np.flatnonzero(labels == value.lower())
+    labels = [one_form(str(label)).lower() for label in assembly[coordinate].values]
+    chosen = np.flatnonzero(np.array(labels) == one_form(value).lower())
     if not chosen.size:
         raise DataError(f"No {assembly.dims[1]} has {coordinate} {value!r}.")
     return assembly.isel({assembly.dims[1]: chosen})
@@ -167,6 +170,17 @@ def incomplete_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
         return np.zeros(assembly.shape[1], dtype=bool)
     found: npt.NDArray[np.bool_] = gaps.any(axis=(0, 2)) & ~gaps.all(axis=2).any(axis=0)
     return found
+
+
+def named(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return labels with text in `names.one_form`; the same array where it is so already."""
+    if labels.dtype.kind not in "UO":
+        return labels
+    forms = [one_form(label) if isinstance(label, str) else label for label in labels.flat]
+    if all(form == label for form, label in zip(forms, labels.flat, strict=True)):
+        return labels
+    kind = object if labels.dtype.kind == "O" else str
+    return np.array(forms, dtype=kind).reshape(labels.shape)
 
 
 def real_numbers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.floating[Any]]:

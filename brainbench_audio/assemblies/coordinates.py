@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from brainbench_audio.assemblies.assembly import named
+
 _log = logging.getLogger(__name__)
 # netCDF reads a slash as a group
 _FORBIDDEN = re.compile(r"[/\x00-\x1f\x7f]+")
@@ -21,8 +23,9 @@ def storable(assembly: xr.DataArray, taken: Collection[str]) -> xr.DataArray:
 
     A metric copies the coordinates of its targets into `Score.raw`. One that has a name of
     ``taken`` gets that of its dimension in front (``voxel_layer``), characters that netCDF refuses
-    become ``_``, and values of a type it does not know (float16, objects) are stored as the nearest
-    that it does. An assembly without such coordinates is returned as it is.
+    become ``_``, text is in `names.one_form`, and values of a type it does not know (float16,
+    objects) are stored as the nearest that it does. An assembly without such coordinates is
+    returned as it is.
 
     Examples
     --------
@@ -33,11 +36,13 @@ def storable(assembly: xr.DataArray, taken: Collection[str]) -> xr.DataArray:
     names: dict[Any, str] = {}
     converted: dict[Any, Any] = {}
     for name, coordinate in assembly.coords.items():
+        values = coordinate.values
+        if (labels := named(values)) is not values:
+            converted[name] = (coordinate.dims, labels)
         if name in assembly.dims:
             continue
-        values = coordinate.values
         if (kind := _stored_type(values.dtype)) is not None:
-            converted[name] = (coordinate.dims, values.astype(kind))
+            converted[name] = (coordinate.dims, labels.astype(kind))
         stored = _FORBIDDEN.sub("_", str(name)).strip() or "unnamed"
         if stored in taken:
             stored = f"{coordinate.dims[0] if coordinate.dims else 'data'}_{stored}"

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
+from brainbench_audio.names import one_form
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Folds:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "stimuli", tuple(map(str, self.stimuli)))
+        object.__setattr__(self, "stimuli", tuple(one_form(str(name)) for name in self.stimuli))
         object.__setattr__(self, "names", tuple(map(str, self.names)))
         try:
             # numbers of NumPy as Python's, which JSON knows
@@ -82,6 +83,7 @@ class Folds:
             A name has no fold.
         """
         fold = dict(zip(self.stimuli, self.assignment, strict=True))
+        names = [one_form(name) for name in names]
         missing = [name for name in names if name not in fold]
         if missing:
             raise DataError(f"{len(missing)} stimuli have no fold, the first is {missing[0]}.")

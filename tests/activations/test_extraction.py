@@ -97,7 +97,7 @@ def test_pieces_that_do_not_fit_together(
 ) -> None:
     monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 5 * 800 * 4)
     widths = iter(range(1, 7))
-    with pytest.raises(ContractError, match="layer 'bands' has 2 .* sound05 to sound09, and 1"):
+    with pytest.raises(ContractError, match=r"layer 'bands' has 2 .* sound05 to sound09, and 1"):
         hear(Faulty(lambda values: values[:, : next(widths)]), stimuli)
     assert not [file for file in stored_files() if file.name.startswith("chunk")]
 

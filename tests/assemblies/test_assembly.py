@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -238,3 +239,19 @@ def test_targets_with_a_missing_session_are_counted_those_without_any_are_not() 
     values[1, 0, 1] = values[2, 3, :] = np.nan
     assert incomplete_targets(voxels(values)).tolist() == [True, False, False, False]
     assert not incomplete_targets(voxels()).any()
+
+
+def test_names_in_two_unicode_forms_are_one_name() -> None:
+    composed = [f"glocke-é{number}" for number in range(5)]
+    apart = [unicodedata.normalize("NFD", name) for name in composed]
+    assert composed != apart
+    mixed = xr.DataArray(VALUES, {"stimulus": apart}, ("stimulus", "voxel"))
+    xr.testing.assert_equal(
+        align(mixed, composed).drop_vars("stimulus"), mixed.drop_vars("stimulus")
+    )
+    labelled = build(VALUES, apart, "component", {"component": [*"abc", apart[0]]})
+    assert stimulus_names(labelled) == composed
+    assert labelled["component"].values.tolist() == [*"abc", composed[0]]
+    assert select(labelled, "component", apart[0]).shape == (5, 1)
+    with pytest.raises(DataError, match="named more than once"):
+        build(VALUES, [composed[0], apart[0], "x", "y", "z"], "voxel", {})

@@ -59,3 +59,14 @@ def test_names_and_types_that_netcdf_refuses(tmp_path: Path) -> None:
     found.to_dataset(name="values").to_netcdf(tmp_path / "stored.nc", engine="netcdf4")
     with xr.open_dataset(tmp_path / "stored.nc") as stored:
         assert set(stored.coords) == set(found.coords)
+
+
+def test_text_of_a_foreign_assembly_is_in_one_form() -> None:
+    given = xr.DataArray(
+        np.eye(2),
+        {"stimulus": ["e\u0301", "b"], "subject": ("voxel", ["e\u0301", "é"])},
+        ("stimulus", "voxel"),
+    )
+    found = storable(given, TAKEN)
+    assert found["stimulus"].values.tolist() == ["é", "b"]
+    assert found["subject"].values.tolist() == ["é", "é"]

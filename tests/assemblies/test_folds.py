@@ -102,3 +102,9 @@ def test_folds_of_numpy_are_those_of_python() -> None:
         assert folds.aligned(list(names)).fingerprint == plain.fingerprint
     with pytest.raises(DataError, match="numbered by integers, these by float64"):
         Folds(("a", "b"), (0.0, 1.0), "x")  # type: ignore[arg-type]
+
+
+def test_folds_know_a_name_in_both_unicode_forms() -> None:
+    folds = Folds(("é", "b"), (0, 1), "x")
+    assert folds.aligned(["b", "e\u0301"]).assignment == (1, 0)
+    assert Folds(("e\u0301", "b"), (0, 1), "x").fingerprint == folds.fingerprint
