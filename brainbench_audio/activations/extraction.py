@@ -202,11 +202,14 @@ def _checked(
         raise ContractError(f"{where}: activations() raised {error!r}.") from error
     if not isinstance(given, Mapping):
         raise ContractError(f"{where}: activations() returned {type(given).__name__}, no mapping.")
-    return {layer: _checked_layer(given, layer, names, where) for layer in plan.layers}
+    dims = dict(zip(model.identity.layers, model.identity.dims, strict=False))
+    return {
+        layer: _checked_layer(given, layer, names, where, dims.get(layer)) for layer in plan.layers
+    }
 
 
 def _checked_layer(
-    given: Mapping[str, Any], layer: str, names: Sequence[str], where: str
+    given: Mapping[str, Any], layer: str, names: Sequence[str], where: str, width: int | None
 ) -> npt.NDArray[np.float32]:
     if layer not in given:
         raise ContractError(f"{where}: layer {layer!r} is missing; returned were {list(given)}.")
@@ -221,6 +224,11 @@ def _checked_layer(
         raise ContractError(
             f"{where}: layer {layer!r} has shape {values.shape}, expected ({len(names)}, n). "
             f"Average over time and return one row a sound."
+        )
+    if width not in (None, values.shape[1]):
+        raise ContractError(
+            f"{where}: layer {layer!r} has shape {values.shape}, and its card says {width} "
+            f"features: mend `dims` of the card, or read out and pool the layer otherwise."
         )
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():

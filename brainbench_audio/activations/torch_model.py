@@ -164,17 +164,14 @@ class TorchModel:
     def _stacked(
         self, layer: str, rows: Mapping[int, npt.NDArray[np.float32]]
     ) -> npt.NDArray[np.float32]:
-        """Return the rows of a layer, (stimulus, feature), as many features as the card says."""
-        dims = dict(zip(self.layers, self.card.dims, strict=False))
-        for row in rows.values():
-            if len(row) != dims.get(layer, len(rows[0])):
-                module = self.read_outs[layer].partition("#")[0] or "the network"
-                said = f"the card says {dims[layer]}" if layer in dims else f"then {len(rows[0])}"
-                raise ContractError(
-                    f"Model {self.card.id}: layer {layer!r} (output of {module}) has {len(row)} "
-                    f"features, of shape {row.shape} a sound, {said}. Mend the card's dims or the "
-                    f"read-out, and average over time in `pooling`."
-                )
+        """Return the rows of a layer, (stimulus, feature)."""
+        widths = sorted({len(row) for row in rows.values()})
+        if len(widths) > 1:
+            raise ContractError(
+                f"Model {self.card.id}: layer {layer!r}, read out at {self.read_outs[layer]!r}, "
+                f"has {' or '.join(map(str, widths))} features, depending on the sound. Average "
+                f"over time in `pooling`."
+            )
         return np.stack([rows[index] for index in range(len(rows))])
 
     def _chosen(self, layers: Sequence[str] | None) -> list[str]:

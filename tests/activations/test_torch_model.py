@@ -163,8 +163,7 @@ def test_mean_over_time() -> None:
 
 
 def test_what_pooling_leaves_is_made_flat() -> None:
-    flat = card(dims=(20, 15, 10, 2))
-    found = model(card=flat, pooling=lambda output: output).activations(sounds(50))
+    found = model(pooling=lambda output: output).activations(sounds(50))
     assert found["linear"].shape == (1, 5 * 4)
 
 
@@ -274,12 +273,6 @@ def test_a_module_that_runs_twice_has_two_outputs_and_the_read_out_says_which() 
         third.activations([waveform])
 
 
-def test_the_number_of_features_is_the_card_s() -> None:
-    wrong = model(card=card(dims=(4, 3, 9, 2)))
-    with pytest.raises(ContractError, match=r"layer 'gru' .*has 2 features.*the card says 9"):
-        wrong.activations(sounds(50))
-
-
 def test_sounds_of_other_lengths_have_the_same_features() -> None:
     flat = model(
         card=card(layers=("linear",), dims=()),
@@ -287,7 +280,9 @@ def test_sounds_of_other_lengths_have_the_same_features() -> None:
         pooling=lambda output: output.flatten(1),
     )
     assert flat.activations(sounds(50, 50))["linear"].shape == (2, 20)
-    with pytest.raises(ContractError, match=r"'linear' \(output of first\) has 28 .* then 20"):
+    with pytest.raises(
+        ContractError, match=r"read out at 'first', has 20 or 28 features"
+    ):
         flat.activations(sounds(50, 70))
 
 
