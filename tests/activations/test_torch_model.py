@@ -280,9 +280,7 @@ def test_sounds_of_other_lengths_have_the_same_features() -> None:
         pooling=lambda output: output.flatten(1),
     )
     assert flat.activations(sounds(50, 50))["linear"].shape == (2, 20)
-    with pytest.raises(
-        ContractError, match=r"read out at 'first', has 20 or 28 features"
-    ):
+    with pytest.raises(ContractError, match=r"read out at 'first', has 20 or 28 features"):
         flat.activations(sounds(50, 70))
 
 

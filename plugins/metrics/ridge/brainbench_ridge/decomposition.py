@@ -247,13 +247,14 @@ class DecomposedLayer:
     """A layer's training parts: all folds but one (outer) and all but two (inner).
 
     The part without folds i and j serves twice: inside outer fold i to predict j, and inside outer
-    fold j to predict i.
+    fold j to predict i. With many folds these parts are what takes memory, so `hold` says for which
+    outer folds they are kept.
 
     Attributes
     ----------
     partition : Partition
     pairs : tuple of (int, int)
-        Every two folds, the lower one first.
+        Every two folds of which one is an outer fold that is held, the lower one first.
     """
 
     def __init__(
@@ -265,7 +266,8 @@ class DecomposedLayer:
         parallel: Parallel = map,
     ) -> None:
         self.partition = partition
-        self.pairs = tuple(combinations(range(partition.folds), 2))
+        self.pairs: tuple[tuple[int, int], ...] = ()
+        self._parallel = parallel
         ordered = features[partition.order]
         shared = None if zscore else coordinates(ordered)
         directions = signal_directions(ordered, shared)
@@ -278,15 +280,25 @@ class DecomposedLayer:
                 points = coordinates(ordered, partition.training(*held_out), directions)
             return TrainingPart.decompose(points, features.shape[1], partition, held_out)
 
-        held_out = [*self.pairs, *((fold,) for fold in range(partition.folds))]
-        self._parts: dict[tuple[int, ...], TrainingPart] = dict(
-            zip(held_out, parallel(decompose, held_out), strict=True)
+        self._decompose = decompose
+        self._outer: list[TrainingPart] = list(
+            parallel(decompose, [(fold,) for fold in range(partition.folds)])
+        )
+        self._inner: dict[tuple[int, ...], TrainingPart] = {}
+
+    def hold(self, outer: frozenset[int]) -> None:
+        """Decompose the inner parts of some outer folds, and let go of the others."""
+        every = combinations(range(self.partition.folds), 2)
+        self.pairs = tuple(pair for pair in every if not outer.isdisjoint(pair))
+        self._inner.clear()
+        self._inner.update(
+            zip(self.pairs, self._parallel(self._decompose, self.pairs), strict=True)
         )
 
     def outer(self, fold: int) -> TrainingPart:
         """Return the training part of an outer fold."""
-        return self._parts[(fold,)]
+        return self._outer[fold]
 
     def inner(self, first: int, second: int) -> TrainingPart:
-        """Return the training part without two folds."""
-        return self._parts[(min(first, second), max(first, second))]
+        """Return the training part without two folds, one of which is held."""
+        return self._inner[(min(first, second), max(first, second))]

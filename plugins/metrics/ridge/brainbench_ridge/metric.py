@@ -149,6 +149,7 @@ class Ridge:
         responses = targets.responses if sessions is None else sessions.responses
         stimuli, columns = responses.shape
         memory = Memory(stimuli, columns, len(layers), np.unique(folds).size, self.max_memory)
+        block, group = memory.share()
         with progress_bar(len(layers), "ridge regression", "layer", smoothing=0) as bar:
             found = nested_ridge(
                 _ZScored(layers) if self.variant == "zscored-all" else layers,
@@ -157,7 +158,8 @@ class Ridge:
                 zscore=self.variant == "zscored",
                 leaders=None if sessions is None else sessions.leaders,
                 progress=bar.update,
-                block=memory.block(),
+                block=block,
+                group=group,
             )
         if sessions is None:
             return found, None, memory

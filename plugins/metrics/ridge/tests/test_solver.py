@@ -300,7 +300,8 @@ def test_order_and_blocks_do_not_matter(data: st.DataObject, zscore: bool) -> No
     assert found.layer_r2 is not None
 
     block = data.draw(st.integers(1, TARGETS))
-    blocked = nested_ridge(layers, targets, folds, zscore=zscore, block=block)
+    group = data.draw(st.integers(1, 5))
+    blocked = nested_ridge(layers, targets, folds, zscore=zscore, block=block, group=group)
     np.testing.assert_allclose(blocked.r2, found.r2, atol=1e-9)
 
     order = np.array(data.draw(st.permutations(range(TARGETS))))
