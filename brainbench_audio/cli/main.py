@@ -54,11 +54,24 @@ _VERBS = (
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
+# of this process and its children, unless the user has set them
+_ENVIRONMENT = {
+    # threads that wait for work sleep; they spin for a while otherwise, in the way of everybody
+    # where the cores are shared
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # stored files are written by one process under a name of its own, and file systems without
+    # locks refuse HDF5's
+    "HDF5_USE_FILE_LOCKING": "FALSE",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     0: all done, 1: something failed, 2: wrong usage, 130: interrupted.
     """
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
     options = _parser().parse_args(arguments)
     logging.basicConfig(format="brainbench: %(message)s", level=logging.WARNING)
     try:

@@ -13,11 +13,13 @@ import xarray as xr
 from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import extracted
 from brainbench_audio.assemblies.assembly import align, content_hash, validate
+from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -56,7 +58,8 @@ class ComposedBenchmark:
     ) -> None:
         self.card = card
         self.stimuli: StimulusSet = dataset.stimuli
-        self.assembly: xr.DataArray = align(validate(dataset.assembly), dataset.stimuli.names)
+        assembly = storable(validate(dataset.assembly), TAKEN)
+        self.assembly: xr.DataArray = align(assembly, dataset.stimuli.names)
         self.folds = dataset.folds.aligned(dataset.stimuli.names)
         self.options = dict(options)
         self._metric = metric

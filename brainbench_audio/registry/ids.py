@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brainbench_audio.cards import CONTROLS, ModelCard
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.names import one_form
 
 # the folders of a file may hold any of the signs
 _FILE = re.compile(
@@ -80,9 +82,12 @@ class ModelId:
             Another word behind the ``@`` than a control or a step.
         """
         if found := _FILE.fullmatch(text):
-            plain = cls(name=found["attribute"], file=Path(found["file"]))
+            # as Python compares its names
+            plain = cls(
+                name=unicodedata.normalize("NFKC", found["attribute"]), file=Path(found["file"])
+            )
             return _varied(plain, found["behind"] or "", found["version"] or "")
-        before, mark, version = text.partition("#")
+        before, mark, version = one_form(text).partition("#")
         known = installed_schemes() if schemes is None else schemes
         if (plain_of_scheme := _in_scheme(before, known)) is not None:
             return _varied(plain_of_scheme, "", mark + version)

@@ -222,6 +222,7 @@ def _scale(axes: Any, steps: Array) -> None:
         return
     if later.size == steps.size:
         axes.set_xscale("log")
+        _write_plainly(axes.xaxis)
         return
     first, last = float(later.min()), float(later.max())
     axes.set_xscale("symlog", linthresh=first, linscale=0.4)
@@ -230,6 +231,18 @@ def _scale(axes: Any, steps: Array) -> None:
     ticks = [float(tick) for tick in np.outer(decades, between).ravel() if first <= tick <= last]
     axes.set_xticks([0.0, *ticks], ["0", *(f"{tick:,.0f}" for tick in ticks)])
     axes.minorticks_off()
+
+
+def _write_plainly(axis: Any) -> None:
+    """Write the steps that matplotlib would label 10³ as 1,000: figures hold no markup."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:,.0f}" if super().__call__(x, pos) else ""
+
+    axis.set_major_formatter(Plain())
+    axis.set_minor_formatter(Plain())
 
 
 def _add_key(figure: Any, axes: Any, layers: list[str]) -> None:

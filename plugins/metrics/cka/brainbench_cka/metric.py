@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.assemblies.subjects import Subjects
 from brainbench_audio.cards import MetricCard
@@ -178,7 +179,7 @@ def load(
 def _checked(
     features: npt.NDArray[np.floating[Any]], name: str, stimuli: int
 ) -> npt.NDArray[np.floating[Any]]:
-    values = np.asarray(features)
+    values = real_numbers(features, f"Features of layer {name!r}")
     if values.ndim != 2 or len(values) != stimuli:
         raise DataError(
             f"Layer {name} is {values.shape}, the responses have {stimuli} stimuli: give "

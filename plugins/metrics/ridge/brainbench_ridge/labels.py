@@ -16,7 +16,8 @@ from .targets import Targets
 def counts(targets: Targets, correction: Correction | None) -> dict[str, int]:
     """Return how many stimuli, targets and subjects were used, and how many were not.
 
-    ``…_dropped``: targets with a NaN or without variance; subjects without any usable target.
+    ``…_dropped``: targets with a NaN, without variance or without a subject; subjects without any
+    usable target. ``…_incomplete``: targets that are used though a session lacks a response.
     ``…_without_ceiling``: targets with fewer than two complete sessions. Corrected scores leave
     these out; ``…_above_one`` says how many of theirs exceed 1, ``…_at_floor`` for how many a
     reliability was raised to its floor.
@@ -26,6 +27,8 @@ def counts(targets: Targets, correction: Correction | None) -> dict[str, int]:
     found = {"stimulus": stimuli, one: kept, f"{one}_dropped": targets.dropped.size}
     scored = np.ones(kept, dtype=bool)
     if targets.reliability is not None:
+        if targets.incomplete:
+            found[f"{one}_incomplete"] = targets.incomplete
         found[f"{one}_without_ceiling"] = int(np.isnan(targets.reliability).sum())
     if correction is not None:
         scored = np.isfinite(correction.r2)
@@ -58,7 +61,7 @@ def label(
         "dropped": (
             f"{one}_dropped",
             targets.dropped,
-            {"long_name": f"place in the data of the {one}s left out: NaN, or without variance"},
+            {"long_name": f"place in the data of the {one}s left out: NaN, constant or nobody's"},
         ),
     }
     if targets.reliability is not None:

@@ -59,6 +59,11 @@ class RotatedBlock:
                 np.matmul(rotation, partition.cut(responses.centred, *pair), out=rotated)
                 self._rotated[pair] = rotated, rotated[-1].copy()
 
+    @property
+    def outer_folds(self) -> list[int]:
+        """The outer folds that the block was made for."""
+        return list(self._moments)
+
     def rotated(self, outer: int, inner: int) -> FloatArray:
         """Return rotated responses, valid until the next call for these two folds.
 
@@ -165,29 +170,38 @@ class PenaltySearch:
         self.score = np.zeros(shape)
         self.penalty = np.zeros(shape)
         self.first = {edge: next_penalties(penalties[edge], edge, FIRST_STEPS) for edge in EDGES}
+        self._weights: dict[tuple[int, int, tuple[float, ...]], FloatArray] = {}
+
+    def hold(self, outer_folds: frozenset[int]) -> None:
+        """Get ready to choose for some outer folds, see `DecomposedLayer.hold`."""
+        self._weights.clear()
+        self.layer.hold(outer_folds)
         # What every block needs; what few targets need beyond is made when it is needed.
-        self._weights = {
-            (outer, inner, tried): layer.inner(outer, inner).weights(inner, tried)
-            for tried in (penalties, *self.first.values())
-            for pair in layer.pairs
+        self._weights.update(
+            ((outer, inner, tried), self.layer.inner(outer, inner).weights(inner, tried))
+            for tried in (self.penalties, *self.first.values())
+            for pair in self.layer.pairs
             for outer, inner in (pair, pair[::-1])
-        }
+            if outer in outer_folds
+        )
 
     def try_grid(self, targets: slice, block: RotatedBlock) -> None:
-        """Choose from the grid for a block of targets and all outer folds."""
+        """Choose from the grid for a block of targets and the outer folds that are held."""
         partition = self.layer.partition
         count = block.responses.mean.size
-        pooled = [PooledSums(len(self.penalties), count) for _ in range(partition.folds)]
+        pooled = {outer: PooledSums(len(self.penalties), count) for outer in block.outer_folds}
         for pair in self.layer.pairs:
             for outer, inner in (pair, pair[::-1]):
+                if outer not in pooled:
+                    continue
                 pooled[outer].add(
                     self._weights[outer, inner, self.penalties],
                     block.rotated(outer, inner),
                     block.measured(inner),
                     block.scratch,
                 )
-        for outer in range(partition.folds):
-            scores = pooled[outer].scores(*block.moments(outer), partition.training_size(outer))
+        for outer, sums in pooled.items():
+            scores = sums.scores(*block.moments(outer), partition.training_size(outer))
             position = scores.argmax(axis=0)
             best = np.take_along_axis(scores, position[np.newaxis], axis=0)[0]
             self.grid_score[outer, targets] = self.score[outer, targets] = best

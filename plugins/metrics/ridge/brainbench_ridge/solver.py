@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,6 +83,7 @@ def nested_ridge(
     leaders: npt.ArrayLike | None = None,
     progress: Callable[[int], object] | None = None,
     block: int | None = None,
+    group: int | None = None,
 ) -> NestedRidge:
     r"""Predict each target from the layer and with the penalty that suit it best.
 
@@ -117,6 +118,9 @@ def nested_ridge(
         Called with 1 after each layer.
     block : int, optional
         Number of targets treated together; bounds the memory, results do not depend on it.
+    group : int, optional
+        Number of outer folds treated together, all by default; bounds the memory where there are
+        many folds.
 
     Returns
     -------
@@ -152,11 +156,14 @@ def nested_ridge(
     best = _Best.empty(len(layers), partition, checked.shape[1], profile=profile)
     with _single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
         fit = _Fit(checked, partition, best, pool, block=block or BLOCK, leaders=followed)
+        size = group or partition.folds
+        starts = range(0, partition.folds, size)
+        groups = [range(start, min(start + size, partition.folds)) for start in starts]
         for number, name in enumerate(layers):
             features = checked_features(name, layers[name], partition)
             layer = DecomposedLayer(features, partition, zscore=zscore, parallel=pool.map)
             del features
-            fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]))
+            fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]), groups)
             if progress is not None:
                 progress(1)
         fit.finish()
@@ -212,10 +219,10 @@ class _Best:
             position=np.zeros(shape, dtype=np.intp),
         )
 
-    def challenge(self, search: PenaltySearch, targets: slice) -> _Where:
+    def challenge(self, search: PenaltySearch, folds: slice, targets: slice) -> _Where:
         """Return where (fold, target) a further layer wins, and note its grid score there."""
-        mine, other = self.grid_score[:, targets], search.grid_score[:, targets]
-        my_place, place = self.position[:, targets], search.position[:, targets]
+        mine, other = self.grid_score[folds, targets], search.grid_score[folds, targets]
+        my_place, place = self.position[folds, targets], search.position[folds, targets]
         wins: _Where = (other > mine) | ((other == mine) & (place < my_place))
         np.copyto(mine, other, where=wins)
         np.copyto(my_place, place, where=wins)
@@ -251,13 +258,12 @@ class _Fit:
         self._block = block
         self._local = local()
 
-    def add_layer(self, number: int, search: PenaltySearch) -> None:
-        """Fit one layer, and keep it where it is the best so far."""
+    def add_layer(self, number: int, search: PenaltySearch, groups: Sequence[range]) -> None:
+        """Fit one layer, some outer folds at a time, and keep it where it is the best so far."""
         wins = np.zeros(search.penalty.shape, dtype=bool)
-        walks = {edge: _Walk(np.zeros_like(wins), np.zeros_like(wins)) for edge in EDGES}
-        self._for_blocks(lambda block: self._search(block, search, wins, walks))
-        for edge in EDGES:
-            self._go_on(edge, search, walks[edge])
+        for outer_folds in groups:
+            search.hold(frozenset(outer_folds))
+            self._choose(search, outer_folds, wins)
         if self._leaders is not None:
             wins = wins[:, self._leaders]
         np.copyto(self._best.layer, number, where=wins)
@@ -275,14 +281,26 @@ class _Fit:
 
         self._for_blocks(finish)
 
+    def _choose(self, search: PenaltySearch, outer_folds: range, wins: _Where) -> None:
+        """Choose penalties within some outer folds."""
+        walks = {edge: _Walk(np.zeros_like(wins), np.zeros_like(wins)) for edge in EDGES}
+        self._for_blocks(lambda block: self._search(block, outer_folds, search, wins, walks))
+        for edge in EDGES:
+            self._go_on(edge, search, walks[edge])
+
     def _search(
-        self, block: slice, search: PenaltySearch, wins: _Where, walks: dict[int, _Walk]
+        self,
+        block: slice,
+        folds: range,
+        search: PenaltySearch,
+        wins: _Where,
+        walks: dict[int, _Walk],
     ) -> None:
         """Choose from the grid, and take the first steps beyond its edges."""
-        folds = range(self._partition.folds)
         rotated = RotatedBlock(search.layer, self._responses(block), folds, self._scratch)
         search.try_grid(block, rotated)
-        wins[:, block] = self._best.challenge(search, block)
+        rows = slice(folds.start, folds.stop)
+        wins[rows, block] = self._best.challenge(search, rows, block)
         # With one penalty, targets try to double it once they have tried to halve it.
         few = _FEW if len(search.penalties) > 1 else 0
         for edge in EDGES:

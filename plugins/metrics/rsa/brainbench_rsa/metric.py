@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
+from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.assemblies.subjects import Subjects
 from brainbench_audio.cards import MetricCard
@@ -142,7 +143,7 @@ class RSA:
         """Return the layers whose stimuli differ, and their RDMs, (layer, pair)."""
         names, rdms = [], []
         for name in _watched(layers):
-            features = layers[name]
+            features = real_numbers(layers[name], f"Features of layer {name!r}")
             if len(features) != stimuli:
                 raise DataError(
                     f"Layer {name} has {len(features)} rows, the responses {stimuli} stimuli: "
