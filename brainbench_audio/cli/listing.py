@@ -46,13 +46,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _models(family: str | None) -> Table:
     from brainbench_audio.cards import ModelCard
-    from brainbench_audio.errors import UnknownId
+    from brainbench_audio.registry.ids import unknown
     from brainbench_audio.registry.lookup import registered
 
     entries = registered(ModelCard)
     families = sorted({entry.card.family for entry in entries})
     if family is not None and family not in families:
-        raise UnknownId(f"There is no family {family!r}, only {', '.join(families)}.")
+        raise unknown(family, "family", families)
     rows = [
         (
             entry.card.id,

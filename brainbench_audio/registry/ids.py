@@ -235,6 +235,8 @@ def unknown(identifier: str, kind: str, known: Sequence[str]) -> UnknownId:
         hint = f"A model of your own is named with its class: {identifier}:ClassName."
     elif near:
         hint = f"Did you mean {' or '.join(lower[name] for name in near)}?"
+    elif kind == "family":
+        hint = f"There are {', '.join(known)}."
     elif known:
         kinds = _LISTED.get(kind, (f"{kind}s",))
         commands = [f"`brainbench list {one}`" for one in kinds]

@@ -26,7 +26,7 @@ FILE = re.compile(
     r"(?<![\w/.-])(?:docs|brainbench_audio|tests|plugins)/[\w/.-]+\.(?:py|md|toml|json)"
 )
 # of other programs that messages name
-FOREIGN = {"--upgrade", "--index-url", "--no-deps", "--system-site-packages", "--version", "--help"}
+FOREIGN = {"--nthreads", "--import-mode", "--no-deps", "--upgrade", "--version", "--help"}
 # sentences in which a verb of English follows the name
 PROSE = {"is", "has", "sets", "can", "command", "itself", "and", "does", "needs", "reads"}
 
@@ -166,7 +166,7 @@ def test_an_unknown_option_tells_the_usage_of_its_verb(
     [
         (["info", "MyCNN"], "`brainbench list models`, `brainbench list benchmarks` and"),
         (["score", "-m", "./my_model.py", "-b", "*"], "named with its class: ./my_model.py:Class"),
-        (["list", "models", "--family", "nope"], "There is no family 'nope', only "),
+        (["list", "models", "--family", "nope"], "There is no family 'nope'. There are "),
     ],
 )
 def test_an_unknown_id_is_told_with_what_there_is(
