@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from brainbench_audio.cli import (
     cache,
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     logging.basicConfig(format="brainbench: %(message)s", level=logging.WARNING)
     try:
         return int(options.run(options))
@@ -90,17 +91,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILURE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = argparse.ArgumentParser(
         prog="brainbench",
         description="How brain-like is an audio model, and how good is it at listening?",
     )
-    parser.add_argument("--version", action=_Version)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    whole.add_argument("--version", action=_Version)
+    whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = whole.add_subparsers(
+        title="verbs", metavar="VERB", required=True, parser_class=_VerbParser
+    )
     for verb in _VERBS:
         verb.add(verbs)
-    return parser
+    return whole
+
+
+class _VerbParser(argparse.ArgumentParser):
+    """Tells the usage of a verb, not that of the whole, where an argument is not known."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return found, others
 
 
 class _Version(argparse.Action):

@@ -137,6 +137,7 @@ def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
 
 
 def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
+    from brainbench_audio.errors import CacheError
     from brainbench_audio.pipeline.many import score_pairs
     from brainbench_audio.pipeline.plan import keep_failed
     from brainbench_audio.pipeline.run import Run
@@ -153,7 +154,10 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     found = sorted(results, key=lambda each: order[each.model_key, each.benchmark_key])
     runs = [each for each in found if isinstance(each, Run)]
     failures = [each for each in found if not isinstance(each, Run)]
-    keep_failed(failures)
+    try:
+        keep_failed(failures)
+    except CacheError as error:  # the scores are there all the same
+        print(f"brainbench: --retry-failed will not know these failures: {error}", file=sys.stderr)
     if options.json:
         print_json([as_json(each) for each in runs])
     elif runs:

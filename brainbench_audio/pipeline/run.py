@@ -198,6 +198,9 @@ def score_pair(
                 "the score of %s on %s is not kept: %s", about["model"], keys.benchmark, unkept
             )
         return Run(**about, score=score, cached=False, seconds=_since(started), unkept=unkept)
+    # before the lock, as a store that may only be read has none
+    if not recompute and (stored := find_score(stem)) is not None:
+        return Run(**about, score=stored, cached=True, seconds=_since(started), stem=stem)
     with locked(stem):
         stored = None if recompute else find_score(stem)
         score = stored or _computed(model, benchmark, keys, hear_anew, started)

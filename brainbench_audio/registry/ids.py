@@ -25,6 +25,8 @@ _FILE = re.compile(
 )
 _STEP = re.compile(r"@step=([0-9]+)")
 _WILD = set("*?[")
+# what `brainbench list` lists instead of things of a kind
+_LISTED = {"data set": ("benchmarks",), "id": ("models", "benchmarks", "metrics")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,10 +242,17 @@ def unknown(identifier: str, kind: str, known: Sequence[str]) -> UnknownId:
     """Return the error for an id that nothing provides, with the nearest known ones."""
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(identifier.lower(), lower, n=3, cutoff=0.6)
-    if near:
+    if kind in ("model", "id") and identifier.endswith(".py"):
+        hint = f"A model of your own is named with its class: {identifier}:ClassName."
+    elif near:
         hint = f"Did you mean {' or '.join(lower[name] for name in near)}?"
+    elif kind == "family":
+        hint = f"There are {', '.join(known)}."
     elif known:
-        hint = f"`brainbench list {kind.replace('data set', 'benchmark')}s` shows them."
+        kinds = _LISTED.get(kind, (f"{kind}s",))
+        commands = [f"`brainbench list {one}`" for one in kinds]
+        told = ", ".join(commands[:-1])
+        hint = f"{told} and {commands[-1]} show them." if told else f"{commands[0]} shows them."
     else:
         hint = "No plugin provides any: install one, or see `brainbench doctor`."
     return UnknownId(f"There is no {kind} {identifier!r}. {hint}")

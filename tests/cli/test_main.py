@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -416,3 +419,24 @@ def test_a_checksum_is_never_passed_over(
     assert main(["data", "get", "NH2015comp"]) == 0
     assert main(["data", "get", "NH2015comp", "--sha256", "0" * 64]) == 1
     assert "no archive of its own" in capsys.readouterr().err
+
+
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: Told
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "x")  # so that it is put back afterwards
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert main(["list", "metrics"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert main(["list", "metrics"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_importing_the_library_sets_no_variable() -> None:
+    code = "import os, brainbench_audio.cli.main; print('OMP_WAIT_POLICY' in os.environ)"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("OMP_WAIT")}
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True, env=bare
+    )
+    assert told.stdout == "False\n"

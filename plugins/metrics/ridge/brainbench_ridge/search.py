@@ -52,12 +52,13 @@ class RotatedBlock:
         self.scratch = scratch
         self._moments = {fold: responses.moments(fold) for fold in outer}
         self._rotated: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
-        for pair in layer.pairs:
-            if pair[0] in self._moments or pair[1] in self._moments:
-                rotation = layer.inner(*pair).rotation
-                rotated = scratch.take(pair, rotation.shape[0], responses.mean.size)
-                np.matmul(rotation, partition.cut(responses.centred, *pair), out=rotated)
-                self._rotated[pair] = rotated, rotated[-1].copy()
+        wanted = [pair for pair in layer.pairs if not self._moments.keys().isdisjoint(pair)]
+        for place, pair in enumerate(wanted):
+            rotation = layer.inner(*pair).rotation
+            # by its place, so that pairs of other outer folds take the same memory later
+            rotated = scratch.take(place, rotation.shape[0], responses.mean.size)
+            np.matmul(rotation, partition.cut(responses.centred, *pair), out=rotated)
+            self._rotated[pair] = rotated, rotated[-1].copy()
 
     @property
     def outer_folds(self) -> list[int]:
