@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from brainbench_audio.errors import ContractError
 
+from .best import Best
 from .checks import checked_features, checked_leaders, checked_penalties, checked_targets
 from .decomposition import DecomposedLayer
 from .partition import FloatArray, IndexArray, Partition
@@ -153,7 +154,7 @@ def nested_ridge(
     if not layers:
         raise ContractError("no layers to predict from; the mapping of layers is empty")
     followed = None if leaders is None else checked_leaders(leaders, checked.shape[1])
-    best = _Best.empty(len(layers), partition, checked.shape[1], profile=profile)
+    best = Best.empty(len(layers), partition, checked.shape[1], profile=profile)
     with _single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
         fit = _Fit(checked, partition, best, pool, block=block or BLOCK, leaders=followed)
         size = group or partition.folds
@@ -183,53 +184,6 @@ def _single_threaded_products() -> Iterator[int]:
 
 
 @dataclass(frozen=True)
-class _Best:
-    """The best so far for each target; targets are the last dimension of every array.
-
-    Attributes
-    ----------
-    r2, predictions, layer, penalty, layer_r2
-        As in `NestedRidge`, but for predictions, which are demeaned and in the order of the
-        partition until the end.
-    grid_score : float64 array (fold, target)
-        Inner score of the best layer and penalty of the grid.
-    position : int array (fold, target)
-        Place of that penalty in the grid.
-    """
-
-    r2: FloatArray
-    predictions: FloatArray
-    layer: IndexArray
-    penalty: FloatArray
-    layer_r2: FloatArray | None
-    grid_score: FloatArray
-    position: IndexArray
-
-    @classmethod
-    def empty(cls, layers: int, partition: Partition, targets: int, *, profile: bool) -> _Best:
-        shape = (partition.folds, targets)
-        return cls(
-            r2=np.zeros(targets),
-            predictions=np.zeros((partition.stimuli, targets)),
-            layer=np.zeros(shape, dtype=np.intp),
-            penalty=np.zeros(shape),
-            layer_r2=np.zeros((layers, targets)) if profile else None,
-            # Below any score, so that the first layer counts even if it scores 0.
-            grid_score=np.full(shape, -1.0),
-            position=np.zeros(shape, dtype=np.intp),
-        )
-
-    def challenge(self, search: PenaltySearch, folds: slice, targets: slice) -> _Where:
-        """Return where (fold, target) a further layer wins, and note its grid score there."""
-        mine, other = self.grid_score[folds, targets], search.grid_score[folds, targets]
-        my_place, place = self.position[folds, targets], search.position[folds, targets]
-        wins: _Where = (other > mine) | ((other == mine) & (place < my_place))
-        np.copyto(mine, other, where=wins)
-        np.copyto(my_place, place, where=wins)
-        return wins
-
-
-@dataclass(frozen=True)
 class _Walk:
     """Where (fold, target) penalties are beyond an edge of the grid, or wait to go there."""
 
@@ -244,7 +198,7 @@ class _Fit:
         self,
         targets: npt.NDArray[Any],
         partition: Partition,
-        best: _Best,
+        best: Best,
         pool: ThreadPoolExecutor,
         *,
         block: int,
