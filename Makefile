@@ -60,6 +60,7 @@ test-all: lint types
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 
 types: setup
 	$(BIN)/mypy brainbench_audio $(filter-out %.egg-info/,$(foreach plugin,$(PLUGINS),$(wildcard $(dir $(plugin))brainbench_*/)))

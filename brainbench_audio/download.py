@@ -1,4 +1,4 @@
-"""Downloads: the only module with a network. Checksums, resuming, mirrors, progress bar."""
+"""Downloads: checksums, resuming, mirrors, progress bar. Only `hub` has a network, too."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -128,77 +126,6 @@ def fetch_folder(name: str, remotes: Iterable[Remote], description: str) -> Path
 
 def _lacking(folder: Path, wanted: Iterable[Remote]) -> list[str]:
     return [remote.name for remote in wanted if not (folder / remote.name).is_file()]
-
-
-@dataclass(frozen=True)
-class HubFile:
-    """A file in a repository of the Hugging Face hub, at one commit.
-
-    Attributes
-    ----------
-    url : str
-        ``hf://owner/name/path@commit``.
-    path : str
-        Within the repository.
-    size : int
-        Bytes.
-    sha256 : str or None
-        Of its content, where the hub tells it: of every large file.
-    """
-
-    url: str
-    path: str
-    size: int
-    sha256: str | None
-
-
-def list_files(pattern: str) -> list[HubFile]:
-    """Return the files of a hub repository that a pattern matches, sorted by path.
-
-    Parameters
-    ----------
-    pattern : str
-        ``hf://owner/name/path[@revision]``; the path may hold ``* ? []``, where ``*`` does not
-        match a slash.
-
-    Raises
-    ------
-    DataError
-        No network, no such repository, or nothing that matches.
-    """
-    location, _, revision = pattern.removeprefix("hf://").partition("@")
-    parts = location.split("/")
-    if len(parts) < 3:
-        raise DataError(f"{pattern} names no files: write it as hf://owner/name/folder/*.ckpt.")
-    if settings.offline():
-        raise DataError(f"BRAINBENCH_OFFLINE forbids asking the hub for {pattern}.")
-    from huggingface_hub import HfApi
-    from huggingface_hub.hf_api import RepoFile
-
-    repository, wanted = "/".join(parts[:2]), parts[2:]
-    folder = "/".join(takewhile(lambda part: not set("*?[") & set(part), wanted[:-1]))
-    try:
-        commit = HfApi().repo_info(repository, revision=revision or None).sha
-        tree = HfApi().list_repo_tree(repository, folder or None, recursive=True, revision=commit)
-        files = [entry for entry in tree if isinstance(entry, RepoFile)]
-    except Exception as error:  # its network client, and so its errors, differ between versions
-        raise DataError(
-            f"Cannot list {repository} on the Hugging Face hub: {error}. Check name and network, "
-            f"or download the files and give their folder."
-        ) from error
-    found = [
-        HubFile(
-            f"hf://{repository}/{file.path}@{commit}",
-            file.path,
-            file.size,
-            file.lfs.sha256 if file.lfs else None,
-        )
-        for file in files
-        if _matches(file.path.split("/"), wanted)
-    ]
-    if not found:
-        raise DataError(f"None of the {len(files)} files in {repository}/{folder} is {pattern}.")
-    return sorted(found, key=lambda file: file.path)
 
 
 def remote_size(url: str) -> int | None:
@@ -342,10 +269,6 @@ def _remember(response: requests.Response, tag: Path) -> None:
         tag.write_text(mark, encoding="utf-8")
     else:
         tag.unlink(missing_ok=True)
-
-
-def _matches(parts: list[str], wanted: list[str]) -> bool:
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
 
 
 def _tag_file(partial: Path) -> Path:

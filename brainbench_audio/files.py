@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import math
 import os
 import shutil
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from brainbench_audio.errors import CacheError, DataError
+from brainbench_audio.locks import Lock
 
 _BLOCK = 1 << 20
 TEMPORARY = ".part-"
+_FULL = 1 << 20  # bytes free on a disk that counts as full
 
 
 @contextmanager
@@ -43,10 +46,28 @@ def explained(path: Path, *also: type[Exception]) -> Iterator[None]:
     except refusals as error:
         if isinstance(error, OSError) and (isinstance(error, FileNotFoundError) or not error.errno):
             raise
+        variable = "TMPDIR or BRAINBENCH_HOME" if _is_temporary(path) else "BRAINBENCH_HOME"
         raise CacheError(
-            f"Cannot write {path}: {getattr(error, 'strerror', error)}. Free some space or choose "
-            f"another folder with BRAINBENCH_HOME. Nothing was left half-written."
+            f"Cannot write {path}: {_reason(path, error)}. Free some space or choose another "
+            f"folder with {variable}. Nothing was left half-written."
         ) from error
+
+
+def _is_temporary(path: Path) -> bool:
+    try:
+        return path.is_relative_to(tempfile.gettempdir())
+    except FileNotFoundError:  # no folder for temporary files can be written to
+        return True
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Return what the system said; libraries say only `HDF error` where a disk is full."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return str(error.strerror)
+    with suppress(OSError):
+        if shutil.disk_usage(path.parent).free < _FULL:
+            return os.strerror(errno.ENOSPC)
+    return str(getattr(error, "strerror", None) or error)
 
 
 @contextmanager
@@ -117,7 +138,7 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
     path : Path
         What the lock protects.
     timeout : float
-        Seconds to wait; negative waits for ever.
+        Seconds to wait; negative waits as long as it takes, and says so, see `locks.Lock`.
 
     Raises
     ------
@@ -126,14 +147,8 @@ def locked(path: Path, timeout: float = -1) -> Iterator[None]:
     """
     with explained(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(f"{path}.lock", timeout=timeout)
-        try:
-            lock.acquire()
-        except filelock.Timeout as error:
-            raise CacheError(
-                f"{path} has been in use by another process for {timeout:g} s. Wait for it, or "
-                f"delete {path}.lock if no process runs any more."
-            ) from error
+        lock = Lock(path, timeout)
+        lock.acquire()
     try:
         yield
     finally:
@@ -200,6 +215,23 @@ def hash_json(value: Any) -> str:
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def json_ready(value: Any) -> Any:
+    """Return a value as JSON can say it: numpy numbers become plain ones, NaN and infinity None.
+
+    Examples
+    --------
+    >>> json_ready({"a": (1.0, float("nan"))})
+    {'a': [1.0, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(name): json_ready(inner) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [json_ready(inner) for inner in value]
+    if hasattr(value, "tolist"):
+        return json_ready(value.tolist())
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def hash_sources(folder: Path) -> str:

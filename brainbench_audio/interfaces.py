@@ -33,13 +33,12 @@ class Model(Protocol):
     A model may also have
 
     - ``card``, a `ModelCard`; without one, the class name is its id;
-    - ``fingerprint``, a JSON-able value that changes whenever its activations could: its weights,
-      its options. Activations of a model without one are computed anew each time. The source of its
-      class and its attributes count besides;
+    - ``fingerprint``, a JSON-able value that changes whenever its activations could. Activations of
+      a model without one are computed anew each time. Its class and its attributes count besides;
     - ``transient``, on its class: names of attributes that do not decide the activations, such as
       a cache or a device;
-    - ``files``, paths of all files that it was made from, weights above all. Then its identity is
-      known next time without loading it.
+    - ``files``, paths of all files that it was made from, weights above all: their content counts.
+      Then its identity is known next time without loading it.
     """
 
     @property
@@ -106,7 +105,7 @@ class Dataset(Protocol):
 
 
 class DataSource(Protocol):
-    """Gets and loads the data of one card, or of several; `sources.BaseSource` has defaults.
+    """Gets and loads the data of one card, or of several; `data_source.BaseSource` has defaults.
 
     A card's ``data`` names the class, which is made without arguments. ``subset`` is one of the
     card's, or None for the whole.

@@ -33,7 +33,7 @@ DATASET = DatasetCard(
     source="s",
     size="none",
     packages=(),
-    loader="m:f",
+    data="m:C",
     subsets=("left", "right"),
 )
 METRIC = MetricCard(

@@ -132,13 +132,19 @@ def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> 
     name, rate = model.identity.id, model.sample_rate
     with progress_bar(total, f"{name} hears {stimuli.name}", "sound") as bar:
         parts: list[dict[str, Features]] = []
+        widths = stored.widths()
         pieces = _pieces(stimuli.at_rate(rate), chunks, missing, rate)
         for index, rows, waveforms in _ahead(pieces):
             names = [stimuli.names[row] for row in rows]
-            parts.append(_checked(model, waveforms, plan, names))
+            part = _checked(model, waveforms, plan, names)
+            if trouble := _other_widths(widths, part, names):
+                # nothing of such a model is worth keeping
+                stored.remove()
+                raise ContractError(f"Model {name}: {trouble}")
+            parts.append(part)
             bar.update(len(rows))
             if rows[-1] == chunks[index][-1]:
-                stored.write(index, _joined(parts, plan.layers, f"Model {name}"))
+                stored.write(index, _joined(parts, plan.layers))
                 parts = []
     model.settle()
     return stored
@@ -175,17 +181,25 @@ def _ahead(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
             yield piece
 
 
-def _joined(
-    parts: Sequence[dict[str, Features]], layers: Sequence[str], where: str
-) -> dict[str, Features]:
+def _joined(parts: Sequence[dict[str, Features]], layers: Sequence[str]) -> dict[str, Features]:
     if len(parts) == 1:
         return parts[0]
-    try:
-        return {layer: np.concatenate([part[layer] for part in parts]) for layer in layers}
-    except ValueError as error:
-        raise ContractError(
-            f"{where}: a layer has not the same number of features for all sounds: {error}."
-        ) from error
+    return {layer: np.concatenate([part[layer] for part in parts]) for layer in layers}
+
+
+def _other_widths(
+    widths: dict[str, tuple[int, str]], part: Mapping[str, Features], names: Sequence[str]
+) -> str | None:
+    """Hold each layer to the number of features it has had so far; say what is wrong."""
+    for layer, values in part.items():
+        width, first = widths.setdefault(layer, (values.shape[1], names[0]))
+        if values.shape[1] != width:
+            return (
+                f"layer {layer!r} has {values.shape[1]} features for the sounds {names[0]} to "
+                f"{names[-1]}, and {width} for {first}. A layer has the same features for sounds "
+                f"of any length: average over time. None of its activations are kept."
+            )
+    return None
 
 
 def _checked(
@@ -201,11 +215,14 @@ def _checked(
         raise ContractError(f"{where}: activations() raised {error!r}.") from error
     if not isinstance(given, Mapping):
         raise ContractError(f"{where}: activations() returned {type(given).__name__}, no mapping.")
-    return {layer: _checked_layer(given, layer, names, where) for layer in plan.layers}
+    dims = dict(zip(model.identity.layers, model.identity.dims, strict=False))
+    return {
+        layer: _checked_layer(given, layer, names, where, dims.get(layer)) for layer in plan.layers
+    }
 
 
 def _checked_layer(
-    given: Mapping[str, Any], layer: str, names: Sequence[str], where: str
+    given: Mapping[str, Any], layer: str, names: Sequence[str], where: str, width: int | None
 ) -> npt.NDArray[np.float32]:
     if layer not in given:
         raise ContractError(f"{where}: layer {layer!r} is missing; returned were {list(given)}.")
@@ -220,6 +237,11 @@ def _checked_layer(
         raise ContractError(
             f"{where}: layer {layer!r} has shape {values.shape}, expected ({len(names)}, n). "
             f"Average over time and return one row a sound."
+        )
+    if width not in (None, values.shape[1]):
+        raise ContractError(
+            f"{where}: layer {layer!r} has shape {values.shape}, and its card says {width} "
+            f"features: mend `dims` of the card, or read out and pool the layer otherwise."
         )
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():

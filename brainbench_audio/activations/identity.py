@@ -19,7 +19,9 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.activations.object_state import (
+    NO_FINGERPRINT,
     OPAQUE,
+    files_of,
     name_of,
     opaque_attribute,
     own_fingerprint,
@@ -28,11 +30,10 @@ from brainbench_audio.activations.object_state import (
     state_of,
 )
 from brainbench_audio.cards import ModelCard, WeightsFile
-from brainbench_audio.errors import CacheError
+from brainbench_audio.errors import CacheError, PluginLoadError
 from brainbench_audio.files import hash_file, hash_json
-from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.own_code import is_installed
-from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Model, ModelWithCard
 
 VERSION_DIGITS = 8
@@ -65,6 +66,8 @@ class Identity:
     code : mapping
         What part of the fingerprint stands for source, and can be told again without loading:
         ``packages`` or ``tree``, and its ``hash``.
+    files : mapping of str to str, or None
+        Path and SHA-256 of the files that the model says it was made from; None: it does not say.
     card : ModelCard or None
         None for a model without one.
     provenance : mapping
@@ -79,6 +82,7 @@ class Identity:
     dims: tuple[int, ...] = ()
     unkept: str = ""
     code: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] | None = None
     card: ModelCard | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
@@ -179,8 +183,12 @@ class LazyModel:
         ------
         CacheError
             The model cannot be loaded here, or is another one by now.
+        PluginLoadError
+            A part of its source that it needed only now has changed since it was loaded.
         """
-        return self._present().activations(waveforms, layers=layers)
+        activations = self._present().activations(waveforms, layers=layers)
+        check_unchanged(self.identity.code)
+        return activations
 
     def settle(self) -> None:
         """Note what hearing itself changed in the model, a counter or a cache: it is no change."""
@@ -220,20 +228,24 @@ def identify_object(model: Model) -> Identity:
     """Return the identity of an object as it is now.
 
     One that `load_model` made is what its id means, as long as nothing in it was changed: weights,
-    mode, hooks, attributes. Any other object is told by its class, its attributes and its own
-    ``fingerprint``; without one, nothing is kept.
+    mode, hooks, attributes, class. Any other object is told by its class, its attributes, its
+    files and its own ``fingerprint``; without one, nothing is kept.
 
     Raises
     ------
     ContractError
-        Its fingerprint is no JSON.
+        Its fingerprint is no JSON, or it names a file that does not exist.
+    PluginLoadError
+        Data that it may read have changed since it was loaded.
     """
     if isinstance(model, LazyModel):
         return model.identity
     seal = seal_of(model)
     state = state_of(model)
-    if seal is not None and seal.identity is not None and state == seal.state:
+    opaque = OPAQUE in state.values()
+    if seal is not None and seal.identity is not None and state == seal.state and not opaque:
         identity: Identity = seal.identity
+        check_unchanged(identity.code, data_only=True)
         return identity
     source = (
         type(model).__module__ if seal is None or seal.identity is None else seal.identity.source
@@ -241,16 +253,21 @@ def identify_object(model: Model) -> Identity:
     identity = described(model, name_of(model), source)
     given = own_fingerprint(model)
     if given is None:
-        return replace(identity, unkept="it has no fingerprint")
-    if OPAQUE in state.values():
+        return replace(identity, unkept=NO_FINGERPRINT)
+    if opaque:
         return replace(identity, unkept=opaque_attribute(model) or "")
-    try:
-        fingerprint = {"given": given, "class": _class_hash(type(model)), "state": state}
-    except Unhashable as error:
-        return replace(identity, unkept=f"its class cannot be hashed: {error}")
-    if identity.card is not None and identity.card.packages:
-        fingerprint["packages"] = package_hash(identity.card.packages)
-    return replace(identity, fingerprint=fingerprint)
+    fingerprint = {"given": given, "class": _class_files(type(model)), "state": state}
+    if (files := files_of(model)) is not None:
+        fingerprint["files"] = list(files.values())
+    code: dict[str, Any] = {}
+    if identity.card is not None and (packages := identity.card.packages):
+        try:
+            check_imported(packages)
+        except PluginLoadError as error:
+            return replace(identity, unkept=str(error))
+        fingerprint["packages"] = package_hash(packages)
+        code = {"packages": list(packages), "hash": fingerprint["packages"]}
+    return replace(identity, fingerprint=fingerprint, code=code, files=files)
 
 
 def is_as_called(model: object, identity: Identity) -> bool:
@@ -274,15 +291,18 @@ def described(model: Model, label: str, source: str) -> Identity:
     )
 
 
-def _class_hash(kind: type) -> list[str]:
-    """Return the hash of a class as it is in memory, and of files that define installed bases."""
+def _class_files(kind: type) -> list[str]:
+    """Return the hashes of the files that define a class and its bases, where they are installed.
+
+    A hash of the class itself has installed code by name only.
+    """
     files = []
     for base in kind.__mro__:
         module = sys.modules.get(base.__module__)
         file = getattr(module, "__file__", None)
         if file and is_installed(file) and base.__module__.partition(".")[0] not in _VERSIONED:
             files.append(hash_file(Path(file)))
-    return [hash_object(kind), *files]
+    return files
 
 
 def _tuple(value: Any) -> Any:

@@ -10,15 +10,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from brainbench_audio.errors import ContractError
 from brainbench_audio.files import hash_json
+from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.interfaces import Model
 
 State = dict[str, str]
+NO_FINGERPRINT = "it has no fingerprint"
 _SEAL = "_brainbench_seal"
+_CLASS = "__class__"
 OPAQUE = "opaque"
 
 
@@ -58,7 +62,9 @@ def seal_of(model: object) -> Seal | None:
 
 
 def state_of(model: Model) -> State:
-    """Return the hash of each attribute as it is now; what hearing changed counts as before.
+    """Return the hash of each attribute and the class as they are now.
+
+    What hearing changed counts as before.
 
     Attributes that the class names in ``transient`` are left out. One that cannot be hashed is
     ``opaque``.
@@ -90,6 +96,8 @@ def opaque_attribute(model: Model) -> str | None:
         try:
             hash_object(value)
         except Unhashable as error:
+            if name == _CLASS:
+                return f"its class cannot be hashed: {error}"
             return (
                 f"its attribute {name} cannot be hashed ({error}): name it in the class attribute "
                 f"`transient` if it does not decide the activations"
@@ -115,6 +123,27 @@ def own_fingerprint(model: Model) -> Any:
     return fingerprint
 
 
+def files_of(model: Model) -> dict[str, str] | None:
+    """Return path and SHA-256 of the files that a model says it was made from; None: it does not.
+
+    Raises
+    ------
+    ContractError
+        One of them does not exist.
+    """
+    files = getattr(model, "files", None)
+    if not isinstance(files, list | tuple) or not all(isinstance(x, str | Path) for x in files):
+        return None
+    paths = [Path(file) for file in files]
+    for path in paths:
+        if not path.is_file():
+            raise ContractError(
+                f"Model {name_of(model)} names {path} in `files`, which does not exist: name the "
+                f"files it was made from."
+            )
+    return dict(zip(map(str, paths), hash_files(paths), strict=True))
+
+
 def name_of(model: Model) -> str:
     """Return the id on a model's card, else its ``name``, else the name of its class."""
     card = getattr(model, "card", None)
@@ -132,7 +161,8 @@ def _looked_at(model: Model) -> State:
 
 
 def _attributes(model: Model) -> Iterator[tuple[str, Any]]:
-    """Yield the attributes of an instance that may decide its activations, by name."""
+    """Yield the class of an instance and the attributes that may decide its activations."""
+    yield _CLASS, type(model)
     transient = {_SEAL, *getattr(type(model), "transient", ())}
     names = dict.fromkeys(getattr(model, "__dict__", ()))
     for base in type(model).__mro__:

@@ -156,6 +156,12 @@ class StoredActivations(Mapping[str, Features]):
                     f"{self._files[index]} was sound when it was opened and cannot be read now: "
                     f"{error}. Run the command again, which computes it anew."
                 ) from error
+        if len({part.shape[1] for part in parts}) > 1:
+            self.remove()
+            raise CacheError(
+                f"{self.folder}: layer {layer!r} had not the same number of features for all "
+                f"sounds, and was removed. Run the command again, which names the sounds."
+            )
         return np.concatenate(parts)
 
     def __iter__(self) -> Iterator[str]:
@@ -163,6 +169,24 @@ class StoredActivations(Mapping[str, Features]):
 
     def __len__(self) -> int:
         return len(self.plan.layers)
+
+    def widths(self) -> dict[str, tuple[int, str]]:
+        """Return the features of each layer in the first chunk there is, with one of its sounds."""
+        if not self._files:
+            return {}
+        index = min(self._files)
+        sound = self.plan.stimuli[self.plan.chunks()[index][0]]
+        with netCDF4.Dataset(self._files[index]) as data:
+            return {
+                layer: (data[_variable(number)].shape[1], sound)
+                for number, layer in enumerate(self.plan.layers)
+            }
+
+    def remove(self) -> None:
+        """Remove all chunks."""
+        for file in self._files.values():
+            file.unlink(missing_ok=True)
+        self._files.clear()
 
     @property
     def key(self) -> str:

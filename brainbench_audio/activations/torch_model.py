@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -61,7 +62,7 @@ class TorchModel:
         Takes float32 waveforms (batch, sample) at ``card.sample_rate``. Put into eval mode.
     read_outs : mapping of str to str
         Layer to the name of the module whose output it is, as `torch.nn.Module.get_submodule` has
-        it.
+        it. Of a module that runs several times in a forward pass, ``name#2`` is its second output.
     fingerprint : JSON-able
         Whatever besides source and pooling decides the activations: hash of the weights, options.
         None: unknown, so the activations are never cached.
@@ -79,11 +80,11 @@ class TorchModel:
     Raises
     ------
     ContractError
-        A device that is not there, or another dtype.
+        A device that is not there, another dtype, or not one read-out for each layer of the card.
     """
 
-    # where it runs, what the card says, and what read_outs name once more decide no activations
-    transient = frozenset({"card", "device", "files", "_modules"})
+    # where it runs decides nothing; of the card, layers and rate count by themselves
+    transient = frozenset({"card", "device", "files"})
 
     def __init__(
         self,
@@ -103,7 +104,14 @@ class TorchModel:
         self.place(device, dtype)
         self._given = fingerprint
         self.read_outs = dict(read_outs)
-        self._modules = {layer: network.get_submodule(name) for layer, name in read_outs.items()}
+        if lacking := [layer for layer in card.layers if layer not in self.read_outs]:
+            raise ContractError(
+                f"Model {card.id}: its card has layers {', '.join(card.layers)}, its read_outs "
+                f"{', '.join(self.read_outs) or 'none'}: add a read-out of {lacking[0]!r}, or take "
+                f"it off the card."
+            )
+        for layer in self.read_outs:
+            self._module(layer)  # raises AttributeError here, and not when sounds are heard
         self._pooling = pooling
 
     def place(self, device: str = "auto", dtype: str = "float32") -> None:
@@ -149,14 +157,24 @@ class TorchModel:
                 for layer, values in found.items():
                     for offset, row in enumerate(values):
                         rows[layer][indices[start + offset]] = row
-        return {
-            layer: np.stack([found[index] for index in range(len(waveforms))])
-            for layer, found in rows.items()
-        }
+        return {layer: self._stacked(layer, found) for layer, found in rows.items()}
+
+    def _stacked(
+        self, layer: str, rows: Mapping[int, npt.NDArray[np.float32]]
+    ) -> npt.NDArray[np.float32]:
+        """Return the rows of a layer, (stimulus, feature)."""
+        widths = sorted({len(row) for row in rows.values()})
+        if len(widths) > 1:
+            raise ContractError(
+                f"Model {self.card.id}: layer {layer!r}, read out at {self.read_outs[layer]!r}, "
+                f"has {' or '.join(map(str, widths))} features, depending on the sound. Average "
+                f"over time in `pooling`."
+            )
+        return np.stack([rows[index] for index in range(len(rows))])
 
     def _chosen(self, layers: Sequence[str] | None) -> list[str]:
         chosen = list(self.layers if layers is None else layers)
-        unknown = [layer for layer in chosen if layer not in self._modules]
+        unknown = [layer for layer in chosen if layer not in self.read_outs]
         if unknown:
             raise ContractError(
                 f"Model {self.card.id} has no layer {unknown[0]!r}, only {', '.join(self.layers)}."
@@ -193,25 +211,45 @@ class TorchModel:
             self.network(batch)
         for layer in layers:
             if layer not in outputs:
-                raise ContractError(f"Model {self.card.id}: its network never ran layer {layer!r}.")
+                raise ContractError(
+                    f"Model {self.card.id}: its network never ran layer {layer!r}, which is read "
+                    f"out at {self.read_outs[layer]!r}."
+                )
         return {layer: outputs[layer].float().cpu().numpy() for layer in layers}
 
     @contextmanager
     def _read_outs(self, layers: Sequence[str], outputs: dict[str, torch.Tensor]) -> Iterator[None]:
+        calls: Counter[str] = Counter()
+        wanted = {layer: self.read_outs[layer].partition("#")[2] for layer in layers}
+
         def keep(layer: str) -> Callable[[torch.nn.Module, Any, Any], None]:
             def hook(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
+                calls[layer] += 1
+                if wanted[layer] not in ("", str(calls[layer])):
+                    return
                 value = output[0] if isinstance(output, tuple) else output
                 # a copy, because a later in-place operation may still change the output
                 outputs[layer] = self._pool(layer)(value).flatten(1).clone()
 
             return hook
 
-        handles = [self._modules[layer].register_forward_hook(keep(layer)) for layer in layers]
+        handles = [self._module(layer).register_forward_hook(keep(layer)) for layer in layers]
         try:
             yield
         finally:
             for handle in handles:
                 handle.remove()
+        for layer in layers:
+            if calls[layer] > 1 and not wanted[layer]:
+                name = self.read_outs[layer]
+                raise ContractError(
+                    f"Model {self.card.id}: {name!r}, read out as layer {layer!r}, runs "
+                    f"{calls[layer]} times in a forward pass, so it has as many outputs. Say which "
+                    f"one: {name}#1 to {name}#{calls[layer]}."
+                )
+
+    def _module(self, layer: str) -> torch.nn.Module:
+        return self.network.get_submodule(self.read_outs[layer].partition("#")[0])
 
     def _pool(self, layer: str) -> Pooling:
         return self._pooling[layer] if isinstance(self._pooling, Mapping) else self._pooling

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -17,7 +18,12 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.nesting import check_nesting
 
 State = dict[str, torch.Tensor]
+SAFETENSORS, OLD_TORCH = "a safetensors file", "a file as torch wrote them before 1.6"
 _SHOWN = 10
+_OLD_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P"
+_COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# how torch names the class or function that it refuses
+_REFUSED = re.compile(r"(?:GLOBAL|[Uu]nsupported class|type|global) `?([A-Za-z_][\w.]*\.\w+)")
 _PICKLES = 5  # in a file as torch wrote them before 1.6
 _LARGEST_PICKLE = 1 << 28  # bytes; it holds names and shapes, not the numbers
 
@@ -33,21 +39,47 @@ def read_checkpoint(path: Path) -> Any:
     if not path.is_file():
         raise DataError(f"Weights file {path} does not exist.")
     try:
-        if path.suffix == ".safetensors":
+        if path.suffix == ".safetensors" or weights_format(path) == SAFETENSORS:
             import safetensors.torch
 
             return safetensors.torch.load_file(path)
         _check_pickles(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        # torch's own message is long, coloured, and advises to switch the check off
+        if found := _REFUSED.search(str(error)):
+            raise DataError(
+                f"{path} holds a {found[1]}, expected tensors and plain values only. It is not "
+                f"loaded, because making one could run code: where it was written, save the "
+                f"model's state_dict() alone, or a safetensors file, and give that."
+            ) from error
         raise DataError(
-            f"{path} holds more than tensors and plain values, or is damaged, and is not loaded, "
-            f"because that could run code: {str(error).splitlines()[0]}"
+            f"{path} is damaged or no weights file ({_plain(error)}). It is not loaded, because "
+            f"that could run code. Fetch it again, or save the model's state_dict() alone."
         ) from error
     except Exception as error:  # torch and safetensors raise many kinds on a damaged file
         raise DataError(
-            f"{path} is damaged or no weights file: {error!r}. Fetch it again."
+            f"{path} is damaged or no weights file: {_plain(error)}. Fetch it again."
         ) from error
+
+
+def weights_format(path: Path) -> str:
+    """Return what a file is by its first bytes, whatever its name, in words."""
+    with path.open("rb") as file:
+        head = file.read(16)
+    if head.startswith(b"PK"):
+        return "a zip archive, as torch writes them"
+    if head.startswith(_OLD_HEAD):
+        return OLD_TORCH
+    if head[8:9] == b"{" and int.from_bytes(head[:8], "little") < path.stat().st_size:
+        return SAFETENSORS
+    return "no file of weights"
+
+
+def _plain(error: BaseException) -> str:
+    """Return the first line of an error, without colours and without advice to be careless."""
+    first = _COLOURS.sub("", str(error)).strip().partition("\n")[0]
+    return type(error).__name__ if not first or "weights_only" in first else first
 
 
 def _check_pickles(path: Path) -> None:

@@ -6,15 +6,15 @@ import tarfile
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
-from brainbench_audio import settings
+from brainbench_audio import hub, settings
 from brainbench_audio.archives import unpack
 from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.download import Remote, fetch, pinned, write_pin
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import locked
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.hub import SCHEME, HubPath
 
-_HUB = "hf://"
 _LARGEST = 8_000_000_000  # bytes of one model's file in an archive; larger is a mistake
 
 
@@ -67,7 +67,7 @@ def fetch_weights(card: ModelCard, index: int = 0) -> Path:
         if published.by_hand:
             target = _folder(card, published) / _name(published)
             raise DataError(f"{target} does not exist. {published.by_hand} and put it there.")
-        if published.url.startswith(_HUB):
+        if published.url.startswith(SCHEME):
             return _fetch_from_hub(card, published)
         path = fetch(
             Remote(_name(published), (published.url,), published.sha256), _folder(card, published)
@@ -113,8 +113,8 @@ def _local(card: ModelCard, published: WeightsFile) -> Path | None:
         folder = _folder(card, published) / card.id
         member = PurePosixPath(published.member)
         return _below(folder, member, card) if folder.is_dir() else None
-    if published.url.startswith(_HUB):
-        path = _cached_from_hub(card, published)
+    if published.url.startswith(SCHEME):
+        path = hub.cached_file(HubPath.parse(published.url), _folder(card, published) / "hub")
     else:
         path = _folder(card, published) / _name(published)
     if path is None or not path.is_file():
@@ -171,36 +171,8 @@ def _below(folder: Path, member: PurePosixPath, card: ModelCard) -> Path:
     raise DataError(f"{folder} does not hold {member}, the checkpoint of {card.id}.")
 
 
-def _cached_from_hub(card: ModelCard, published: WeightsFile) -> Path | None:
-    import huggingface_hub
-
-    repository, file, revision = _on_hub(published)
-    path = huggingface_hub.try_to_load_from_cache(
-        repository, file, cache_dir=_folder(card, published) / "hub", revision=revision
-    )
-    return Path(path) if isinstance(path, str) else None
-
-
 def _fetch_from_hub(card: ModelCard, published: WeightsFile) -> Path:
-    """Fetch ``hf://owner/name/path[@revision]`` through huggingface_hub."""
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    repository, file, revision = _on_hub(published)
-    try:
-        path = Path(
-            huggingface_hub.hf_hub_download(
-                repository,
-                file,
-                revision=revision,
-                cache_dir=_folder(card, published) / "hub",
-                local_files_only=settings.offline(),
-            )
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise DataError(
-            f"Cannot fetch {file} of {repository} from the Hugging Face hub: {error}"
-        ) from error
+    path = hub.fetch_file(HubPath.parse(published.url), _folder(card, published) / "hub")
     pin = _pin(card, published)
     expected, sha256 = published.sha256 or pinned(pin), hash_files([path])[0]
     if expected and sha256 != expected:
@@ -222,23 +194,15 @@ def _folder(card: ModelCard, published: WeightsFile) -> Path:
 def _pin(card: ModelCard, published: WeightsFile) -> Path:
     """Return the file that remembers the hash of the first download."""
     folder = _folder(card, published)
-    if not published.url.startswith(_HUB):
+    if not published.url.startswith(SCHEME):
         return folder / f"{_name(published)}.sha256"
     # one for each revision: another one may well be another file
-    repository, file, revision = _on_hub(published)
-    parts = [*repository.split("/"), *file.split("/"), revision or "newest"]
+    place = HubPath.parse(published.url)
+    parts = [*place.repository.split("/"), *place.path.split("/"), place.revision or "newest"]
     return folder / "hub" / f"{'--'.join(parts)}.sha256"
 
 
-def _on_hub(published: WeightsFile) -> tuple[str, str, str | None]:
-    """Return repository, file and revision (None: the newest)."""
-    location, _, revision = published.url.removeprefix(_HUB).partition("@")
-    owner, name, file = location.split("/", 2)
-    return f"{owner}/{name}", file, revision or None
-
-
 def _name(published: WeightsFile) -> str:
-    location = published.url
-    if location.startswith(_HUB):
-        location = location.partition("@")[0]
-    return location.rsplit("/", 1)[-1].partition("?")[0]
+    if published.url.startswith(SCHEME):
+        return HubPath.parse(published.url).path.rpartition("/")[2]
+    return published.url.rsplit("/", 1)[-1].partition("?")[0]

@@ -13,9 +13,13 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
+from brainbench_audio.names import one_form
 
 TARGET_DIMENSIONS = ("voxel", "component", "label")
 _SHOWN = 5
+_EXACT = (np.dtype(np.float32), np.dtype(np.float64))
+# how NumPy and pandas write what is missing, once it has become text
+_MISSING = ("", "nan", "none", "<na>", "nat")
 
 
 def build(
@@ -55,8 +59,9 @@ def build(
     (2, 1)
     """
     array = np.asarray(values)
+    stimuli = [one_form(str(name)) for name in stimuli]
     dimensions = ("stimulus", dimension, "session")[: array.ndim]
-    along = {name: (dimension, np.asarray(value)) for name, value in coordinates.items()}
+    along = {name: (dimension, named(np.asarray(value))) for name, value in coordinates.items()}
     try:
         assembly = xr.DataArray(
             array, {"stimulus": list(stimuli), **along}, dimensions, attrs=dict(attributes or {})
@@ -92,7 +97,12 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
     if nested:
         raise DataError(f"Coordinate {nested[0]!r} is a MultiIndex: use flat coordinates.")
     if not np.issubdtype(assembly.dtype, np.number):
-        raise DataError(f"An assembly holds numbers, this one holds {assembly.dtype}.")
+        raise DataError(
+            f"An assembly holds numbers, this one holds {assembly.dtype}: convert its values with "
+            f"`.astype(float)`."
+        )
+    if np.iscomplexobj(assembly):
+        raise DataError(f"An assembly holds real numbers, {_complex(assembly.dtype)}.")
     if assembly.size == 0:
         raise DataError(f"An assembly of shape {assembly.shape} holds no responses.")
     names, counts = np.unique(stimulus_names(assembly), return_counts=True)
@@ -102,8 +112,8 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
 
 
 def stimulus_names(assembly: xr.DataArray) -> list[str]:
-    """Return the stimulus names of an assembly, in its order."""
-    return [str(name) for name in assembly["stimulus"].values]
+    """Return the stimulus names of an assembly, in its order and in `names.one_form`."""
+    return [one_form(str(name)) for name in assembly["stimulus"].values]
 
 
 def align(assembly: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
@@ -115,13 +125,14 @@ def align(assembly: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
         Some of the names have no row.
     """
     rows = {name: row for row, name in enumerate(stimulus_names(assembly))}
-    missing = [name for name in names if name not in rows]
+    asked = [one_form(name) for name in names]
+    missing = [name for name in asked if name not in rows]
     if missing:
         raise DataError(
             f"{len(missing)} of {len(names)} stimuli have no responses: {_listed(missing)}. The "
             f"responses are of {_listed(list(rows))}. Use the same stimulus names on both sides."
         )
-    return assembly.isel(stimulus=[rows[name] for name in names])
+    return assembly.isel(stimulus=[rows[name] for name in asked])
 
 
 def select(assembly: xr.DataArray, coordinate: str, value: str) -> xr.DataArray:
@@ -132,8 +143,8 @@ def select(assembly: xr.DataArray, coordinate: str, value: str) -> xr.DataArray:
     DataError
         No target has it.
     """
-    labels = np.char.lower(assembly[coordinate].values.astype(str))
-    chosen = np.flatnonzero(labels == value.lower())
+    labels = [one_form(str(label)).lower() for label in assembly[coordinate].values]
+    chosen = np.flatnonzero(np.array(labels) == one_form(value).lower())
     if not chosen.size:
         raise DataError(f"No {assembly.dims[1]} has {coordinate} {value!r}.")
     return assembly.isel({assembly.dims[1]: chosen})
@@ -142,17 +153,60 @@ def select(assembly: xr.DataArray, coordinate: str, value: str) -> xr.DataArray:
 def mean_over_sessions(assembly: xr.DataArray) -> xr.DataArray:
     """Return the mean over the repeated measurements, missing (NaN) ones left out.
 
-    A value missing in every session stays NaN. Without a dimension ``session`` nothing changes.
+    A value missing in every session stays NaN. The mean is taken in float64; without a dimension
+    ``session`` float32 and float64 stay as they are, other numbers become float64.
     """
     if "session" not in assembly.dims:
-        return assembly
+        return assembly if assembly.dtype in _EXACT else assembly.astype(np.float64)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
-        return assembly.mean("session", skipna=True, keep_attrs=True)
+        return assembly.mean("session", skipna=True, keep_attrs=True, dtype=np.float64)
+
+
+def incomplete_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
+    """Return which targets lack a response in some session, though not in all: (target,)."""
+    gaps = np.isnan(assembly.values)
+    if "session" not in assembly.dims:
+        return np.zeros(assembly.shape[1], dtype=bool)
+    found: npt.NDArray[np.bool_] = gaps.any(axis=(0, 2)) & ~gaps.all(axis=2).any(axis=0)
+    return found
+
+
+def named(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return labels with text in `names.one_form`; the same array where it is so already."""
+    if labels.dtype.kind not in "UO":
+        return labels
+    forms = [one_form(label) if isinstance(label, str) else label for label in labels.flat]
+    if all(form == label for form, label in zip(forms, labels.flat, strict=True)):
+        return labels
+    kind = object if labels.dtype.kind == "O" else str
+    return np.array(forms, dtype=kind).reshape(labels.shape)
+
+
+def real_numbers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.floating[Any]]:
+    """Return float32 and float64 as they are, other numbers as float64.
+
+    Raises
+    ------
+    DataError
+        They are complex, or no numbers; ``name`` says whose they are.
+    """
+    array = np.asarray(values)
+    if np.iscomplexobj(array):
+        raise DataError(f"{name} must be real numbers, {_complex(array.dtype)}.")
+    if array.dtype in _EXACT:
+        return array
+    if array.dtype.kind not in "buif":
+        raise DataError(
+            f"{name} must be numbers, these are {array.dtype}: convert them with `.astype(float)`."
+        )
+    return array.astype(np.float64)
 
 
 def usable_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
     """Return which targets can be scored: finite for every stimulus, and not the same for all.
+
+    A target that has no subject or component, where others have one, is nobody's: not usable.
 
     Parameters
     ----------
@@ -171,18 +225,24 @@ def usable_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
     # Responses that differ by rounding only, as the mean of constant sessions may.
     rounding = 4.0 * np.finfo(values.dtype).eps * np.abs(whole).max(axis=0)
     usable[usable] = np.ptp(whole, axis=0) > rounding
+    for coordinate in ("subject", "component"):
+        if coordinate in assembly.coords and assembly[coordinate].dims == (assembly.dims[1],):
+            usable &= ~_missing(assembly[coordinate].values)
     return usable
 
 
 def by_subject(assembly: xr.DataArray) -> dict[str, npt.NDArray[np.intp]] | None:
     """Return the places of each subject's targets, in order of first appearance.
 
-    None if no coordinate ``subject`` runs along the targets.
+    Targets without a subject (NaN, None, empty) are left out. None if no coordinate ``subject``
+    runs along the targets.
     """
     if "subject" not in assembly.coords or assembly["subject"].dims != (assembly.dims[-1],):
         return None
-    names = assembly["subject"].values.astype(str)
-    return {str(name): np.flatnonzero(names == name) for name in dict.fromkeys(names.tolist())}
+    values = assembly["subject"].values
+    names, known = values.astype(str), ~_missing(values)
+    found = dict.fromkeys(names[known].tolist())
+    return {str(name): np.flatnonzero((names == name) & known) for name in found}
 
 
 def content_hash(assembly: xr.DataArray) -> str:
@@ -194,6 +254,17 @@ def content_hash(assembly: xr.DataArray) -> str:
     values = np.ascontiguousarray(assembly.values)
     digest = hashlib.sha256(values.data).hexdigest()
     return hash_json([list(assembly.dims), values.shape, values.dtype.str, digest, coordinates])
+
+
+def _missing(labels: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
+    return np.isin(np.char.lower(np.char.strip(labels.astype(str))), _MISSING)
+
+
+def _complex(dtype: np.dtype[Any]) -> str:
+    return (
+        f"these are {dtype}: score what the question is about, such as their magnitude "
+        f"(`numpy.abs`), or real and imaginary parts as targets of their own"
+    )
 
 
 def _listed(names: Sequence[str] | npt.NDArray[Any]) -> str:

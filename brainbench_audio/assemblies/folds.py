@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
+from brainbench_audio.names import one_form
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,17 @@ class Folds:
     names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "stimuli", tuple(one_form(str(name)) for name in self.stimuli))
+        object.__setattr__(self, "names", tuple(map(str, self.names)))
+        try:
+            # numbers of NumPy as Python's, which JSON knows
+            numbers = tuple(index(fold) for fold in self.assignment)
+        except TypeError as error:
+            raise DataError(
+                f"Folds are numbered by integers, these by {np.asarray(self.assignment).dtype}: "
+                f"give 0, 1, … for each stimulus."
+            ) from error
+        object.__setattr__(self, "assignment", numbers)
         if len(self.stimuli) != len(self.assignment) or len(set(self.stimuli)) != len(self.stimuli):
             raise DataError(
                 f"Folds need one number for each stimulus: {len(set(self.stimuli))} different "
@@ -70,6 +83,7 @@ class Folds:
             A name has no fold.
         """
         fold = dict(zip(self.stimuli, self.assignment, strict=True))
+        names = [one_form(name) for name in names]
         missing = [name for name in names if name not in fold]
         if missing:
             raise DataError(f"{len(missing)} stimuli have no fold, the first is {missing[0]}.")

@@ -89,14 +89,14 @@ def print_path(options: argparse.Namespace) -> int:
 
 def _found(identifier: str) -> tuple[DatasetCard, str | None]:
     """Return the card and the subset of ``dataset[.subset]``."""
-    from brainbench_audio.registry.ids import unknown
+    from brainbench_audio.registry.ids import split_data, unknown
     from brainbench_audio.registry.lookup import find_dataset
 
-    plain, _, subset = identifier.partition(".")
+    plain, subset = split_data(identifier)
     card = find_dataset(plain).card
     if subset and subset not in card.subsets:
         raise unknown(identifier, "data set", [f"{card.id}.{name}" for name in card.subsets])
-    return card, subset or None
+    return card, subset
 
 
 def _confirm(sizes: dict[str, int | None], agreed: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from brainbench_audio.cli import selection
 from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry.ids import is_pattern
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 _RIDGE = ("NH2015-ridge", "B2021-ridge")
 _METHODS = (*_RIDGE, "NH2015-rsa", "B2021-rsa")
+_CORRELATION = ("benchmark", "with", "r", "p", "n")
 
 
 def add(verbs: Any) -> None:
@@ -93,8 +95,7 @@ def draw_components(options: argparse.Namespace) -> int:
 
     results = _results(options)
     identifier = (options.benchmark or ["NH2015comp-ridge"])[0]
-    dataset, _, metric = identifier.partition("-")
-    found = components.rows_of(results, dataset, metric)
+    found = components.rows_of(results, identifier)
     draw(options.output, components.plot, found, compared.unit_of(identifier))
     rows = [
         (one.result.model, *(one.values.get(name) for name in components.COMPONENTS), one.mean)
@@ -120,8 +121,7 @@ def draw_scatter(options: argparse.Namespace) -> int:
         for name in _benchmarks(options, results)
     ]
     draw(options.output, scatter.plot, panels)
-    numbers = [panel.numbers() for panel in panels]
-    return _tell(options, numbers, *_correlations(numbers))
+    return _tell(options, [panel.numbers() for panel in panels], _CORRELATION)
 
 
 def draw_agreement(options: argparse.Namespace) -> int:
@@ -131,8 +131,7 @@ def draw_agreement(options: argparse.Namespace) -> int:
     results = _results(options)
     found = agreement.Agreement.of(results, _benchmarks(options, results))
     draw(options.output, agreement.plot, found)
-    numbers = found.numbers()
-    return _tell(options, numbers, *_correlations(numbers))
+    return _tell(options, found.numbers(), _CORRELATION)
 
 
 def draw_rdm(options: argparse.Namespace) -> int:
@@ -157,9 +156,7 @@ def draw_layers(options: argparse.Namespace) -> int:
     model, profiles = _of_scores(options, layers.layer_profile)
     units = {name: compared.unit_of(name) for name in profiles}
     draw(options.output, layers.plot, profiles, units, model)
-    numbers = layers.numbers(profiles)
-    head = ("benchmark", "layer", "mean", "error")
-    return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
+    return _tell(options, layers.numbers(profiles), ("benchmark", "layer", "mean", "error"))
 
 
 def draw_layer_weights(options: argparse.Namespace) -> int:
@@ -168,9 +165,8 @@ def draw_layer_weights(options: argparse.Namespace) -> int:
 
     model, weights = _of_scores(options, lambda score: layer_weights.layer_weights(score.raw))
     draw(options.output, layer_weights.plot, weights, model)
-    numbers = layer_weights.numbers(weights)
     head = ("benchmark", "layer", "weight", "error")
-    return _tell(options, numbers, head, [tuple(one[key] for key in head) for one in numbers])
+    return _tell(options, layer_weights.numbers(weights), head)
 
 
 def draw_learning_curves(options: argparse.Namespace) -> int:
@@ -300,7 +296,7 @@ def _benchmarks(options: argparse.Namespace, results: Sequence[Result]) -> list[
     """Return the ids that are asked for; globs stand for those with a score."""
     found: list[str] = []
     for pattern in options.benchmark:
-        if any(sign in pattern for sign in "*?["):
+        if is_pattern(pattern):
             found += selection.chosen_benchmarks([pattern], (one.benchmark for one in results))
         else:
             found.append(pattern)
@@ -320,24 +316,20 @@ def _of_scores(
     return model, {name: read(read_score(scored, model, name)) for name in names}
 
 
-def _correlations(
-    numbers: Sequence[dict[str, Any]],
-) -> tuple[tuple[str, ...], list[tuple[Any, ...]]]:
-    head = ("benchmark", "with", "r", "p", "n")
-    return head, [
-        tuple(p_text(one[key]) if key == "p" else one[key] for key in head) for one in numbers
-    ]
-
-
 def _tell(
     options: argparse.Namespace,
     numbers: Any,
     head: Sequence[str],
-    rows: Sequence[Sequence[Any]],
+    rows: Sequence[Sequence[Any]] | None = None,
 ) -> int:
-    """Print the numbers that were drawn."""
+    """Print the numbers that were drawn; as a table those under the head, unless rows are given."""
     if options.json:
         print_json(numbers)
+    elif rows is None:
+        cells = [
+            [p_text(one[name]) if name == "p" else one[name] for name in head] for one in numbers
+        ]
+        print_table(head, cells)
     else:
         print_table(head, rows)
     return 0

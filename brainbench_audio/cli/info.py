@@ -75,6 +75,8 @@ def facts_of(identifier: str) -> Facts:
     for metric in (entry.card for entry in registered(MetricCard)):
         if metric.id == plain or plain in (f"{metric.id}-{name}" for name in metric.variants):
             return _metric(metric)
+    if (facts := _own(identifier)) is not None:
+        return facts
     known = [*list_ids("model"), *list_ids("benchmark"), *list_ids("metric")]
     known += [entry.card.id for entry in registered(DatasetCard)]
     raise unknown(identifier, "id", known)
@@ -117,6 +119,16 @@ def _scored(identifier: str) -> Facts:
         "versions": "\n".join(f"{name}  scored {day}" for name, day in versions.items()),
         "benchmarks": "\n".join(sorted({one.benchmark for one in found})),
     }
+
+
+def _own(identifier: str) -> Facts | None:
+    """Return the facts of a model that no plugin has, if it has a score."""
+    from brainbench_audio.errors import BrainbenchError
+
+    try:
+        return _scored(identifier)
+    except BrainbenchError:
+        return None
 
 
 def _weights(file: Any) -> str:

@@ -52,7 +52,7 @@ def _models(family: str | None) -> Table:
     entries = registered(ModelCard)
     families = sorted({entry.card.family for entry in entries})
     if family is not None and family not in families:
-        raise unknown(family, "model", families)
+        raise unknown(family, "family", families)
     rows = [
         (
             entry.card.id,

@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from brainbench_audio.cli import (
     cache,
@@ -54,12 +55,25 @@ _VERBS = (
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
+# of this process and its children, unless the user has set them
+_ENVIRONMENT = {
+    # threads that wait for work sleep; they spin for a while otherwise, in the way of everybody
+    # where the cores are shared
+    "OMP_WAIT_POLICY": "PASSIVE",
+    # stored files are written by one process under a name of its own, and file systems without
+    # locks refuse HDF5's
+    "HDF5_USE_FILE_LOCKING": "FALSE",
+}
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
     0: all done, 1: something failed, 2: wrong usage, 130: interrupted.
     """
-    options = _parser().parse_args(arguments)
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    options = parser().parse_args(arguments)
     logging.basicConfig(format="brainbench: %(message)s", level=logging.WARNING)
     try:
         return int(options.run(options))
@@ -77,17 +91,30 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILURE
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = argparse.ArgumentParser(
         prog="brainbench",
         description="How brain-like is an audio model, and how good is it at listening?",
     )
-    parser.add_argument("--version", action=_Version)
-    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    whole.add_argument("--version", action=_Version)
+    whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    verbs = whole.add_subparsers(
+        title="verbs", metavar="VERB", required=True, parser_class=_VerbParser
+    )
     for verb in _VERBS:
         verb.add(verbs)
-    return parser
+    return whole
+
+
+class _VerbParser(argparse.ArgumentParser):
+    """Tells the usage of a verb, not that of the whole, where an argument is not known."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
+        return found, others
 
 
 class _Version(argparse.Action):

@@ -24,7 +24,8 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the plugin, and say what comes next."""
-    from brainbench_audio.registry.lookup import list_ids
+    from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
+    from brainbench_audio.registry.lookup import registered
     from brainbench_audio.templates.distribution import default_folder, names, write_distribution
 
     named = names(options.kind, options.name)
@@ -45,8 +46,7 @@ def run(options: argparse.Namespace) -> int:
     print(f"    pip install -e {folder}")
     print(f"    brainbench check {named.distribution}")
     print(f"    brainbench score {example}")
-    taken = {name.partition("-")[0].partition(".")[0] for name in list_ids("benchmark")}
-    known = taken if options.kind == "benchmark" else set(list_ids(options.kind))
-    if named.id in known:
+    kind = {"model": ModelCard, "benchmark": DatasetCard, "metric": MetricCard}[options.kind]
+    if named.id in {entry.card.id for entry in registered(kind)}:
         print(f"\nAnother plugin has the id {named.id}: choose another before you publish yours.")
     return 0

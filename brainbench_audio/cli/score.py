@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from brainbench_audio.cards import CONTROLS
 from brainbench_audio.cli.score_output import (
     as_json,
-    interval_text,
     print_failures,
     print_forecast,
     print_runs,
@@ -22,7 +21,6 @@ from brainbench_audio.cli.table import print_json
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.plan import Pair
 
-__all__ = ["add", "as_json", "given", "interval_text", "run"]
 _HEAR = "HEAR-probe"
 
 
@@ -139,6 +137,7 @@ def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
 
 
 def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
+    from brainbench_audio.errors import CacheError
     from brainbench_audio.pipeline.many import score_pairs
     from brainbench_audio.pipeline.plan import keep_failed
     from brainbench_audio.pipeline.run import Run
@@ -155,7 +154,10 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     found = sorted(results, key=lambda each: order[each.model_key, each.benchmark_key])
     runs = [each for each in found if isinstance(each, Run)]
     failures = [each for each in found if not isinstance(each, Run)]
-    keep_failed(failures)
+    try:
+        keep_failed(failures)
+    except CacheError as error:  # the scores are there all the same
+        print(f"brainbench: --retry-failed will not know these failures: {error}", file=sys.stderr)
     if options.json:
         print_json([as_json(each) for each in runs])
     elif runs:

@@ -224,7 +224,7 @@ def chosen_results(
 
 def tell_older(results: Iterable[Result]) -> None:
     """Say on stderr that some stored scores of older versions are not shown."""
-    from brainbench_audio.report.versions import not_shown
+    from brainbench_audio.report.results import not_shown
 
     if line := not_shown(results):
         print(f"brainbench: {line}", file=sys.stderr)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-import math
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
+
+from brainbench_audio.files import json_ready
 
 # control characters, and those that turn the direction of writing
 _CONTROL = {"Cc", "Cf", "Cs"}
@@ -48,7 +49,7 @@ def print_json(value: Any) -> None:
 
 def json_text(value: Any) -> str:
     """Return a value as JSON; numpy numbers become plain ones and NaN becomes null."""
-    return json.dumps(_plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def size_in_words(size: int) -> str:
@@ -78,16 +79,6 @@ def p_text(p: float | None) -> str | None:
     if p is None or not p < 0.001:
         return None if p is None else f"{p:.3f}"
     return f"{p:.1e}" if p >= 1e-300 else "<1e-300"
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(name): _plain(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
-    if hasattr(value, "tolist"):
-        return _plain(value.tolist())
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _text(cell: Any) -> str:

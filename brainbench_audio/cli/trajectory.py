@@ -9,7 +9,8 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli import score as scoring
+from brainbench_audio.cli.score import given
+from brainbench_audio.cli.score_output import as_json, interval_text
 from brainbench_audio.cli.table import print_json, print_table
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
     names = expand(options.benchmark, "benchmark")
     for name in names:
         find_benchmark(name)
-    metric = scoring.given(options, "bootstrap", "seed")
+    metric = given(options, "bootstrap", "seed")
     found = trajectory(
         options.model,
         list_checkpoints(options.checkpoints),
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
         keep=options.keep,
         drop_activations=options.drop_activations,
         recompute=options.recompute,
-        options=scoring.given(options, "device", "dtype"),
+        options=given(options, "device", "dtype"),
     )
     if options.json:
         print_json([_as_json(each) for each in found.runs])
@@ -103,24 +104,26 @@ def run(options: argparse.Namespace) -> int:
 def _as_json(each: StepRun) -> dict[str, Any]:
     from brainbench_audio.scores.profiles import layer_means
 
-    told = {"step": each.step, **scoring.as_json(each.run)}
+    told = {"step": each.step, **as_json(each.run)}
     return {**told, "layers": layer_means(each.run.score), "loaded": each.loaded}
 
 
 def _print_runs(runs: list[StepRun]) -> None:
+    from brainbench_audio.registry.ids import ModelId
+
     by_benchmark: dict[str, list[StepRun]] = defaultdict(list)
     for each in runs:
         by_benchmark[each.run.benchmark].append(each)
     for number, (benchmark, some) in enumerate(by_benchmark.items()):
         if number:
             print()
-        print(f"{some[0].run.model.partition('@')[0]} on {benchmark}:")
+        print(f"{ModelId.parse(some[0].run.model).name} on {benchmark}:")
         rows = [
             (
                 each.step,
                 each.run.score.value,
                 each.run.score.error,
-                scoring.interval_text(each.run.score.interval),
+                interval_text(each.run.score.interval),
                 each.run.score.layer,
                 "stored" if each.run.cached else f"{each.run.seconds:.1f} s",
             )

@@ -145,7 +145,10 @@ class CodeHasher(ABC):
         waiting, seen = [value], {id(value)}
         for module in waiting:  # grows meanwhile: `package.module.function`
             own = is_own(vars(module))
-            yield b"" if own else module.__name__.encode()
+            if (
+                module is value
+            ):  # those inside it may be imported only when they are used, as by numpy
+                yield b"" if own else module.__name__.encode()
             # a module may make its attributes by a function of its own
             for name in sorted((attributes | {"__getattr__"}) & vars(module).keys()):
                 member = vars(module)[name]

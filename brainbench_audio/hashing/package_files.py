@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,10 +14,12 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 from brainbench_audio.files import hash_file
+from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.imported_code import is_as_imported, process_start
 from brainbench_audio.provenance import source_folder
 
 _SETTLED = 2_000_000_000  # nanoseconds: a later change may fall on the same tick of the clock
+_LARGE = 1 << 20  # bytes
 _LEFTOVERS = (".pyc", ".pyo", ".pyi", "~", ".swp", ".swo", ".orig", ".rej", ".tmp")
 
 
@@ -42,6 +44,23 @@ class Package:
     files: dict[str, FileHash] = field(default_factory=dict)
     imports: dict[str, _Import] = field(default_factory=dict)
     data: dict[str, str] = field(default_factory=dict)  # as they were when it was imported
+
+    def hashes(self) -> dict[str, str]:
+        """Return the SHA-256 of each file, by its path in the folder."""
+        return {label: file.sha256 for label, file in self.files.items()}
+
+    def read_since(self, then: Mapping[str, str], *, data_only: bool) -> Path | None:
+        """Return a file that may have been read with other content than it had some time ago.
+
+        Of modules, what counts is what they were imported from.
+        """
+        read = {**then, **_data(self.files)}
+        read |= {label: "" for label in _data_labels(then) if label not in self.files}
+        for each in () if data_only else list(self.imports.values()):
+            label = Path(str(each.module.__file__)).relative_to(self.folder).as_posix()
+            read[label] = each.sha256 or ""
+        changed = [label for label in read if read[label] != then.get(label)]
+        return self.folder / changed[0] if changed else None
 
 
 _packages: dict[tuple[str, Path], Package] = {}
@@ -92,7 +111,8 @@ def hash_again(file: Path) -> FileHash:
     known = _files.get(file)
     if known is not None and known.settled and known.mark == mark:
         return known
-    sha256 = hash_file(file)
+    # other processes remember hashes of large ones, such as weights
+    sha256 = hash_file(file) if mark[0] < _LARGE else hash_files([file])[0]
     settled = started - max(mark[1:3]) >= _SETTLED and _mark(file) == mark
     _files[file] = FileHash(mark, sha256, settled)
     return _files[file]
@@ -112,7 +132,7 @@ def _changed(package: Package, before: Mapping[str, FileHash] | None) -> Path | 
     before : mapping, optional
         Files at the last look; None at the first one.
     """
-    modules = {name: module for name, module in list(sys.modules.items()) if module is not None}
+    modules = {name: module for name, module in sys.modules.copy().items() if module is not None}
     modules = {n: module for n, module in modules.items() if is_within(n, package.name)}
     package.imports = {name: i for name, i in package.imports.items() if name in modules}
     changed = None
@@ -153,7 +173,12 @@ def _at_import(
 
 
 def _data(files: Mapping[str, FileHash]) -> dict[str, str]:
-    return {label: file.sha256 for label, file in files.items() if not label.endswith(".py")}
+    return {label: files[label].sha256 for label in _data_labels(files)}
+
+
+def _data_labels(files: Iterable[str]) -> list[str]:
+    # a module that is no package has the name "." in itself
+    return [label for label in files if label != "." and not label.endswith(".py")]
 
 
 def _sha256(files: Mapping[str, FileHash], label: str) -> str | None:

@@ -1,7 +1,8 @@
-"""A model file of somebody's own, with all modules that it imports, as one piece of source.
+"""A model file of somebody's own, with all that it imports and reads, as one piece of source.
 
 Imports are found in the text, so those inside functions count too. A module is looked for in the
-model file's own folder first, then where Python looks; what is installed doesn't count.
+model file's own folder first, then where Python looks; what is installed doesn't count. Data are
+the files inside packages, and those beside a module that a text in it names, suffix included.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from brainbench_audio.files import hash_json
 from brainbench_audio.hashing.own_code import BY_NAME, is_installed
 from brainbench_audio.hashing.package_files import counted_files, hash_again
 
+_LONGEST = 200  # characters of a path
+
 
 @dataclass
 class Source:
@@ -33,11 +36,14 @@ class Source:
         Where the modules inside it lie; empty unless it is a package.
     content : bytes or None
         Of a Python file, as it was read once.
+    named : tuple of Path
+        Data beside it that it names.
     """
 
     file: Path | None
     folders: tuple[str, ...] = ()
     content: bytes | None = None
+    named: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -68,12 +74,19 @@ class SourceTree:
         for name, source in (*self.own.items(), *self.others.items()):
             if source.file is None:
                 continue
-            for file in (source.file, *(_data_files(source) if source.folders else ())):
+            data = (*source.named, *(_data_files(source) if source.folders else ()))
+            for file in (source.file, *data):
                 if file.is_relative_to(self.root):
                     files[file.relative_to(self.root).as_posix()] = file
                 else:
                     files[f"{name}/{file.relative_to(source.file.parent).as_posix()}"] = file
         return files
+
+    def read_late(self) -> dict[Path, str]:
+        """Return the SHA-256 of the files that are read when code runs: data, others' modules."""
+        executed = {source.file for source in self.own.values() if source.content is not None}
+        files = [file for file in self.files.values() if file not in executed]
+        return {file: hash_again(file).sha256 for file in files}
 
     def hash(self) -> str:
         """Return one SHA-256 over all files; over Python files as they were read for the tree.
@@ -118,6 +131,7 @@ def read_tree(file: Path) -> SourceTree:
     waiting = [(main, tree.own)]
     for name, group in waiting:  # grows meanwhile
         source = group[name]
+        source.named = tuple(_named_files(source))
         package = name if source.folders else name.rpartition(".")[0]
         for wanted in _imports(source, package):
             parts = wanted.split(".")
@@ -208,6 +222,30 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise DataError(f"{file} cannot be read: {error.strerror}.") from error
+
+
+def _named_files(source: Source) -> Iterator[Path]:
+    """Yield files beside a module, or in a folder there, that texts in the module name."""
+    if source.file is None or source.content is None:
+        return
+    texts = {node.value for node in ast.walk(_parsed(source)) if isinstance(node, ast.Constant)}
+    names = [Path(text) for text in texts if isinstance(text, str) and _may_be_name(text)]
+    folders = [source.file.parent]
+    folders += [folder for name in names if (folder := source.file.parent / name).is_dir()]
+    for file in {folder / name for folder in folders for name in names}:
+        if file.suffix not in ("", ".py") and file.is_file():
+            yield file
+
+
+def _may_be_name(text: str) -> bool:
+    """Return whether a text may be a path below a module's folder."""
+    path = Path(text)
+    return (
+        0 < len(text) <= _LONGEST
+        and text.isprintable()
+        and ".." not in path.parts
+        and (not path.is_absolute() and bool(path.name))
+    )
 
 
 def _data_files(source: Source) -> Iterator[Path]:

@@ -8,18 +8,21 @@ executed from the very bytes that were hashed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from brainbench_audio.errors import DataError, PluginLoadError
 from brainbench_audio.files import hash_json
-from brainbench_audio.hashing.package_files import is_within, look_at
+from brainbench_audio.hashing.package_files import hash_again, is_within, look_at
 from brainbench_audio.hashing.source_tree import SourceTree, read_tree
 from brainbench_audio.hashing.tree_import import execute
 
 _Loaded = TypeVar("_Loaded")
+# what each hash stood for, as far as it may be read later than it was hashed: see `check_unchanged`
+_packages: dict[str, list[dict[str, str]]] = {}
+_trees: dict[tuple[str, str], dict[Path, str]] = {}
 
 
 def package_hash(packages: Iterable[str]) -> str:
@@ -32,8 +35,49 @@ def package_hash(packages: Iterable[str]) -> str:
     PluginLoadError
         A package is not installed.
     """
-    looks = [look_at(name)[0].files for name in packages]
-    return hash_json([[(label, look[label].sha256) for label in sorted(look)] for look in looks])
+    looks = [look_at(name)[0] for name in packages]
+    files = [[(label, look.files[label].sha256) for label in sorted(look.files)] for look in looks]
+    content = hash_json(files)
+    if content not in _packages:
+        _packages[content] = [look.hashes() for look in looks]
+    return content
+
+
+def check_unchanged(code: Mapping[str, Any], *, data_only: bool = False) -> None:
+    """Check that what a model has read of its source since it was loaded is what was hashed then.
+
+    An edit of a module that is in memory does no harm. One that is imported late, or data that are
+    read late, would make results that are kept under the hash of other source.
+
+    Parameters
+    ----------
+    code : mapping
+        `Identity.code`; nothing is known of an empty one.
+    data_only : bool
+        Leave modules aside: none has run since.
+
+    Raises
+    ------
+    PluginLoadError
+        Naming a file that has changed.
+    """
+    content = str(code.get("hash", ""))
+    changed = None
+    if packages := code.get("packages"):
+        if package_hash(packages) != content:
+            looks = [look_at(name)[0] for name in packages]
+            for look, then in zip(looks, _packages.get(content) or [{}] * len(looks), strict=True):
+                changed = changed or look.read_since(then, data_only=data_only)
+    else:
+        for file, sha256 in _trees.get((str(code.get("tree")), content), {}).items():
+            if not file.is_file() or hash_again(file).sha256 != sha256:
+                changed = changed or file
+    if changed is not None:
+        raise PluginLoadError(
+            f"{changed} has changed since it was loaded with the model or metric, which may read "
+            f"it late: load it again; of a plugin, restart Python, the notebook's kernel or the "
+            f"workers. What a model writes itself belongs elsewhere."
+        )
 
 
 def check_imported(packages: Iterable[str]) -> None:
@@ -85,24 +129,11 @@ def imported(packages: Iterable[str], load: Callable[[], _Loaded]) -> tuple[_Loa
     )
 
 
-def tree_files(file: Path) -> list[Path]:
-    """Return a model file, the modules that it imports and the data of its packages.
+def tree_hash(file: Path) -> str:
+    """Return one SHA-256 over a model file, the modules that it imports and their packages' data.
 
     Modules count if they lie in the file's own folder or are found elsewhere without being
-    installed; imports inside functions count too.
-
-    Raises
-    ------
-    DataError
-        The file does not exist, or one of the files is no Python.
-    """
-    return list(read_tree(file).files.values())
-
-
-def tree_hash(file: Path) -> str:
-    """Return one SHA-256 over a model file and all it imports, see `tree_files`.
-
-    It stays the same when the whole folder is moved.
+    installed; imports inside functions count too. It stays the same when the folder is moved.
 
     Raises
     ------
@@ -129,6 +160,7 @@ def load_tree(file: Path) -> tuple[ModuleType, str]:
         module = execute(tree)
         # not the same tree: the file may have added a folder to `sys.path`
         if read_tree(file).hash() == content:
+            _trees[str(file), content] = tree.read_late()
             return module, content
     raise DataError(
         f"{file}, or a file it imports, changes while it is imported: wait until they have been "

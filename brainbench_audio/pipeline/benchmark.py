@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,11 +13,13 @@ import xarray as xr
 from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import extracted
 from brainbench_audio.assemblies.assembly import align, content_hash, validate
+from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
-from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -57,7 +58,8 @@ class ComposedBenchmark:
     ) -> None:
         self.card = card
         self.stimuli: StimulusSet = dataset.stimuli
-        self.assembly: xr.DataArray = align(validate(dataset.assembly), dataset.stimuli.names)
+        assembly = storable(validate(dataset.assembly), TAKEN)
+        self.assembly: xr.DataArray = align(assembly, dataset.stimuli.names)
         self.folds = dataset.folds.aligned(dataset.stimuli.names)
         self.options = dict(options)
         self._metric = metric
@@ -88,20 +90,24 @@ class ComposedBenchmark:
             score = self._metric(layers, self.assembly, self.folds)
         except BrainbenchError as error:
             raise type(error)(f"{self.card.id}: {error}") from error
+        if self._source is not None:
+            check_unchanged({"packages": self.card.metric.packages, "hash": self._source})
         if not isinstance(score, Score):
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
         return replace(score, n={"stimulus": len(self.stimuli), **score.n})
 
-    @cached_property
+    @property
     def fingerprint(self) -> dict[str, Any] | None:
         """What decides a score besides the activations: data, folds, metric and its options.
 
-        None where that cannot be told: a metric put together by hand, whose state has no hash.
+        As they are now. None where that cannot be told: a metric put together by hand, whose state
+        has no hash.
         """
         metric, state = self.card.metric, None
         if self._source is None:
+            check_imported(metric.packages)
             try:
                 state = hash_object(self._metric)
             except Unhashable:

@@ -7,7 +7,7 @@ The second step needs no network any more, so it may run anywhere the store can 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -109,17 +109,24 @@ class Workbench:
         return benchmark
 
 
-def hear(bench: Workbench, hearing: Hearing) -> Heard | Failure:
+def hear(
+    bench: Workbench,
+    hearing: Hearing,
+    elsewhere: Callable[[Hearing, StimulusSet], Heard] | None = None,
+) -> Heard | Failure:
     """Put a model's activations into the store, unless all that wait for them are scored already.
 
     Errors come back as a `Failure` of the first waiting pair; `score_heard` hands it on to all.
+    ``elsewhere`` does the work in another process.
     """
     try:
+        first = hearing.targets[0].benchmark
+        if elsewhere is not None:
+            return elsewhere(hearing, bench.benchmark(first).stimuli)
         model = bench.model(hearing.model)
         if not hearing.recompute and all_scored(model.identity, hearing.targets):
             return Heard(hearing.model, model.identity)
-        stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
-        return heard_by(model, hearing, stimuli)
+        return heard_by(model, hearing, bench.benchmark(first).stimuli)
     except Exception as error:  # one failing model never stops the others
         return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
 

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from packaging.requirements import Requirement
 
@@ -41,6 +42,7 @@ from brainbench_audio.scores.identities import record_version
 # options that are no part of what is remembered: the weights count by their content
 _ASIDE = {"device", "weights", "trust_remote_code"}
 _NOT_KNOWN = "not known"
+_SHA256 = re.compile("[0-9a-f]{64}")
 
 
 def identified(wanted: Loadable | Model) -> LazyModel:
@@ -60,9 +62,7 @@ def identified(wanted: Loadable | Model) -> LazyModel:
         return as_lazy(wanted)
 
     def load() -> tuple[Model, Identity]:
-        model, identity = load_identified(wanted.id, wanted.options)
-        remember(wanted, model, identity)
-        return model, identity
+        return learned(wanted, lambda: load_identified(wanted.id, wanted.options))
 
     model = None
     if (identity := known_identity(wanted)) is None:
@@ -97,62 +97,82 @@ def known_identity(
         No plugin has the id, or it is another version now.
     """
     asked, options = model_asked_for(wanted.id, wanted.options)
-    file = _file_of(asked, options, contents, guess=guess)
-    if file is None:
+    place = _place_of(asked, options, contents)
+    if place is None or (place.contents is None and not guess):
         return None
     try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-        identity = Identity.from_json(content["identity"])
-        files = {Path(path): sha256 for path, sha256 in content["files"].items()}
-        if not (guess or content["exact"]) or any(not path.is_file() for path in files):
-            return None
+        content = json.loads(place.file.read_text(encoding="utf-8"))
+        identity = Identity.from_json(content)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-    if asked.scheme and dict(zip(files, hash_files(list(files)), strict=True)) != files:
+    # a loader of a plugin's own may read what nobody knows
+    if identity.files is None and not guess:
+        return None
+    if any(
+        not _is_there(path, sha256, place, contents)
+        for path, sha256 in (identity.files or {}).items()
+    ):
         return None
     check_version(asked, identity)
     return identity
 
 
-def remember(
-    wanted: Loadable, model: Model, identity: Identity, contents: Sequence[str] | None = None
-) -> None:
-    """Keep what loading taught; it holds if the model says which files it was made from."""
-    files = getattr(model, "files", None)
+def _is_there(path: str, sha256: str, place: _Place, contents: Sequence[str] | None) -> bool:
+    """Return whether a file that a model was made from is what it was."""
+    if sha256 in (place.contents or ()):  # part of what it is remembered under
+        return True
+    if not Path(path).is_file():
+        return contents is not None
+    return hash_files([Path(path)]) == [sha256]
+
+
+def learned(
+    wanted: Loadable,
+    load: Callable[[], tuple[Model, Identity]],
+    contents: Sequence[str] | None = None,
+) -> tuple[Model, Identity]:
+    """Load a model, and remember what that taught, unless a file was replaced meanwhile."""
     asked, options = model_asked_for(wanted.id, wanted.options)
-    if not identity.kept or (file := _file_of(asked, options, contents, guess=True)) is None:
-        return
-    hashes = dict(zip(map(str, files or ()), hash_files(list(files or ())), strict=True))
-    content = {
-        "identity": identity.as_json(),
-        # a loader of a plugin's own may read what nobody knows, unless it was told what to read
-        "exact": files is not None or (not asked.scheme and "weights" in options),
-        "files": hashes if asked.scheme else {},
-    }
-    try:
-        with atomic_file(file) as temporary:
-            temporary.write_text(json.dumps(content), encoding="utf-8")
-    except CacheError:  # it only saves time
-        return
+    before = _place_of(asked, options, contents)
+    model, identity = load()
+    after = _place_of(asked, options, contents)
+    if identity.kept and before is not None and after is not None:
+        # files that were not here before were checked when they were fetched
+        same = before.contents in (None, after.contents) and after.code == identity.code["hash"]
+        hashes = [content for content in after.contents or () if _SHA256.fullmatch(content)]
+        if same and (identity.files is None or set(hashes) <= set(identity.files.values())):
+            # it only saves time
+            with suppress(CacheError), atomic_file(after.file) as temporary:
+                temporary.write_text(json.dumps(identity.as_json()), encoding="utf-8")
+    return model, identity
 
 
-def _file_of(
-    asked: ModelId, options: Mapping[str, Any], contents: Sequence[str] | None, *, guess: bool
-) -> Path | None:
+class _Place(NamedTuple):
+    """Where it is remembered what an id with options means; and what decided the place."""
+
+    file: Path
+    code: str
+    contents: Sequence[str] | None
+
+
+def _place_of(
+    asked: ModelId, options: Mapping[str, Any], contents: Sequence[str] | None
+) -> _Place | None:
     """Return where it is remembered what an id with options means; None if it cannot be."""
     others = {name: value for name, value in options.items() if name not in _ASIDE}
+    weights = options.get("weights")
+    if contents is None and isinstance(weights, str) and not Path(weights).expanduser().exists():
+        others["weights"] = weights  # a name that the loader knows
     if asked.file is None:
         entry = find_model(asked)
         source, code = entry.distribution, package_hash(entry.card.packages)
         if contents is None:
-            contents = _weights_hashes(entry.card, asked, options.get("weights"))
-    elif not asked.file.is_file():  # whoever loads it says so
-        return None
-    else:
+            contents = _weights_hashes(entry.card, asked, weights)
+    elif asked.file.is_file():
         source, code = str(asked.file), tree_hash(asked.file)
         if contents is None:
-            contents = _given_hashes(options.get("weights"))
-    if contents is None and not guess:
+            contents = _given_hashes(weights)
+    else:
         return None
     try:
         key = hash_json(
@@ -166,7 +186,7 @@ def _file_of(
         )
     except (TypeError, ValueError):  # an option that is no plain data
         return None
-    return settings.cache_home() / "identities" / f"{key}.json"
+    return _Place(settings.cache_home() / "identities" / f"{key}.json", code, contents)
 
 
 def _weights_hashes(card: ModelCard, asked: ModelId, weights: Any) -> list[str] | None:

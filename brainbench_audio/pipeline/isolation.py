@@ -23,7 +23,7 @@ import sys
 import sysconfig
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import Distribution, distribution
 from pathlib import Path
 from typing import Any
@@ -52,7 +52,6 @@ _READY = "ready.json"
 _LAST_LINES = 6
 # what would let packages of this environment, or of the user, into the other one
 _LEAKS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-MODES = ("full", "shared")
 
 
 def hear_where_asked(bench: Workbench, hearing: Hearing) -> Heard | Failure:
@@ -60,13 +59,7 @@ def hear_where_asked(bench: Workbench, hearing: Hearing) -> Heard | Failure:
 
     Errors come back as a `Failure`, see `pipeline.hearing.hear`.
     """
-    if not hearing.isolate:
-        return hear(bench, hearing)
-    try:
-        stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
-        return hear_isolated(hearing, stimuli)
-    except Exception as error:  # one failing model never stops the others
-        return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
+    return hear(bench, hearing, hear_isolated if hearing.isolate else None)
 
 
 def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
@@ -240,29 +233,21 @@ def _run(command: Sequence[str], name: str) -> None:
 
 
 def _as_json(stimuli: StimulusSet) -> dict[str, Any]:
-    files = [str(file.absolute()) for file in stimuli.files]
+    files = [file.absolute() for file in stimuli.files]
     recordings = {
-        str(rate): [str(file.absolute()) for file in recorded]
+        rate: [file.absolute() for file in recorded]
         for rate, recorded in stimuli.recordings.items()
     }
-    given = {name: getattr(stimuli, name) for name in ("name", "names", "categories")}
-    rest = {name: getattr(stimuli, name) for name in ("sample_rate", "silence")}
-    return {**given, **rest, "files": files, "recordings": recordings}
+    given = {field.name: getattr(stimuli, field.name) for field in fields(stimuli)}
+    return {**given, "files": files, "recordings": recordings}
 
 
 def _stimuli(content: Mapping[str, Any]) -> StimulusSet:
     recordings = {
         int(rate): tuple(map(Path, files)) for rate, files in content["recordings"].items()
     }
-    return StimulusSet(
-        name=content["name"],
-        names=tuple(content["names"]),
-        files=tuple(map(Path, content["files"])),
-        categories=tuple(content["categories"]),
-        sample_rate=content["sample_rate"],
-        recordings=recordings,
-        silence=content["silence"],
-    )
+    given = {**content, "files": tuple(map(Path, content["files"])), "recordings": recordings}
+    return StimulusSet(**{**given, **{n: tuple(content[n]) for n in ("names", "categories")}})
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:

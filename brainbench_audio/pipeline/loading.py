@@ -9,13 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio.activations.identity import Identity, described
-from brainbench_audio.activations.object_state import (
-    OPAQUE,
-    opaque_attribute,
-    own_fingerprint,
-    sealed,
-    state_of,
-)
+from brainbench_audio.activations.object_state import NO_FINGERPRINT, own_fingerprint, sealed
 from brainbench_audio.cards import CONTROLS, DatasetCard, MetricCard
 from brainbench_audio.errors import (
     BrainbenchError,
@@ -25,10 +19,10 @@ from brainbench_audio.errors import (
     UnknownId,
 )
 from brainbench_audio.files import hash_json
-from brainbench_audio.hashing.live_code import hash_object
 from brainbench_audio.hashing.sources import imported, load_tree
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.pipeline.fingerprint import fingerprinted
 from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
     data_source,
@@ -40,8 +34,6 @@ from brainbench_audio.registry.lookup import (
 )
 
 _PLACEMENT = ("device", "dtype")
-# options that leave the activations as they are, or that the model's own fingerprint covers
-_NEUTRAL_OPTIONS = {*_PLACEMENT, "weights", "control", "seed", "trust_remote_code"}
 
 
 @dataclass(frozen=True)
@@ -263,20 +255,9 @@ def _load_plugins(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, I
         model.card = own_card  # type: ignore[attr-defined]
     identity = described(model, wanted.label, entry.distribution)
     if (own := own_fingerprint(model)) is None:
-        return model, replace(identity, unkept="it has no fingerprint")
+        return model, replace(identity, unkept=NO_FINGERPRINT)
     code = {"packages": list(card.packages), "hash": source}
-    fingerprint = {"given": own, "source": source, "options": _counted(options)}
-    if getattr(model, "files", None) is None:
-        # nobody says which files it was made from, so what was made of them counts
-        fingerprint["state"] = state_of(model)
-    return model, replace(identity, fingerprint=fingerprint, code=code)
-
-
-def _counted(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return the hashes of the options that neither place a model nor are hashed by content."""
-    return {
-        name: hash_object(value) for name, value in options.items() if name not in _NEUTRAL_OPTIONS
-    }
+    return model, fingerprinted(identity, model, {"given": own, "source": source}, code, options)
 
 
 def _place(model: Any, identifier: str, placement: Mapping[str, str]) -> None:
@@ -308,18 +289,10 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
     model = _checked_model(made, str(wanted))
     identity = described(model, wanted.label, str(file))
     if (own := own_fingerprint(model)) is None:
-        return model, replace(identity, unkept="it has no fingerprint")
-    state = state_of(model)
-    if OPAQUE in state.values():
-        return model, replace(identity, unkept=opaque_attribute(model) or "")
-    fingerprint = {
-        "given": own,
-        "class": wanted.name,
-        "tree": tree,
-        "options": _counted(options),
-        "state": state,
-    }
-    return model, replace(identity, fingerprint=fingerprint, code={"tree": str(file), "hash": tree})
+        return model, replace(identity, unkept=NO_FINGERPRINT)
+    fingerprint = {"given": own, "class": wanted.name, "tree": tree}
+    code = {"tree": str(file), "hash": tree}
+    return model, fingerprinted(identity, model, fingerprint, code, options)
 
 
 def _call(path: str, word: str, *arguments: Any, **options: Any) -> Any:

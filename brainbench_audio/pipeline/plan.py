@@ -11,7 +11,7 @@ from pathlib import Path
 
 from brainbench_audio import settings
 from brainbench_audio.errors import CacheError, DataError
-from brainbench_audio.files import atomic_file
+from brainbench_audio.files import atomic_file, explained
 from brainbench_audio.pipeline.hearing import Hearing, Workbench
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.run import Failure
@@ -96,7 +96,9 @@ def keep_failed(failures: Iterable[Failure]) -> None:
         for failure in failures
     ]
     if not rows:
-        failed_file().unlink(missing_ok=True)
+        if failed_file().exists():
+            with explained(failed_file()):
+                failed_file().unlink(missing_ok=True)
         return
     with atomic_file(failed_file()) as temporary:
         content = {"created": environment()["created"], "pairs": rows}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import traceback
 from dataclasses import dataclass, field, replace
@@ -10,6 +11,7 @@ from typing import Any
 
 from brainbench_audio.activations.extraction import extracted, plan_extraction
 from brainbench_audio.activations.identity import LazyModel, is_as_called
+from brainbench_audio.activations.object_state import NO_FINGERPRINT
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
@@ -21,6 +23,8 @@ from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import find_score, find_summary, keep_score
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,11 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     lazy = identified(Loadable(model) if isinstance(model, str) else model)
     if not isinstance(model, str) and is_as_called(model, lazy.identity):
         record_identity(lazy.identity)
-    loaded = load_benchmark(benchmark) if isinstance(benchmark, str) else benchmark
+    if isinstance(benchmark, str):
+        loaded: Benchmark = load_benchmark(benchmark)
+    else:
+        loaded = benchmark
+        loaded.stimuli.look_again()
     inputs = getattr(loaded, "fingerprint", None)
     keys = PairKeys(
         identity=lazy.identity,
@@ -185,7 +193,14 @@ def score_pair(
     if stem is None:
         score = _computed(model, benchmark, keys, hear_anew, started)
         unkept = keys.identity.unkept or "the benchmark has no fingerprint"
+        if unkept != NO_FINGERPRINT:  # whose model has none has chosen so
+            _log.warning(
+                "the score of %s on %s is not kept: %s", about["model"], keys.benchmark, unkept
+            )
         return Run(**about, score=score, cached=False, seconds=_since(started), unkept=unkept)
+    # before the lock, as a store that may only be read has none
+    if not recompute and (stored := find_score(stem)) is not None:
+        return Run(**about, score=stored, cached=True, seconds=_since(started), stem=stem)
     with locked(stem):
         stored = None if recompute else find_score(stem)
         score = stored or _computed(model, benchmark, keys, hear_anew, started)
@@ -238,7 +253,7 @@ def _computed(
         **score.provenance,
     }
     if isinstance(benchmark, ComposedBenchmark):
-        provenance["inputs"] = benchmark.fingerprint
+        provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
     if plan.fields:
         provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}

@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from brainbench_audio.cards import CONTROLS, ModelCard
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.names import one_form
 
 # the folders of a file may hold any of the signs
 _FILE = re.compile(
@@ -23,6 +25,8 @@ _FILE = re.compile(
 )
 _STEP = re.compile(r"@step=([0-9]+)")
 _WILD = set("*?[")
+# what `brainbench list` lists instead of things of a kind
+_LISTED = {"data set": ("benchmarks",), "id": ("models", "benchmarks", "metrics")}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +84,12 @@ class ModelId:
             Another word behind the ``@`` than a control or a step.
         """
         if found := _FILE.fullmatch(text):
-            plain = cls(name=found["attribute"], file=Path(found["file"]))
+            # as Python compares its names
+            plain = cls(
+                name=unicodedata.normalize("NFKC", found["attribute"]), file=Path(found["file"])
+            )
             return _varied(plain, found["behind"] or "", found["version"] or "")
-        before, mark, version = text.partition("#")
+        before, mark, version = one_form(text).partition("#")
         known = installed_schemes() if schemes is None else schemes
         if (plain_of_scheme := _in_scheme(before, known)) is not None:
             return _varied(plain_of_scheme, "", mark + version)
@@ -197,6 +204,17 @@ def split_metric(text: str) -> tuple[str, str | None]:
     return metric, variant or None
 
 
+def without_version(text: str) -> str:
+    """Return an id without ``#`` and what stands behind it."""
+    return text.rpartition("#")[0] or text
+
+
+def split_family(text: str) -> tuple[str, str]:
+    """Return family and variant of a model's id, as those of the paper are called."""
+    family, _, variant = text.partition("-")
+    return family, variant
+
+
 def split_distribution(text: str) -> tuple[str | None, str]:
     """Return distribution and id of ``[distribution:]id``."""
     distribution, _, plain = text.rpartition(":")
@@ -224,10 +242,17 @@ def unknown(identifier: str, kind: str, known: Sequence[str]) -> UnknownId:
     """Return the error for an id that nothing provides, with the nearest known ones."""
     lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(identifier.lower(), lower, n=3, cutoff=0.6)
-    if near:
+    if kind in ("model", "id") and identifier.endswith(".py"):
+        hint = f"A model of your own is named with its class: {identifier}:ClassName."
+    elif near:
         hint = f"Did you mean {' or '.join(lower[name] for name in near)}?"
+    elif kind == "family":
+        hint = f"There are {', '.join(known)}."
     elif known:
-        hint = f"`brainbench list {kind.replace('data set', 'benchmark')}s` shows them."
+        kinds = _LISTED.get(kind, (f"{kind}s",))
+        commands = [f"`brainbench list {one}`" for one in kinds]
+        told = ", ".join(commands[:-1])
+        hint = f"{told} and {commands[-1]} show them." if told else f"{commands[0]} shows them."
     else:
         hint = "No plugin provides any: install one, or see `brainbench doctor`."
     return UnknownId(f"There is no {kind} {identifier!r}. {hint}")

@@ -130,8 +130,10 @@ def _compared(first: Evidence, second: Evidence, draws: int | None, seed: int) -
     if drawn is None:
         raise DataError(
             f"{one.model} and {other.model} cannot be compared on {one.benchmark}: their scores "
-            f"share no subjects, and no bootstrap of the same stimuli. Score both with the same "
-            f"--bootstrap and --seed."
+            f"share no subjects, and no bootstrap of the same stimuli. Draw the same ones for "
+            f"both: brainbench score --model {one.name} {other.name} --benchmark {one.benchmark} "
+            f"--bootstrap 1000 --seed 0. A metric that draws none (see brainbench info "
+            f"{one.benchmark}) gives nothing to compare by."
         )
     difference, over = drawn
     p, test, n = _tested(first, second, parts, difference, seed)

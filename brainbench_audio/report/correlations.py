@@ -8,6 +8,7 @@ from itertools import product
 from typing import Literal
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.scores.correlation import bootstrap_interval, pearson
 
 from .overall import TASKS, Overall, overall
@@ -158,4 +159,4 @@ def is_task(benchmark: str) -> bool:
     >>> is_task("HEAR.gtzan-probe"), is_task("NH2015-ridge")
     (True, False)
     """
-    return benchmark.startswith("HEAR.")
+    return BenchmarkId.parse(benchmark).dataset == "HEAR"

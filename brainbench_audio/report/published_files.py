@@ -3,7 +3,7 @@
 A file has a head ``model,benchmark,value`` and may have ``error`` (standard error),
 ``reading_error`` (how far a number may be off the figure it was read from), ``approximate`` (0 or
 1) and ``source``. Other columns of `brainbench export` are not read. Lines that start with ``#``
-are comments.
+are comments. Spreadsheets write such files in many ways, see `tables`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from typing import Any
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
+from brainbench_audio.names import one_form
+from brainbench_audio.tables import read_number, read_text, separator_of
 
 REQUIRED = ("model", "benchmark", "value")
 OPTIONAL = ("error", "reading_error", "approximate", "source")
@@ -151,16 +154,14 @@ def read_scores(path: Path, keep_path: bool = False) -> list[PublishedScore]:
     DataError
         It is missing, or not such a file; the message names the line.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path} cannot be read as text: {error}.") from error
-    return parse_scores(text, str(path), path if keep_path else None)
+    return parse_scores(read_text(path), str(path), path if keep_path else None)
 
 
 def parse_scores(text: str, name: str, path: Path | None = None) -> list[PublishedScore]:
     """Return the rows of such a file's text; errors call it ``name``."""
-    reader = csv.DictReader(_lines(text), strict=True)
+    lines = _lines(text)
+    separator = separator_of(lines[0] if lines else "")
+    reader = csv.DictReader(lines, strict=True, delimiter=separator)
     try:
         head = [column.strip() for column in reader.fieldnames or ()]
     except csv.Error as error:
@@ -177,7 +178,7 @@ def parse_scores(text: str, name: str, path: Path | None = None) -> list[Publish
     try:
         for number, row in enumerate(reader, start=1):
             place = f"{name}, row {number} below the head"
-            score = _parsed(row, place, path)
+            score = _parsed(row, place, path, separator)
             if (score.model, score.benchmark) in found:
                 raise DataError(f"{place}: a second score of {score.model} on {score.benchmark}.")
             found[score.model, score.benchmark] = score
@@ -188,15 +189,18 @@ def parse_scores(text: str, name: str, path: Path | None = None) -> list[Publish
     return list(found.values())
 
 
-def _parsed(row: Mapping[str | None, Any], place: str, path: Path | None) -> PublishedScore:
+def _parsed(
+    row: Mapping[str | None, Any], place: str, path: Path | None, separator: str
+) -> PublishedScore:
     if None in row or None in row.values():
         raise DataError(f"{place}: not as many cells as the head.")
-    cells = {str(column): str(cell).strip() for column, cell in row.items()}
+    cells = {str(column): one_form(str(cell).strip()) for column, cell in row.items()}
     if not cells["model"] or not cells["benchmark"]:
         raise DataError(f"{place}: model or benchmark is empty.")
     if cells["model"].startswith("#"):
         raise DataError(f"{place}: a model's id cannot start with #, which starts a comment.")
-    value = _number(cells, "value", place)
+    number = partial(_number, cells, place=place, separator=separator)
+    value = number("value")
     if value is None:
         raise DataError(f"{place}: value is empty.")
     if (approximate := cells.get("approximate", "")) not in {"", "0", "1"}:
@@ -205,8 +209,8 @@ def _parsed(row: Mapping[str | None, Any], place: str, path: Path | None) -> Pub
         model=cells["model"],
         benchmark=cells["benchmark"],
         value=value,
-        error=_number(cells, "error", place, least=0.0),
-        reading_error=_number(cells, "reading_error", place, least=0.0),
+        error=number("error", least=0.0),
+        reading_error=number("reading_error", least=0.0),
         approximate=approximate == "1",
         source=cells.get("source", ""),
         path=path,
@@ -214,13 +218,17 @@ def _parsed(row: Mapping[str | None, Any], place: str, path: Path | None) -> Pub
 
 
 def _number(
-    cells: Mapping[str, str], column: str, place: str, least: float = -math.inf
+    cells: Mapping[str, str],
+    column: str,
+    place: str,
+    separator: str,
+    least: float = -math.inf,
 ) -> float | None:
     text = cells.get(column, "")
     if not text:
         return None
     try:
-        number = float(text)
+        number = read_number(text, separator)
     except ValueError as error:
         raise DataError(f"{place}: {column} is {text!r}, which is no number.") from error
     if not math.isfinite(number) or number < least:

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
 from brainbench_audio.scores.store import StoredScore, kept_scores, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
-from .versions import Current, Row, described, rows_of
+from .versions import Current, Row, described, parsed_model, rows_of
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -99,12 +100,12 @@ class Result:
     @property
     def name(self) -> str:
         """Name of the model, which its versions share."""
-        return self.model if self.current else self.model.rpartition("#")[0]
+        return without_version(self.model)
 
     @property
     def is_control(self) -> bool:
         """Whether the model is untrained, permuted or a step of a training, none of its own."""
-        return "@" in (self.id or self.model)
+        return bool(parsed_model(self.id or self.model).variant)
 
     def derived(self, benchmark: str, value: float, **known: Any) -> Result:
         """Return a result of the same row that was computed from others and has no file."""
@@ -213,10 +214,11 @@ def with_components(results: Sequence[Result]) -> list[Result]:
     known = {result.pair for result in results}
     found = list(results)
     for result in results:
-        data, _, metric = result.benchmark.partition("-")
+        whole = BenchmarkId.parse(result.benchmark)
+        components = () if whole.subset else subsets.get(whole.dataset, ())
         for name, value in result.parts.items():
-            benchmark = f"{data}.{name}-{metric}"
-            if name not in subsets.get(data, ()) or (result.model, benchmark) in known:
+            benchmark = str(whole.of(name))
+            if name not in components or (result.model, benchmark) in known:
                 continue
             found.append(
                 result.derived(
@@ -236,6 +238,18 @@ def preferred(results: Iterable[Result]) -> list[Result]:
         if result.pair not in found or (found[result.pair].published and not result.published):
             found[result.pair] = result
     return list(found.values())
+
+
+def not_shown(results: Iterable[Result]) -> str | None:
+    """Return a line about stored scores of versions that a report leaves out; None if none are."""
+    stored = [result for result in results if result.path and not result.published]
+    scores = len({result.path for result in stored})
+    versions = len({result.model for result in stored})
+    if not scores:
+        return None
+    one = f"{scores} score{'s' if scores > 1 else ''} of {versions} older version"
+    verb = "are" if scores > 1 else "is"
+    return f"{one}{'s' if versions > 1 else ''} {verb} not shown: `brainbench results list --all`"
 
 
 def matrix(

@@ -9,16 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import TYPE_CHECKING
 
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, UnknownId
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.scores.identities import ModelVersion, tag_of
 from brainbench_audio.scores.store import StoredScore
-
-if TYPE_CHECKING:
-    from .results import Result
 
 # from id and source to the version that is current; None: the model has changed since it was
 # scored, so none is; empty: nobody knows, so it is the version that was scored last
@@ -77,7 +73,7 @@ def _row(version: ModelVersion, place: str, mark: str) -> Row:
     card = find_card(version.id, version.source)
     if card is None:
         return Row(name, name, "", not mark)
-    wanted = _parsed(version.id)
+    wanted = parsed_model(version.id)
     # the label of a scheme's card is that of all its models
     label = card.label if card.layers else wanted.name
     known = ", ".join(part for part in (wanted.variant[1:], place, mark) if part)
@@ -111,14 +107,15 @@ def _places(models: Iterable[Model]) -> dict[Model, str]:
     """
     groups: dict[str, set[str]] = {}
     for identifier, source in models:
-        groups.setdefault(_parsed(identifier).name, set()).add(source)
+        groups.setdefault(parsed_model(identifier).name, set()).add(source)
     return {
-        (identifier, source): _place(source, groups[_parsed(identifier).name] - {""})
+        (identifier, source): _place(source, groups[parsed_model(identifier).name] - {""})
         for identifier, source in models
     }
 
 
-def _parsed(identifier: str) -> ModelId:
+def parsed_model(identifier: str) -> ModelId:
+    """Return the parts of a stored id; one that cannot be taken apart is a name."""
     try:
         return ModelId.parse(identifier)
     except UnknownId:  # an id of somebody's own
@@ -140,15 +137,3 @@ def described(identifier: str) -> tuple[str, str]:
     """Return label and family of a model that nobody says the source or version of."""
     row = _row(ModelVersion(identifier, "", ""), "", "")
     return row.label, row.family
-
-
-def not_shown(results: Iterable[Result]) -> str | None:
-    """Return a line about stored scores of versions that a report leaves out; None if none are."""
-    stored = [result for result in results if result.path and not result.published]
-    scores = len({result.path for result in stored})
-    versions = len({result.model for result in stored})
-    if not scores:
-        return None
-    one = f"{scores} score{'s' if scores > 1 else ''} of {versions} older version"
-    verb = "are" if scores > 1 else "is"
-    return f"{one}{'s' if versions > 1 else ''} {verb} not shown: `brainbench results list --all`"

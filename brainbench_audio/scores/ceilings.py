@@ -140,6 +140,20 @@ def _centred(values: Array, where: npt.NDArray[np.bool_]) -> tuple[Array, Array]
     return centred, np.sqrt((centred**2).sum(axis=0))
 
 
+def subject_ceiling(
+    arrays: Array, correlate: Callable[[Array, Array], float], units: Array | None = None
+) -> tuple[float | None, dict[str, tuple[str, Array]]]:
+    """Return the mean of `inter_subject`'s lower ceiling, and both as variables of a `Score.raw`.
+
+    The ceiling is None for one subject, and where it is not defined for all; else within 0 and 1.
+    """
+    if len(arrays) < 2:
+        return None, {}
+    lower, upper = inter_subject(arrays, correlate, units)
+    bounds = {"ceiling_lower": ("subject", lower), "ceiling_upper": ("subject", upper)}
+    return bounded(float(lower.mean())), bounds
+
+
 def inter_subject(
     rdms: Array, correlate: Callable[[Array, Array], float], units: Array | None = None
 ) -> tuple[Array, Array]:

@@ -89,6 +89,11 @@ _ENTRIES = (
     Entry("subject_dropped", ("absent",), "text", "subjects of whom nothing could be scored"),
 )
 SCHEMA: dict[str, Entry] = {entry.name: entry for entry in _ENTRIES}
+# what no coordinate of a data set may be called, as metrics use these names in `raw`
+TAKEN = frozenset(SCHEMA) | {
+    *(dim for entry in _ENTRIES for dim in entry.dims if dim not in _FREE),
+    *("dropped", "measured_reliability", "predicted_reliability"),
+} - {"subject"}
 
 # what scores stored before there was a schema call it
 _FORMER = {"layer_score": ("layer_r2", "rho", "cka")}

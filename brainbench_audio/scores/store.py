@@ -17,6 +17,7 @@ from typing import Any
 from brainbench_audio import settings
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import TEMPORARY, hash_file, locked, set_aside
+from brainbench_audio.names import one_form
 from brainbench_audio.scores.identities import ModelVersion, version_of
 from brainbench_audio.scores.score import Score, read_summary
 
@@ -183,4 +184,4 @@ def _is_whole(path: Path) -> bool:
 
 def _safe(identifier: str) -> str:
     """Keep ids readable as folder names, whatever somebody called a model."""
-    return re.sub(r"[^A-Za-z0-9._@=+-]", "_", identifier).lstrip(".") or "_"
+    return re.sub(r"[^A-Za-z0-9._@=+-]", "_", one_form(identifier)).lstrip(".") or "_"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,20 +10,28 @@ import soundfile
 import soxr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.stimuli.codecs import Refused
+from brainbench_audio.stimuli.containers import Sound, whole_sound
 
 Waveform = npt.NDArray[np.float32]
 _RATES = (1000, 1_000_000)  # Hz; resampling from a forged rate would take for ever
-_BYTE_ORDER: dict[tuple[bytes, bytes], Literal["little", "big"]] = {
-    (b"RIFF", b"WAVE"): "little",
-    (b"FORM", b"AIFF"): "big",
-    (b"FORM", b"AIFC"): "big",
+_BLOCK = 1 << 20  # samples decoded at a time
+# Lossy codecs and resampling overshoot full scale: an MP3 of clipped noise reaches 3.7.
+# Integers stored as floats lie far beyond: 128, 32768, …
+_LOUDEST = 4.0
+_WIDTHS = {  # bytes of a sample where each takes the same number
+    **dict.fromkeys(("PCM_S8", "PCM_U8", "ULAW", "ALAW"), 1),
+    "PCM_16": 2,
+    "PCM_24": 3,
+    **dict.fromkeys(("PCM_32", "FLOAT"), 4),
+    "DOUBLE": 8,
 }
 
 
 def read_waveform(
     path: Path, sample_rate: int, *, native_rate: int | None = None, silence: bool = False
 ) -> Waveform:
-    """Read a mono sound file, resampled if need be.
+    """Read a mono sound file whole, resampled if need be.
 
     Resampling is soxr at quality HQ, which is also librosa's default, so that activations match
     published ones.
@@ -32,7 +39,7 @@ def read_waveform(
     Parameters
     ----------
     path : Path
-        Any format that libsndfile reads.
+        A file of a container that `containers.py` knows.
     sample_rate : int
         Hz wanted.
     native_rate : int, optional
@@ -43,76 +50,121 @@ def read_waveform(
     Returns
     -------
     float32 array (sample,)
-        In [-1, 1], or a little beyond after resampling.
+        In [-1, 1], or a little beyond after resampling or lossy coding.
 
     Raises
     ------
     DataError
-        The file is missing, not audio, cut short, not mono, empty, silent, not finite, or at
-        another rate than ``native_rate``.
+        The file is missing, not audio, cut short, not mono, empty, silent, not finite, far beyond
+        [-1, 1], or at another rate than ``native_rate``.
     """
     if not path.is_file():
         raise DataError(f"Sound file {path} does not exist.")
-    try:  # TypeError: headerless; MemoryError: a header that promises a year of sound
-        with soundfile.SoundFile(path) as sound:
-            promised, rate, channels = sound.frames, sound.samplerate, sound.channels
-            samples = sound.read(dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError, TypeError, MemoryError) as error:
+    try:
+        samples, rate = _decode(path, native_rate)
+    except Refused as error:
+        raise DataError(f"{path} {error}.") from error
+    # TypeError: headerless; MemoryError: a header that promises a year of sound
+    except (OSError, RuntimeError, TypeError, MemoryError) as error:
         raise DataError(
             f"{path} cannot be read as audio: {error}. Fetch or make it again."
         ) from error
-    if channels != 1:
-        raise DataError(f"{path} has {channels} channels, models take one: mix it down to mono.")
-    if not _RATES[0] <= rate <= _RATES[1]:
-        raise DataError(f"{path} is sampled at {rate} Hz, which no sound is: fetch it again.")
-    if native_rate is not None and rate != native_rate:
-        raise DataError(
-            f"{path} is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again."
-        )
-    if len(samples) != promised or _cut_short(path):
-        raise DataError(f"{path} is cut short: it holds {len(samples)} samples. Fetch it again.")
-    heard = resample(check_waveform(samples[:, 0], str(path), silence=silence), rate, sample_rate)
+    check_waveform(samples, str(path), silence=silence, loudest=_LOUDEST)
+    if rate == sample_rate:
+        return samples
     # forged samples beyond the range of 32 bits become NaN only now
-    return check_waveform(heard, str(path), silence=True)
+    return check_waveform(resample(samples, rate, sample_rate), str(path), silence=True)
 
 
 def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:
-    """Return the waveform at another sample rate (soxr HQ).
+    """Return the waveform at another sample rate (soxr HQ), ``ceil(samples · to / from)`` long.
+
+    That is the length librosa gives, which adds the zero that soxr sometimes lacks. Its ratio of
+    floats makes some whole numbers one larger (88200 samples at 44.1 kHz to 48001 at 24 kHz);
+    they stay whole here.
 
     Examples
     --------
     >>> resample(np.zeros(441, np.float32), 44100, 20000).shape
     (200,)
+    >>> resample(np.zeros(48238, np.float32), 48000, 16000).shape
+    (16080,)
     """
     if from_rate == to_rate:
         return waveform
-    return np.asarray(soxr.resample(waveform, from_rate, to_rate, quality="HQ"), dtype=np.float32)
+    length = -(-len(waveform) * to_rate // from_rate)
+    heard = np.asarray(soxr.resample(waveform, from_rate, to_rate, quality="HQ"), np.float32)
+    if len(heard) < length:
+        return np.pad(heard, (0, length - len(heard)))
+    return heard[:length]
 
 
-def check_waveform(waveform: Waveform, name: str, *, silence: bool = False) -> Waveform:
+def check_waveform(
+    waveform: Waveform, name: str, *, silence: bool = False, loudest: float = np.inf
+) -> Waveform:
     """Return the waveform if it has samples, all finite and, unless ``silence``, not all zero.
 
     Raises
     ------
     DataError
-        Naming ``name``.
+        Naming ``name``; also if a sample is beyond ``loudest``.
     """
     if waveform.size == 0:
         raise DataError(f"{name} holds no samples.")
-    if not np.isfinite(waveform).all():
+    # NaN and infinity show in the extremes, which are faster than a mask of all samples
+    peak = max(-float(waveform.min()), float(waveform.max()))
+    if not np.isfinite(peak):
         raise DataError(f"{name} holds NaN or infinite samples: fetch or make it again.")
-    if not silence and not waveform.any():
+    if peak == 0 and not silence:
         raise DataError(f"{name} is silent: every sample is zero. Leave it out or replace it.")
+    if peak > loudest:
+        factor = next((scale for scale in (128, 1 << 15, 1 << 23, 1 << 31) if peak <= scale), peak)
+        raise DataError(
+            f"{name} reaches {peak:g}, expected samples within [-1, 1]: if they are integers "
+            f"stored as floats, divide them by {factor:.8g} and write it again."
+        )
     return waveform
 
 
-def _cut_short(path: Path) -> bool:
-    """Tell whether a file is shorter than its own header says; libsndfile forgives that."""
-    with path.open("rb") as file:
-        head = file.read(12)
-    order = _BYTE_ORDER.get((head[:4], head[8:12]))
-    if order is None:
-        return False
-    promised = int.from_bytes(head[4:8], order) + 8
-    # writers that stream leave 0 or the largest number: no promise to hold them to
-    return promised not in (8, 0xFFFFFFFF + 8) and path.stat().st_size < promised - 1
+def _decode(path: Path, native_rate: int | None) -> tuple[Waveform, int]:
+    """Return all samples of a mono file, and its rate in Hz."""
+    whole = whole_sound(path)
+    with soundfile.SoundFile(whole.source) as sound:
+        if sound.channels != 1:
+            raise Refused(f"has {sound.channels} channels, models take one: mix it down to mono")
+        rate = sound.samplerate
+        if not _RATES[0] <= rate <= _RATES[1]:
+            raise Refused(f"is sampled at {rate} Hz, which no sound is: fetch it again")
+        if native_rate is not None and rate != native_rate:
+            raise Refused(f"is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again")
+        return _read_to_the_end(sound, whole), rate
+
+
+def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Waveform:
+    blocks: list[Waveform] = []
+    try:
+        # soundfile reads codecs that cannot seek only by a number of samples
+        while not blocks or len(blocks[-1]) == _BLOCK:
+            blocks.append(sound.read(_BLOCK, dtype="float32"))
+    except soundfile.LibsndfileError as error:
+        raise Refused(
+            f"is cut short or damaged: it cannot be read to its end ({error}). Fetch it again"
+        ) from error
+    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
+    promised = sound.frames if whole.frames is None else whole.frames
+    width = _WIDTHS.get(sound.subtype)
+    if whole.size is not None and width is not None:
+        promised = max(promised, whole.size // width)
+        # a byte may follow samples of 24 bits to make their number even
+        padded = width == 3 and whole.size % 2 == 0 and whole.size % 3 == 1
+        if whole.left_open and whole.size % width and not padded:
+            raise Refused("is cut short: it ends within a sample. Fetch or make it again")
+    if len(samples) < promised:
+        raise Refused(
+            f"is cut short: {promised} samples are promised, it holds {len(samples)}. "
+            "Fetch or make it again"
+        )
+    if whole.size is not None and (sound.format, sound.subtype) == ("WAV", "GSM610"):
+        # libsndfile decodes the byte that pads an odd number of blocks as one more, loud block
+        return samples[: whole.size // 65 * 320]
+    return samples

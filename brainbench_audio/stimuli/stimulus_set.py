@@ -6,11 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from stat import S_ISREG
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import hash_json
+from brainbench_audio.files import hash_file, hash_json
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.stimuli.audio import Waveform, read_waveform
+
+_Mark = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -88,18 +91,45 @@ class StimulusSet:
         Raises
         ------
         DataError
-            A file is missing, damaged, silent or at another rate than the set's.
+            A file is missing, damaged, silent or at another rate than the set's, or has changed
+            since it was hashed.
         """
         heard = self.at_rate(sample_rate)
-        return [
-            read_waveform(
-                heard.files[index],
-                sample_rate,
-                native_rate=heard.sample_rate,
-                silence=self.silence,
+        return [heard._waveform(index, sample_rate) for index in indices]
+
+    def _waveform(self, index: int, sample_rate: int) -> Waveform:
+        """Read a sound that is what was hashed: it is stored under that hash."""
+        for _attempt in range(2):
+            mark = self._checked_mark(index)
+            waveform = read_waveform(
+                self.files[index], sample_rate, native_rate=self.sample_rate, silence=self.silence
             )
-            for index in indices
-        ]
+            if mark is None or _mark(self.files[index]) == mark:
+                return waveform
+        raise self._changed(index)
+
+    def _checked_mark(self, index: int) -> _Mark | None:
+        """Return the mark of a file that is what was hashed; None if none was."""
+        if "hashes" not in vars(self):
+            return None
+        file = self.files[index]
+        mark = _mark(file)
+        if mark != self._marks[index]:
+            # written again, maybe with the same bytes
+            if mark is not None and hash_file(file) != self.hashes[index]:
+                raise self._changed(index)
+            self._marks[index] = mark
+        return mark
+
+    def _changed(self, index: int) -> DataError:
+        return DataError(
+            f"Sound file {self.files[index]} changed while {self.name} was heard: run it again."
+        )
+
+    def look_again(self) -> None:
+        """Forget the hashes: the files may have changed since they were last asked for."""
+        for name in ("hashes", "fingerprint", "_marks", "_at_rates"):
+            vars(self).pop(name, None)
 
     @cached_property
     def _at_rates(self) -> dict[int | None, StimulusSet]:
@@ -107,9 +137,15 @@ class StimulusSet:
         return {}
 
     @cached_property
+    def _marks(self) -> list[_Mark | None]:
+        """Mark of each of `files` as it was before it was hashed."""
+        return [_mark(file) for file in self.files]
+
+    @cached_property
     def hashes(self) -> tuple[str, ...]:
         """SHA-256 of each of `files`, in order."""
-        missing = [file for file in self.files if not file.is_file()]
+        # taken before the files are read
+        missing = [file for file, mark in zip(self.files, self._marks, strict=True) if not mark]
         if missing:
             raise DataError(
                 f"{len(missing)} of {len(self)} sound files of {self.name} are missing, the first "
@@ -125,3 +161,14 @@ class StimulusSet:
         """
         others = {str(rate): self.at_rate(rate).hashes for rate in self.recordings}
         return hash_json([self.names, self.hashes, *([others] if others else [])])
+
+
+def _mark(file: Path) -> _Mark | None:
+    """Return what changes with a file's content; None if it is missing."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    if not S_ISREG(status.st_mode):
+        return None
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev

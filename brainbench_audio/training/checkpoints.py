@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,21 @@ from brainbench_audio.activations.extraction import activations_folder, plan_ext
 from brainbench_audio.activations.identity import Identity, LazyModel
 from brainbench_audio.activations.weights_files import fetch_weights
 from brainbench_audio.cards import WeightsFile
-from brainbench_audio.download import list_files
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import TEMPORARY, locked
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.hub import SCHEME, list_files
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline.identifying import known_identity, remember
+from brainbench_audio.pipeline.identifying import known_identity, learned
 from brainbench_audio.pipeline.loading import Loadable, load_identified
-from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.ids import ModelId, is_pattern
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.training.steps import SUFFIXES, step_of
 
 _log = logging.getLogger(__name__)
-SUFFIXES = (".ckpt", ".pt", ".pth", ".th", ".bin", ".safetensors")
-_WILD = set("*?[")
+# the weights in a folder of one step, beside the state of its optimiser and the like
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin", "model.pt", "model.pth", "model.ckpt")
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Checkpoint:
     @property
     def remote(self) -> bool:
         """Whether it has to be downloaded."""
-        return self.location.startswith("hf://")
+        return self.location.startswith(SCHEME)
 
     @cached_property
     def content(self) -> str:
@@ -64,42 +64,27 @@ class Checkpoint:
         return hash_files([Path(self.location)])[0]
 
 
-def step_of(name: str) -> int | None:
-    """Return the step in a file's name, None if there is no number in it.
-
-    It is the number behind ``step=``, else the one behind the last ``=``, else the last number.
-
-    Examples
-    --------
-    >>> step_of("epoch=3-step=1000.ckpt"), step_of("model-00250.pt"), step_of("last.ckpt")
-    (1000, 250, None)
-    """
-    stem = Path(name).stem
-    for pattern in (r"step[=_-]?([0-9]+)", r"=([0-9]+)$", r"([0-9]+)"):
-        if found := re.findall(pattern, stem):
-            return int(found[-1])
-    return None
-
-
 def list_checkpoints(source: str | Path) -> list[Checkpoint]:
     """Return the checkpoints of a training, the first step first.
 
     Parameters
     ----------
     source : str or Path
-        A folder, a file, a glob, or ``hf://owner/name/path[@revision]``, whose path may be a glob.
+        A folder of files, or of folders of one step each (``checkpoint-500/model.safetensors``); a
+        file; a glob of these; or ``hf://owner/name/path[@revision]``, whose path may be a glob.
 
     Raises
     ------
     DataError
-        There are none, two are of one step, or the hub cannot be asked.
+        There are none, two are of one step, a name holds two (see `steps.step_of`), or the hub
+        cannot be asked.
     """
     text = str(source)
-    if text.startswith("hf://"):
+    if text.startswith(SCHEME):
         named = [(file.path, file.url, file.size, file.sha256) for file in list_files(text)]
     else:
         files = _local_files(Path(text).expanduser())
-        named = [(file.name, str(file), file.stat().st_size, None) for file in files]
+        named = [(str(file), str(file), file.stat().st_size, None) for file in files]
     found: dict[int, Checkpoint] = {}
     for name, location, size, sha256 in named:
         step = step_of(name)
@@ -195,12 +180,11 @@ class Step:
         """Load the model, and keep what is to be known of it."""
         try:
             options = {**self._asked.options, "weights": self._file()}
-            model, identity = load_identified(self._asked.id, options)
+            load = partial(load_identified, self._asked.id, options)
+            return learned(self._asked, load, [self.checkpoint.content])
         except Exception:
             self._remove()
             raise
-        remember(self._asked, model, identity, [self.checkpoint.content])
-        return model, identity
 
     def _file(self) -> Path:
         """Return the local file, downloaded if need be."""
@@ -222,12 +206,31 @@ def _local_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in SUFFIXES and _whole(file))
+        return _files_of(path) or [
+            file for folder in sorted(path.iterdir()) for file in _weights_in(folder)
+        ]
     parts = path.parts
-    first = next((place for place, part in enumerate(parts) if _WILD & set(part)), len(parts))
+    first = next((place for place, part in enumerate(parts) if is_pattern(part)), len(parts))
     pattern = "/".join(parts[first:])
     found = Path(*parts[:first]).glob(pattern) if pattern else []
-    return sorted(file for file in found if file.is_file() and _whole(file))
+    return sorted(
+        file
+        for match in found
+        for file in ([match] if match.is_file() and _whole(match) else _weights_in(match))
+    )
+
+
+def _files_of(folder: Path) -> list[Path]:
+    return sorted(file for file in folder.iterdir() if file.suffix in SUFFIXES and _whole(file))
+
+
+def _weights_in(folder: Path) -> list[Path]:
+    """Return the weights in the folder of one step; nothing where it is no such folder."""
+    if not folder.is_dir() or step_of(folder.name) is None:
+        return []
+    files = _files_of(folder)
+    known = [file for name in _WEIGHTS for file in files if file.name == name]
+    return known[:1] or files
 
 
 def _whole(file: Path) -> bool:

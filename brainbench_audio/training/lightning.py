@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brainbench_audio.errors import BrainbenchError
-
-if TYPE_CHECKING:
-    from brainbench_audio.scores.score import Score
-    from brainbench_audio.training.monitor import AlignmentMonitor
+from brainbench_audio.scores.score import Score
 
 
-def make_callback(monitor: AlignmentMonitor) -> Any:
+def make_callback(measure: Callable[[int], Mapping[str, Score] | None]) -> Any:
     """Return a callback that measures at the start and after training batches.
+
+    Parameters
+    ----------
+    measure : callable
+        Takes the count of updates; returns scores by benchmark, None where it is not time to.
 
     Raises
     ------
@@ -36,9 +39,9 @@ def make_callback(monitor: AlignmentMonitor) -> Any:
             if not trainer.is_global_zero:
                 return
             step = trainer.global_step
-            found: dict[str, Score] = monitor.step(step) or {}
-            for logger in trainer.loggers if found else ():
-                logger.log_metrics({name: score.value for name, score in found.items()}, step)
+            scores = measure(step) or {}
+            for logger in trainer.loggers if scores else ():
+                logger.log_metrics({name: score.value for name, score in scores.items()}, step)
 
     return AlignmentCallback()
 

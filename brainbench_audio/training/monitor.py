@@ -26,6 +26,7 @@ from brainbench_audio.pipeline.loading import load_benchmark
 from brainbench_audio.scores.profiles import layer_means
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.training.lightning import make_callback
 from brainbench_audio.training.listening import Forward, Function, listener
 from brainbench_audio.training.trajectory import label_scores
 
@@ -177,9 +178,7 @@ class AlignmentMonitor:
         BrainbenchError
             Lightning is not installed.
         """
-        from brainbench_audio.training.lightning import make_callback
-
-        return make_callback(self)
+        return make_callback(self.step)
 
     def _score(
         self,

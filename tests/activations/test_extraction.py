@@ -22,7 +22,7 @@ from brainbench_audio.activations.extraction import (
     extracted,
     plan_extraction,
 )
-from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.identity import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import name_of
 from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.pipeline.loading import load_model
@@ -97,8 +97,9 @@ def test_pieces_that_do_not_fit_together(
 ) -> None:
     monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 5 * 800 * 4)
     widths = iter(range(1, 7))
-    with pytest.raises(ContractError, match="Faulty: a layer has not the same number of features"):
+    with pytest.raises(ContractError, match=r"layer 'bands' has 2 .* sound05 to sound09, and 1"):
         hear(Faulty(lambda values: values[:, : next(widths)]), stimuli)
+    assert not [file for file in stored_files() if file.name.startswith("chunk")]
 
 
 def test_some_layers(stimuli: StimulusSet) -> None:
@@ -374,3 +375,12 @@ def test_a_home_that_is_a_file(
     monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "file"))
     with pytest.raises(CacheError, match="BRAINBENCH_HOME"):
         hear(DummyModel(), stimuli)
+
+
+def test_a_layer_has_as_many_features_as_its_card_says(stimuli: StimulusSet) -> None:
+    model = DummyModel()
+    bands = model.activations(stimuli.waveforms([0], 8000))["bands"].shape[1]
+    lazy = as_lazy(model)
+    wrong = replace(lazy.identity, dims=(bands, 99), unkept="")
+    with pytest.raises(ContractError, match=rf"'log_bands' has shape \(40, {bands}\).* says 99"):
+        hear(LazyModel(wrong, lambda: (model, wrong), model), stimuli)

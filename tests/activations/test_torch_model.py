@@ -245,3 +245,45 @@ def test_it_keeps_the_protocol() -> None:
     assert name_of(model()) == "net-work"
     assert model().layers == tuple(READ_OUTS)
     assert model().sample_rate == 8000
+
+
+class Twice(torch.nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.a, self.b, self.relu = torch.nn.Linear(10, 4), torch.nn.Linear(4, 3), torch.nn.ReLU()
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        hidden: torch.Tensor = self.relu(self.b(self.relu(self.a(waveforms.unfold(1, 10, 10)))))
+        return hidden
+
+
+def test_a_module_that_runs_twice_has_two_outputs_and_the_read_out_says_which() -> None:
+    about = card(layers=("one", "two"), dims=(4, 3))
+    (waveform,) = sounds(50)
+    chosen = model(network=Twice(), card=about, read_outs={"one": "relu#1", "two": "relu#2"})
+    found = chosen.activations([waveform])
+    assert (found["one"].shape, found["two"].shape) == ((1, 4), (1, 3))
+    unclear = model(network=Twice(), card=about, read_outs={"one": "a", "two": "relu"})
+    assert list(unclear.activations([waveform], layers=["one"])) == ["one"]
+    with pytest.raises(ContractError, match=r"'relu', read out as layer 'two', runs 2 .* relu#2"):
+        unclear.activations([waveform])
+    third = model(network=Twice(), card=about, read_outs={"one": "relu#3", "two": "relu#2"})
+    with pytest.raises(ContractError, match=r"never ran layer 'one'.*'relu#3'"):
+        third.activations([waveform])
+
+
+def test_sounds_of_other_lengths_have_the_same_features() -> None:
+    flat = model(
+        card=card(layers=("linear",), dims=()),
+        read_outs={"linear": "first"},
+        pooling=lambda output: output.flatten(1),
+    )
+    assert flat.activations(sounds(50, 50))["linear"].shape == (2, 20)
+    with pytest.raises(ContractError, match=r"read out at 'first', has 20 or 28 features"):
+        flat.activations(sounds(50, 70))
+
+
+def test_every_layer_of_the_card_has_a_read_out() -> None:
+    with pytest.raises(ContractError, match=r"read_outs linear, gru.*add a read-out of 'block 0'"):
+        model(read_outs={"linear": "first", "gru": "gru"})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
 import pickle
 from pathlib import Path
 from typing import Any
@@ -107,3 +109,41 @@ def test_entries_that_are_missing_or_something_else() -> None:
         nested({"state": {}}, ["model"])
     with pytest.raises(DataError, match="holds int, expected named tensors"):
         nested({"a": {"b": 3}}, ["a", "b"])
+
+
+class Whole(torch.nn.Module):
+    """A module that somebody pickled instead of its state dict."""
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        ({"args": argparse.Namespace(arch="x")}, "argparse.Namespace"),
+        (Whole(), r"test_weights.Whole"),
+        ({"log": collections.deque([1])}, "collections.deque"),
+    ],
+)
+def test_a_refused_class_is_named_without_torch_s_advice(
+    tmp_path: Path, content: Any, named: str
+) -> None:
+    torch.save(content, tmp_path / "trained.pt")
+    with pytest.raises(DataError, match=rf"holds a \S*{named}.*state_dict\(\)") as told:
+        read_checkpoint(tmp_path / "trained.pt")
+    assert "\x1b" not in str(told.value)
+    assert "weights_only" not in str(told.value)
+
+
+def test_no_message_of_a_damaged_file_has_colours_or_careless_advice(tmp_path: Path) -> None:
+    for number, content in enumerate((b"x" * 50, b"\x80\x02}q\x00.", b"PK\x03\x04" + b"0" * 80)):
+        path = tmp_path / f"bad{number}.pt"
+        path.write_bytes(content)
+        with pytest.raises(DataError, match=path.name) as told:
+            read_checkpoint(path)
+        assert "\x1b" not in str(told.value)
+        assert "weights_only" not in str(told.value)
+
+
+def test_a_safetensors_file_is_known_by_its_content(tmp_path: Path) -> None:
+    safetensors = pytest.importorskip("safetensors.torch")
+    safetensors.save_file({"a": torch.ones(2)}, tmp_path / "pytorch_model.bin")
+    assert read_checkpoint(tmp_path / "pytorch_model.bin")["a"].tolist() == [1, 1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,9 @@ from brainbench_audio.assemblies.assembly import (
     build,
     by_subject,
     content_hash,
+    incomplete_targets,
     mean_over_sessions,
+    real_numbers,
     select,
     stimulus_names,
     usable_targets,
@@ -183,3 +186,72 @@ def test_targets_by_subject_in_order_of_appearance() -> None:
     assert {name: list(places) for name, places in subjects.items()} == {"two": [0, 2], "one": [1]}
     assert list(subjects) == ["two", "one"]
     assert by_subject(found.drop_vars("subject")) is None
+
+
+def test_complex_responses_are_refused_with_what_to_score() -> None:
+    with pytest.raises(DataError, match=r"real numbers, these are complex128.*numpy\.abs"):
+        voxels(VALUES * np.exp(1j))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.int16, np.uint8, np.longdouble])
+def test_the_mean_over_sessions_is_that_of_the_same_numbers_in_float64(kind: Any) -> None:
+    sessions = (np.random.default_rng(2).random((5, 4, 3)) * 200).astype(kind)
+    mean = mean_over_sessions(voxels(sessions))
+    assert mean.dtype == np.float64
+    np.testing.assert_array_equal(mean, mean_over_sessions(voxels(sessions.astype(np.float64))))
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.int64, np.longdouble])
+def test_other_numbers_become_float64_without_sessions_too(kind: Any) -> None:
+    assert mean_over_sessions(voxels((VALUES * 9).astype(kind))).dtype == np.float64
+
+
+def test_features_are_real_numbers_or_refused() -> None:
+    for kind in (np.float32, np.float64):
+        values = VALUES.astype(kind)
+        assert real_numbers(values, "x") is values
+    for kind in (bool, np.int8, np.uint16, np.float16, np.longdouble):
+        assert real_numbers(VALUES.astype(kind), "x").dtype == np.float64
+    for refused in (VALUES * 1j, VALUES.astype(object), VALUES.astype(str)):
+        with pytest.raises(DataError, match="Layer z must be"):
+            real_numbers(refused, "Layer z")
+
+
+@pytest.mark.parametrize(
+    "subjects",
+    [
+        [1.0, 1.0, 2.0, np.nan],
+        np.array(["a", "a", "b", None], dtype=object),
+        ["a", "a", "b", "nan"],
+        ["a", "a", "b", " "],
+    ],
+)
+def test_a_voxel_without_a_subject_is_nobodys(subjects: Any) -> None:
+    found = voxels(subject=subjects)
+    groups = by_subject(found)
+    assert groups is not None
+    assert [list(places) for places in groups.values()] == [[0, 1], [2]]
+    assert usable_targets(found).tolist() == [True, True, True, False]
+
+
+def test_targets_with_a_missing_session_are_counted_those_without_any_are_not() -> None:
+    values = np.ones((5, 4, 2))
+    values[1, 0, 1] = values[2, 3, :] = np.nan
+    assert incomplete_targets(voxels(values)).tolist() == [True, False, False, False]
+    assert not incomplete_targets(voxels()).any()
+
+
+def test_names_in_two_unicode_forms_are_one_name() -> None:
+    composed = [f"glocke-é{number}" for number in range(5)]
+    apart = [unicodedata.normalize("NFD", name) for name in composed]
+    assert composed != apart
+    mixed = xr.DataArray(VALUES, {"stimulus": apart}, ("stimulus", "voxel"))
+    xr.testing.assert_equal(
+        align(mixed, composed).drop_vars("stimulus"), mixed.drop_vars("stimulus")
+    )
+    labelled = build(VALUES, apart, "component", {"component": [*"abc", apart[0]]})
+    assert stimulus_names(labelled) == composed
+    assert labelled["component"].values.tolist() == [*"abc", composed[0]]
+    assert select(labelled, "component", apart[0]).shape == (5, 1)
+    with pytest.raises(DataError, match="named more than once"):
+        build(VALUES, [composed[0], apart[0], "x", "y", "z"], "voxel", {})

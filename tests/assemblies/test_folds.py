@@ -90,3 +90,21 @@ def test_array_and_fingerprint() -> None:
     }
     assert len(prints) == 3
     assert Folds(("a", "b", "c"), (0, 1, 0), "y").fingerprint in prints
+
+
+def test_folds_of_numpy_are_those_of_python() -> None:
+    names = np.array(["a", "b", "c"])
+    plain = Folds(("a", "b", "c"), (0, 1, 0), "x")
+    for kind in (np.int64, np.uint8, np.intp):
+        folds = Folds(tuple(names), tuple(np.array([0, 1, 0], dtype=kind)), "x")
+        assert folds == plain
+        assert folds.fingerprint == plain.fingerprint
+        assert folds.aligned(list(names)).fingerprint == plain.fingerprint
+    with pytest.raises(DataError, match="numbered by integers, these by float64"):
+        Folds(("a", "b"), (0.0, 1.0), "x")  # type: ignore[arg-type]
+
+
+def test_folds_know_a_name_in_both_unicode_forms() -> None:
+    folds = Folds(("é", "b"), (0, 1), "x")
+    assert folds.aligned(["b", "e\u0301"]).assignment == (1, 0)
+    assert Folds(("e\u0301", "b"), (0, 1), "x").fingerprint == folds.fingerprint

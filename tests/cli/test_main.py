@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import logging
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -163,7 +166,10 @@ def test_wrong_usage(arguments: list[str], capsys: Told) -> None:
 
 def test_options_that_do_not_fit(capsys: Told, tmp_path: Path) -> None:
     assert score("--device", "cpu") == 1
-    assert "tiny-plain runs where it runs: leave out device" in capsys.readouterr().err
+    assert (
+        "tiny-plain does not support --device and --dtype: leave them out"
+        in capsys.readouterr().err
+    )
     assert score("--control", "permuted") == 1
     assert "tiny-plain does not take these options: got an unexpected" in capsys.readouterr().err
     assert score("--weights", "mine.pt", "--json") == 0
@@ -402,7 +408,8 @@ print(process.stderr.read().decode(), process.wait())
 def test_the_dummy_of_these_tests_hears() -> None:
     assert score() == 0
     (row,) = stored_scores()
-    assert row.summary["provenance"]["activations"]["fingerprint"]["bands"] == DummyModel().bands
+    given = row.summary["provenance"]["activations"]["fingerprint"]["given"]
+    assert given["bands"] == DummyModel().bands
 
 
 @pytest.mark.data
@@ -412,3 +419,24 @@ def test_a_checksum_is_never_passed_over(
     assert main(["data", "get", "NH2015comp"]) == 0
     assert main(["data", "get", "NH2015comp", "--sha256", "0" * 64]) == 1
     assert "no archive of its own" in capsys.readouterr().err
+
+
+def test_threads_that_wait_sleep_unless_the_user_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: Told
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "x")  # so that it is put back afterwards
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    assert main(["list", "metrics"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    assert main(["list", "metrics"]) == 0
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_importing_the_library_sets_no_variable() -> None:
+    code = "import os, brainbench_audio.cli.main; print('OMP_WAIT_POLICY' in os.environ)"
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("OMP_WAIT")}
+    told = subprocess.run(
+        [sys.executable, "-c", code], check=True, stdout=subprocess.PIPE, text=True, env=bare
+    )
+    assert told.stdout == "False\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from brainbench_audio.cli.main import _parser, main
+from brainbench_audio.cli.main import main, parser
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -45,7 +45,7 @@ def test_the_command_line_knows_every_command(page: Path) -> None:
     for arguments in commands(page.read_text(encoding="utf-8")):
         given = [argument for argument in arguments if argument not in ("…", "...")]
         try:
-            _parser().parse_args(given)
+            parser().parse_args(given)
         except SystemExit as stop:
             pytest.fail(f"brainbench {' '.join(arguments)}: exit {stop.code}")
 

@@ -17,7 +17,8 @@ import pytest
 from brainbench_audio.errors import DataError
 from brainbench_audio.hashing import sources, tree_import
 from brainbench_audio.hashing.live_code import hash_object
-from brainbench_audio.hashing.sources import load_tree, tree_files, tree_hash
+from brainbench_audio.hashing.source_tree import read_tree
+from brainbench_audio.hashing.sources import load_tree, tree_hash
 
 
 @pytest.fixture(autouse=True)
@@ -40,7 +41,7 @@ def write(folder: Path, **files: str) -> Path:
 
 
 def names(file: Path) -> list[str]:
-    return [path.relative_to(file.parent).as_posix() for path in tree_files(file)]
+    return [path.relative_to(file.parent).as_posix() for path in read_tree(file).files.values()]
 
 
 def test_everything_that_is_imported_counts(tmp_path: Path) -> None:
@@ -277,7 +278,7 @@ def test_objects_of_a_model_file_can_be_pickled_and_inspected(tmp_path: Path) ->
 )
 def test_a_syntax_error_is_named(tmp_path: Path, model: str, helpers: str, place: str) -> None:
     file = write(tmp_path, model=model, helpers=helpers)
-    for call in (tree_files, tree_hash, load_tree):
+    for call in (read_tree, tree_hash, load_tree):
         with pytest.raises(DataError, match=place):
             call(file)
 
@@ -302,9 +303,10 @@ def test_a_sibling_named_like_the_standard_library(tmp_path: Path) -> None:
 
 def test_a_file_that_fails_leaves_no_modules(tmp_path: Path) -> None:
     file = write(tmp_path, model="import helpers\n1 / 0", helpers="")
+    before = set(sys.modules)
     with pytest.raises(ZeroDivisionError):
         load_tree(file)
-    assert not [name for name in sys.modules if name.startswith(tree_import.PREFIX)]
+    assert not [n for n in set(sys.modules) - before if n.startswith(tree_import.PREFIX)]
 
 
 def test_a_file_that_is_saved_while_it_loads(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -166,6 +167,8 @@ def test_what_is_stored_depends_on_data_source_and_options(tiny: Path) -> None:
     ]
     with (tiny / "things.py").open("a") as source:
         source.write("# another model, metric and data set\n")
+    for name in [name for name in sys.modules if name.startswith("brainbench_tiny")]:
+        del sys.modules[name]
     assert forecasts(["tiny-plain"], ["Tiny-match"])[0].state == "extract"
 
 

@@ -20,7 +20,7 @@ import brainbench_audio
 from brainbench_audio import settings
 from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.assemblies.assembly import stimulus_names
-from brainbench_audio.errors import BrainbenchError, ContractError, DataError
+from brainbench_audio.errors import BrainbenchError, ContractError, DataError, PluginLoadError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import load_benchmark, load_dataset, load_model
@@ -158,7 +158,13 @@ def test_the_key_of_a_score(benchmark: ComposedBenchmark, tiny: Path) -> None:
     others.append(score_key(model, refolded))
     with (tiny / "things.py").open("a") as source:
         source.write("# another metric\n")
-    others.append(score_key(model, benchmark))
+    # what was imported is not what the file says now
+    assert score_key(model, benchmark) == others[0]
+    with pytest.raises(PluginLoadError, match="has changed since this process imported it"):
+        load_benchmark("Tiny-match")
+    for name in [name for name in sys.modules if name.startswith("brainbench_tiny")]:
+        del sys.modules[name]
+    others.append(score_key(model, load_benchmark("Tiny-match")))
     assert None not in others
     assert len(set(others)) == len(others)
 
@@ -220,13 +226,13 @@ def test_an_interrupted_run_leaves_a_clean_store(
         "brainbench: interrupted; what was finished is kept\n" if how is signal.SIGINT else ""
     )
     assert leftovers(tmp_path / "home") == []
-    assert files_below(settings.results_home()) == []
+    assert list(settings.results_home().rglob("*.nc")) == []
     again = brainbench(*slow)
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)[0]["cached"] is False
     # 16 were stored, 16 were lost with the process and heard again
     assert (tmp_path / "heard").stat().st_size == 40 + 16
-    assert len(files_below(settings.results_home())) == 1
+    assert len(list(settings.results_home().rglob("*.nc"))) == 1
 
 
 class Own(DummyModel):

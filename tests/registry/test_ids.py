@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -80,3 +81,10 @@ def test_benchmarks(
         dataset=dataset, subset=subset, metric=metric, variant=variant, distribution=distribution
     )
     assert BenchmarkId.parse(str(made)) == made
+
+
+def test_an_id_in_two_unicode_forms_is_one_id() -> None:
+    for text in ("modèle", "./modele.py:Modèle", "dist:modèle@step=3#tég"):
+        apart = unicodedata.normalize("NFD", text)
+        assert apart != text
+        assert ModelId.parse(apart, ()) == ModelId.parse(text, ())

@@ -117,3 +117,13 @@ def test_what_comes_with_the_package() -> None:
     assert {row["subset"] for row in table} == {"all", "sub"}
     assert all(-1 < row["r"] < 1 for row in table)
     assert toplines() == {"NH2015-rsa": 0.759, "B2021-rsa": 0.753}
+
+
+def test_a_spreadsheet_with_semicolons_and_decimal_commas() -> None:
+    plain = parse_scores(f"{HEAD},error\nm,B-x,0.25,0.5\n", "file")
+    assert (
+        parse_scores(f"{HEAD},error\nm,B-x,0.25,0.5\n".translate({44: ";", 46: ","}), "f") == plain
+    )
+    assert parse_scores(f"{HEAD},error\nm,B-x,0.25,0.5\n".replace(",", "\t"), "f") == plain
+    with pytest.raises(DataError, match=r"value is '1\.234,5', which is no number"):
+        parse_scores("model;benchmark;value\nm;B-x;1.234,5\n", "f")

@@ -19,11 +19,11 @@ from brainbench_audio.report.results import (
     all_results,
     matrix,
     newest_scores,
+    not_shown,
     stored_files,
     stored_results,
 )
 from brainbench_audio.report.site import build_site
-from brainbench_audio.report.versions import not_shown
 from brainbench_audio.scores.identities import ModelVersion, add_tag, record_version
 from brainbench_audio.scores.store import find_score
 

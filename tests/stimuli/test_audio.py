@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import re
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,30 @@ def test_resampling_is_soxr_at_high_quality(good: Path, to_rate: int) -> None:
     np.testing.assert_array_equal(resampled, expected)
     assert resampled.dtype == np.float32
     assert len(resampled) == len(native) * to_rate // RATE
+
+
+@pytest.mark.parametrize(
+    ("length", "from_rate", "to_rate"),
+    [
+        (48001, 48000, 16000),
+        (48238, 48000, 16000),
+        (99999, 44100, 24000),
+        (88200, 44100, 24000),
+        (1, 8000, 48000),
+        (1, 48000, 8000),
+        (12345, 11025, 44100),
+    ],
+)
+def test_the_length_is_rounded_up(length: int, from_rate: int, to_rate: int) -> None:
+    """Of librosa.resample: ceil, then zeros are added or samples cut; soxr rounds to nearest."""
+    waveform = np.resize(TONE, length)
+    expected = soxr.resample(waveform, from_rate, to_rate, quality="HQ")
+    resampled = resample(waveform, from_rate, to_rate)
+    assert resampled.dtype == np.float32
+    assert len(resampled) == math.ceil(Fraction(length * to_rate, from_rate))
+    common = min(len(resampled), len(expected))
+    np.testing.assert_array_equal(resampled[:common], expected[:common])
+    assert not resampled[common:].any()
 
 
 def test_a_tone_stays_where_it_was(good: Path) -> None:

@@ -9,7 +9,22 @@ import pytest
 import soundfile
 
 from brainbench_audio.assemblies.assembly import validate
-from brainbench_audio.testing.dummies import DummyDataset, DummyModel, dummy_stimuli
+from brainbench_audio.cards import DatasetCard
+from brainbench_audio.data_source import LoadedDataset
+from brainbench_audio.testing.dummies import DummyModel, dummy_dataset, dummy_stimuli
+
+
+def dataset_of(folder: Path, stimuli: int) -> LoadedDataset:
+    about = dict.fromkeys(("description", "licence", "citation", "source", "size"), "none")
+    card = DatasetCard(
+        id="Dummy",
+        provides=frozenset({"responses"}),
+        stimuli=stimuli,
+        packages=(),
+        data="module:Class",
+        **about,
+    )
+    return dummy_dataset(card, folder)
 
 
 def test_sounds_differ_and_are_the_same_each_time(tmp_path: Path) -> None:
@@ -48,7 +63,7 @@ def test_fingerprints_tell_models_apart() -> None:
 
 
 def test_responses_are_in_another_order_than_the_sounds(tmp_path: Path) -> None:
-    dataset = DummyDataset(tmp_path, 15)
+    dataset = dataset_of(tmp_path, 15)
     validate(dataset.assembly)
     names = dataset.assembly["stimulus"].values.tolist()
     assert names != list(dataset.stimuli.names)
@@ -56,7 +71,7 @@ def test_responses_are_in_another_order_than_the_sounds(tmp_path: Path) -> None:
 
 
 def test_the_right_model_explains_the_responses_when_aligned(tmp_path: Path) -> None:
-    dataset = DummyDataset(tmp_path, 30)
+    dataset = dataset_of(tmp_path, 30)
     sounds = dataset.stimuli.waveforms(range(30), DummyModel.sample_rate)
     features = DummyModel().activations(sounds)["log_bands"]
 

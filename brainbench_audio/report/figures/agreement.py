@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.figures import compared, style
 from brainbench_audio.scores.correlation import FEWEST, Correlation, pearson
 
@@ -165,5 +166,6 @@ def _write_correlation(axes: Any, found: Correlation | None) -> None:
 
 def _broken(benchmark: str) -> str:
     """Break a long id before its metric."""
-    data, hyphen, metric = benchmark.partition("-")
-    return benchmark if len(benchmark) <= _LONGEST else f"{data}\n{hyphen}{metric}"
+    parsed = BenchmarkId.parse(benchmark)
+    broken = f"{parsed.data}\n-{parsed.measure}"
+    return broken if parsed.metric and len(benchmark) > _LONGEST else benchmark

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainbench_audio.errors import DataError, UnknownId
-from brainbench_audio.report.families import FAMILIES, Look, looks
+from brainbench_audio.registry.ids import BenchmarkId, split_family
+from brainbench_audio.report.families import FAMILIES, OTHER, Look, looks
 from brainbench_audio.report.figures import style
 
 if TYPE_CHECKING:
@@ -71,14 +72,14 @@ def unit_of(benchmark: str) -> str:
     from brainbench_audio.registry.lookup import find_metric
 
     try:
-        return find_metric(benchmark.partition("-")[2])[0].card.unit
+        return find_metric(BenchmarkId.parse(benchmark).measure)[0].card.unit
     except UnknownId:
         return "score"
 
 
 def family_of(result: Result) -> str:
     """Return a model's family; where no plugin says it, the one that its id starts with."""
-    start = result.model.partition("-")[0]
+    start, _ = split_family(result.model)
     return result.family or (start if start in FAMILIES else "")
 
 
@@ -92,7 +93,7 @@ def short_name(result: Result) -> str:
 
     That is its id without the family it starts with; its label if it does not start so.
     """
-    family, _, rest = result.model.partition("-")
+    family, rest = split_family(result.model)
     return rest if rest and family == family_of(result) else name_of(result)
 
 
@@ -151,15 +152,14 @@ def source_entries(results: Sequence[Result], *, bars: bool) -> list[Any]:
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
-    grey = Look("#7B7B7B", "o")
     kinds = sorted({result.published for result in results})
     if kinds == [False]:
         return []
     names = {False: "measured here", True: "published"}
     beside = len(kinds) == 2
     if bars:
-        return [Patch(**bar_look(grey, kind, beside), label=names[kind]) for kind in kinds]
-    return [Line2D([], [], **point_look(grey, kind, beside), label=names[kind]) for kind in kinds]
+        return [Patch(**bar_look(OTHER, kind, beside), label=names[kind]) for kind in kinds]
+    return [Line2D([], [], **point_look(OTHER, kind, beside), label=names[kind]) for kind in kinds]
 
 
 def family_entries(results: Sequence[Result]) -> list[Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.figures import compared, style
 
 if TYPE_CHECKING:
@@ -39,9 +40,7 @@ class Row:
         return float(np.mean(list(self.values.values())))
 
 
-def rows_of(
-    results: Iterable[Result], dataset: str = "NH2015comp", metric: str = "ridge"
-) -> list[Row]:
+def rows_of(results: Iterable[Result], benchmark: str = "NH2015comp-ridge") -> list[Row]:
     """Return a row for each model, those with all components first, the best mean on top.
 
     A score of the whole data set gives all components at once, without errors; a score of one
@@ -52,8 +51,9 @@ def rows_of(
     DataError
         No model has a score of a component.
     """
-    whole = f"{dataset}-{metric}"
-    subsets = {f"{dataset}.{component}-{metric}": component for component in COMPONENTS}
+    parsed = BenchmarkId.parse(benchmark)
+    whole = str(parsed)
+    subsets = {str(parsed.of(component)): component for component in COMPONENTS}
     every = list(results)
     found: dict[tuple[str, bool], Row] = {}
     # whole data sets first, so that single components overwrite them

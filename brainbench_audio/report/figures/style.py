@@ -63,6 +63,7 @@ _SETTINGS: Any = {
     "hatch.linewidth": 0.5,
     "pdf.fonttype": 42,  # letters that a journal's software can edit
     "svg.hashsalt": "brainbench",  # one of its own would give every svg other ids
+    "text.parse_math": False,  # a $ in a name is a dollar
     "figure.dpi": DOTS_PER_INCH,
     "savefig.dpi": DOTS_PER_INCH,
 }

@@ -17,6 +17,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.figures import style
+from brainbench_audio.report.versions import parsed_model
 from brainbench_audio.scores.score import Score
 
 if TYPE_CHECKING:
@@ -100,10 +101,10 @@ def stored_steps(
         No step is stored.
     """
     found = {
-        (int(step), result.benchmark): Score.from_netcdf(result.path)
+        (step, result.benchmark): Score.from_netcdf(result.path)
         for result in results
         if result.path
-        and (step := result.id.rpartition("@step=")[2]).isdecimal()
+        and (step := parsed_model(result.id).step) is not None
         and any(fnmatchcase(result.benchmark, pattern) for pattern in benchmarks)
     }
     if not found:
@@ -245,6 +246,7 @@ def _scale(axes: Any, steps: Array) -> None:
         return
     if later.size == steps.size:
         axes.set_xscale("log")
+        _write_plainly(axes.xaxis)
         return
     first, last = float(later.min()), float(later.max())
     axes.set_xscale("symlog", linthresh=first, linscale=0.4)
@@ -253,6 +255,18 @@ def _scale(axes: Any, steps: Array) -> None:
     ticks = [float(tick) for tick in np.outer(decades, between).ravel() if first <= tick <= last]
     axes.set_xticks([0.0, *ticks], ["0", *(f"{tick:,.0f}" for tick in ticks)])
     axes.minorticks_off()
+
+
+def _write_plainly(axis: Any) -> None:
+    """Write the steps that matplotlib would label 10³ as 1,000: figures hold no markup."""
+    from matplotlib.ticker import LogFormatter
+
+    class Plain(LogFormatter):
+        def __call__(self, x: float, pos: int | None = None) -> str:
+            return f"{x:,.0f}" if super().__call__(x, pos) else ""
+
+    axis.set_major_formatter(Plain())
+    axis.set_minor_formatter(Plain())
 
 
 def _add_key(figure: Any, axes: Any, layers: list[str]) -> None:

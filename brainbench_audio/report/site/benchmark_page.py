@@ -59,7 +59,7 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
     unit = content.unit(benchmark)
     body = [
         tag("h1", benchmark),
-        tag("p", _lead(content, benchmark, rows), class_="lead"),
+        tag("p", _lead(content, benchmark), class_="lead"),
         tag("h2", "How models are spread"),
         _spread(content, benchmark, rows, ceiling),
         tag("h2", "Protocol"),
@@ -77,7 +77,7 @@ def _rows(content: Content, benchmark: str) -> list[Row]:
     return sorted(found, key=lambda row: -row.results[benchmark].value)
 
 
-def _lead(content: Content, benchmark: str, rows: list[Row]) -> str:
+def _lead(content: Content, benchmark: str) -> str:
     if benchmark == OVERALL:
         return "Mean over listening tasks of scores that were z-scored over models."
     card = content.benchmark_cards.get(benchmark)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from brainbench_audio.registry.ids import BenchmarkId
+from brainbench_audio.report.correlations import is_task
 from brainbench_audio.report.results import OVERALL
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, number
@@ -134,8 +136,9 @@ def _controls(content: Content) -> Markup:
 def _benchmarks(content: Content) -> list[Markup]:
     groups: dict[str, list[str]] = {}
     for name in content.benchmarks:
-        data = "Listening tasks" if name == OVERALL or name.startswith("HEAR.") else None
-        groups.setdefault(data or name.partition("-")[0].partition(".")[0], []).append(name)
+        listening = name == OVERALL or is_task(name)
+        title = "Listening tasks" if listening else BenchmarkId.parse(name).dataset
+        groups.setdefault(title, []).append(name)
     return [
         _group(title, [tag("label", _tick("show", name), name) for name in names])
         for title, names in groups.items()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from brainbench_audio.cards import BenchmarkCard, ModelCard
 from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.comparison import Rank
 from brainbench_audio.report.families import Look, looks
 from brainbench_audio.report.overall import Overall, overall
@@ -167,16 +168,20 @@ def _with_overall(results: Iterable[Result], mean: Overall) -> list[Result]:
 
 def _column_order(benchmark: str) -> tuple[bool, bool, bool]:
     """Put brain data before listening tasks, a whole data set before its subsets."""
-    data, _, metric = benchmark.partition("-")
-    return benchmark == OVERALL, metric.startswith("probe"), "." in data
+    parsed = BenchmarkId.parse(benchmark)
+    return benchmark == OVERALL, parsed.metric == "probe", parsed.subset is not None
 
 
 def _first_columns(benchmarks: Sequence[str], count: Mapping[str, int]) -> list[str]:
     """Return the benchmarks with most scores among those without subset and variant."""
-    plain = [name for name in benchmarks if "." not in name and name.count("-") < 2]
-    plain = [name for name in plain if name != OVERALL] or list(benchmarks)
+    plain = [name for name in benchmarks if name != OVERALL and _is_plain(name)] or list(benchmarks)
     most = sorted(plain, key=lambda name: -count[name])[:_COLUMNS]
     return [name for name in benchmarks if name in most or name == OVERALL]
+
+
+def _is_plain(benchmark: str) -> bool:
+    parsed = BenchmarkId.parse(benchmark)
+    return parsed.subset is None and parsed.variant is None
 
 
 def _files(folder: str, names: Iterable[str]) -> dict[str, str]:

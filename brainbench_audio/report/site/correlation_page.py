@@ -37,7 +37,7 @@ def correlation_page(content: Content, note: str) -> str:
         tag("noscript", tag("p", "The scatter plot needs scripts; the table below does not.")),
         tag("h2", "Brain benchmarks and listening tasks"),
         _table(content, found),
-        inline_data("scatter-data", _data(content, start, found)),
+        inline_data("scatter-data", _data(content, start)),
     ]
     scripts = ("shared.js", "scatter.js")
     title = content.title
@@ -50,7 +50,7 @@ def _first_axes(content: Content) -> dict[str, str]:
     return {"x": content.first, "y": y}
 
 
-def _data(content: Content, start: dict[str, str], found: CorrelationTable) -> dict[str, Any]:
+def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
     rows: dict[str, dict[str, Any]] = {}
     for result in content.together:
         row = rows.setdefault(

@@ -9,10 +9,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Mapping
 from html import escape
 from typing import Any
+
+from brainbench_audio.files import json_ready
 
 _VOID = frozenset({"meta", "link", "input", "br", "hr", "img"})
 _SPECIAL = str.maketrans(
@@ -92,7 +93,7 @@ def inline_data(identifier: str, value: Any) -> Markup:
     >>> print(inline_data("board", ["</script>"]))
     <script type="application/json" id="board">["\u003c/script\u003e"]</script>
     """
-    text = json.dumps(_finite(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    text = json.dumps(json_ready(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     safe = Markup(text.translate(_SPECIAL))
     return tag("script", safe, type="application/json", id=identifier)
 
@@ -127,12 +128,3 @@ def _attributes(attributes: Mapping[str, Any]) -> Iterable[str]:
             continue
         written = name.rstrip("_").replace("_", "-")
         yield f" {written}" if value is True else f' {written}="{escape(str(value))}"'
-
-
-def _finite(value: Any) -> Any:
-    """Turn what JSON cannot say, such as NaN, into null."""
-    if isinstance(value, Mapping):
-        return {str(name): _finite(inner) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value

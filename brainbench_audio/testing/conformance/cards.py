@@ -9,7 +9,7 @@ from dataclasses import fields
 
 from brainbench_audio.cards import PROPERTIES, DatasetCard, MetricCard, ModelCard
 from brainbench_audio.errors import BrainbenchError
-from brainbench_audio.provenance import package_hash
+from brainbench_audio.provenance import source_folder
 from brainbench_audio.registry.discovery import Card
 from brainbench_audio.registry.lookup import data_source, load_attribute
 from brainbench_audio.testing.conformance.check import Check, Doubtful, require
@@ -79,7 +79,8 @@ def _sources(card: Card, package: str) -> None:
         f"`packages` is {card.packages}: it has to name {package!r}, so that scores are made anew "
         f"when its source changes.",
     )
-    package_hash(card.packages)
+    for name in card.packages:
+        source_folder(name)
     loaders = [getattr(card, name, None) for name in _LOADERS]
     for path in filter(None, loaders):
         module, _, attribute = str(path).partition(":")

@@ -20,6 +20,7 @@ from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.files import hash_json
 from brainbench_audio.interfaces import Dataset
 from brainbench_audio.pipeline.loading import load_dataset, load_metric
+from brainbench_audio.registry.ids import split_data
 from brainbench_audio.registry.lookup import benchmark_cards, data_source, list_ids
 from brainbench_audio.scores.score import Score
 from brainbench_audio.testing.conformance.cards import subject
@@ -77,16 +78,16 @@ def _loaded(identifier: str, card: DatasetCard) -> Dataset:
         with offline():
             return load_dataset(identifier)
     except DataError as error:
-        if _here(card, identifier.partition(".")[2]):
+        if _here(card, split_data(identifier)[1]):
             raise Failed(f"The data are here, but cannot be read: {error}") from error
         raise NotChecked(f"the data are not here: {error}") from error
 
 
-def _here(card: DatasetCard, subset: str) -> bool:
+def _here(card: DatasetCard, subset: str | None) -> bool:
     """Return whether the data are in the package, which has a checksum, or where they are found."""
     if not card.downloaded and card.checksum is not None:
         return True
-    return data_source(card).locate(card, subset or None) is not None
+    return data_source(card).locate(card, subset) is not None
 
 
 def _well_formed(data: Dataset) -> None:
@@ -108,7 +109,7 @@ def _well_formed(data: Dataset) -> None:
 
 
 def _provides(data: Dataset, card: DatasetCard, whole: str) -> None:
-    subset = whole.partition(".")[2] or None
+    subset = split_data(whole)[1]
     promised = card.provided(subset)
     unknown = sorted(promised - _FLAGS)
     require(not unknown, f"`provides` names {unknown}: choose from {', '.join(sorted(_FLAGS))}.")
@@ -160,7 +161,7 @@ def _checksum(card: DatasetCard, whole: str, data: Callable[[], Dataset]) -> Non
     if card.checksum is None:
         loaded = data()
         require(
-            _here(card, whole.partition(".")[2]),
+            _here(card, split_data(whole)[1]),
             f"Nothing tells whether the data are whole: write checksum={checksum(loaded)!r} on the "
             f"card (and `downloaded=False`, if they lie in the package), or let {card.data} fetch "
             f"them, which pins what it fetched, and `locate` the folder.",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +15,6 @@ from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import BrainbenchError
-from brainbench_audio.interfaces import Metric
 from brainbench_audio.pipeline.loading import load_metric
 from brainbench_audio.registry.lookup import load_attribute
 from brainbench_audio.scores.profiles import SCHEMA, check_raw
@@ -57,22 +57,64 @@ def metric_checks(card: MetricCard) -> Iterator[Check]:
             yield Check(
                 name,
                 title,
-                lambda function=function, variant=variant: function(card, variant),  # type: ignore[misc]
+                lambda function=function, variant=variant: function(Trial(card, variant)),  # type: ignore[misc]
             )
 
 
-def example(card: MetricCard, variant: str | None) -> tuple[Layers, xr.DataArray, Folds]:
-    """Return two layers, targets that the second gives with noise, and folds.
+@dataclass
+class Trial:
+    """A metric, two layers, targets that the second gives with noise, and folds.
 
     Targets have what the metric requires: subjects, sessions, or the labels of a task.
     """
+
+    card: MetricCard
+    variant: str | None
+
+    def __post_init__(self) -> None:
+        self.needs = self.card.required(self.variant)
+        self.layers, self.target, self.folds = _example(self.needs)
+
+    def score(
+        self,
+        layers: Mapping[str, npt.NDArray[np.float32]] | None = None,
+        target: xr.DataArray | None = None,
+        folds: Folds | None = None,
+    ) -> Score:
+        """Return the score, of other layers, targets or folds where they are given."""
+        name = f"{self.card.id}-{self.variant}" if self.variant else self.card.id
+        return load_metric(name, **self.card.check_options)(
+            self.layers if layers is None else layers,
+            self.target if target is None else target,
+            self.folds if folds is None else folds,
+        )
+
+    def same(self, what: str, **changed: Any) -> None:
+        """Fail unless the score stays when something is changed."""
+        before, after = self.score().value, self.score(**changed).value
+        require(
+            abs(before - after) <= _SAME,
+            f"The score is {before:.6f}, and {after:.6f} when {what}.",
+        )
+
+    def promised(self, name: str) -> None:
+        """Check nothing that the card does not declare."""
+        if name not in self.card.promised(self.variant):
+            raise NotChecked(f"the card does not declare {name!r}")
+
+    def without_task(self, reason: str) -> None:
+        """Check nothing of a metric that needs a task."""
+        if "task" in self.needs:
+            raise NotChecked(reason)
+
+
+def _example(needs: frozenset[str]) -> tuple[Layers, xr.DataArray, Folds]:
     generator = np.random.default_rng(0)
     names = tuple(f"sound-{index:02d}" for index in range(_STIMULI))
     layers = {
         layer: generator.standard_normal((_STIMULI, _FEATURES)).astype(np.float32)
         for layer in ("first", "second")
     }
-    needs = card.required(variant)
     if "task" in needs:
         return layers, *_task(layers["second"], names)
     mixed = layers["second"] @ generator.standard_normal((_FEATURES, _TARGETS))
@@ -95,43 +137,30 @@ def _task(layer: npt.NDArray[np.float32], names: tuple[str, ...]) -> tuple[xr.Da
     return labels.assign_attrs(attributes), folds
 
 
-def _score(
-    card: MetricCard,
-    variant: str | None,
-    layers: Mapping[str, npt.NDArray[np.float32]],
-    target: xr.DataArray,
-    folds: Folds,
-) -> Score:
-    return _metric(card, variant)(layers, target, folds)
-
-
-def _metric(card: MetricCard, variant: str | None) -> Metric:
-    return load_metric(f"{card.id}-{variant}" if variant else card.id, **card.check_options)
-
-
-def _well_formed(card: MetricCard, variant: str | None) -> None:
-    layers, target, folds = example(card, variant)
-    watched = Watched(layers)
-    kept = target.copy(deep=True)
-    found = unchanged(lambda: _score(card, variant, watched, target, folds))
+def _well_formed(trial: Trial) -> None:
+    watched, kept = Watched(trial.layers), trial.target.copy(deep=True)
+    found = unchanged(lambda: trial.score(watched))
     require(isinstance(found, Score), f"It returns {type(found).__name__}, not a Score.")
-    require(target.identical(kept), "It changes the targets it was given: copy before you write.")
+    require(
+        trial.target.identical(kept), "It changes the targets it was given: copy before you write."
+    )
     twice = [layer for layer, reads in watched.reads.items() if reads > 1]
     require(not twice, f"It reads layer {twice} more than once: each read may be a file.")
     require(found.error is None or found.error >= 0, f"The error {found.error} is negative.")
     if found.interval is not None:
         low, high = found.interval
         require(low <= high, f"The interval {found.interval} is upside down.")
-    require(found.layer is None or found.layer in layers, f"There is no layer {found.layer!r}.")
+    require(
+        found.layer is None or found.layer in trial.layers, f"There is no layer {found.layer!r}."
+    )
     undefined = [name for name, value in found.parts.items() if not np.isfinite(value)]
     require(not undefined, f"The parts {undefined} are no numbers: leave them out and count them.")
 
 
-def _raw(card: MetricCard, variant: str | None) -> None:
-    unknown = sorted(card.stores - set(SCHEMA))
+def _raw(trial: Trial) -> None:
+    unknown = sorted(trial.card.stores - set(SCHEMA))
     require(not unknown, f"`stores` names {unknown}: choose from {', '.join(SCHEMA)}.")
-    layers, target, folds = example(card, variant)
-    _follows_schema(card, _score(card, variant, layers, target, folds))
+    _follows_schema(trial.card, trial.score())
 
 
 def _follows_schema(card: MetricCard, score: Score) -> None:
@@ -144,10 +173,9 @@ def _follows_schema(card: MetricCard, score: Score) -> None:
     require(not lacking, f"The card promises {lacking} in `raw`, which this score lacks.")
 
 
-def _several_subjects(card: MetricCard, variant: str | None) -> None:
-    layers, target, folds = example(card, variant)
-    if "task" in card.required(variant):
-        raise NotChecked("nobody's responses are needed")
+def _several_subjects(trial: Trial) -> None:
+    trial.without_task("nobody's responses are needed")
+    target = trial.target
     names = [f"subject-{index // 2}" for index in range(target.shape[1])]
     several = target.assign_coords(subject=(target.dims[1], names))
     if "session" not in several.dims:
@@ -156,7 +184,7 @@ def _several_subjects(card: MetricCard, variant: str | None) -> None:
         )
         several = xr.concat([several, again], "session").transpose(*target.dims, "session")
     try:
-        found = _score(card, variant, layers, several, folds)
+        found = trial.score(target=several)
     except BrainbenchError as error:
         raise Failed(
             f"It refuses responses of several subjects in several sessions ({error}), which voxels "
@@ -164,32 +192,27 @@ def _several_subjects(card: MetricCard, variant: str | None) -> None:
         ) from error
     strange = sorted(set(found.parts) - set(names))
     require(not strange, f"The parts {strange} are no subjects: one value a subject, or none.")
-    _follows_schema(card, found)
+    _follows_schema(trial.card, found)
 
 
-def _repeatable(card: MetricCard, variant: str | None) -> None:
-    layers, target, folds = example(card, variant)
-    first, second = (_score(card, variant, layers, target, folds) for _ in range(2))
+def _repeatable(trial: Trial) -> None:
+    first, second = trial.score(), trial.score()
     require(
         (first.value, first.error, first.interval) == (second.value, second.error, second.interval),
         "The same input scores differently twice: take a seed, and keep it with the score.",
     )
 
 
-def _order_of_layers(card: MetricCard, variant: str | None) -> None:
-    layers, target, folds = example(card, variant)
-    if "task" in card.required(variant):
-        raise NotChecked("it trains on all layers together")
-    turned = dict(reversed(layers.items()))
-    _same(card, variant, (layers, target, folds), (turned, target, folds), "layers are reordered")
+def _order_of_layers(trial: Trial) -> None:
+    trial.without_task("it trains on all layers together")
+    trial.same("layers are reordered", layers=dict(reversed(trial.layers.items())))
 
 
-def _identity(card: MetricCard, variant: str | None) -> None:
-    _promised(card, "identity", variant)
-    _, target, folds = example(card, variant)
+def _identity(trial: Trial) -> None:
+    trial.promised("identity")
+    target = trial.target
     exact = target.mean("session") if "session" in target.dims else target
-    layers = {"exact": exact.values.astype(np.float32)}
-    found = _score(card, variant, layers, target, folds)
+    found = trial.score({"exact": exact.values.astype(np.float32)})
     least = EXACT * min(1.0, found.ceiling or 1.0)
     require(
         found.value >= least,
@@ -197,94 +220,83 @@ def _identity(card: MetricCard, variant: str | None) -> None:
     )
 
 
-def _noise(card: MetricCard, variant: str | None) -> None:
-    _promised(card, "noise", variant)
-    _, target, folds = example(card, variant)
+def _noise(trial: Trial) -> None:
+    trial.promised("noise")
     generator = np.random.default_rng(1)
     drawn = generator.standard_normal((8, _STIMULI, _FEATURES)).astype(np.float32)
-    values = [_score(card, variant, {"noise": one}, target, folds).value for one in drawn]
+    values = [trial.score({"noise": one}).value for one in drawn]
     require(
         abs(float(np.mean(values))) <= NOISE,
         f"Random features score {np.mean(values):.3f} on average, expected about 0.",
     )
 
 
-def _permutation(card: MetricCard, variant: str | None) -> None:
-    _promised(card, "permutation", variant)
-    layers, target, folds = example(card, variant)
+def _permutation(trial: Trial) -> None:
+    trial.promised("permutation")
     order = np.random.default_rng(2).permutation(_STIMULI)
-    moved = {layer: values[order] for layer, values in layers.items()}
-    turned = target.isel(stimulus=order)
+    moved = {layer: values[order] for layer, values in trial.layers.items()}
+    turned = trial.target.isel(stimulus=order)
     names = [str(name) for name in turned["stimulus"].values]
-    what = "stimuli change places"
-    _same(card, variant, (layers, target, folds), (moved, turned, folds.aligned(names)), what)
+    folds = trial.folds.aligned(names)
+    trial.same("stimuli change places", layers=moved, target=turned, folds=folds)
 
 
-def _scale(card: MetricCard, variant: str | None) -> None:
-    _promised(card, "scale", variant)
-    layers, target, folds = example(card, variant)
+def _scale(trial: Trial) -> None:
+    trial.promised("scale")
     for unit in UNITS:
-        scaled = {layer: np.float32(unit) * values for layer, values in layers.items()}
-        what = f"features are {unit:g} times as large"
-        _same(card, variant, (layers, target, folds), (scaled, target, folds), what)
-        if "task" not in card.required(variant):
-            what = f"responses are {unit:g} times as large"
-            _same(card, variant, (layers, target, folds), (layers, target * unit, folds), what)
+        scaled = {layer: np.float32(unit) * values for layer, values in trial.layers.items()}
+        trial.same(f"features are {unit:g} times as large", layers=scaled)
+        if "task" not in trial.card.required(trial.variant):
+            larger = trial.target * unit
+            trial.same(f"responses are {unit:g} times as large", target=larger)
 
 
-def _rotation(card: MetricCard, variant: str | None) -> None:
-    _promised(card, "rotation", variant)
-    layers, target, folds = example(card, variant)
+def _rotation(trial: Trial) -> None:
+    trial.promised("rotation")
     drawn = np.random.default_rng(3).standard_normal((_FEATURES, _FEATURES))
     rotation = np.linalg.qr(drawn)[0]
-    turned = {layer: (values @ rotation).astype(np.float32) for layer, values in layers.items()}
-    _same(card, variant, (layers, target, folds), (turned, target, folds), "features are rotated")
+    layers = trial.layers.items()
+    turned = {layer: (values @ rotation).astype(np.float32) for layer, values in layers}
+    trial.same("features are rotated", layers=turned)
 
 
-def _reference(card: MetricCard, variant: str | None) -> None:
-    if card.reference is None:
+def _reference(trial: Trial) -> None:
+    if trial.card.reference is None:
         raise NotChecked("the card names no plain reference for it")
-    reference = load_attribute(card.reference)
+    reference = load_attribute(trial.card.reference)
     takes = "variant" in inspect.signature(reference).parameters
-    if variant is not None and not takes:
+    if trial.variant is not None and not takes:
         raise NotChecked("the plain reference takes no argument `variant`")
-    layers, target, folds = example(card, variant)
-    found = _score(card, variant, layers, target, folds).value
-    options = {"variant": variant} if takes else {}
-    plain = float(reference(layers, target, folds, **options))
+    found = trial.score().value
+    options = {"variant": trial.variant} if takes else {}
+    plain = float(reference(trial.layers, trial.target, trial.folds, **options))
     require(
         abs(found - plain) <= _SAME,
         f"The metric gives {found:.8f}, its plain reference {plain:.8f}.",
     )
 
 
-def _nan_features(card: MetricCard, variant: str | None) -> None:
-    layers, target, folds = example(card, variant)
-    layers["second"][3, 1] = np.nan
-    _refuses_or_scores(card, variant, layers, target, folds)
+def _nan_features(trial: Trial) -> None:
+    trial.layers["second"][3, 1] = np.nan
+    _refuses_or_scores(trial)
 
 
-def _nan_targets(card: MetricCard, variant: str | None) -> None:
-    layers, target, folds = example(card, variant)
-    if "task" in card.required(variant):
-        raise NotChecked("labels are never missing")
-    broken = copy.deepcopy(target)
-    broken[{"stimulus": 4, target.dims[1]: 0}] = np.nan
-    found = _refuses_or_scores(card, variant, layers, broken, folds)
+def _nan_targets(trial: Trial) -> None:
+    trial.without_task("labels are never missing")
+    broken = trial.target.copy(deep=True)
+    broken[{"stimulus": 4, broken.dims[1]: 0}] = np.nan
+    found = _refuses_or_scores(trial, target=broken)
     if found is not None:
-        whole = _score(card, variant, layers, target, folds)
         require(
-            found.n != whole.n,
+            found.n != trial.score().n,
             "A target that lacks a response goes in or out without being counted: say in `n` how "
             "many were dropped.",
         )
 
 
-def _refuses_or_scores(
-    card: MetricCard, variant: str | None, layers: Layers, target: xr.DataArray, folds: Folds
-) -> Score | None:
+def _refuses_or_scores(trial: Trial, **changed: Any) -> Score | None:
     try:
-        return _score(card, variant, layers, target, folds)
+        return trial.score(**changed)
     except BrainbenchError as error:
         if "must be a finite number" in str(error):
             raise Failed(
@@ -295,26 +307,7 @@ def _refuses_or_scores(
         raise Failed(f"NaN ends in {error!r}: raise DataError and say where it is.") from error
 
 
-def _same(
-    card: MetricCard,
-    variant: str | None,
-    first: tuple[Layers, xr.DataArray, Folds],
-    second: tuple[Layers, xr.DataArray, Folds],
-    what: str,
-) -> None:
-    before, after = (_score(card, variant, *given).value for given in (first, second))
-    require(
-        abs(before - after) <= _SAME,
-        f"The score is {before:.6f}, and {after:.6f} when {what}.",
-    )
-
-
-def _promised(card: MetricCard, name: str, variant: str | None) -> None:
-    if name not in card.promised(variant):
-        raise NotChecked(f"the card does not declare {name!r}")
-
-
-_CHECKS: dict[str, Callable[[MetricCard, str | None], None]] = {
+_CHECKS: dict[str, Callable[[Trial], None]] = {
     "returns a well-formed score": _well_formed,
     "stores what the schema says": _raw,
     "takes subjects and sessions": _several_subjects,

@@ -185,26 +185,30 @@ def _finite(model: Model, make: Callable[[int], Waveform]) -> None:
 
 def _stereo(model: Model) -> None:
     sound = np.stack([_noise(model.sample_rate), _noise(model.sample_rate, 1)])
-    try:
-        model.activations([sound])
-    except BrainbenchError:
-        return
-    except Exception as error:
-        raise Failed(
-            f"A sound of shape {sound.shape} ends in {error!r}: raise ContractError and say that "
-            f"models take mono."
-        ) from error
-    raise Failed(f"It takes a sound of shape {sound.shape}: raise ContractError, models take mono.")
+    what = f"sound of shape {sound.shape}"
+    _refused(
+        lambda: model.activations([sound]),
+        f"It takes a {what}: raise ContractError, models take mono.",
+        f"A {what} ends in {{}}: raise ContractError and say that models take mono.",
+    )
 
 
 def _unknown_layer(model: Model) -> None:
+    _refused(
+        lambda: model.activations([_noise(model.sample_rate)], layers=["no such layer"]),
+        "An unknown layer is passed over: raise ContractError.",
+        "An unknown layer ends in {}: raise ContractError.",
+    )
+
+
+def _refused(function: Callable[[], object], taken: str, ended: str) -> None:
     try:
-        model.activations([_noise(model.sample_rate)], layers=["no such layer"])
+        function()
     except BrainbenchError:
         return
     except Exception as error:
-        raise Failed(f"An unknown layer ends in {error!r}: raise ContractError.") from error
-    raise Failed("An unknown layer is passed over: raise ContractError.")
+        raise Failed(ended.format(repr(error))) from error
+    raise Failed(taken)
 
 
 def _noise(samples: int, seed: int = 0) -> Waveform:

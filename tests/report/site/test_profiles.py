@@ -46,9 +46,9 @@ def test_parts_without_names_are_counted(tmp_path: Path) -> None:
 
 
 def test_scores_come_before_learned_weights(tmp_path: Path) -> None:
-    weights = {"layer_weights": ("layer", [1.0, 2.0, 3.0])}
+    weights = {"layer_weights": (("fold", "layer"), [[1.0, 2.0, 3.0]])}
     assert getattr(kept(tmp_path, weights), "what", None) == "learned weight"
-    both = weights | {"layer_r2": ("layer", [0.1, 0.2, 0.3])}
+    both = weights | {"layer_score": (("layer", "voxel"), [[0.1], [0.2], [0.3]])}
     assert getattr(kept(tmp_path, both), "what", None) == "score"
 
 
@@ -57,13 +57,20 @@ def test_scores_come_before_learned_weights(tmp_path: Path) -> None:
     [
         {},
         {"rho": ("stimulus", [1.0, 2.0])},
-        {"rho": (("voxel", "layer"), np.zeros((65, 3)))},
         {"rho": (("one", "two", "layer"), np.zeros((2, 2, 3)))},
     ],
-    ids=["nothing", "no layer", "too many parts", "three dimensions"],
+    ids=["nothing", "no layer", "three dimensions"],
 )
 def test_what_is_no_profile(variables: dict[str, Any], tmp_path: Path) -> None:
     assert kept(tmp_path, variables) is None
+
+
+def test_of_many_parts_their_mean_is_shown(tmp_path: Path) -> None:
+    values = np.arange(195.0).reshape(65, 3)
+    found = kept(tmp_path, {"layer_score": (("voxel", "layer"), values)})
+    assert found
+    assert (found.what, found.parts) == ("score", ())
+    np.testing.assert_allclose(found.values, values.mean(axis=0, keepdims=True))
 
 
 def test_one_layer_is_no_profile(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from brainbench_natsound165.cards import NORMAN_HAIGNERE_2015
+
 from brainbench_audio.cards import DatasetCard
 
 CITATION = """\
@@ -17,17 +19,8 @@ CITATION = """\
   doi = {10.1016/j.cub.2022.01.069}
 }
 
-@article{NormanHaignere2015,
-  title = {Distinct Cortical Pathways for Music and Speech Revealed by Hypothesis-Free Voxel
-           Decomposition},
-  author = {Norman-Haignere, Sam and Kanwisher, Nancy G. and McDermott, Josh H.},
-  journal = {Neuron},
-  volume = {88},
-  number = {6},
-  pages = {1281--1296},
-  year = {2015},
-  doi = {10.1016/j.neuron.2015.11.035}
-}"""
+"""
+CITATION += NORMAN_HAIGNERE_2015
 
 CARDS = [
     DatasetCard(

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.tables import separator_of
 
 METADATA = "task_metadata.json"
 VOCABULARY = "labelvocabulary.csv"
@@ -151,7 +152,9 @@ def read_vocabulary(file: Path) -> tuple[str, ...]:
         raise DataError(f"{file} does not exist. Fetch the task again.")
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
-            rows = list(csv.DictReader(lines, strict=True))
+            separator = separator_of(lines.readline())
+            lines.seek(0)
+            rows = list(csv.DictReader(lines, strict=True, delimiter=separator))
         numbered = {int(row["idx"]): row["label"] for row in rows}
     except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
         raise DataError(

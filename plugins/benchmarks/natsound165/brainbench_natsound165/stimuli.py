@@ -44,7 +44,7 @@ def published_folds() -> Folds:
 
 def _categories(file: Path) -> dict[str, str]:
     try:
-        rows = list(csv.reader(file.read_text(encoding="utf-8").splitlines()))
+        rows = list(csv.reader(file.read_text(encoding="utf-8-sig").splitlines()))
         return dict(rows)
     except (OSError, ValueError) as error:
         raise DataError(f"{file} is no table of stimulus,category: {error}.") from error

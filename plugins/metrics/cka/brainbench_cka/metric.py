@@ -10,16 +10,18 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.subjects import Subjects
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
-from brainbench_audio.scores.ceilings import bounded, inter_subject
+from brainbench_audio.scores.ceilings import subject_ceiling
 from brainbench_audio.scores.score import Score
 
 from .gram import Array, bootstrap_cka, unit_gram
-from .targets import SubjectGrams, subject_grams
+from .targets import subject_grams
 
 VARIANTS = (None, "biased")
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
@@ -103,7 +105,7 @@ class CKA:
         unsure = uncertainty(
             parts,
             lambda counts: np.stack(
-                [bootstrap_cka(gram, one, counts, biased=self.biased) for one in subjects.grams],
+                [bootstrap_cka(gram, one, counts, biased=self.biased) for one in subjects.arrays],
                 axis=1,
             ),
             stimuli=subjects.n["stimulus"],
@@ -111,7 +113,9 @@ class CKA:
             bootstrap=self.bootstrap,
             seed=self.seed,
         )
-        ceiling, bounds = _ceilings(subjects)
+        # the others' Gram matrices have unit norm, so none counts more for more or stronger voxels
+        flat = subjects.arrays.reshape(len(subjects.arrays), -1)
+        ceiling, bounds = subject_ceiling(flat, _cosine)
         raw = xr.Dataset(
             {"layer_score": (("layer", "subject"), found), **bounds},
             {"layer": names, "subject": list(subjects.names)},
@@ -131,10 +135,10 @@ class CKA:
             raw=raw.assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
 
-    def _compare(self, layers: Layers, subjects: SubjectGrams) -> tuple[Array, int, Array]:
+    def _compare(self, layers: Layers, subjects: Subjects) -> tuple[Array, int, Array]:
         """Return CKA, (layer, subject), with the place and the Gram matrix of the best layer."""
         stimuli = subjects.n["stimulus"]
-        flat = subjects.grams.reshape(len(subjects.grams), -1)
+        flat = subjects.arrays.reshape(len(subjects.arrays), -1)
         rows: list[Array] = []
         best, kept = -1, None
         with progress_bar(len(layers), "kernel alignment", "layer", smoothing=0) as bar:
@@ -175,7 +179,7 @@ def load(
 def _checked(
     features: npt.NDArray[np.floating[Any]], name: str, stimuli: int
 ) -> npt.NDArray[np.floating[Any]]:
-    values = np.asarray(features)
+    values = real_numbers(features, f"Features of layer {name!r}")
     if values.ndim != 2 or len(values) != stimuli:
         raise DataError(
             f"Layer {name} is {values.shape}, the responses have {stimuli} stimuli: give "
@@ -188,22 +192,6 @@ def _checked(
             f"{column}."
         )
     return values
-
-
-def _ceilings(
-    subjects: SubjectGrams,
-) -> tuple[float | None, dict[str, tuple[str, Array]]]:
-    """Return the mean CKA of each subject with the others, and both bounds of each subject.
-
-    The mean of others is that of their centred Gram matrices of unit norm, so that no subject
-    counts more for having more voxels or stronger responses. None for one subject.
-    """
-    if len(subjects.grams) < 2:
-        return None, {}
-    flat = subjects.grams.reshape(len(subjects.grams), -1)
-    lower, upper = inter_subject(flat, _cosine)
-    bounds = {"ceiling_lower": ("subject", lower), "ceiling_upper": ("subject", upper)}
-    return bounded(float(lower.mean())), bounds
 
 
 def _cosine(one: Array, other: Array) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.errors import ContractError, DataError
 
 from .partition import IndexArray, Partition
@@ -14,9 +15,7 @@ from .partition import IndexArray, Partition
 
 def checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
     """Return the responses (stimulus, target) as floats."""
-    checked = np.asarray(targets)
-    if not np.issubdtype(checked.dtype, np.floating):
-        checked = checked.astype(np.float64)
+    checked = real_numbers(targets, "responses")
     if checked.ndim != 2 or checked.shape[0] != partition.stimuli or not checked.shape[1]:
         raise ContractError(
             f"targets must be (stimulus, target) with {partition.stimuli} rows, one a fold label, "
@@ -33,9 +32,7 @@ def checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray
 
 def checked_features(name: str, features: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
     """Return the activations (stimulus, feature) of a layer as floats."""
-    checked = np.asarray(features)
-    if not np.issubdtype(checked.dtype, np.floating):
-        checked = checked.astype(np.float64)
+    checked = real_numbers(features, f"features of layer {name!r}")
     if checked.ndim != 2 or checked.shape[0] != partition.stimuli:
         raise ContractError(
             f"layer {name!r} must be (stimulus, feature) with {partition.stimuli} rows, as the "

@@ -17,7 +17,8 @@ from .units import stuck
 def counts(fit: NestedRidge, targets: Targets, correction: Correction | None) -> dict[str, int]:
     """Return how many stimuli, targets and subjects were used, and how many were not.
 
-    ``…_dropped``: targets with a NaN or without variance; subjects without any usable target.
+    ``…_dropped``: targets with a NaN, without variance or without a subject; subjects without any
+    usable target. ``…_incomplete``: targets that are used though a session lacks a response.
     ``…_without_ceiling``: targets without two sessions that can be correlated; of corrected scores
     those without two complete ones, which are left out; ``…_above_one`` says how many of theirs
     exceed 1, ``…_at_floor`` for how many a reliability was raised to its floor.
@@ -30,6 +31,8 @@ def counts(fit: NestedRidge, targets: Targets, correction: Correction | None) ->
     found[f"{one}_stuck"] = int(stuck(fit).any(axis=0).sum())
     scored = np.ones(kept, dtype=bool)
     if targets.reliability is not None:
+        if targets.incomplete:
+            found[f"{one}_incomplete"] = targets.incomplete
         found[f"{one}_without_ceiling"] = int(np.isnan(targets.reliability).sum())
     if correction is not None:
         scored = np.isfinite(correction.r2)
@@ -68,7 +71,7 @@ def label(
         "dropped": (
             f"{one}_dropped",
             targets.dropped,
-            {"long_name": f"place in the data of the {one}s left out: NaN, or without variance"},
+            {"long_name": f"place in the data of the {one}s left out: NaN, constant or nobody's"},
         ),
     }
     if targets.reliability is not None:

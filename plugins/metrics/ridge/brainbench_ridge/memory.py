@@ -11,13 +11,15 @@ from dataclasses import dataclass
 
 from brainbench_audio.errors import DataError
 
-from .search import PENALTIES
+from .search import EDGES, FIRST_STEPS, PENALTIES
 from .solver import BLOCK
 
 _DOUBLE = 8
 _SMALLEST_BLOCK = 16
 # Arrays of one number a fold and target, and of one a draw and target, that exist at a time.
 _FOLD_ARRAYS, _DRAW_ARRAYS, _STIMULUS_ARRAYS = 16, 12, 8
+# square matrices of stimuli that a thread needs to decompose one training part
+_SQUARES = 6
 _DRAWS_BYTES = 256 * 2**20
 
 
@@ -53,25 +55,62 @@ class Memory:
         DataError
             The limit is too low for the smallest block.
         """
+        return self.share()[0]
+
+    def share(self) -> tuple[int, int]:
+        """Return how many targets a thread, and how many outer folds all, treat together.
+
+        Fewer outer folds at a time cost time: what two of them share is then made twice.
+
+        Raises
+        ------
+        DataError
+            The limit is too low for the smallest block and one outer fold.
+        """
         if self.limit is None:
-            return BLOCK
-        pairs = self.folds * (self.folds - 1) // 2
-        test = -(-self.stimuli // self.folds)
-        rows = (
-            pairs * (self.stimuli + 1)  # rotated responses
-            + 2 * len(PENALTIES) * (test + 1)  # inner predictions
-            + 3 * self.folds * len(PENALTIES)  # sums over them
+            return BLOCK, self.folds
+        group = self.folds
+        while True:
+            per_target = _DOUBLE * self._rows(group) * (os.cpu_count() or 1)
+            fixed = self.results + self._decomposed(group)
+            block = (self.limit - fixed) // per_target
+            if block >= _SMALLEST_BLOCK:
+                return min(block, BLOCK), group
+            if group == 1:
+                least = fixed + _SMALLEST_BLOCK * per_target
+                raise DataError(
+                    f"{self.targets} targets take {least / 1e6:.0f} MB at least, and max_memory is "
+                    f"{self.limit / 1e6:.0f} MB: allow that much, or take fewer than {self.folds} "
+                    f"folds of the {self.stimuli} stimuli."
+                )
+            group = -(-group // 2)
+
+    def _rows(self, group: int) -> int:
+        """Numbers for each target of a block."""
+        return (
+            self._pairs(group) * (self.stimuli + 1)  # rotated responses
+            + 2 * len(PENALTIES) * (self._test + 1)  # inner predictions
+            + 3 * group * len(PENALTIES)  # sums over them
             + _STIMULUS_ARRAYS * self.stimuli  # responses in pieces
         )
-        per_target = _DOUBLE * rows * (os.cpu_count() or 1)
-        block = (self.limit - self.results) // per_target
-        if block < _SMALLEST_BLOCK:
-            least = self.results + _SMALLEST_BLOCK * per_target
-            raise DataError(
-                f"{self.targets} targets take {least / 1e6:.0f} MB at least, and max_memory is "
-                f"{self.limit / 1e6:.0f} MB: allow that much."
-            )
-        return min(block, BLOCK)
+
+    def _decomposed(self, group: int) -> int:
+        """Bytes of a layer's training parts, and of the weights of the penalties tried first."""
+        side = self.stimuli + 1
+        part = side * (side + 2 * self._test)
+        tried = len(PENALTIES) + len(EDGES) * FIRST_STEPS
+        weights = group * (self.folds - 1) * tried * (self._test + 1) * side
+        working = _SQUARES * side * side * (os.cpu_count() or 1)
+        parts = (self.folds + self._pairs(group)) * part
+        return _DOUBLE * (parts + weights + working)
+
+    def _pairs(self, group: int) -> int:
+        """Pairs of folds of which one is in a group."""
+        return group * (self.folds - group) + group * (group - 1) // 2
+
+    @property
+    def _test(self) -> int:
+        return -(-self.stimuli // self.folds)
 
     def draws(self, targets: int) -> int:
         """Return how many draws of the bootstrap are made at a time for some of the targets."""

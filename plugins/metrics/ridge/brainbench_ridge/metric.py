@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
@@ -20,7 +21,7 @@ from brainbench_audio.scores.ceilings import bounded
 from brainbench_audio.scores.score import WITHHELD, Score
 
 from .correction import Correction, SessionTargets
-from .decomposition import zscored
+from .decomposition import signal_directions, zscored
 from .labels import counts, label
 from .memory import Memory
 from .normalisation import ceiling_of, normalisation
@@ -173,6 +174,7 @@ class Ridge:
         responses = targets.responses if sessions is None else sessions.responses
         stimuli, columns = responses.shape
         memory = Memory(stimuli, columns, len(layers), np.unique(folds).size, self.max_memory)
+        block, group = memory.share()
         with progress_bar(len(layers), "ridge regression", "layer", smoothing=0) as bar:
             found = nested_ridge(
                 _ZScored(layers) if self.variant == "zscored-all" else layers,
@@ -182,7 +184,8 @@ class Ridge:
                 unit=self.variant == "scaled",
                 leaders=None if sessions is None else sessions.leaders,
                 progress=bar.update,
-                block=memory.block(),
+                block=block,
+                group=group,
             )
         if sessions is None:
             return found, None, memory
@@ -224,13 +227,13 @@ class _ZScored(Mapping[str, npt.NDArray[np.floating[Any]]]):
         self._layers = layers
 
     def __getitem__(self, name: str) -> npt.NDArray[np.floating[Any]]:
-        features = np.asarray(self._layers[name])
-        if not np.issubdtype(features.dtype, np.floating):
-            features = features.astype(np.float64)
+        features = real_numbers(self._layers[name], f"features of layer {name!r}")
         # What has no features is left for the solver to refuse, which names the layer.
         if features.ndim != 2:
             return features
-        return zscored(features, np.arange(len(features)))
+        if not np.isfinite(features).all():
+            return features
+        return zscored(features, np.arange(len(features)), signal_directions(features))
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)

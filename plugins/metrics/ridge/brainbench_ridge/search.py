@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -56,12 +56,18 @@ class RotatedBlock:
         self.scratch = scratch
         self._moments = {fold: responses.moments(fold) for fold in outer}
         self._rotated: dict[tuple[int, int], tuple[FloatArray, FloatArray]] = {}
-        for pair in layer.pairs:
-            if pair[0] in self._moments or pair[1] in self._moments:
-                rotation = layer.inner(*pair).rotation
-                rotated = scratch.take(pair, rotation.shape[0], responses.mean.size)
-                np.matmul(rotation, partition.cut(responses.centred, *pair), out=rotated)
-                self._rotated[pair] = rotated, rotated[-1].copy()
+        wanted = [pair for pair in layer.pairs if not self._moments.keys().isdisjoint(pair)]
+        for place, pair in enumerate(wanted):
+            rotation = layer.inner(*pair).rotation
+            # by its place, so that pairs of other outer folds take the same memory later
+            rotated = scratch.take(place, rotation.shape[0], responses.mean.size)
+            np.matmul(rotation, partition.cut(responses.centred, *pair), out=rotated)
+            self._rotated[pair] = rotated, rotated[-1].copy()
+
+    @property
+    def outer_folds(self) -> list[int]:
+        """The outer folds that the block was made for."""
+        return list(self._moments)
 
     def rotated(self, outer: int, inner: int) -> FloatArray:
         """Return rotated responses, valid until the next call for these two folds.
@@ -175,29 +181,38 @@ class PenaltySearch:
         self.flat = np.zeros(shape, dtype=bool)
         self.stuck = np.zeros(shape, dtype=bool)
         self.first = {edge: next_penalties(penalties[edge], edge, FIRST_STEPS) for edge in EDGES}
+        self._weights: dict[tuple[int, int, tuple[float, ...]], FloatArray] = {}
+
+    def hold(self, outer_folds: frozenset[int]) -> None:
+        """Get ready to choose for some outer folds, see `DecomposedLayer.hold`."""
+        self._weights.clear()
+        self.layer.hold(outer_folds)
         # What every block needs; what few targets need beyond is made when it is needed.
-        self._weights = {
-            (outer, inner, tried): layer.inner(outer, inner).weights(inner, tried)
-            for tried in (penalties, *self.first.values())
-            for pair in layer.pairs
+        self._weights.update(
+            ((outer, inner, tried), self.layer.inner(outer, inner).weights(inner, tried))
+            for tried in (self.penalties, *self.first.values())
+            for pair in self.layer.pairs
             for outer, inner in (pair, pair[::-1])
-        }
+            if outer in outer_folds
+        )
 
     def try_grid(self, targets: slice, block: RotatedBlock) -> None:
-        """Choose from the grid for a block of targets and all outer folds."""
+        """Choose from the grid for a block of targets and the outer folds that are held."""
         partition = self.layer.partition
         count = block.responses.mean.size
-        pooled = [PooledSums(len(self.penalties), count) for _ in range(partition.folds)]
+        pooled = {outer: PooledSums(len(self.penalties), count) for outer in block.outer_folds}
         for pair in self.layer.pairs:
             for outer, inner in (pair, pair[::-1]):
+                if outer not in pooled:
+                    continue
                 pooled[outer].add(
                     self._weights[outer, inner, self.penalties],
                     block.rotated(outer, inner),
                     block.measured(inner),
                     block.scratch,
                 )
-        for outer in range(partition.folds):
-            scores = pooled[outer].scores(*block.moments(outer), partition.training_size(outer))
+        for outer, sums in pooled.items():
+            scores = sums.scores(*block.moments(outer), partition.training_size(outer))
             position = scores.argmax(axis=0)
             best = np.take_along_axis(scores, position[np.newaxis], axis=0)[0]
             self.grid_score[outer, targets] = self.score[outer, targets] = best
@@ -211,14 +226,17 @@ class PenaltySearch:
         found: npt.NDArray[np.bool_] = self.penalty[:, targets] == self.penalties[edge]
         return found
 
-    def suspects(self) -> npt.NDArray[np.bool_]:
-        """Return where (fold, target) the search may have ended far from the best penalty.
+    def suspects(self, outer_folds: Sequence[int]) -> npt.NDArray[np.bool_]:
+        """Return where (fold, target) the search of some folds may have ended far from the best.
 
         It was left to an almost flat grid, or ended at its edge or at the last penalty of all.
         """
         ends = (*(self.penalties[edge] for edge in EDGES), LOWEST_PENALTY, HIGHEST_PENALTY)
-        at_end = np.any([abs(np.log2(self.penalty / end)) < 1 for end in ends], axis=0)
-        found: npt.NDArray[np.bool_] = (self.flat | at_end) & (self.score < 1 - GAIN)
+        found = np.zeros(self.flat.shape, dtype=bool)
+        folds = list(outer_folds)
+        steps = np.log2(self.penalty[folds])
+        at_end = np.any([abs(steps - np.log2(end)) < 1 for end in ends], axis=0)
+        found[folds] = (self.flat[folds] | at_end) & (self.score[folds] < 1 - GAIN)
         return found
 
     def check(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from brainbench_audio.errors import ContractError
 
+from .best import Best
 from .checks import checked_features, checked_leaders, checked_penalties, checked_targets
 from .decomposition import DecomposedLayer
 from .partition import FloatArray, IndexArray, Partition
@@ -93,6 +94,7 @@ def nested_ridge(
     leaders: npt.ArrayLike | None = None,
     progress: Callable[[int], object] | None = None,
     block: int | None = None,
+    group: int | None = None,
 ) -> NestedRidge:
     r"""Predict each target from the layer and with the penalty that suit it best.
 
@@ -130,6 +132,9 @@ def nested_ridge(
         Called with 1 after each layer.
     block : int, optional
         Number of targets treated together; bounds the memory, results do not depend on it.
+    group : int, optional
+        Number of outer folds treated together, all by default; bounds the memory where there are
+        many folds.
 
     Returns
     -------
@@ -162,16 +167,19 @@ def nested_ridge(
     if not layers:
         raise ContractError("no layers to predict from; the mapping of layers is empty")
     followed = None if leaders is None else checked_leaders(leaders, checked.shape[1])
-    best = _Best.empty(len(layers), partition, checked.shape[1], profile=profile)
+    best = Best.empty(len(layers), partition, checked.shape[1], profile=profile)
     with _single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
         fit = _Fit(checked, partition, best, pool, block=block or BLOCK, leaders=followed)
+        size = group or partition.folds
+        starts = range(0, partition.folds, size)
+        groups = [range(start, min(start + size, partition.folds)) for start in starts]
         for number, name in enumerate(layers):
             features = checked_features(name, layers[name], partition)
             layer = DecomposedLayer(
                 features, partition, zscore=zscore, unit=unit, parallel=pool.map
             )
             del features
-            fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]))
+            fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]), groups)
             if progress is not None:
                 progress(1)
         fit.finish()
@@ -199,66 +207,11 @@ def _single_threaded_products() -> Iterator[int]:
 
 
 @dataclass(frozen=True)
-class _Best:
-    """The best so far for each target; targets are the last dimension of every array.
-
-    Attributes
-    ----------
-    r2, predictions, layer, penalty, squared_weights, stuck, layer_r2
-        As in `NestedRidge`, but for predictions, which are demeaned and in the order of the
-        partition until the end.
-    grid_score : float64 array (fold, target)
-        Inner score of the best layer and penalty of the grid.
-    position : int array (fold, target)
-        Place of that penalty in the grid.
-    """
-
-    r2: FloatArray
-    predictions: FloatArray
-    layer: IndexArray
-    penalty: FloatArray
-    squared_weights: FloatArray
-    stuck: npt.NDArray[np.intp]
-    layer_r2: FloatArray | None
-    grid_score: FloatArray
-    position: IndexArray
-
-    @classmethod
-    def empty(cls, layers: int, partition: Partition, targets: int, *, profile: bool) -> _Best:
-        shape = (partition.folds, targets)
-        return cls(
-            r2=np.zeros(targets),
-            predictions=np.zeros((partition.stimuli, targets)),
-            layer=np.zeros(shape, dtype=np.intp),
-            penalty=np.zeros(shape),
-            squared_weights=np.zeros(shape),
-            stuck=np.zeros((layers, targets), dtype=np.intp),
-            layer_r2=np.zeros((layers, targets)) if profile else None,
-            # Below any score, so that the first layer counts even if it scores 0.
-            grid_score=np.full(shape, -1.0),
-            position=np.zeros(shape, dtype=np.intp),
-        )
-
-    def challenge(self, search: PenaltySearch, targets: slice) -> _Where:
-        """Return where (fold, target) a further layer wins, and note its grid score there."""
-        mine, other = self.grid_score[:, targets], search.grid_score[:, targets]
-        my_place, place = self.position[:, targets], search.position[:, targets]
-        wins: _Where = (other > mine) | ((other == mine) & (place < my_place))
-        np.copyto(mine, other, where=wins)
-        np.copyto(my_place, place, where=wins)
-        return wins
-
-
-@dataclass(frozen=True)
 class _Walk:
     """Where (fold, target) penalties are beyond an edge of the grid, or wait to go there."""
 
     going: _Where
     waiting: _Where
-
-    @classmethod
-    def empty(cls, shape: tuple[int, ...]) -> _Walk:
-        return cls(np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool))
 
 
 class _Fit:
@@ -268,7 +221,7 @@ class _Fit:
         self,
         targets: npt.NDArray[Any],
         partition: Partition,
-        best: _Best,
+        best: Best,
         pool: ThreadPoolExecutor,
         *,
         block: int,
@@ -282,14 +235,12 @@ class _Fit:
         self._block = block
         self._local = local()
 
-    def add_layer(self, number: int, search: PenaltySearch) -> None:
-        """Fit one layer, and keep it where it is the best so far."""
+    def add_layer(self, number: int, search: PenaltySearch, groups: Sequence[range]) -> None:
+        """Fit one layer, some outer folds at a time, and keep it where it is the best so far."""
         wins = np.zeros(search.penalty.shape, dtype=bool)
-        walks = {edge: _Walk.empty(search.penalty.shape) for edge in EDGES}
-        self._for_blocks(lambda block: self._search(block, search, wins, walks))
-        for edge in EDGES:
-            self._go_on(edge, search, walks[edge])
-        self._for_places(search, search.suspects(), search.check)
+        for outer_folds in groups:
+            search.hold(frozenset(outer_folds))
+            self._choose(search, outer_folds, wins)
         self._best.stuck[number] = search.stuck.sum(axis=0)
         if self._leaders is not None:
             wins = wins[:, self._leaders]
@@ -308,14 +259,27 @@ class _Fit:
 
         self._for_blocks(finish)
 
+    def _choose(self, search: PenaltySearch, outer_folds: range, wins: _Where) -> None:
+        """Choose penalties within some outer folds."""
+        walks = {edge: _Walk(np.zeros_like(wins), np.zeros_like(wins)) for edge in EDGES}
+        self._for_blocks(lambda block: self._search(block, outer_folds, search, wins, walks))
+        for edge in EDGES:
+            self._go_on(edge, search, walks[edge])
+        self._for_places(search, search.suspects(outer_folds), search.check)
+
     def _search(
-        self, block: slice, search: PenaltySearch, wins: _Where, walks: dict[int, _Walk]
+        self,
+        block: slice,
+        folds: range,
+        search: PenaltySearch,
+        wins: _Where,
+        walks: dict[int, _Walk],
     ) -> None:
         """Choose from the grid, and take the first steps beyond its edges."""
-        folds = range(self._partition.folds)
         rotated = RotatedBlock(search.layer, self._responses(block), folds, self._scratch)
         search.try_grid(block, rotated)
-        wins[:, block] = self._best.challenge(search, block)
+        rows = slice(folds.start, folds.stop)
+        wins[rows, block] = self._best.challenge(search, rows, block)
         # With one penalty, targets try to double it once they have tried to halve it.
         few = _FEW if len(search.penalties) > 1 else 0
         for edge in EDGES:
@@ -372,8 +336,7 @@ class _Fit:
             targets = np.flatnonzero(row)
             pieces = range(0, targets.size, self._block)
             tasks += [(outer, targets[place : place + self._block]) for place in pieces]
-        for _ in self._pool.map(call, tasks):
-            pass
+        list(self._pool.map(call, tasks))  # raises what went wrong
 
     def _predict(self, block: slice, number: int, search: PenaltySearch, wins: _Where) -> None:
         """Predict each outer fold with the penalty chosen, and keep what wins."""
@@ -401,8 +364,7 @@ class _Fit:
 
     def _for_blocks(self, function: Callable[[slice], None]) -> None:
         starts = range(0, self._targets.shape[1], self._block)
-        for _ in self._pool.map(function, (slice(at, at + self._block) for at in starts)):
-            pass
+        list(self._pool.map(function, (slice(at, at + self._block) for at in starts)))
 
     @property
     def _scratch(self) -> Scratch:

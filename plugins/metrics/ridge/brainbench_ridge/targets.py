@@ -11,6 +11,7 @@ import xarray as xr
 
 from brainbench_audio.assemblies.assembly import (
     by_subject,
+    incomplete_targets,
     mean_over_sessions,
     usable_targets,
     validate,
@@ -37,6 +38,8 @@ class Targets:
         Places of these and of the other targets in the assembly.
     absent : tuple of str
         Subjects none of whose targets is kept.
+    incomplete : int
+        Targets that are kept though some session lacks a response.
     """
 
     labels: xr.DataArray
@@ -45,6 +48,7 @@ class Targets:
     kept: IndexArray
     dropped: IndexArray
     absent: tuple[str, ...]
+    incomplete: int = 0
 
     @classmethod
     def from_assembly(cls, assembly: xr.DataArray) -> Targets:
@@ -57,8 +61,6 @@ class Targets:
         """
         mean = mean_over_sessions(validate(assembly))
         values = mean.values
-        if not np.issubdtype(values.dtype, np.floating):
-            values = values.astype(np.float64)
         usable = usable_targets(mean)
         kept, dropped = np.flatnonzero(usable), np.flatnonzero(~usable)
         dimension = str(mean.dims[1])
@@ -70,13 +72,15 @@ class Targets:
         reliability = None
         if "session" in assembly.dims:
             reliability = session_reliability(assembly.values[:, kept])
-        labels = mean[0, kept].drop_vars("stimulus")
+        # what runs along stimuli says nothing of a target
+        others = [name for name, along in mean.coords.items() if along.dims != (dimension,)]
+        labels = mean[0, kept].drop_vars(others)
         absent: tuple[str, ...] = ()
-        if "subject" in mean.coords:
-            names = dict.fromkeys(mean["subject"].values.astype(str).tolist())
-            present = set(labels["subject"].values.astype(str).tolist())
-            absent = tuple(name for name in names if name not in present)
-        return cls(labels, values[:, kept], reliability, kept, dropped, absent)
+        if (subjects := by_subject(mean)) is not None:
+            present = by_subject(labels) or {}
+            absent = tuple(name for name in subjects if name not in present)
+        incomplete = int(incomplete_targets(assembly)[kept].sum())
+        return cls(labels, values[:, kept], reliability, kept, dropped, absent, incomplete)
 
     @property
     def dimension(self) -> str:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -160,6 +161,8 @@ def test_unusable_targets_are_dropped_and_counted() -> None:
     np.testing.assert_allclose(score.raw["r2"][others], clean.raw["r2"][others])
     assert (score.n["subject"], score.n["subject_dropped"]) == (3, 1)
     assert score.raw["subject_dropped"].values.tolist() == ["away"]
+    assert score.n["voxel_incomplete"] == 1
+    assert "voxel_incomplete" not in clean.n
     with pytest.raises(DataError, match="None of the 2 voxels has finite responses"):
         Ridge()(layers, target[:, :2], FOLDS)
 
@@ -280,3 +283,35 @@ def test_a_component_measured_at_several_times_is_one_part() -> None:
     assert found.raw["time"].values.tolist() == along["time"]
     assert found.interval is not None
     assert found.interval[0] < found.value < found.interval[1]
+
+
+def test_a_voxel_without_a_subject_is_dropped_and_no_subject_is_called_nan() -> None:
+    layers, responses = made_up()
+    target = voxels(responses)
+    names = target["subject"].values.astype(object)
+    names[[0, 9]] = None, np.nan
+    score = Ridge()(layers, target.assign_coords(subject=("voxel", names)), FOLDS)
+    kept = Ridge()(layers, target[:, np.delete(np.arange(12), [0, 9])], FOLDS)
+    assert dict(score.parts) == dict(kept.parts)
+    assert (score.n["voxel"], score.n["voxel_dropped"], score.n["subject_dropped"]) == (10, 2, 0)
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.int16, np.longdouble])
+def test_responses_of_any_number_type_are_computed_in_float64(kind: Any) -> None:
+    layers, responses = made_up()
+    given = (responses * 50 + 1000).astype(kind)
+    score, exact = (Ridge()(layers, voxels(one), FOLDS) for one in (given, given.astype(float)))
+    assert score.value == exact.value
+    np.testing.assert_array_equal(score.raw["r2"], exact.raw["r2"])
+
+
+def test_complex_features_are_refused_by_name() -> None:
+    layers, responses = made_up()
+    with pytest.raises(DataError, match="layer 'mid' must be real numbers"):
+        Ridge()({"mid": layers["mid"] * 1j}, voxels(responses), FOLDS)
+
+
+def test_what_runs_along_stimuli_is_no_label_of_a_target() -> None:
+    layers, responses = made_up()
+    target = voxels(responses).assign_coords(category=("stimulus", ["x"] * 40))
+    assert "category" not in Ridge()(layers, target, FOLDS).raw.coords

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import scipy.io
+from brainbench_ridge.decomposition import coordinates, signal_directions
 from brainbench_ridge.search import HIGHEST_PENALTY, LOWEST_PENALTY
 from brainbench_ridge.solver import NestedRidge, nested_ridge
 from hypothesis import given, settings
@@ -299,7 +300,8 @@ def test_order_and_blocks_do_not_matter(data: st.DataObject, zscore: bool) -> No
     assert found.layer_r2 is not None
 
     block = data.draw(st.integers(1, TARGETS))
-    blocked = nested_ridge(layers, targets, folds, zscore=zscore, block=block)
+    group = data.draw(st.integers(1, 5))
+    blocked = nested_ridge(layers, targets, folds, zscore=zscore, block=block, group=group)
     np.testing.assert_allclose(blocked.r2, found.r2, atol=1e-9)
 
     order = np.array(data.draw(st.permutations(range(TARGETS))))
@@ -368,3 +370,44 @@ def test_fifty_voxels_of_the_real_components_equal_the_plain_loop(data_folder: P
     }
     found = agrees(layers, voxels, np.asarray(folds))
     assert float(np.median(found.r2)) > 0.2
+
+
+@pytest.mark.parametrize("zscore", [False, True])
+@pytest.mark.parametrize("scale", [1, 3])
+def test_features_of_low_rank_are_as_good_in_float32(scale: float, zscore: bool) -> None:
+    generator = np.random.default_rng(5)
+    inner = generator.standard_normal((80, 8))
+    wide = inner @ generator.standard_normal((8, 64)) + 0.5
+    targets = inner @ generator.standard_normal((8, 40)) * 0.1
+    targets += generator.standard_normal((80, 40))
+    folds = np.arange(80) % 5
+    exact = nested_ridge({"l": wide}, targets, folds, zscore=zscore).r2
+    scaled = nested_ridge({"l": scale * wide}, targets, folds, zscore=zscore).r2
+    rounded = nested_ridge(
+        {"l": (scale * wide).astype(np.float32)}, targets, folds, zscore=zscore
+    ).r2
+    np.testing.assert_allclose(rounded, scaled, atol=2e-3)
+    np.testing.assert_allclose(rounded, exact, atol=0.03)
+
+
+def test_small_features_beside_large_ones_are_no_rounding() -> None:
+    generator = np.random.default_rng(6)
+    small = generator.standard_normal((60, 3))
+    large = 1e9 * (generator.standard_normal((60, 1)) @ np.ones((1, 4)))
+    features = np.hstack([small, large]).astype(np.float32)
+    directions = signal_directions(features)
+    assert directions is not None
+    assert directions.shape == (60, 4)
+    targets = small[:, :1] + 0.1 * generator.standard_normal((60, 1))
+    folds = np.arange(60) % 5
+    alone = nested_ridge({"l": small.astype(np.float32)}, targets, folds).r2
+    assert nested_ridge({"l": features}, targets, folds).r2 == pytest.approx(alone, abs=0.02)
+
+
+def test_features_of_full_rank_lose_nothing() -> None:
+    generator = np.random.default_rng(7)
+    for shape in ((40, 20), (40, 39), (40, 400)):
+        features = (generator.standard_normal(shape) + 30).astype(np.float32)
+        assert signal_directions(features) is None
+        assert signal_directions(features, coordinates(features)) is None
+    assert signal_directions(np.ones((40, 20))) is None  # float64 keeps its rank by itself

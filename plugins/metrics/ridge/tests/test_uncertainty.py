@@ -125,6 +125,33 @@ def test_memory_stays_below_the_limit() -> None:
     assert peak < limit
 
 
+@pytest.mark.parametrize("variant", [None, "zscored"])
+def test_memory_stays_below_the_limit_when_one_stimulus_is_left_out_at_a_time(
+    variant: str | None,
+) -> None:
+    generator = np.random.default_rng(0)
+    layers = {"l": generator.standard_normal((60, 200)).astype(np.float32)}
+    target = build(
+        layers["l"][:, :40] + generator.standard_normal((60, 40)),
+        [f"stim{number}" for number in range(60)],
+        "voxel",
+        {"subject": ["a"] * 40},
+    )
+    folds = np.arange(60)
+    free = Ridge(variant=variant, bootstrap=0)(layers, target, folds)
+    limit = 20 * 10**6
+    assert Memory(60, 40, 1, 60).share() == (512, 60)
+    assert Memory(60, 40, 1, 60, limit).share()[1] < 30
+    tracemalloc.start()
+    try:
+        bounded = Ridge(variant=variant, bootstrap=0, max_memory=limit)(layers, target, folds)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < limit
+    np.testing.assert_allclose(bounded.raw["r2"], free.raw["r2"], atol=1e-12)
+
+
 def test_progress_counts_layers_and_is_silent_without_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,18 +12,20 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
+from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.subjects import Subjects
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.bootstrap import Uncertainty, checked_draws, uncertainty
-from brainbench_audio.scores.ceilings import bounded, inter_subject
+from brainbench_audio.scores.ceilings import subject_ceiling
 from brainbench_audio.scores.score import Score
 
 from .comparison import bootstrap_spearman, spearman, standard_ranks, tie_groups
 from .rdm import FloatArray, UndefinedDistance, rdm
 from .selection import CrossValidation, cross_validate
-from .targets import SubjectRdms, subject_rdms
+from .targets import subject_rdms
 
 VARIANTS = (None, "cv")
 _DOUBLE = 8
@@ -105,9 +107,9 @@ class RSA:
         with threadpool_limits(limits=1, user_api="blas"):
             subjects = subject_rdms(target, zscore=self.zscore)
             names, rdms = self._layer_rdms(layers, subjects.n["stimulus"])
-            rho = spearman(rdms, subjects.rdms)
+            rho = spearman(rdms, subjects.arrays)
             if self.variant == "cv":
-                found = cross_validate(rdms, subjects.rdms, np.asarray(folds))
+                found = cross_validate(rdms, subjects.arrays, np.asarray(folds))
                 parts, compared = found.rho, found.rdms
                 _check_assembled(parts, subjects.names)
                 layer = _most_used(found, names, np.asarray(folds))
@@ -117,7 +119,12 @@ class RSA:
                 parts, compared, layer = rho[best], rdms[best : best + 1], names[best]
                 raw = xr.Dataset({"rdm": ("pair", rdms[best].astype(np.float32))})
             unsure = self._uncertainty(parts, compared, subjects)
-            ceiling, bounds = _ceilings(subjects)
+            ceiling, bounds = subject_ceiling(
+                subjects.arrays,
+                lambda one, other: float(spearman(one, other).item()),
+                # ranks are averaged, not distances: their spread differs between subjects
+                standard_ranks(tie_groups(subjects.arrays)),
+            )
         raw = raw.assign(bounds).assign_coords(subject=list(subjects.names))
         raw = raw.assign(_layer_rho(rho, names, list(layers)))
         if unsure.draws.size:
@@ -139,7 +146,7 @@ class RSA:
         """Return the layers whose stimuli differ, and their RDMs, (layer, pair)."""
         names, rdms = [], []
         for name in _watched(layers):
-            features = layers[name]
+            features = real_numbers(layers[name], f"Features of layer {name!r}")
             if len(features) != stimuli:
                 raise DataError(
                     f"Layer {name} has {len(features)} rows, the responses {stimuli} stimuli: "
@@ -162,12 +169,12 @@ class RSA:
         return names, np.stack(rdms)
 
     def _uncertainty(
-        self, parts: FloatArray, compared: FloatArray, subjects: SubjectRdms
+        self, parts: FloatArray, compared: FloatArray, subjects: Subjects
     ) -> Uncertainty:
-        rdms = self._rdms_at_once(len(compared) + len(subjects.rdms), compared.shape[1])
+        rdms = self._rdms_at_once(len(compared) + len(subjects.arrays), compared.shape[1])
         return uncertainty(
             parts,
-            lambda counts: bootstrap_spearman(compared, subjects.rdms, counts, rdms=rdms),
+            lambda counts: bootstrap_spearman(compared, subjects.arrays, counts, rdms=rdms),
             stimuli=subjects.n["stimulus"],
             subjects=subjects.known,
             bootstrap=self.bootstrap,
@@ -230,24 +237,6 @@ def _check_assembled(rho: FloatArray, names: tuple[str, ...]) -> None:
             f"The RDM assembled from the chosen layers is constant for {names[undefined[0]]}, so "
             f"it cannot be compared. Leave layers out that hardly tell stimuli apart."
         )
-
-
-def _ceilings(
-    subjects: SubjectRdms,
-) -> tuple[float | None, dict[str, tuple[str, FloatArray]]]:
-    """Return the inter-subject topline and both bounds of each subject; None for one subject."""
-    if len(subjects.rdms) < 2:
-        return None, {}
-    lower, upper = inter_subject(
-        subjects.rdms,
-        lambda one, other: float(spearman(one, other).item()),
-        # ranks are averaged, not distances: their spread differs between subjects
-        standard_ranks(tie_groups(subjects.rdms)),
-    )
-    return bounded(float(lower.mean())), {
-        "ceiling_lower": ("subject", lower),
-        "ceiling_upper": ("subject", upper),
-    }
 
 
 def _layer_rho(rho: FloatArray, names: list[str], layers: list[str]) -> xr.Dataset:

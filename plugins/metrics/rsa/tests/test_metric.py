@@ -122,7 +122,7 @@ def test_no_model_exceeds_the_upper_ceiling() -> None:
     )
     subjects = {"subject": np.repeat(["a", "b", "c"], counts)}
     target = build(values, [f"stim{number}" for number in range(30)], "voxel", subjects)
-    rdms = subject_rdms(target, zscore=True).rdms
+    rdms = subject_rdms(target, zscore=True).arrays
     upper = float(RSA()({"one": latent}, target, FOLDS).raw["ceiling_upper"].mean())
     ranks = rankdata(rdms, axis=1).mean(axis=0)
     # the best there can be, the same with neighbours tied, and means of distances

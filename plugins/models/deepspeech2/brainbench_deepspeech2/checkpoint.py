@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainbench_audio.activations.weights import nested
+from brainbench_audio.activations.weights import OLD_TORCH, SAFETENSORS, nested, weights_format
 from brainbench_audio.errors import DataError
 from brainbench_audio.nesting import check_nesting
 
@@ -61,6 +61,11 @@ def read_snapshot(path: Path) -> dict[str, Any]:
     """
     if not path.is_file():
         raise DataError(f"Weights file {path} does not exist.")
+    if (kind := weights_format(path)) in (SAFETENSORS, OLD_TORCH):
+        raise DataError(
+            f"{path} is {kind}; the published snapshot is a zip archive of torch. Load it with "
+            f"torch and save it anew, or give its state dict as a mapping."
+        )
     try:
         with zipfile.ZipFile(path) as archive:
             return _Snapshot(archive).read()

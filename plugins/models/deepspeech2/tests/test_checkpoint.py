@@ -130,6 +130,13 @@ def test_damaged_files(tmp_path: Path, file: Path) -> None:
         NARROW(SHORT, tmp_path / "other.ckpt")
 
 
+def test_another_format_is_named(tmp_path: Path) -> None:
+    old = tmp_path / "old.pth"
+    torch.save({"state_dict": {}}, old, _use_new_zipfile_serialization=False)
+    with pytest.raises(DataError, match=r"old\.pth is a file as torch wrote them before 1\.6"):
+        NARROW(SHORT, old)
+
+
 class Called:
     """Calls a function when it is read, or changes what a name stands for."""
 

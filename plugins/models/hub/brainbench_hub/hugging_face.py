@@ -90,26 +90,20 @@ def load(
 def what_is_asked(
     card: ModelCard, weights: str | None, control: str | None
 ) -> tuple[str, str | None]:
-    """Return where the model is and the control that is asked for, by an option or by the id.
-
-    The id's part after the last ``@`` is a control if it is the name of one, else a revision.
+    """Return where the model is and the control that is asked for.
 
     Raises
     ------
     ContractError
         There is none of this name, or ``weights`` is something else.
     """
-    location = card.id.partition(":")[2]
-    plain, _, last = location.rpartition("@")
-    if last in CONTROLS:
-        return plain, last
     asked = control if weights is None else weights
     if asked is not None and asked not in CONTROLS:
         raise ContractError(
             f"{card.id}: the id says where the weights are, so weights= can only be "
             f"{' or '.join(CONTROLS)}. Files of one's own: hf:/folder."
         )
-    return location, asked
+    return card.id.partition(":")[2], asked  # the scheme aside
 
 
 def _read(

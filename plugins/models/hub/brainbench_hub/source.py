@@ -13,6 +13,7 @@ from brainbench_audio import settings
 from brainbench_audio.errors import ContractError, DataError, UnknownId
 from brainbench_audio.files import hash_json
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.hub import fetch_snapshot
 
 _CONFIGURATION = ("config.json", "preprocessor_config.json", "processor_config.json")
 _SAFE = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
@@ -128,30 +129,10 @@ def _on_hub(location: str, code: bool) -> Source:
 
 def _fetch(name: str, revision: str | None, patterns: Sequence[str]) -> Path:
     """Return the snapshot of a repository; its folder is named after the commit."""
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
-
-    offline = settings.offline()
     try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                name,
-                revision=revision,
-                allow_patterns=list(patterns),
-                cache_dir=settings.data_home() / "weights" / "hub",
-                local_files_only=offline,
-            )
-        )
-    except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
-        reason = (
-            "BRAINBENCH_OFFLINE forbids downloads"
-            if offline
-            else str(error).splitlines()[0].rstrip(".")
-        )
-        raise DataError(
-            f"Cannot fetch {name}{f' at {revision}' if revision else ''} from the Hugging Face "
-            f"hub: {reason}. A copy of one's own is loaded as hf:/folder."
-        ) from error
+        return fetch_snapshot(name, revision, patterns, settings.data_home() / "weights" / "hub")
+    except DataError as error:
+        raise DataError(f"{error} A copy of one's own is loaded as hf:/folder.") from error
 
 
 def _check_code(source: Source) -> None:
