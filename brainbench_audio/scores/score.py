@@ -158,7 +158,7 @@ def normalised(value: float, ceiling: float | None, provenance: Mapping[str, Any
     """Return `Score.normalised` of a score with these fields."""
     if ceiling is None or not ceiling > 0 or provenance.get(WITHHELD):
         return None
-    return value / (ceiling * provenance.get(REACHABLE, 1.0))
+    return value / (ceiling * float(provenance.get(REACHABLE, 1.0)))
 
 
 def read_summary(path: str | Path) -> dict[str, Any]:

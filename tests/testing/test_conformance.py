@@ -154,8 +154,13 @@ SPOILT_MODELS = {
     "no_key": (
         (
             "network.py",
-            "    read=read,\n",
-            "    read=read,\n    pooling=(lambda scale: lambda x: scale * x.mean(dim=1))(1.0),\n",
+            "FAMILY = Family(",
+            "class Keyless(Family):\n"
+            "    def __call__(self, *given, **options):\n"
+            "        model = super().__call__(*given, **options)\n"
+            "        model._given = None\n"
+            "        return model\n\n\n"
+            "FAMILY = Keyless(",
         ),
         "fingerprint for",
         "fingerprint",
