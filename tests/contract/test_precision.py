@@ -14,6 +14,9 @@ from .families import BIG, FAMILIES, untrained
 
 LIMITS = {"bfloat16": 0.02, "float16": 0.003}
 """Largest distance of a layer from float32, in its standard deviations; in docs/how-to/gpu.md."""
+# crepe-tiny has no stand-in weights; those of encodecmae-ec-base make each frame attend to one
+# other alone, and which one it is depends on the last digit
+INITIAL_WEIGHTS = ("crepe-tiny", "encodecmae-ec-base")
 FAST = ("beats-iter1", "metricgan", "zerospeech2020")
 
 
@@ -37,7 +40,8 @@ def test_half_precision_is_near(identifier: str, dtype: str) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("identifier", FAMILIES)
 def test_half_precision_of_every_family_is_near(identifier: str) -> None:
-    model = untrained(identifier) if identifier == "crepe-tiny" else standin_model(identifier)
+    made_up = untrained if identifier in INITIAL_WEIGHTS else standin_model
+    model = made_up(identifier)
     for dtype, limit in LIMITS.items():
         found = distances(model, dtype, sounds(model))
         assert all(distance < limit for distance in found.values()), (dtype, found)
