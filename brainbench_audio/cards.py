@@ -82,6 +82,9 @@ class ModelCard:
     loader : str
         ``"module:attribute"``, a function or a `brainbench_audio.activations.family.Family`;
         called as ``loader(card, **options)``, it returns a `Model`.
+    shortest : int
+        Samples of the shortest sound that the model tells from another of its length, as follows
+        from its windows and strides. `TorchModel` refuses shorter ones. 1: any sound will do.
     """
 
     id: str
@@ -98,6 +101,7 @@ class ModelCard:
     packages: tuple[str, ...]
     loader: str
     weights: tuple[WeightsFile, ...] = ()
+    shortest: int = 1
 
     @property
     def scheme(self) -> str | None:

@@ -23,6 +23,25 @@ class ContractError(BrainbenchError):
     """An object that does not keep the contract of `interfaces.py`: a model that returns NaN."""
 
 
+class ShortSound(ContractError):
+    """A sound with fewer samples than the model takes.
+
+    Parameters
+    ----------
+    index : int
+        Of the sound among those given.
+    fact : str
+        What the message says of it, behind its name or number.
+    """
+
+    def __init__(self, index: int, fact: str) -> None:
+        super().__init__(index, fact)
+        self.index, self.fact = index, fact
+
+    def __str__(self) -> str:
+        return f"Sound {self.index} {self.fact}"
+
+
 class DataError(BrainbenchError):
     """Data that is missing, damaged or not what the reader expects."""
 

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from brainbench_audio import revisions, settings
 from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy
 from brainbench_audio.activations.store import Features, Plan, StoredActivations
-from brainbench_audio.errors import BrainbenchError, ContractError
+from brainbench_audio.errors import BrainbenchError, ContractError, ShortSound
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Model
 from brainbench_audio.progress import progress_bar
@@ -209,6 +209,8 @@ def _checked(
     where = f"Model {model.identity.id}, sounds {names[0]} to {names[-1]}"
     try:
         given = model.activations(waveforms, layers=list(plan.layers))
+    except ShortSound as error:
+        raise ContractError(f"Sound {names[error.index]} {error.fact}") from error
     except BrainbenchError:
         raise
     except Exception as error:

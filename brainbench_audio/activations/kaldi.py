@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.errors import ContractError
 
 WINDOW_EXPONENTS = {"hanning": 1.0, "povey": 0.85}
@@ -55,6 +56,7 @@ class PowerSpectrum(nn.Module):
         """Frequencies from 0 Hz to half the sample rate."""
         return self.transform // 2 + 1
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
         """Return power (batch, frame, bin) and energy before pre-emphasis (batch, frame)."""
         frames = waveforms.unfold(-1, self.length, self.shift)
@@ -89,6 +91,7 @@ class LogMel(nn.Module):
         weights = mel_weights(sample_rate, bands, self.spectrum.bins).float()
         self.register_buffer("weights", weights, persistent=False)
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the image (batch, frame, band) of waveforms (batch, sample)."""
         power, _ = self.spectrum(waveforms)

@@ -11,7 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from brainbench_audio.errors import ContractError
+from brainbench_audio.activations.precision import in_float32
 
 _LINEAR_STEP = 200 / 3  # Hz a mel, up to the corner
 _CORNER = 1000.0
@@ -38,24 +38,12 @@ class MagnitudeSpectrum(nn.Module):
         self.hop, self.transform = hop, transform or len(window)
         self.register_buffer("window", window.float(), persistent=False)
 
-    @property
-    def shortest(self) -> int:
-        """Samples that a sound must have: half a transform is mirrored at each end."""
-        return self.transform // 2 + 1
-
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return (batch, bin, frame) of (batch, sample), with ``1 + sample // hop`` frames.
 
-        Raises
-        ------
-        ContractError
-            The sounds are too short.
+        Sounds have more samples than half a transform, which is mirrored at each end.
         """
-        if waveforms.shape[-1] < self.shortest:
-            raise ContractError(
-                f"Sounds must have at least {self.shortest} samples for this model, got "
-                f"{waveforms.shape[-1]}."
-            )
         spectrum = torch.stft(
             waveforms,
             self.transform,

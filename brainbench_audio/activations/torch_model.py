@@ -12,8 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from brainbench_audio.activations.precision import mixed_precision
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError
+from brainbench_audio.errors import ContractError, ShortSound
 from brainbench_audio.machine import available_memory
 
 Pooling = Callable[[torch.Tensor], torch.Tensor]
@@ -125,7 +126,11 @@ class TorchModel:
     @property
     def fingerprint(self) -> Any:
         """What decides the activations besides source and state; None if it cannot be told."""
-        return None if self._given is None else {"given": self._given, "dtype": self.dtype}
+        if self._given is None:
+            return None
+        # tells activations apart from those of when front ends ran in half precision too
+        kept = {} if self.dtype == "float32" else {"front_end": "float32"}
+        return {"given": self._given, "dtype": self.dtype, **kept}
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -146,12 +151,17 @@ class TorchModel:
 
         Raises
         ------
+        ShortSound
+            A sound has fewer samples than ``card.shortest``.
         ContractError
-            An unknown layer, a waveform that is not mono, or a layer the network did not reach.
+            An unknown layer, a waveform that is not mono, a layer that the network did not reach,
+            or one with other dims than on the card.
         """
         chosen = self._chosen(layers)
         rows: dict[str, dict[int, npt.NDArray[np.float32]]] = {layer: {} for layer in chosen}
-        for indices in _of_one_length(waveforms):
+        by_length = _of_one_length(waveforms)
+        self._refuse_short(waveforms)
+        for indices in by_length:
             clips = np.stack([waveforms[i] for i in indices])
             for start, found in self._in_batches(clips, chosen):
                 for layer, values in found.items():
@@ -181,6 +191,17 @@ class TorchModel:
             )
         return chosen
 
+    def _refuse_short(self, waveforms: Sequence[npt.NDArray[np.float32]]) -> None:
+        shortest, rate = self.card.shortest, self.sample_rate
+        for index, samples in enumerate(map(len, waveforms)):
+            if samples < shortest:
+                raise ShortSound(
+                    index,
+                    f"has {samples} samples ({samples / rate:.4g} s), too few for {self.card.id}: "
+                    f"it tells sounds apart from {shortest} samples on ({shortest / rate:.4g} s at "
+                    f"{rate} Hz). Leave the sound out, or pad it yourself.",
+                )
+
     def _in_batches(
         self, clips: npt.NDArray[np.float32], layers: Sequence[str]
     ) -> Iterator[tuple[int, dict[str, npt.NDArray[np.float32]]]]:
@@ -204,9 +225,7 @@ class TorchModel:
     ) -> dict[str, npt.NDArray[np.float32]]:
         batch = torch.as_tensor(clips, dtype=torch.float32).to(self.device)
         outputs: dict[str, torch.Tensor] = {}
-        mixed = torch.autocast(
-            self.device.type, DTYPES[self.dtype], enabled=self.dtype != "float32"
-        )
+        mixed = mixed_precision(self.device, DTYPES[self.dtype])
         with torch.inference_mode(), mixed, self._read_outs(layers, outputs):
             self.network(batch)
         for layer in layers:
@@ -215,7 +234,24 @@ class TorchModel:
                     f"Model {self.card.id}: its network never ran layer {layer!r}, which is read "
                     f"out at {self.read_outs[layer]!r}."
                 )
+            self._refuse_width(layer, len(clips), outputs[layer])
         return {layer: outputs[layer].float().cpu().numpy() for layer in layers}
+
+    def _refuse_width(self, layer: str, sounds: int, output: torch.Tensor) -> None:
+        """Refuse a layer that is not (sound, feature) as the card has it, if it has dims."""
+        dims = self.card.dims
+        if dims and len(dims) != len(self.layers):
+            raise ContractError(
+                f"Model {self.card.id}: `dims` has {len(dims)} numbers for {len(self.layers)} "
+                f"layers. Give one each."
+            )
+        features = dict(zip(self.layers, dims, strict=False)).get(layer)
+        if features is not None and tuple(output.shape) != (sounds, features):
+            raise ContractError(
+                f"Model {self.card.id}: layer {layer!r} has shape {tuple(output.shape)} after "
+                f"pooling, expected ({sounds}, {features}). Correct its read-out, its pooling, or "
+                f"`dims` on the card."
+            )
 
     @contextmanager
     def _read_outs(self, layers: Sequence[str], outputs: dict[str, torch.Tensor]) -> Iterator[None]:

@@ -94,6 +94,7 @@ def _model(card: Any) -> Facts:
         "label": card.label,
         "parameters": card.parameters if card.layers else _LATER,
         "sample_rate": card.sample_rate or _LATER,
+        "shortest_in_samples": card.shortest if card.layers else _LATER,
         "training_data": card.training_data,
         "weights": weights,
         "licence": card.licence,

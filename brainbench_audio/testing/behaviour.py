@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from brainbench_audio.activations.lengths import works_with
 from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.errors import ShortSound
 
 Waveform = npt.NDArray[np.float32]
 Values = npt.NDArray[np.float32]
@@ -52,3 +57,49 @@ def assert_finite(model: TorchModel, sound: Waveform) -> None:
     """Fail if a sound gives an infinity or no number."""
     for layer, values in model.activations([sound]).items():
         assert np.isfinite(values).all(), layer
+
+
+def assert_shortest(model: TorchModel) -> None:
+    """Fail unless ``card.shortest`` is the fewest samples at which noises are told apart.
+
+    Sounds shorter by one sample are refused, and rightly so: let through, they cannot be heard, or
+    not be told apart.
+    """
+
+    def hear(noises: torch.Tensor) -> list[torch.Tensor]:
+        return [torch.from_numpy(x) for x in model.activations(list(noises.numpy())).values()]
+
+    card, shortest = model.card, model.card.shortest
+    assert works_with(hear, shortest), f"{card.id} does not tell {shortest} samples apart"
+    fewer = shortest - 1
+    fact = rf"Sound 1 has {fewer} samples \(.* s\), too few for .* {shortest} samples on \(.* s at"
+    refused: ShortSound | None = None
+    try:
+        model.activations([noise(shortest), noise(fewer)])
+    except ShortSound as error:
+        refused = error
+    assert refused is not None, f"{card.id} takes {fewer} samples, fewer than its card says"
+    assert re.match(fact, str(refused)), str(refused)
+    model.card = replace(card, shortest=0)
+    try:
+        assert not fewer or not works_with(hear, fewer), f"{card.id} refuses {fewer} samples"
+    finally:
+        model.card = card
+
+
+def distances(model: TorchModel, dtype: str, sounds: Sequence[Waveform]) -> dict[str, float]:
+    """Return how far each layer in half precision is from float32; NaN if it is not finite.
+
+    ``rms(near - exact) / std(exact)`` over all sounds and features of the layer. The model is left
+    in float32.
+    """
+    exact = model.activations(sounds)
+    model.place(model.device.type, dtype)
+    try:
+        near = model.activations(sounds)
+    finally:
+        model.place(model.device.type)
+    return {
+        layer: float(np.sqrt(np.square(near[layer] - values).mean()) / values.std())
+        for layer, values in exact.items()
+    }

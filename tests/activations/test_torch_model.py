@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
@@ -20,7 +21,7 @@ from brainbench_audio.activations.torch_model import (
     mean_over_time,
 )
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError
+from brainbench_audio.errors import ContractError, ShortSound
 from brainbench_audio.interfaces import ModelWithCard
 
 
@@ -163,8 +164,52 @@ def test_mean_over_time() -> None:
 
 
 def test_what_pooling_leaves_is_made_flat() -> None:
-    found = model(pooling=lambda output: output).activations(sounds(50))
-    assert found["linear"].shape == (1, 5 * 4)
+    frames = model(
+        card=card(layers=("linear",), dims=(5 * 4,)),
+        read_outs={"linear": "first"},
+        pooling=lambda output: output,
+    )
+    assert frames.activations(sounds(50))["linear"].shape == (1, 5 * 4)
+
+
+@pytest.mark.parametrize(
+    ("pooling", "shape"),
+    [(lambda output: output, r"\(2, 20\)"), (lambda output: output.mean(dim=0), r"\(5, 4\)")],
+)
+def test_other_dims_than_on_the_card(pooling: Pooling, shape: str) -> None:
+    pools = dict.fromkeys(READ_OUTS, mean_over_time) | {"linear": pooling}
+    told = rf"net-work: layer 'linear' has shape {shape.replace('2,', '1,')} .* expected \(1, 4\)"
+    with pytest.raises(ContractError, match=told):
+        model(pooling=pools).activations(sounds(50, 50))
+    assert list(model(pooling=pools).activations(sounds(50), layers=["gru"])) == ["gru"]
+
+
+def test_a_card_without_dims_promises_none_and_half_of_them_are_refused() -> None:
+    assert model(card=card(dims=())).activations(sounds(50))["linear"].shape == (1, 4)
+    with pytest.raises(ContractError, match="`dims` has 3 numbers for 4 layers"):
+        model(card=card(dims=(4, 3, 2))).activations(sounds(50))
+
+
+def test_a_sound_that_is_too_short() -> None:
+    short = model(card=card(shortest=20))
+    told = (
+        r"Sound 2 has 19 samples \(0\.002375 s\), too few for net-work: it tells sounds apart from "
+        r"20 samples on \(0\.0025 s at 8000 Hz\)\. Leave the sound out, or pad it yourself\."
+    )
+    with pytest.raises(ShortSound, match=told) as refused:
+        short.activations(sounds(20, 50, 19, 3))
+    assert refused.value.index == 2
+    assert str(pickle.loads(pickle.dumps(refused.value))) == str(refused.value)
+    assert short.network.sizes == []
+    assert short.activations(sounds(20))["gru"].shape == (1, 2)
+
+
+def test_an_empty_sound_is_refused_unless_the_card_takes_it() -> None:
+    with pytest.raises(ShortSound, match="Sound 0 has 0 samples"):
+        model().activations(sounds(0))
+    lenient = model(card=card(shortest=0), pooling=lambda output: output.sum(dim=1))
+    with pytest.raises(RuntimeError):  # it is let through to the network, which needs 10 samples
+        lenient.activations(sounds(0))
 
 
 def test_an_unknown_layer() -> None:
@@ -173,7 +218,7 @@ def test_an_unknown_layer() -> None:
 
 
 def test_a_layer_the_network_does_not_reach() -> None:
-    lost = model(card=card(layers=("lost",)), read_outs={"lost": "unused"})
+    lost = model(card=card(layers=("lost",), dims=(2,)), read_outs={"lost": "unused"})
     with pytest.raises(ContractError, match="never ran layer 'lost'"):
         lost.activations(sounds(50))
     assert not any(module._forward_hooks for module in lost.network.modules())
@@ -213,6 +258,8 @@ def test_the_fingerprint_covers_weights_read_outs_and_pooling() -> None:
     assert same[0] == same[1]
     others: Sequence[Any] = [
         fingerprint(fingerprint=2),
+        fingerprint(dtype="bfloat16"),
+        fingerprint(dtype="float16"),
         fingerprint(pooling=last_frame),
         fingerprint(pooling=dict.fromkeys(READ_OUTS, mean_over_time) | {"gru": last_frame}),
         fingerprint(pooling=functools.partial(torch.mean, dim=1)),

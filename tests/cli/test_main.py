@@ -273,6 +273,8 @@ def test_list_results(capsys: Told) -> None:
 def test_info(capsys: Told) -> None:
     facts = listed(capsys, "info", "tiny-plain")
     assert facts["layers"][0] == {"name": "bands", "features": 6}
+    assert facts["shortest_in_samples"] == 1
+    assert listed(capsys, "info", "beats-iter1")["shortest_in_samples"] == 2800
     assert (
         facts["weights"]
         == "https://example.org/tiny.pt (12 bytes, hash pinned at the first download)"

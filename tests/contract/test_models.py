@@ -36,14 +36,12 @@ SHALLOW = {card.id: {"depth": 1} for card in CARDS if card.family == "dasheng"}
 class Quick(NamedTuple):
     """A model that is made in a second, or a shallow copy of one.
 
-    ``shortest`` is what it takes, in samples, 0 where an empty sound is not refused. ``atol``
-    limits the difference between a sound alone and in a batch, in standard deviations of a layer
-    where ``relative``. ``short`` is the length of most sounds. ``slow`` are those that take long
-    over half a minute of sound.
+    ``atol`` limits the difference between a sound alone and in a batch, in standard deviations of a
+    layer where ``relative``. ``short`` is the length of most sounds. ``slow`` are those that take
+    long over half a minute of sound.
     """
 
     id: str
-    shortest: int
     atol: float
     relative: bool = False
     short: int = 8000
@@ -51,13 +49,13 @@ class Quick(NamedTuple):
 
 
 QUICK = [
-    Quick("crepe-tiny", 0, 0.0, short=1600, slow=True),
-    Quick("dasheng-base", 480, 1e-5, relative=True),
-    Quick("dcase2020", 513, 1e-5, relative=True),
-    Quick("metricgan", 1, 1e-5),
-    Quick("sepformer", 16, 1e-5, short=800, slow=True),
-    Quick("spectrotemporal", 0, 0.0),
-    Quick("zerospeech2020", 1025, 1e-5, relative=True),
+    Quick("crepe-tiny", 0.0, short=1600, slow=True),
+    Quick("dasheng-base", 1e-5, relative=True),
+    Quick("dcase2020", 1e-5, relative=True),
+    Quick("metricgan", 1e-5),
+    Quick("sepformer", 1e-5, short=800, slow=True),
+    Quick("spectrotemporal", 0.0),
+    Quick("zerospeech2020", 1e-5, relative=True),
 ]
 
 
@@ -107,7 +105,7 @@ def test_the_same_sound_gives_the_same_numbers(quick: tuple[Quick, TorchModel]) 
 @pytest.mark.parametrize("gain", [0, 1])
 def test_every_length_is_finite(quick: tuple[Quick, TorchModel], gain: int) -> None:
     facts, model = quick
-    for samples in (max(1, facts.shortest), 1600, 2500, facts.short + 1):
+    for samples in (model.card.shortest, 1600, 2500, facts.short + 1):
         assert_finite(model, gain * noise(samples))
 
 
@@ -117,31 +115,12 @@ def test_half_a_minute(quick: tuple[Quick, TorchModel]) -> None:
     assert_finite(model, noise(30 * model.sample_rate))
 
 
-@only([quick for quick in QUICK if quick.shortest])
-def test_too_short_a_sound_is_refused(quick: tuple[Quick, TorchModel]) -> None:
-    facts, model = quick
-    least = "one sample" if facts.shortest == 1 else f"{facts.shortest} samples"
-    with pytest.raises(ContractError, match=f"at least {least}"):
-        model.activations([noise(facts.shortest - 1)])
-
-
 def test_layers_by_name(quick: tuple[Quick, TorchModel]) -> None:
     facts, model = quick
     chosen = list(reversed(model.layers))[:2]
     assert list(model.activations([noise(facts.short)], layers=chosen)) == chosen
     with pytest.raises(ContractError, match="no layer 'other'"):
         model.activations([noise(facts.short)], layers=["other"])
-
-
-@pytest.mark.parametrize("identifier", ["crepe-tiny", "metricgan", "vggish"])
-def test_half_precision_is_near(identifier: str) -> None:
-    weights = {} if identifier == "crepe-tiny" else {"weights": "untrained"}
-    exact, near = (
-        loaded(identifier, dtype=dtype, **weights).activations([noise(16_000)])
-        for dtype in ("float32", "bfloat16")
-    )
-    for layer, values in exact.items():
-        assert 0 < np.linalg.norm(near[layer] - values) < 0.03 * np.linalg.norm(values)
 
 
 @pytest.mark.parametrize("identifier", [*FIRST_OF_FAMILY, *SHALLOW])

@@ -134,6 +134,11 @@ SPOILT_MODELS = {
         "finite on 0.1 s",
         "raised ValueError",
     ),
+    "shortest": (
+        ("network.py", 'pad_mode="constant"', 'pad_mode="reflect"'),
+        "the shortest sound",
+        "apart from 201 on: set `shortest`",
+    ),
     "stereo": (
         (
             "network.py",

@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
+from brainbench_audio.activations.lengths import find_shortest, works_with
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, PluginLoadError
 from brainbench_audio.interfaces import Model
@@ -56,7 +58,8 @@ def model_checks(card: ModelCard, weights: Path | None) -> Iterator[Check]:
     yield one("one layer as among all", _one_layer)
     yield one("fingerprint for the cache", lambda found: _fingerprint(found, card, weights))
     for title, make in _SOUNDS.items():
-        yield one(f"finite on {title}", lambda found, make=make: _finite(found, make))  # type: ignore[misc]
+        yield one(f"finite on {title}", lambda found, make=make: _finite(found, card, make))  # type: ignore[misc]
+    yield one("the shortest sound", lambda found: _shortest(found, card))
     yield one("stereo refused", _stereo)
     yield one("unknown layer refused", _unknown_layer)
 
@@ -167,8 +170,11 @@ def _fingerprint(model: Model, card: ModelCard, weights: Path | None) -> None:
     require(own == again, "Its fingerprint is another when it is loaded again.")
 
 
-def _finite(model: Model, make: Callable[[int], Waveform]) -> None:
+def _finite(model: Model, card: ModelCard, make: Callable[[int], Waveform]) -> None:
     sound = make(model.sample_rate)
+    shortest = getattr(model, "card", card).shortest
+    if len(sound) < shortest:
+        raise NotChecked(f"its card says that it takes sounds of {shortest} samples and more")
     try:
         found = model.activations([sound])
     except BrainbenchError as error:
@@ -181,6 +187,27 @@ def _finite(model: Model, make: Callable[[int], Waveform]) -> None:
     require(
         not bad, f"Layers {', '.join(bad)} are NaN or infinite: guard logarithms and divisions."
     )
+
+
+def _shortest(model: Model, card: ModelCard) -> None:
+    shortest = getattr(model, "card", card).shortest
+
+    def hear(noises: Any) -> list[Any]:
+        found = model.activations(list(noises.numpy()))
+        return [torch.as_tensor(values) for values in found.values()]
+
+    if not works_with(hear, max(1, shortest)):
+        actual = find_shortest(hear, card.id, start=max(1, shortest), longest=model.sample_rate)
+        raise Failed(
+            f"Its card says that {shortest} samples are enough, but it tells noises apart from "
+            f"{actual} on: set `shortest`, which follows from window, hop and strides."
+        )
+    if shortest > 1:
+        try:
+            model.activations([_noise(shortest - 1)])
+        except BrainbenchError:
+            return
+        raise Failed(f"It takes {shortest - 1} samples, fewer than the {shortest} of its card.")
 
 
 def _stereo(model: Model) -> None:

@@ -14,6 +14,8 @@ CITATION = """\
   doi = {10.21437/Interspeech.2021-698}
 }"""
 
+FRAME, HOP = 400, 160
+"""Samples of a frame, and from one to the next."""
 BLOCKS = 12
 WIDTH = 768
 CLASSES = 527
@@ -39,6 +41,7 @@ AST = ModelCard(
         ),
     ),
     packages=("brainbench_ast",),
+    shortest=FRAME,
     loader="brainbench_ast.network:FAMILY",
 )
 

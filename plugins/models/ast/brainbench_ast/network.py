@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.kaldi import LogMel
+from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.activations.transformers_library import import_transformers
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError
 
-from .cards import BLOCKS, CLASSES, WIDTH
+from .cards import BLOCKS, CLASSES, FRAME, HOP, WIDTH
 from .names import rename
 
 SAMPLE_RATE = 16_000
-FRAME, HOP = 400, 160
-"""Samples of a frame, and from one to the next."""
 CHANNELS = 128
 FRAMES = 1024
 """Frames of the one image size that the positions are learned for: 10.26 s."""
@@ -53,24 +50,14 @@ class AstNetwork(nn.Module):
         logits: Tensor = self.transformer(self.image(waveforms)).logits
         return logits
 
+    @in_float32
     def image(self, waveforms: Tensor) -> Tensor:
         """Return the normalised log-mel image (batch, 1024, 128).
 
         A shorter image is padded with zeros before it is normalised, as in training: the padding is
         louder than silence. A longer one is cut.
-
-        Raises
-        ------
-        ContractError
-            The sounds are shorter than a frame.
         """
-        if waveforms.shape[-1] < FRAME:
-            raise ContractError(
-                f"A sound of {waveforms.shape[-1]} samples is too short for ast: at least {FRAME} "
-                f"are needed (25 ms at 16 kHz)."
-            )
-        with torch.autocast(waveforms.device.type, enabled=False):  # small powers need float32
-            image = self.filter_bank(waveforms)[:, :FRAMES]
+        image = self.filter_bank(waveforms)[:, :FRAMES]
         padded = nn.functional.pad(image, (0, 0, 0, FRAMES - image.shape[1]))
         normalised: Tensor = (padded - _MEAN) / (2 * _DEVIATION)
         return normalised

@@ -55,7 +55,7 @@ def test_a_longer_sound_is_cut(small: TorchModel) -> None:
 
 def test_the_shortest_sound(small: TorchModel) -> None:
     assert np.isfinite(small.activations([noise(400)])["final"]).all()
-    with pytest.raises(ContractError, match="399 samples is too short for ast: at least 400"):
+    with pytest.raises(ContractError, match=r"399 samples .* too few for ast: .* 400 samples"):
         small.activations([noise(399)])
 
 

@@ -22,6 +22,10 @@ CITATION = """\
 
 LAYERS = ("input", *(f"encoder_{number}" for number in range(1, 13)))
 WIDTH = 768
+FRAME, HOP = 400, 160
+"""Samples of a frame, and from one to the next."""
+PATCH = 16
+"""Frames of a patch, and its bands."""
 
 _FOLDER = "hf://lpepino/beats_ckpts"
 _REVISION = "5b53b0404df452a3a607d7e67687227730e5bad1"
@@ -44,6 +48,8 @@ def _card(
         source="https://github.com/microsoft/unilm/tree/master/beats",
         weights=(file,),
         packages=("brainbench_beats",),
+        # one row of patches
+        shortest=FRAME + (PATCH - 1) * HOP,
         loader="brainbench_beats.network:FAMILY",
     )
 

@@ -10,22 +10,19 @@ from torch.nn import functional
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.kaldi import LogMel
+from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError
 
 from .attention import BUCKETS, GatedAttention, position_bias
-from .cards import ITER3_AS2M
+from .cards import FRAME, HOP, ITER3_AS2M, PATCH
 from .checkpoint import read
 
 SAMPLE_RATE = 16_000
-PATCH = 16
-_FRAME, _HOP, _BANDS = 400, 160, 128
-SHORTEST = _FRAME + (PATCH - 1) * _HOP
-"""Samples that give one row of patches: 0.175 s."""
 DEPTH = 12
 HEADS = 12
 WIDTH = 768
 
+_BANDS = 128
 _PATCH_WIDTH = 512
 _FEED_FORWARD_WIDTH = 3072
 _TAPS = 128
@@ -46,7 +43,7 @@ class BeatsNetwork(nn.Module):
 
     def __init__(self, classes: int = 0) -> None:
         super().__init__()
-        self.filter_bank = LogMel(SAMPLE_RATE, _BANDS, _FRAME, _HOP)
+        self.filter_bank = LogMel(SAMPLE_RATE, _BANDS, FRAME, HOP)
         self.patch_embedding = nn.Conv2d(1, _PATCH_WIDTH, PATCH, stride=PATCH, bias=False)
         self.layer_norm = nn.LayerNorm(_PATCH_WIDTH)
         self.post_extract_proj = nn.Linear(_PATCH_WIDTH, WIDTH)
@@ -60,11 +57,6 @@ class BeatsNetwork(nn.Module):
         ----------
         waveforms : Tensor
             (batch, sample), 16 kHz, in [-1, 1].
-
-        Raises
-        ------
-        ContractError
-            Sounds shorter than 0.175 s, which make no patch.
         """
         patches = self.patch_embedding(self.image(waveforms).unsqueeze(1))
         # Position = 8 x time + frequency; a last incomplete patch in time is dropped.
@@ -74,14 +66,9 @@ class BeatsNetwork(nn.Module):
             return cast(Tensor, sequence)
         return cast(Tensor, self.predictor(sequence).mean(1).sigmoid())
 
+    @in_float32
     def image(self, waveforms: Tensor) -> Tensor:
         """Return the normalised log-mel image (batch, frame, 128); see `forward`."""
-        samples = waveforms.shape[-1]
-        if samples < SHORTEST:
-            raise ContractError(
-                f"BEATs needs sounds of at least {SHORTEST} samples (0.175 s at 16 kHz), got "
-                f"{samples}. Pad or drop the short ones."
-            )
         return cast(Tensor, (self.filter_bank(waveforms * _SCALE) - _MEAN) / (2 * _DEVIATION))
 
 

@@ -53,8 +53,7 @@ class CochNetwork(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the last layer (batch, feature) of waveforms (batch, sample)."""
         clips = torch.stack([cut(waveform) for waveform in waveforms])
-        with torch.autocast(waveforms.device.type, enabled=False):  # envelopes need float32
-            images = self.cochleagram(normalise_waveform(clips.flatten(0, 1)))
+        images = self.cochleagram(normalise_waveform(clips.flatten(0, 1)))
         for layer, output in self.body.stages(images.unsqueeze(1)):
             exact = output.float()
             features = exact.mean(-1) if exact.dim() == 4 else exact

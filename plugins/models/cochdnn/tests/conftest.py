@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,7 +17,8 @@ from brainbench_cochdnn.network import build
 from brainbench_audio.cards import ModelCard
 
 State = dict[str, Any]
-BY_ID = {card.id: card for card in CARDS}
+# without the dims, which are those of the published sizes
+BY_ID = {card.id: replace(card, dims=()) for card in CARDS}
 SMALL = {
     "cochcnn9": partial(CochCNN9, channels=(4, 5, 6, 7, 8), units=9),
     "cochresnet50": partial(CochResNet50, width=2),

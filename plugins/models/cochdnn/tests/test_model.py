@@ -44,7 +44,7 @@ def test_the_same_sound_gives_the_same_numbers(small: TorchModel) -> None:
     assert_repeatable(small, noise(2 * SECOND))
 
 
-@pytest.mark.parametrize("samples", [1, 2 * SECOND, 2 * SECOND + 1])
+@pytest.mark.parametrize("samples", [2, 2 * SECOND, 2 * SECOND + 1])
 def test_silence_is_finite(small: TorchModel, samples: int) -> None:
     assert_finite(small, silence(samples))
 

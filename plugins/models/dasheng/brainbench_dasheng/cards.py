@@ -22,6 +22,10 @@ CITATION = """\
   archivePrefix = {arXiv}
 }"""
 
+HOP = 160
+"""Samples from one frame to the next: 10 ms."""
+FRAMES = 4
+"""Frames of a token, which spans all mel channels."""
 _PRETRAINING = (
     "272,356 hours of AudioSet, VGGSound, ACAV100M and MTG-Jamendo without labels: "
     "reconstruction of masked log-mel frames"
@@ -54,6 +58,8 @@ def _card(
         source="https://github.com/XiaoMi/dasheng",
         weights=(WeightsFile(url=url),),
         packages=("brainbench_dasheng",),
+        # one token; a frame stands on the first sample and on each hop
+        shortest=(FRAMES - 1) * HOP,
         loader=loader,
     )
 

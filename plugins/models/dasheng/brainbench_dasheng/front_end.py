@@ -7,9 +7,11 @@ import math
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.precision import in_float32
+
+from .cards import HOP
+
 FFT = 512
-HOP = 160
-"""Samples from one frame to the next: 10 ms."""
 CHANNELS = 64
 STEPS = 252
 """Tokens that the network hears at once, 10.08 s; longer sounds are heard piece by piece."""
@@ -34,6 +36,7 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(FFT), persistent=False)
         self.register_buffer("filters", mel_filters().float(), persistent=False)
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the image (batch, 64, frame) of sounds (batch, sample), 16 kHz, in [-1, 1]."""
         spectrum = torch.stft(

@@ -13,14 +13,10 @@ from brainbench_audio.activations.family import Configured, Family
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
-from .cards import BASE, BASE_AS, LARGE, LARGEST
+from .cards import BASE, BASE_AS, FRAMES, HOP, LARGE, LARGEST
 from .checkpoint import read, rename, rename_fine_tuned
-from .front_end import CHANNELS, HOP, STEPS, LogMel
+from .front_end import CHANNELS, STEPS, LogMel
 
-FRAMES = 4
-"""Frames of a token, which spans all mel channels."""
-SHORTEST = (FRAMES - 1) * HOP
-"""Samples that give one token: 30 ms."""
 EPSILON = 1e-6
 
 
@@ -58,14 +54,8 @@ class DashengNetwork(nn.Module):
         Raises
         ------
         ContractError
-            Sounds shorter than 30 ms, which make no token, or longer than the positions that the
-            weights were published with.
+            Sounds longer than the positions that the weights were published with.
         """
-        if waveforms.shape[-1] < SHORTEST:
-            raise ContractError(
-                f"Dasheng needs sounds of at least {SHORTEST} samples (30 ms at 16 kHz), got "
-                f"{waveforms.shape[-1]}. Pad or drop the short ones."
-            )
         tokens = self.patch_embed(self.init_bn(self.log_mel(waveforms)))
         tokens = tokens + self._positions(tokens.shape[-1]) + self.freq_pos_embed
         return cast(Tensor, self.norm(self.blocks(tokens.flatten(2).transpose(1, 2))))

@@ -24,6 +24,8 @@ CITATION = """\
 
 WIDTH = 256
 WORDS = 4367
+WINDOW, HOP = 1024, 512
+"""Samples of a frame, and from one to the next."""
 
 # The copy that the first study of this network used, at one commit.
 _FOLDER = (
@@ -45,6 +47,8 @@ DCASE2020 = ModelCard(
     source="https://github.com/audio-captioning/dcase-2020-baseline",
     weights=(WeightsFile(url=f"{_FOLDER}/dcase_model_baseline_pre_trained.pt"),),
     packages=("brainbench_dcase2020",),
+    # half a window is mirrored at each end
+    shortest=WINDOW // 2 + 1,
     loader="brainbench_dcase2020.network:FAMILY",
 )
 

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum, normalise_peaks, slaney_filters
+from brainbench_audio.activations.precision import in_float32
 
-from .cards import WIDTH, WORDS
+from .cards import HOP, WIDTH, WINDOW, WORDS
 
 BANDS = 64
 STEPS = 22
 """Words of the longest caption."""
 
 _SAMPLE_RATE = 44_100
-_WINDOW, _HOP = 1024, 512
 _OFFSET = torch.finfo(torch.float64).eps
 
 
@@ -32,18 +32,13 @@ class LogMel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spectrum = MagnitudeSpectrum(torch.hann_window(_WINDOW), _HOP)
-        filters = slaney_filters(_SAMPLE_RATE, _WINDOW, BANDS, 0.0, _SAMPLE_RATE / 2)
+        self.spectrum = MagnitudeSpectrum(torch.hann_window(WINDOW), HOP)
+        filters = slaney_filters(_SAMPLE_RATE, WINDOW, BANDS, 0.0, _SAMPLE_RATE / 2)
         self.register_buffer("filters", filters.float(), persistent=False)
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Return the image (batch, frame, 64) of sounds (batch, sample) at 44.1 kHz.
-
-        Raises
-        ------
-        ContractError
-            The sounds are shorter than 513 samples (12 ms).
-        """
+        """Return the image (batch, frame, 64) of sounds (batch, sample) at 44.1 kHz."""
         spectrum = self.spectrum(normalise_peaks(waveforms))
         return (torch.matmul(self.filters, spectrum) + _OFFSET).log().transpose(1, 2)
 

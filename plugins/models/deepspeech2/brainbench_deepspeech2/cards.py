@@ -23,6 +23,8 @@ CITATION = """\
 
 WIDTH = 1024
 DEPTH = 5
+WINDOW, HOP = 320, 160
+"""Samples of a frame, and from one to the next."""
 # channels x frequencies after the first and the second convolution
 CONVOLUTIONS = (32 * 81, 32 * 41)
 
@@ -45,6 +47,8 @@ DEEPSPEECH2 = ModelCard(
         ),
     ),
     packages=("brainbench_deepspeech2",),
+    # half a window is mirrored at each end
+    shortest=WINDOW // 2 + 1,
     loader="brainbench_deepspeech2.network:FAMILY",
 )
 

@@ -10,15 +10,15 @@ from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum
+from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.cards import ModelCard
 
-from .cards import DEPTH, WIDTH
+from .cards import DEPTH, HOP, WIDTH, WINDOW
 from .checkpoint import read, read_snapshot
 
 LABELS = 29
 CHANNELS = 32
 
-_WINDOW, _HOP = 320, 160
 _FREQUENCIES = 41
 _CLIP = 20.0
 
@@ -32,16 +32,11 @@ class Spectrogram(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spectrum = MagnitudeSpectrum(torch.hamming_window(_WINDOW), _HOP)
+        self.spectrum = MagnitudeSpectrum(torch.hamming_window(WINDOW), HOP)
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Return (batch, 161, frame) of sounds (batch, sample) at 16 kHz, in [-1, 1].
-
-        Raises
-        ------
-        ContractError
-            The sounds are shorter than 161 samples (10 ms).
-        """
+        """Return (batch, 161, frame) of sounds (batch, sample) at 16 kHz, in [-1, 1]."""
         image: Tensor = self.spectrum(waveforms).log1p()
         centred = image - image.mean(dim=(-2, -1), keepdim=True)
         spread = image.std(dim=(-2, -1), keepdim=True)

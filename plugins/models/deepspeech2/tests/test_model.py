@@ -28,7 +28,8 @@ Waveform = npt.NDArray[np.float32]
 def model() -> TorchModel:
     """Return a narrow network; the published one takes a second a sound."""
     narrow = replace(FAMILY, build=lambda _card: DeepSpeechNetwork(width=8))
-    return narrow(DEEPSPEECH2, "untrained")
+    dims = (*DEEPSPEECH2.dims[:2], *[16] * 5)
+    return narrow(replace(DEEPSPEECH2, dims=dims), "untrained")
 
 
 def limit(values: npt.NDArray[np.float32]) -> float:
@@ -57,11 +58,6 @@ def test_sounds_of_other_lengths(model: TorchModel, samples: int) -> None:
     for layer, width in [("hardtanh0", 2592), ("hardtanh1", 1312), ("lstm0", 16), ("lstm4", 16)]:
         assert activations[layer].shape == (1, width)
         assert np.isfinite(activations[layer]).all()
-
-
-def test_too_short_a_sound_is_refused(model: TorchModel) -> None:
-    with pytest.raises(ContractError, match="at least 161 samples"):
-        model.activations([noise(161 - 1)])
 
 
 def test_layers_by_name(model: TorchModel) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from brainbench_audio.cards import ModelCard, WeightsFile
 
-from .configuration import CONFIGURATIONS, SAMPLE_RATE
+from .configuration import CONFIGURATIONS, SAMPLE_RATE, SHORTEST
 
 CITATION = """\
 @article{pepino2023encodecmae,
@@ -49,6 +49,7 @@ def _card(variant: str, label: str, published: str, parameters: int, data: str) 
         source="https://github.com/habla-liaa/encodecmae",
         weights=(WeightsFile(url=f"hf://lpepino/encodecmae-v2/{published}.pt"),),
         packages=("brainbench_encodecmae",),
+        shortest=SHORTEST,
         loader="brainbench_encodecmae.network:FAMILY",
     )
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 SAMPLE_RATE = 24_000
+SHORTEST = 2_049
+"""Samples of the shortest sound, or rest of a sound, that is heard."""
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from brainbench_audio.files import hash_json
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.stimuli.audio import Waveform, resample
 
-from .configuration import SAMPLE_RATE
+from .configuration import SAMPLE_RATE, SHORTEST
 from .encodec import HOP
-from .network import SHORTEST, WINDOW
+from .network import WINDOW
 from .objective import Batch
 
 SECONDS = WINDOW / SAMPLE_RATE

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from brainbench_audio.activations.kaldi import LogMel, PowerSpectrum, log_floored
+from brainbench_audio.activations.precision import in_float32
 
 from .configuration import SAMPLE_RATE, FrontEnd
 from .encodec import CHANNELS, EncodecEncoder
@@ -23,6 +24,7 @@ class MelFrontEnd(nn.Module):
         self.features = settings.mel_bands
         self.log_mel = LogMel(SAMPLE_RATE, self.features, *_frames(settings), settings.window)
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the frames (batch, frame, band) of waveforms (batch, sample)."""
         return _normalised(self.log_mel(waveforms), self.settings)
@@ -40,6 +42,7 @@ class SpectrogramFrontEnd(nn.Module):
         self.spectrum = PowerSpectrum(*_frames(settings), settings.window)
         self.features = self.spectrum.bins
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the frames (batch, frame, bin) of waveforms (batch, sample)."""
         power, energy = self.spectrum(waveforms)

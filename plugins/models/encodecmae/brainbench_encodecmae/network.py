@@ -15,7 +15,7 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
 from .cards import layer_names
-from .configuration import CONFIGURATIONS, SAMPLE_RATE, Configuration
+from .configuration import CONFIGURATIONS, SHORTEST, Configuration
 from .encodec import HOP
 from .front_end import WaveformEncoder
 from .pretraining import Decoder, Head, Tokenizer
@@ -26,8 +26,6 @@ _log = logging.getLogger(__name__)
 
 WINDOW = 96_000
 """Samples heard at a time: 4 s."""
-SHORTEST = 2_049
-"""Samples of the shortest sound, or rest of a sound, that is heard."""
 
 
 class Masker(nn.Module):
@@ -88,13 +86,7 @@ class EncodecMAE(nn.Module):
         self.apply(_initialise)
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Return the last block's mean over time (batch, width) of waveforms (batch, sample).
-
-        Raises
-        ------
-        ContractError
-            The sounds have fewer than 2049 samples.
-        """
+        """Return the last block's mean over time (batch, width) of waveforms (batch, sample)."""
         frames = 0
         sums: list[Tensor] = []
         for span in spans(waveforms.shape[1]):
@@ -126,22 +118,11 @@ def spans(samples: int) -> list[slice]:
 
     They follow each other without a gap or padding. A rest of up to 2048 samples is not heard.
 
-    Raises
-    ------
-    ContractError
-        Nothing is left to be heard.
-
     Examples
     --------
     >>> spans(98_048), spans(98_049)
     ([slice(0, 96000, None)], [slice(0, 96000, None), slice(96000, 98049, None)])
     """
-    if samples < SHORTEST:
-        raise ContractError(
-            f"EnCodecMAE needs sounds of at least {SHORTEST} samples "
-            f"({SHORTEST / SAMPLE_RATE:.3f} s at {SAMPLE_RATE} Hz), got {samples}. Leave the sound "
-            f"out or lengthen it."
-        )
     starts = range(0, samples - SHORTEST + 1, WINDOW)
     return [slice(start, min(start + WINDOW, samples)) for start in starts]
 

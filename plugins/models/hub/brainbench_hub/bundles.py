@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from brainbench_audio import settings
+from brainbench_audio.activations.lengths import find_shortest
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.weights import permuted
 from brainbench_audio.cards import ModelCard
@@ -36,6 +37,7 @@ class Extractor(nn.Module):
         noise = torch.randn(1, sample_rate, generator=torch.Generator().manual_seed(0))
         with torch.inference_mode():
             self.dims = tuple(means.shape[1] for means in self._means(noise))
+        self.shortest = find_shortest(self._all_means, name, longest=sample_rate)
         self.layers = nn.ModuleList(nn.Identity() for _ in self.dims)
 
     def forward(self, waveforms: Tensor) -> None:
@@ -46,9 +48,12 @@ class Extractor(nn.Module):
         ContractError
             The model cannot take sounds of this length.
         """
+        for layer, means in zip(self.layers, self._all_means(waveforms), strict=True):
+            layer(means)
+
+    def _all_means(self, waveforms: Tensor) -> list[Tensor]:
         clips = [self._means(waveform[None]) for waveform in waveforms]
-        for layer, *means in zip(self.layers, *clips, strict=True):
-            layer(torch.cat(means))
+        return [torch.cat(means) for means in zip(*clips, strict=True)]
 
     def _means(self, waveform: Tensor) -> list[Tensor]:
         try:
@@ -57,8 +62,7 @@ class Extractor(nn.Module):
             raise
         except RuntimeError as error:
             raise ContractError(
-                f"{self.name} cannot take a sound of {waveform.shape[1]} samples, perhaps because "
-                f"it is too short: {error}."
+                f"{self.name} cannot take a sound of {waveform.shape[1]} samples: {error}."
             ) from error
         return [feature.mean(dim=1) for feature in features]
 
@@ -112,6 +116,7 @@ def load(
         layers=tuple(f"hidden_state_{index + 1}" for index in range(len(network.dims))),
         dims=network.dims,
         sample_rate=sample_rate,
+        shortest=network.shortest,
     )
     return TorchModel(
         card,

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.lengths import find_shortest
 from brainbench_audio.errors import ContractError
 
 from .padding import longest, mean_over_sound, share
@@ -38,6 +39,7 @@ class Encoder(nn.Module):
         self.encoder = encoder.eval()
         self.extractor = extractor
         self.dims = self._dimensions()
+        self.shortest = self._shortest()
         self.layers = nn.ModuleList(nn.Identity() for _ in self.dims)
 
     def forward(self, waveforms: Tensor) -> None:
@@ -59,6 +61,20 @@ class Encoder(nn.Module):
         with torch.inference_mode():
             return tuple(means.shape[1] for means in self._means(0.1 * noise))
 
+    def _shortest(self) -> int:
+        """Return the fewest samples from which sounds are told apart.
+
+        First by what the feature extractor returns: the encoder hears 30 s each time where clips
+        are padded to that.
+        """
+        second = int(self.extractor.sampling_rate)
+
+        def features(noises: Tensor) -> list[Tensor]:
+            return [value for value in self._inputs(noises).values() if value.is_floating_point()]
+
+        start = find_shortest(features, self.name, longest=second)
+        return find_shortest(self._means, self.name, start=start, longest=second)
+
     def _means(self, waveforms: Tensor) -> list[Tensor]:
         samples = waveforms.shape[1]
         taken = inspect.signature(self.encoder.forward).parameters
@@ -72,7 +88,7 @@ class Encoder(nn.Module):
         except Exception as error:  # every architecture has errors of its own
             raise ContractError(
                 f"{self.name} cannot take a sound of {samples} samples at "
-                f"{self.extractor.sampling_rate} Hz, perhaps because it is too short: {error!r}."
+                f"{self.extractor.sampling_rate} Hz: {error!r}."
             ) from error
         states = getattr(outputs, "hidden_states", None)
         if not states:

@@ -79,6 +79,7 @@ def load(
         layers=tuple(f"hidden_state_{index}" for index in range(len(network.dims))),
         dims=network.dims,
         sample_rate=int(extractor.sampling_rate),
+        shortest=network.shortest,
         source=source.url,
     )
     read_outs = {layer: f"layers.{index}" for index, layer in enumerate(card.layers)}

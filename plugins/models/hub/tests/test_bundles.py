@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from brainbench_hub.bundles import Extractor
 
 from brainbench_audio import load_model, settings
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError, DataError, PluginLoadError, UnknownId
 from brainbench_audio.files import hash_file
+from brainbench_audio.testing.behaviour import assert_shortest
 
 from .conftest import noise
 
@@ -70,6 +72,25 @@ def load(name: str, **options: Any) -> TorchModel:
     model = load_model(f"torchaudio:{name}", device="cpu", **options)
     assert isinstance(model, TorchModel)
     return model
+
+
+class Frames(torch.nn.Module):
+    """Extracts features as the models of bundles do: means of frames of 50 samples, two layers."""
+
+    def extract_features(self, waveforms: torch.Tensor) -> tuple[list[torch.Tensor], None]:
+        frames = waveforms.unfold(1, 50, 20)
+        return [frames[..., :3], frames.square()[..., :4]], None
+
+
+def test_the_shortest_sound_is_measured() -> None:
+    assert Extractor("torchaudio:X", Frames(), 16_000).shortest == 50
+
+
+@needs_torchaudio
+def test_the_shortest_sound_of_a_bundle(network: Any) -> None:
+    model = load("TINY")
+    assert model.card.shortest == 150
+    assert_shortest(model)
 
 
 @needs_torchaudio

@@ -12,11 +12,21 @@ import torch
 from brainbench_hub.padding import over_time
 
 from brainbench_audio import load_model
+from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError
+from brainbench_audio.testing.behaviour import assert_shortest
 
 from .conftest import MAKERS, Waveform, make, noise
 
 Folder = Callable[[str], Path]
+# (10 - 1) + (8 - 1) * 20 + 1 samples of two convolutions; 400 of a frame, 560 of two, because
+# features are normalised over time; one where clips are padded to a fixed length
+SHORTEST = {
+    **dict.fromkeys(("wav2vec2", "wav2vec2-ctc", "hubert", "wavlm"), 150),
+    **dict.fromkeys(("whisper", "clap", "clap-fused"), 1),
+    **dict.fromkeys(("s2t", "wav2vec2-bert"), 560),
+    "ast": 400,
+}
 LENGTHS = {
     "ast": 8000,
     "clap": 168_000,
@@ -140,10 +150,37 @@ def test_a_longer_sound_is_heard_in_pieces(folder: Folder) -> None:
         np.testing.assert_allclose(values[0], parts[layer].mean(axis=0), atol=1e-5)
 
 
-def test_a_sound_that_is_too_short_is_named(folder: Folder) -> None:
-    model = load_model(f"hf:{folder('wav2vec2')}", device="cpu")
-    with pytest.raises(ContractError, match=r"cannot take a sound of 5 samples at 16000 Hz"):
-        model.activations([noise(5)])
+@each_model
+def test_the_shortest_sound(name: str, folder: Folder) -> None:
+    model = load_model(f"hf:{folder(name)}", device="cpu")
+    assert isinstance(model, TorchModel)
+    assert model.card.shortest == SHORTEST[name]
+    assert_shortest(model)
+
+
+def test_a_model_that_does_not_hear_is_refused(tmp_path: Path) -> None:
+    deaf, extractor = make("hubert")
+    for parameter in deaf.parameters():
+        parameter.data.zero_()
+    deaf.save_pretrained(tmp_path)
+    extractor.save_pretrained(tmp_path)
+    with pytest.raises(ContractError, match="same activations for noises of 16000 samples"):
+        load_model(f"hf:{tmp_path}", device="cpu")
+
+
+def test_an_error_of_the_library_names_the_length(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = load_model(f"hf:{folder('s2t')}", device="cpu")
+
+    def fails(input_features: Any, **kwargs: Any) -> None:
+        raise IndexError("no such position")
+
+    monkeypatch.setattr(model.network.encoder, "forward", fails)  # type: ignore[attr-defined]
+    with pytest.raises(
+        ContractError, match=r"a sound of 4000 samples at 16000 Hz: IndexError\('no"
+    ):
+        model.activations([noise(4000)])
 
 
 def test_where_time_is_in_claps_image() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
-from brainbench_audio.errors import ContractError
+from brainbench_audio.activations.precision import in_float32
 
 WINDOW = 512
 HOP = 256
@@ -50,11 +50,6 @@ class MetricGanGenerator(nn.Module):
         ----------
         waveforms : Tensor
             (batch, sample), 16 kHz, in [-1, 1]; not level-invariant.
-
-        Raises
-        ------
-        ContractError
-            Sounds without a sample.
         """
         sequence, (_, states) = self.blstm["rnn"](self.spectrogram(waveforms))
         # (layer and direction, batch, 200) to one (batch, forward 200 and backward 200) a layer
@@ -86,10 +81,9 @@ class LogSpectrogram(nn.Module):
         self.window: Tensor
         self.register_buffer("window", torch.hamming_window(WINDOW), persistent=False)
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return (batch, frame, 257); see `MetricGanGenerator.forward`."""
-        if waveforms.shape[-1] == 0:
-            raise ContractError("MetricGAN+ needs sounds of at least one sample, got an empty one.")
         spectrum = torch.stft(
             waveforms,
             WINDOW,

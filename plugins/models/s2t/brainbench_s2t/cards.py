@@ -14,6 +14,8 @@ CITATION = """\
   year = {2020}
 }"""
 
+FRAME, HOP = 400, 160
+"""Samples of a frame, and from one to the next."""
 BLOCKS = 12
 WIDTH = 1024
 
@@ -31,6 +33,8 @@ S2T = ModelCard(
     source="https://huggingface.co/facebook/s2t-large-librispeech-asr",
     weights=(WeightsFile(url="hf://facebook/s2t-large-librispeech-asr/pytorch_model.bin"),),
     packages=("brainbench_s2t",),
+    # two frames: channels are normalised over time, which leaves nothing of a single one
+    shortest=FRAME + HOP,
     loader="brainbench_s2t.network:FAMILY",
 )
 

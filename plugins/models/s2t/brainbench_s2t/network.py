@@ -6,20 +6,17 @@ import re
 from importlib import import_module
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.kaldi import LogMel
+from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.activations.transformers_library import import_transformers
 from brainbench_audio.activations.weights import State
-from brainbench_audio.errors import ContractError
 
-from .cards import BLOCKS, WIDTH
+from .cards import BLOCKS, FRAME, HOP, WIDTH
 
 SAMPLE_RATE = 16_000
-FRAME, HOP = 400, 160
-"""Samples of a frame, and from one to the next."""
 CHANNELS = 80
 
 # the encoder alone is not among the names that the library exports
@@ -52,21 +49,10 @@ class S2tNetwork(nn.Module):
         for layer, hidden in zip(self.layers, outputs.hidden_states, strict=True):
             layer(hidden)
 
+    @in_float32
     def image(self, waveforms: Tensor) -> Tensor:
-        """Return the log-mel image (batch, frame, 80), each channel of each clip z-scored.
-
-        Raises
-        ------
-        ContractError
-            The sounds are shorter than a frame.
-        """
-        if waveforms.shape[-1] < FRAME:
-            raise ContractError(
-                f"A sound of {waveforms.shape[-1]} samples is too short for s2t: at least {FRAME} "
-                f"are needed (25 ms at 16 kHz)."
-            )
-        with torch.autocast(waveforms.device.type, enabled=False):  # small powers need float32
-            image = self.filter_bank(_16_BIT * waveforms)
+        """Return the log-mel image (batch, frame, 80), each channel of each clip z-scored."""
+        image = self.filter_bank(_16_BIT * waveforms)
         centred = image - image.mean(dim=1, keepdim=True)
         deviation = centred.square().mean(dim=1, keepdim=True).sqrt()
         normalised: Tensor = centred / deviation.clamp(min=_SMALLEST_DEVIATION)

@@ -30,7 +30,7 @@ def test_the_same_sound_gives_the_same_numbers(standin: TorchModel) -> None:
     assert_repeatable(standin, noise(8000))
 
 
-@pytest.mark.parametrize("samples", [400, 1600, 8000])
+@pytest.mark.parametrize("samples", [560, 1600, 8000])
 def test_silence_is_finite(standin: TorchModel, samples: int) -> None:
     assert_finite(standin, silence(samples))
 
@@ -40,9 +40,12 @@ def test_a_long_sound(standin: TorchModel) -> None:
     assert_finite(standin, noise(30 * 16_000))
 
 
-def test_a_sound_that_is_too_short(standin: TorchModel) -> None:
-    with pytest.raises(ContractError, match="399 samples is too short for s2t: at least 400"):
-        standin.activations([noise(399)])
+def test_of_a_single_frame_nothing_is_left(standin: TorchModel) -> None:
+    image, longer = (standin.network.image(torch.from_numpy(noise(n))[None]) for n in (559, 560))
+    assert not image.any()
+    assert longer.all()
+    with pytest.raises(ContractError, match=r"559 samples .* too few for s2t: .* 560 samples"):
+        standin.activations([noise(559)])
 
 
 def empty(shapes: dict[str, list[int]]) -> dict[str, torch.Tensor]:

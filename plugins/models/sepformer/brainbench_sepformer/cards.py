@@ -17,6 +17,8 @@ CITATION = """\
 }"""
 
 WIDTH = 256
+KERNEL, STRIDE = 16, 8
+"""Samples of a filter of the encoder, and from one frame to the next."""
 TRANSFORMER_LAYERS = 32
 FILES = ("encoder.ckpt", "masknet.ckpt", "decoder.ckpt")
 
@@ -36,6 +38,7 @@ SEPFORMER = ModelCard(
     source="https://huggingface.co/speechbrain/sepformer-whamr",
     weights=tuple(WeightsFile(url=f"{_FOLDER}/{name}") for name in FILES),
     packages=("brainbench_sepformer",),
+    shortest=KERNEL,
     loader="brainbench_sepformer.network:FAMILY",
 )
 

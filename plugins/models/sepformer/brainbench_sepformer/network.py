@@ -14,14 +14,11 @@ from torch.nn import functional
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError
 
-from .cards import WIDTH
+from .cards import KERNEL, STRIDE, WIDTH
 from .checkpoint import read, with_tables, without_tables
 from .transformer import STACK_DEPTH, Stack
 
-KERNEL = 16
-STRIDE = 8
 CHUNK = 250
 CHUNK_HOP = CHUNK // 2
 BLOCKS = 2
@@ -53,7 +50,7 @@ class SepFormer(nn.Module):
         Raises
         ------
         ContractError
-            Sounds shorter than the encoder's filters, 2 ms, or longer than 312 s.
+            Sounds longer than 312 s.
         """
         return cast(Tensor, self.masknet(self.encoder(waveforms)))
 
@@ -67,12 +64,6 @@ class Encoder(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return (batch, 256, frame) for (batch, sample)."""
-        samples = waveforms.shape[-1]
-        if samples < KERNEL:
-            raise ContractError(
-                f"SepFormer needs sounds of at least {KERNEL} samples (2 ms at 8 kHz), got "
-                f"{samples}. Pad or drop the short ones."
-            )
         return functional.relu(self.conv1d(waveforms.unsqueeze(1)))
 
 

@@ -9,6 +9,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.precision import in_float32
+
 SAMPLE_RATE = 20_000
 SAMPLES = 40_000
 """Samples of the one clip length that the filters are made for: 2 s."""
@@ -181,6 +183,7 @@ class Cochleagram(nn.Module):
             for factor in np.unique(factors)
         )
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the cochleagrams (batch, 211, 390) of normalised waveforms (batch, 40000)."""
         if waveforms.ndim != 2 or waveforms.shape[1] != SAMPLES:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
+from brainbench_audio.activations.precision import in_float32
 
 from .cochleagram import CHANNELS, FRAMES, SAMPLES, Cochleagram, normalise_waveform
 from .filter_bank import (
@@ -72,6 +73,7 @@ class FilterBank(nn.Module):
             dtype = torch.complex64 if np.iscomplexobj(value) else torch.float32
             self.register_buffer(name, torch.tensor(value, dtype=dtype), persistent=False)
 
+    @in_float32
     def forward(self, cochleagrams: Tensor) -> Tensor:
         """Return the power (batch, 111, 211) of cochleagrams (batch, 211, 390)."""
         # One sound at a time: bounded memory, and rounding that does not depend on the batch.

@@ -16,7 +16,7 @@ def model() -> TorchModel:
     return FAMILY(SPECTROTEMPORAL)
 
 
-@pytest.mark.parametrize("samples", [1, 40_000, 40_001])
+@pytest.mark.parametrize("samples", [2, 40_000, 40_001])
 def test_silence_is_finite(model: TorchModel, samples: int) -> None:
     features = model.activations([np.zeros(samples, np.float32)])["avgpool"]
     assert np.isfinite(features).all()

@@ -53,6 +53,8 @@ VGGISH = ModelCard(
         ),
     ),
     packages=("brainbench_vggish",),
+    # the window is zero at the first sample
+    shortest=2,
     loader="brainbench_vggish.network:FAMILY",
 )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from brainbench_audio.cards import ModelCard, WeightsFile
 
 CITATION = """\
@@ -14,6 +16,10 @@ CITATION = """\
   year = {2020}
 }"""
 
+KERNELS, STRIDES = (10, 3, 3, 3, 3, 2, 2), (5, 2, 2, 2, 2, 2, 2)
+"""Of the convolutions, in frames of the one before."""
+SHORTEST = 1 + sum((kernel - 1) * prod(STRIDES[:layer]) for layer, kernel in enumerate(KERNELS))
+"""Samples that one frame of the convolutions sees: 25 ms."""
 BLOCKS = 12
 WIDTH = 768
 
@@ -36,6 +42,7 @@ WAV2VEC2 = ModelCard(
         ),
     ),
     packages=("brainbench_wav2vec2",),
+    shortest=SHORTEST,
     loader="brainbench_wav2vec2.network:FAMILY",
 )
 

@@ -10,12 +10,8 @@ from torch import Tensor, nn
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.transformers_library import import_transformers
 from brainbench_audio.activations.weights import State
-from brainbench_audio.errors import ContractError
 
-from .cards import BLOCKS, WIDTH
-
-SHORTEST = 400
-"""Samples that one frame of the convolutions sees."""
+from .cards import BLOCKS, KERNELS, STRIDES, WIDTH
 
 _VOCABULARY = 32
 _EPS = 1e-7
@@ -41,18 +37,7 @@ class Wav2Vec2Network(nn.Module):
         self.layers = nn.ModuleList(nn.Identity() for _ in range(BLOCKS + 1))
 
     def forward(self, waveforms: Tensor) -> None:
-        """Put sounds (batch, sample) at 16 kHz through all layers.
-
-        Raises
-        ------
-        ContractError
-            The sounds are shorter than a frame.
-        """
-        if waveforms.shape[-1] < SHORTEST:
-            raise ContractError(
-                f"A sound of {waveforms.shape[-1]} samples is too short for wav2vec2: at least "
-                f"{SHORTEST} are needed (25 ms at 16 kHz)."
-            )
+        """Put sounds (batch, sample) at 16 kHz through all layers."""
         outputs = self.wav2vec2(normalised(waveforms), output_hidden_states=True)
         for layer, hidden in zip(self.layers, outputs.hidden_states, strict=True):
             layer(hidden)
@@ -84,8 +69,8 @@ def configuration() -> Any:
         feat_extract_norm="group",
         feat_extract_activation="gelu",
         conv_dim=(512,) * 7,
-        conv_stride=(5, 2, 2, 2, 2, 2, 2),
-        conv_kernel=(10, 3, 3, 3, 3, 2, 2),
+        conv_stride=STRIDES,
+        conv_kernel=KERNELS,
         conv_bias=False,
         num_conv_pos_embeddings=128,
         num_conv_pos_embedding_groups=16,

@@ -45,7 +45,7 @@ def test_two_seconds_are_99_frames(standin: TorchModel) -> None:
 
 
 def test_a_sound_that_is_too_short(standin: TorchModel) -> None:
-    with pytest.raises(ContractError, match="399 samples is too short for wav2vec2: at least 400"):
+    with pytest.raises(ContractError, match=r"399 samples .* too few for wav2vec2: .* 400 samples"):
         standin.activations([noise(399)])
 
 

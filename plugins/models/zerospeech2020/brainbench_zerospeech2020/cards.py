@@ -17,6 +17,8 @@ CITATION = """\
 
 BLOCKS = 5
 CHANNELS = 768
+TRANSFORM, WINDOW, HOP = 2048, 400, 160
+"""Samples of a Fourier transform, of its window, and from one frame to the next."""
 RELEASE = "https://github.com/bshall/ZeroSpeech/releases/tag/v0.1"
 FILE = "model.ckpt-500000.pt"
 
@@ -39,6 +41,8 @@ ZEROSPEECH2020 = ModelCard(
         ),
     ),
     packages=("brainbench_zerospeech2020",),
+    # half a transform is mirrored at each end
+    shortest=TRANSFORM // 2 + 1,
     loader="brainbench_zerospeech2020.network:FAMILY",
 )
 

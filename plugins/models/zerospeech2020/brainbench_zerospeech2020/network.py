@@ -10,10 +10,11 @@ from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum, normalise_peaks, slaney_filters
+from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.activations.weights import State, nested
 from brainbench_audio.cards import ModelCard
 
-from .cards import CHANNELS
+from .cards import CHANNELS, HOP, TRANSFORM, WINDOW
 
 BANDS = 80
 CODES = 512
@@ -22,7 +23,6 @@ CODE_WIDTH = 64
 CONVOLUTIONS = ((3, 1, 0), (3, 1, 1), (4, 2, 1), (3, 1, 1), (3, 1, 1))
 
 _SAMPLE_RATE = 16_000
-_TRANSFORM, _WINDOW, _HOP = 2048, 400, 160
 _LOWEST, _HIGHEST = 50.0, 8000.0
 _PEAK = 0.999
 _PRE_EMPHASIS = 0.97
@@ -43,18 +43,13 @@ class LogMel(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spectrum = MagnitudeSpectrum(torch.hann_window(_WINDOW), _HOP, _TRANSFORM)
-        filters = slaney_filters(_SAMPLE_RATE, _TRANSFORM, BANDS, _LOWEST, _HIGHEST)
+        self.spectrum = MagnitudeSpectrum(torch.hann_window(WINDOW), HOP, TRANSFORM)
+        filters = slaney_filters(_SAMPLE_RATE, TRANSFORM, BANDS, _LOWEST, _HIGHEST)
         self.register_buffer("filters", filters.float(), persistent=False)
 
+    @in_float32
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Return the image (batch, 80, frame) of sounds (batch, sample) at 16 kHz.
-
-        Raises
-        ------
-        ContractError
-            The sounds are shorter than 1025 samples (64 ms).
-        """
+        """Return the image (batch, 80, frame) of sounds (batch, sample) at 16 kHz."""
         sounds = _PEAK * normalise_peaks(waveforms)
         previous = nn.functional.pad(sounds[..., :-1], (1, 0))
         spectrum = self.spectrum(sounds - _PRE_EMPHASIS * previous)
