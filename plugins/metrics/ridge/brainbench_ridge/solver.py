@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import local
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from brainbench_audio.errors import ContractError
 
@@ -29,6 +27,7 @@ from .search import (
     Scratch,
     next_penalties,
 )
+from .threads import single_threaded_products
 
 # Targets treated together: their inner predictions for all penalties fit a core's cache.
 BLOCK = 512
@@ -168,7 +167,7 @@ def nested_ridge(
         raise ContractError("no layers to predict from; the mapping of layers is empty")
     followed = None if leaders is None else checked_leaders(leaders, checked.shape[1])
     best = Best.empty(len(layers), partition, checked.shape[1], profile=profile)
-    with _single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
+    with single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
         fit = _Fit(checked, partition, best, pool, block=block or BLOCK, leaders=followed)
         size = group or partition.folds
         starts = range(0, partition.folds, size)
@@ -192,18 +191,6 @@ def nested_ridge(
         best.stuck,
         best.layer_r2,
     )
-
-
-@contextmanager
-def _single_threaded_products() -> Iterator[int]:
-    """Give the cores of the matrix library to threads of our own, and say how many there are.
-
-    A block's products and sums then stay in one core's cache, and the sums run in parallel, too.
-    """
-    controller = ThreadpoolController().select(user_api="blas")
-    workers = max((library["num_threads"] for library in controller.info()), default=1)
-    with controller.limit(limits=1):
-        yield workers
 
 
 @dataclass(frozen=True)
