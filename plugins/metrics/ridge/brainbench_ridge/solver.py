@@ -182,15 +182,8 @@ def nested_ridge(
             if progress is not None:
                 progress(1)
         fit.finish()
-    return NestedRidge(
-        best.r2,
-        best.predictions,
-        best.layer,
-        best.penalty,
-        best.squared_weights,
-        best.stuck,
-        best.layer_r2,
-    )
+    chosen = best.r2, best.predictions, best.layer, best.penalty
+    return NestedRidge(*chosen, best.squared_weights, best.stuck, best.layer_r2)
 
 
 @dataclass(frozen=True)
