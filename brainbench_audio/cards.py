@@ -8,7 +8,7 @@ a class.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from brainbench_audio.errors import PluginLoadError
@@ -17,7 +17,7 @@ CONTROLS = ("untrained", "permuted")
 # of a metric: features equal to the targets score 1, random features about 0, and the score stays
 # when stimuli change places, features or responses get another unit, or features are rotated
 PROPERTIES = ("identity", "noise", "permutation", "scale", "rotation")
-_FORMER_FIELDS = {"loader", "downloader", "locator", "sizer", "folder_loader"}  # of a DatasetCard
+_FORMER_FIELDS = {"downloader", "locator", "sizer", "folder_loader"}  # of a DatasetCard
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +135,7 @@ class DatasetCard:
         Import packages whose source decides the data.
     data : str
         ``"module:Class"``, a `DataSource` that is made without arguments when data are asked for.
+        Empty on the card of a data set that is put together by hand.
     downloaded : bool
         Whether there is something to download; False for data that lie in the plugin's package, or
         are made by it.
@@ -152,21 +153,28 @@ class DatasetCard:
     source: str
     size: str
     packages: tuple[str, ...]
-    data: str
+    data: str = ""
     subsets: tuple[str, ...] = ()
     subset_provides: frozenset[str] | Mapping[str, frozenset[str]] | None = None
     downloaded: bool = True
     checksum: str | None = None
     subset_stimuli: Mapping[str, int] = field(default_factory=dict)
+    # a former field, which cards of data sets that are put together by hand leave empty
+    loader: InitVar[str] = ""
 
     def __new__(cls, **fields: Any) -> DatasetCard:
         """Make a card; one written for an earlier version is told what to write now."""
-        if former := sorted(fields.keys() & _FORMER_FIELDS):
+        former = sorted(fields.keys() & _FORMER_FIELDS)
+        if former or fields.get("loader"):
+            former = ["loader", *former] if fields.get("loader") else former
             raise PluginLoadError(
                 f'DatasetCard has no {", ".join(former)} any more: write `data="module:Class"`, '
                 f"a DataSource with these functions as methods, see brainbench_audio/interfaces.py."
             )
         return super().__new__(cls)
+
+    def __post_init__(self, loader: str) -> None:
+        """Take nothing from the former field."""
 
     def counted(self, subset: str | None) -> int:
         """Return the number of stimuli of the whole (``subset=None``) or a subset."""

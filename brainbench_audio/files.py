@@ -62,7 +62,7 @@ def _is_temporary(path: Path) -> bool:
 
 def _reason(path: Path, error: Exception) -> str:
     """Return what the system said; libraries say only `HDF error` where a disk is full."""
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    if isinstance(error, OSError) and (error.errno or 0) > 0:  # those of netCDF4 are below
         return str(error.strerror)
     with suppress(OSError):
         if shutil.disk_usage(path.parent).free < _FULL:

@@ -6,7 +6,7 @@ import errno
 import json
 import logging
 import os
-import socket
+import platform
 import tempfile
 import time
 import uuid
@@ -63,7 +63,7 @@ class Lock:
         while not take():
             waited = time.monotonic() - started
             holder = self._holder()
-            elsewhere = holder.get("host", socket.gethostname()) != socket.gethostname()
+            elsewhere = holder.get("host", platform.node()) != platform.node()
             limit = _OTHER_MACHINE if elsewhere and self._timeout < 0 else self._timeout
             if 0 <= limit <= waited:
                 raise CacheError(
@@ -119,7 +119,7 @@ class Lock:
 
     def _drop_dead(self) -> None:
         holder = self._holder()
-        if holder.get("host") != socket.gethostname() or _runs(holder):
+        if holder.get("host") != platform.node() or _runs(holder):
             return
         aside = Path(f"{self.file}.{uuid.uuid4().hex}")
         with suppress(OSError):
@@ -143,7 +143,7 @@ def _read(file: Path) -> dict[str, Any]:
 
 def _myself() -> dict[str, Any]:
     pid = os.getpid()
-    return {"host": socket.gethostname(), "pid": pid, "started": _started(pid)}
+    return {"host": platform.node(), "pid": pid, "started": _started(pid)}
 
 
 def _runs(holder: dict[str, Any]) -> bool:

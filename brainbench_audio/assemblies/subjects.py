@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,7 @@ class Subjects:
         target: xr.DataArray,
         make: Callable[[npt.NDArray[np.floating[Any]]], Array | None],
         nothing: str,
-    ) -> Subjects:
+    ) -> Self:
         """Make an array of each subject's responses.
 
         Sessions are averaged first. Targets with a NaN or without variance over stimuli are

@@ -219,6 +219,8 @@ def data_source(card: DatasetCard) -> DataSource:
     PluginLoadError
         It cannot be imported, or is no `DataSource`.
     """
+    if not card.data:
+        raise PluginLoadError(f"The card of data set {card.id} names no `data`: nothing loads it.")
     made = load_attribute(card.data)
     try:
         source: DataSource = made() if isinstance(made, type) else made

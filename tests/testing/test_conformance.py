@@ -195,7 +195,11 @@ SPOILT_DATA = {
         "give",
     ),
     "random": (
-        ("data.py", "build(values,", "build(values + np.random.default_rng().random((30, 1)),"),
+        (
+            "data.py",
+            "build(values,",
+            "build(values + __import__('numpy').random.default_rng().random((30, 1)),",
+        ),
         "the same when loaded again",
         "seed",
     ),
@@ -208,8 +212,8 @@ SPOILT_DATA = {
     "filters": (
         (
             "data.py",
-            "        try:",
-            "        __import__('warnings').simplefilter('ignore')\n        try:",
+            "        path = DATA",
+            "        __import__('warnings').simplefilter('ignore')\n        path = DATA",
         ),
         "loads",
         "changes warning filters",

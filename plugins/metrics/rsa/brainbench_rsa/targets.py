@@ -13,7 +13,16 @@ from brainbench_audio.assemblies.subjects import Subjects
 from .rdm import FloatArray, UndefinedDistance, rdm
 
 
-def subject_rdms(target: xr.DataArray, *, zscore: bool) -> Subjects:
+class SubjectRdms(Subjects):
+    """The subjects that have an RDM."""
+
+    @property
+    def rdms(self) -> FloatArray:
+        """Upper triangles, float64 (subject, pair)."""
+        return self.arrays
+
+
+def subject_rdms(target: xr.DataArray, *, zscore: bool) -> SubjectRdms:
     """Return the RDM of each subject, see `Subjects.of`; targets are z-scored over stimuli first.
 
     Subjects are dropped that have fewer than 2 targets, or distances that are undefined or equal.
@@ -31,7 +40,7 @@ def subject_rdms(target: xr.DataArray, *, zscore: bool) -> Subjects:
             return None
         return found if np.ptp(found) > 0 else None
 
-    return Subjects.of(
+    return SubjectRdms.of(
         target,
         distances,
         "No RDM can be made of these responses: {extent}, and none of {subjects} subjects has 2 of "
