@@ -6,23 +6,10 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from brainbench_audio.cards import BenchmarkCard, DatasetCard, MetricCard, ModelCard, WeightsFile
+from brainbench_audio.cards import BenchmarkCard, DatasetCard, MetricCard, WeightsFile
+from brainbench_audio.testing.dummies import dummy_card
 
-MODEL = ModelCard(
-    id="tiny",
-    family="f",
-    label="l",
-    parameters=0,
-    layers=("a",),
-    dims=(1,),
-    sample_rate=8000,
-    licence="MIT",
-    citation="c",
-    training_data="t",
-    source="s",
-    packages=(),
-    loader="m:f",
-)
+MODEL = dummy_card()
 DATASET = DatasetCard(
     id="Data",
     provides=frozenset({"responses"}),

@@ -48,9 +48,9 @@ class Seal:
     seen: State = field(default_factory=dict)
 
 
-def sealed(model: Model, identity: Any) -> None:
-    """Remember what a model is now, and by which id it was loaded."""
-    state = _looked_at(model)
+def sealed(model: Model, identity: Any, state: State | None = None) -> None:
+    """Remember what a model is now, and by which id it was loaded; its state, where it is known."""
+    state = _looked_at(model) if state is None else state
     with suppress(AttributeError, TypeError):  # no attributes can be added: it has no seal then
         object.__setattr__(model, _SEAL, Seal(identity, state, seen=state))
 
@@ -72,7 +72,7 @@ def state_of(model: Model) -> State:
     seen = _looked_at(model)
     seal = seal_of(model)
     if seal is None:
-        sealed(model, None)
+        sealed(model, None, seen)
         return seen
     seal.seen = seen
     return {name: seal.harmless.get((name, value), value) for name, value in seen.items()}

@@ -211,6 +211,17 @@ def _sound(file: Path, digest: str) -> bool:
         return False
 
 
+def is_complete(store: Path, key: str) -> bool:
+    """Return whether all chunks of a key are there, by their number; no chunk is read."""
+    folder = store / key
+    try:
+        content = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
+        chunks = -(-len(content["stimuli"]) // int(content["chunk"]))
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        return False
+    return len(list(folder.glob("chunk-*.nc"))) >= chunks
+
+
 def stored_sets(store: Path) -> list[dict[str, Any]]:
     """Return for each folder of the store what its manifest says, with ``bytes`` and ``folder``."""
     found = []

@@ -56,7 +56,7 @@ FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
 # of this process and its children, unless the user has set them
-_ENVIRONMENT = {
+ENVIRONMENT = {
     # threads that wait for work sleep; they spin for a while otherwise, in the way of everybody
     # where the cores are shared
     "OMP_WAIT_POLICY": "PASSIVE",
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: all done, 1: something failed, 2: wrong usage, 130: interrupted.
     """
-    for name, value in _ENVIRONMENT.items():
+    for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     options = parser().parse_args(arguments)
     logging.basicConfig(format="brainbench: %(message)s", level=logging.WARNING)

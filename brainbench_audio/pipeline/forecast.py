@@ -10,15 +10,13 @@ from nine models and one metric (ridge) on one processor core, right within a fa
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.activations.identity import Identity
-from brainbench_audio.activations.store import stored_sets
+from brainbench_audio.activations.store import is_complete
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.identifying import known_identity
@@ -71,7 +69,6 @@ class Forecast:
 
 def forecast(work: Workload) -> list[Forecast]:
     """Return a forecast for each pair of a workload; no model is loaded, no array read."""
-    sets = {Path(entry["folder"]).name: entry for entry in stored_sets(activations_folder())}
     known: dict[str, tuple[ModelCard | None, Identity | None]] = {}
     counted: set[tuple[str, str]] = set()
     forecasts = []
@@ -84,7 +81,7 @@ def forecast(work: Workload) -> list[Forecast]:
         if card is None:
             forecasts.append(Forecast(ModelId.parse(model.id).label, target.id, UNKNOWN))
             continue
-        state = _state(identity, target, sets)
+        state = _state(identity, target)
         extract = state == EXTRACT and (model.key, target.stimuli) not in counted
         if extract:
             counted.add((model.key, target.stimuli))
@@ -147,24 +144,15 @@ def _card(model: Loadable) -> ModelCard | None:
     return replace(card, id=wanted.label) if card.layers else None
 
 
-def _state(
-    identity: Identity | None,
-    target: Target,
-    sets: Mapping[str, Mapping[str, Any]],
-) -> str:
+def _state(identity: Identity | None, target: Target) -> str:
     """Return what is there of a pair; of a model that was never loaded here, nothing."""
     if identity is None:
         return EXTRACT
     keys = target.keys(identity)
     if keys.stem is not None and is_stored(keys.stem):
         return STORED
-    entry = sets.get(keys.activations or "")
-    return SCORE if entry is not None and _complete(entry) else EXTRACT
-
-
-def _complete(entry: Mapping[str, Any]) -> bool:
-    chunks = -(-len(entry.get("stimuli", ())) // int(entry.get("chunk", 1)))
-    return len(list(Path(entry["folder"]).glob("chunk-*.nc"))) >= chunks
+    heard = keys.activations is not None and is_complete(activations_folder(), keys.activations)
+    return SCORE if heard else EXTRACT
 
 
 def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> Forecast:

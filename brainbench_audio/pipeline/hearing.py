@@ -123,16 +123,13 @@ def hear(
         first = hearing.targets[0].benchmark
         if elsewhere is not None:
             return elsewhere(hearing, bench.benchmark(first).stimuli)
-        model = bench.model(hearing.model)
-        if not hearing.recompute and all_scored(model.identity, hearing.targets):
-            return Heard(hearing.model, model.identity)
-        return heard_by(model, hearing, bench.benchmark(first).stimuli)
+        return heard_by(bench.model(hearing.model), hearing, lambda: bench.benchmark(first).stimuli)
     except Exception as error:  # one failing model never stops the others
         return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
 
 
-def heard_by(model: LazyModel, hearing: Hearing, stimuli: StimulusSet) -> Heard:
-    """Do the same, and raise what goes wrong.
+def heard_by(model: LazyModel, hearing: Hearing, stimuli: Callable[[], StimulusSet]) -> Heard:
+    """Do the same, and raise what goes wrong; the sounds are asked for only if one is to be heard.
 
     Raises
     ------
@@ -140,8 +137,9 @@ def heard_by(model: LazyModel, hearing: Hearing, stimuli: StimulusSet) -> Heard:
         See `extracted`.
     """
     started = time.perf_counter()
-    if model.identity.kept:
-        with extracted(model, stimuli, anew=hearing.recompute):
+    wanted = hearing.recompute or not all_scored(model.identity, hearing.targets)
+    if model.identity.kept and wanted:
+        with extracted(model, stimuli(), anew=hearing.recompute):
             pass
     return Heard(hearing.model, model.identity, seconds=time.perf_counter() - started)
 

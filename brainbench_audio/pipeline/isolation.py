@@ -261,7 +261,7 @@ def answer(question: Mapping[str, Any]) -> dict[str, Any]:
     hearing = Hearing(model, targets, given["recompute"])
     stimuli = _stimuli(question["stimuli"])
     try:
-        heard = heard_by(identified(model), hearing, stimuli)
+        heard = heard_by(identified(model), hearing, lambda: stimuli)
     except Exception as error:
         return {"error": type(error).__name__, "message": described(error)}
     identity = heard.identity.as_json()

@@ -34,6 +34,13 @@ if TYPE_CHECKING:
     from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 
 _MEASURED_SOUNDS = 16
+# what of the core data sets are read with, and no revision stands for
+_READERS = (
+    "brainbench_audio.archives",
+    "brainbench_audio.data_source",
+    "brainbench_audio.names",
+    "brainbench_audio.tables",
+)
 _SETTLED = 2_000_000_000  # nanoseconds; a later change may fall on the same tick of the clock
 
 
@@ -135,7 +142,7 @@ def _file_of(card: BenchmarkCard, wanted: Loadable) -> Path | None:
             [
                 wanted.key,
                 metric.revision or package_hash(metric.packages),
-                package_hash(card.dataset.packages),
+                package_hash([*card.dataset.packages, *_READERS]),
                 [revisions.SCORES, revisions.STIMULI],
             ]
         )

@@ -13,7 +13,7 @@ import xarray as xr
 
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import stratified
-from brainbench_audio.cards import DatasetCard
+from brainbench_audio.cards import DatasetCard, ModelCard
 from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.files import atomic_file
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -45,6 +45,26 @@ def dummy_stimuli(folder: Path, number: int = 15, seconds: float = 0.1) -> Stimu
             soundfile.write(temporary, 0.3 * tone + 0.05 * noise, SAMPLE_RATE, "PCM_16")
     categories = tuple(("tone", "noise", "click")[index % 3] for index in range(number))
     return StimulusSet("dummies", names, files, categories)
+
+
+def dummy_card(**changes: Any) -> ModelCard:
+    """Return the card of a model ``net-work`` of one layer, 8 kHz; ``changes`` are its fields."""
+    fields: dict[str, Any] = {
+        "id": "net-work",
+        "family": "net",
+        "label": "Net",
+        "parameters": 10,
+        "layers": ("out",),
+        "dims": (2,),
+        "sample_rate": SAMPLE_RATE,
+        "licence": "MIT",
+        "citation": "c",
+        "training_data": "none",
+        "source": "s",
+        "packages": (),
+        "loader": "m:f",
+    }
+    return ModelCard(**{**fields, **changes})
 
 
 class DummyModel:

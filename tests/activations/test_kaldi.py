@@ -52,10 +52,12 @@ def test_image_is_the_plain_one(settings: tuple[int, int, int, int, str]) -> Non
     expected = plain_image(noise(), *settings)
     exact = LogMel(*settings).double()(waveform)[0].numpy()
     np.testing.assert_allclose(exact, expected, atol=1e-8)
-    # rounding of the Fourier transform, which differs between processors, where a band has little
-    # of the power of its frame
+    # besides, a float32 Fourier transform rounds by about eps of the amplitude of the whole frame
+    band = np.exp(expected)
+    rounding = np.finfo(np.float32).eps * np.sqrt(band.sum(axis=1, keepdims=True) / band)
+    rounding = np.minimum(rounding, 1e-3)
     ours = LogMel(*settings)(waveform.float())[0].numpy()
-    np.testing.assert_allclose(ours, expected, atol=1e-3)
+    assert (np.abs(ours - expected) <= 1e-4 + rounding).all()
     assert np.median(np.abs(ours - expected)) < 1e-6
 
 

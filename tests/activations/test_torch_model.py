@@ -23,6 +23,7 @@ from brainbench_audio.activations.torch_model import (
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError, ShortSound
 from brainbench_audio.interfaces import ModelWithCard
+from brainbench_audio.testing.dummies import dummy_card
 
 
 class Network(torch.nn.Module):
@@ -52,22 +53,7 @@ READ_OUTS = {"linear": "first", "block 0": "blocks.0", "gru": "gru", "pooled": "
 
 
 def card(**changes: Any) -> ModelCard:
-    fields: dict[str, Any] = {
-        "id": "net-work",
-        "family": "net",
-        "label": "Net",
-        "parameters": 1,
-        "layers": tuple(READ_OUTS),
-        "dims": (4, 3, 2, 2),
-        "sample_rate": 8000,
-        "licence": "MIT",
-        "citation": "c",
-        "training_data": "none",
-        "source": "s",
-        "packages": (),
-        "loader": "m:f",
-    }
-    return ModelCard(**{**fields, **changes})
+    return dummy_card(**{"layers": tuple(READ_OUTS), "dims": (4, 3, 2, 2), **changes})
 
 
 def model(**changes: Any) -> TorchModel:

@@ -16,23 +16,9 @@ from brainbench_audio.activations.weights_files import fetch_weights, local_weig
 from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
+from brainbench_audio.testing.dummies import dummy_card
 
-CARD = ModelCard(
-    id="net-work",
-    family="net",
-    label="Net",
-    parameters=10,
-    layers=("a",),
-    dims=(2,),
-    sample_rate=8000,
-    licence="MIT",
-    citation="c",
-    training_data="none",
-    source="s",
-    packages=(),
-    loader="m:f",
-    weights=(WeightsFile(url="https://example.org/net.pt?download=1"),),
-)
+CARD = dummy_card(weights=(WeightsFile(url="https://example.org/net.pt?download=1"),))
 MEMBER = "checkpoints/study/net/run-1/5.pt"
 ADDRESS = "https://example.org/all.tar"
 

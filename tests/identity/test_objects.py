@@ -14,28 +14,14 @@ import torch
 
 from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
-from brainbench_audio.cards import ModelCard
 from brainbench_audio.pipeline.current import current_version
 from brainbench_audio.pipeline.run import Run
 from brainbench_audio.testing import DummyModel
+from brainbench_audio.testing.dummies import dummy_card
 
 Score = Callable[..., Run]
 POWER = 1.0
-CARD = ModelCard(
-    id="mine",
-    family="mine",
-    label="Mine",
-    parameters=0,
-    layers=("out",),
-    dims=(6,),
-    sample_rate=8000,
-    licence="MIT",
-    citation="none",
-    training_data="none",
-    source="here",
-    packages=(),
-    loader="",
-)
+CARD = dummy_card(id="mine", dims=(6,))
 
 
 class Net(torch.nn.Module):

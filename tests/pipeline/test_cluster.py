@@ -15,7 +15,7 @@ import pytest
 from brainbench_audio import settings
 from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.activations.store import stored_sets
-from brainbench_audio.cli.main import main
+from brainbench_audio.cli.main import ENVIRONMENT, main
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline import cluster
 from brainbench_audio.pipeline.hearing import Workbench
@@ -151,7 +151,10 @@ def test_processes_of_this_machine(
     tmp_path: Path,
     counted: Callable[..., list[str]],
     heard: Heard,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    for name, value in ENVIRONMENT.items():  # those that the command itself sets
+        monkeypatch.setenv(name, value)
     dead = tmp_path / "dead.py"
     dead.write_text(
         "import os\nfrom brainbench_audio.testing import DummyModel\n"
