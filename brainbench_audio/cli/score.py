@@ -56,13 +56,16 @@ def add(verbs: Any) -> None:
         help="run the Python code that a model of the hub brings (hf:… only)",
     )
     parser.add_argument(
-        "--bootstrap",
+        "--permutations",
         type=int,
         metavar="N",
-        help="draw stimuli, and subjects where there are several, N times for error and interval; "
-        "0: no bootstrap (default: 1000 draws of stimuli where there are fewer than two subjects)",
+        help="test the score against chance with N random orders of the sounds; 0: no test "
+        "(default: where that takes less than a second)",
     )
-    parser.add_argument("--seed", type=int, help="of the bootstrap (default: 0)")
+    parser.add_argument(
+        "--bootstrap", type=int, metavar="N", help="keep N draws of the score with it"
+    )
+    parser.add_argument("--seed", type=int, help="of permutations and draws (default: 0)")
     parser.add_argument(
         "--max-memory",
         type=_size,
@@ -212,7 +215,7 @@ def _paired(
     load = given(options, "weights", "device", "dtype", "trust_remote_code")
     if "weights" in load and (file := Path(load["weights"]).expanduser()).exists():
         load["weights"] = str(file.absolute())  # other processes may work in another folder
-    metric = given(options, "bootstrap", "seed", "max_memory")
+    metric = given(options, "permutations", "bootstrap", "seed", "max_memory")
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
     return [
         (Loadable(str(ModelId.parse(identifier).absolute()), load), benchmark)

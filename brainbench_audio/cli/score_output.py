@@ -8,12 +8,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli.table import json_text, print_json, print_table, printable, size_in_words
+from brainbench_audio.cli.table import (
+    json_text,
+    p_text,
+    print_json,
+    print_table,
+    printable,
+    size_in_words,
+)
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.forecast import Forecast
     from brainbench_audio.pipeline.loading import Loadable
     from brainbench_audio.pipeline.run import Failure, Run
+    from brainbench_audio.scores.score import Score
 
 _MOST_PARTS = 12
 _MINUTE, _HOUR = 60, 3600
@@ -22,6 +30,7 @@ _MINUTE, _HOUR = 60, 3600
 def as_json(run: Run) -> dict[str, Any]:
     """Return one pair as it stands in the JSON list."""
     from brainbench_audio.provenance import DISTRIBUTION
+    from brainbench_audio.scores.score import CHANCE, OVER
 
     score = run.score
     return {
@@ -33,6 +42,11 @@ def as_json(run: Run) -> dict[str, Any]:
         "ceiling": score.ceiling,
         "normalised": score.normalised,
         "parts": dict(score.parts),
+        "part_errors": dict(score.part_errors),
+        "part_intervals": {name: list(one) for name, one in score.part_intervals.items()},
+        "over": score.provenance.get(OVER),
+        "p": score.p,
+        "permutations": score.provenance.get(CHANCE, {}).get("permutations", 0),
         "layer": score.layer,
         "n": dict(score.n),
         "cached": run.cached,
@@ -46,7 +60,7 @@ def print_runs(runs: Sequence[Run]) -> None:
     """Print a table of scores, and their parts where these are few."""
     from brainbench_audio.scores.score import WITHHELD
 
-    head = ("model", "benchmark", "score", "error", "95 % interval", "ceiling", "normalised")
+    head = ("model", "benchmark", "score", "error", "95 % interval", "p", "ceiling", "normalised")
     rows = [
         (
             run.model,
@@ -54,6 +68,7 @@ def print_runs(runs: Sequence[Run]) -> None:
             run.score.value,
             run.score.error,
             interval_text(run.score.interval),
+            p_text(run.score.p),
             run.score.ceiling,
             run.score.normalised,
             run.score.layer,
@@ -72,9 +87,35 @@ def print_runs(runs: Sequence[Run]) -> None:
             print(f"\n{printable(f'{name} on {run.benchmark}: not normalised. {reason}')}")
         if 1 < len(run.score.parts) <= _MOST_PARTS:
             print(f"\n{printable(name)} on {run.benchmark}, in parts:")
-            print_table(
-                tuple(run.score.parts), [tuple(float(part) for part in run.score.parts.values())]
-            )
+            _print_parts(run.score)
+    for line in _footnotes(runs):
+        print(line)
+
+
+def _print_parts(score: Score) -> None:
+    """Print each part, with its interval below where that is known."""
+    rows: list[tuple[Any, ...]] = [tuple(float(part) for part in score.parts.values())]
+    if score.part_intervals:
+        rows.append(tuple(interval_text(score.part_intervals.get(name)) for name in score.parts))
+    print_table(tuple(score.parts), rows)
+
+
+def _footnotes(runs: Sequence[Run]) -> list[str]:
+    """Return what errors and p of the table mean, a line each."""
+    from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
+
+    found = []
+    for over in dict.fromkeys(run.score.provenance.get(OVER) for run in runs):
+        if over:
+            found.append(f"Errors and intervals: over {over}.")
+    for run in runs:
+        if reason := run.score.provenance.get(ERROR_WITHHELD):
+            found.append(printable(f"{run.model} on {run.benchmark}: {reason}"))
+    numbers = {run.score.provenance.get(CHANCE, {}).get("permutations") for run in runs} - {None}
+    if numbers:
+        told = " or ".join(f"{number:,}" for number in sorted(numbers))
+        found.append(f"p: of a score as high with sounds matched at random, {told} times.")
+    return ["", *found] if found else []
 
 
 def _alike(runs: Sequence[Run]) -> bool:

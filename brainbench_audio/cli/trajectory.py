@@ -48,9 +48,9 @@ def add(verbs: Any) -> None:
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
     parser.add_argument(
-        "--bootstrap", type=int, metavar="N", help="draws, see `brainbench score`; 0: none"
+        "--bootstrap", type=int, metavar="N", help="draws to keep, see `brainbench score`"
     )
-    parser.add_argument("--seed", type=int, help="of the bootstrap (default: 0)")
+    parser.add_argument("--seed", type=int, help="of permutations and draws (default: 0)")
     parser.add_argument(
         "--recompute", action="store_true", help="leave stored scores aside and replace them"
     )

@@ -50,6 +50,8 @@ class Result:
     ceiling, normalised : float or None
     parts : mapping of str to float
         One value for each component, subject or fold.
+    part_errors, part_intervals : mapping of str
+        Of parts, where they are known.
     layer : str or None
         The best.
     n : mapping of str to int
@@ -62,6 +64,8 @@ class Result:
         When it was scored, ISO 8601; empty for published ones.
     path : Path or None
         File of the whole score, for `Score.from_netcdf`, or the imported file.
+    whole : Path or None
+        Of a part without a file of its own: the file of the whole, see `with_components`.
     provenance : mapping
         That of the score; ``source`` and ``reading_error`` of a published one.
     id, source, version : str
@@ -80,12 +84,15 @@ class Result:
     ceiling: float | None = None
     normalised: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    part_errors: Mapping[str, float] = field(default_factory=dict)
+    part_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     layer: str | None = None
     n: Mapping[str, int] = field(default_factory=dict)
     published: bool = False
     approximate: bool = False
     created: str = ""
     path: Path | None = None
+    whole: Path | None = None
     provenance: Mapping[str, Any] = field(default_factory=dict)
     id: str = ""
     source: str = ""
@@ -224,6 +231,10 @@ def with_components(results: Sequence[Result]) -> list[Result]:
                 result.derived(
                     benchmark,
                     value,
+                    error=result.part_errors.get(name),
+                    interval=result.part_intervals.get(name),
+                    parts={name: value},
+                    whole=result.path,
                     n=result.n,
                     provenance={**result.provenance, "part_of": result.benchmark},
                 )
@@ -319,6 +330,10 @@ def _stored(entry: StoredScore, row: Row) -> Result:
         ceiling=ceiling,
         normalised=normalised(value, ceiling, summary["provenance"]),
         parts=summary["parts"],
+        part_errors=summary.get("part_errors", {}),
+        part_intervals={
+            name: tuple(one) for name, one in summary.get("part_intervals", {}).items()
+        },
         layer=summary["layer"],
         n=summary["n"],
         created=entry.created,

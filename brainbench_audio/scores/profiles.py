@@ -81,6 +81,8 @@ _ENTRIES = (
     Entry("r2", (PART,), "number", "squared correlation of `measured` and `prediction`"),
     Entry("r2_corrected", (PART,), "number", "`r2` corrected for noise, which the score then is"),
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
+    Entry("influence", ("left_out", PART), "number", "parts without each sound, less their mean"),
+    Entry("pair_sketch", ("bin", PART), "number", "sums over pairs of stimuli, see `sketch`"),
     Entry("learning_curve", ("setting", "epoch"), "number", "validation score, NaN after the end"),
     Entry("rdm", ("pair",), "number", "distances of stimuli in the best layer, upper triangle"),
     Entry("session_reliability", (PART,), "number", "reliability of the mean over sessions"),
@@ -249,6 +251,18 @@ def bootstrap_draws(raw: xr.Dataset) -> tuple[Array, int] | None:
     if draws is None or not _is_integer(raw.attrs.get("seed")):
         return None
     return draws.values.astype(np.float64), int(raw.attrs["seed"])
+
+
+def influences(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray | None] | None:
+    """Return what parts owe to stimuli, (stimulus, part), and the sketch of pairs, (bin, part).
+
+    Both float64. None where the metric stores no influence; the sketch is None where it compares no
+    pairs.
+    """
+    stimuli, pairs = _stored(raw, "influence"), _stored(raw, "pair_sketch")
+    if stimuli is None:
+        return None
+    return stimuli.astype(np.float64), None if pairs is None else pairs.astype(np.float64)
 
 
 def best_rdm(raw: xr.Dataset) -> Array | None:

@@ -23,6 +23,10 @@ WITHHELD = "normalised_withheld"
 # of provenance: share of the ceiling that weights learned from noisy responses let a perfect model
 # reach, where the metric knows it
 REACHABLE = "reachable_share"
+# what the error generalises over, in words; or a sentence, why there is no error
+OVER, ERROR_WITHHELD = "error_over", "error_withheld"
+# p of the score where features and responses of stimuli are matched at random: `Score.p`
+CHANCE = "chance"
 
 
 def _no_raw() -> xr.Dataset:
@@ -38,13 +42,17 @@ class Score:
     value : float
         The raw score.
     error : float or None
-        Standard error, over subjects where there are subjects, else over stimuli by bootstrap.
+        Standard error; ``provenance["error_over"]`` says what it generalises over.
     interval : (float, float) or None
         95 % interval of ``value``.
     ceiling : float or None
         What a perfect model could reach given the noise, in the unit of ``value``; None: not known.
     parts : mapping of str to float
         One value for each component, subject or fold.
+    part_errors : mapping of str to float
+        Standard errors of parts, over stimuli, where they are known.
+    part_intervals : mapping of str to (float, float)
+        95 % intervals of parts.
     layer : str or None
         The best layer.
     n : mapping of str to int
@@ -65,6 +73,8 @@ class Score:
     interval: tuple[float, float] | None = None
     ceiling: float | None = None
     parts: Mapping[str, float] = field(default_factory=dict)
+    part_errors: Mapping[str, float] = field(default_factory=dict)
+    part_intervals: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     layer: str | None = None
     n: Mapping[str, int] = field(default_factory=dict)
     # not compared: `==` of two data sets is a data set, whose truth says nothing about equality
@@ -84,6 +94,12 @@ class Score:
         ``provenance["normalised_withheld"]`` why it would be biased.
         """
         return normalised(self.value, self.ceiling, self.provenance)
+
+    @property
+    def p(self) -> float | None:
+        """P of a score as high by chance, see ``provenance["chance"]``; None: not tested."""
+        chance = self.provenance.get(CHANCE)
+        return float(chance["p"]) if chance else None
 
     def with_provenance(self, provenance: Mapping[str, Any]) -> Score:
         """Return the same score with another provenance."""
@@ -109,6 +125,8 @@ class Score:
             "interval": self.interval,
             "ceiling": self.ceiling,
             "parts": dict(self.parts),
+            "part_errors": dict(self.part_errors),
+            "part_intervals": {name: list(one) for name, one in self.part_intervals.items()},
             "layer": self.layer,
             "n": dict(self.n),
             "provenance": dict(self.provenance),
@@ -151,6 +169,10 @@ class Score:
         fields = {name: summary[name] for name in _FIELDS}
         interval = fields["interval"]
         fields["interval"] = tuple(interval) if interval else None
+        # not in files of earlier versions
+        fields["part_errors"] = summary.get("part_errors", {})
+        intervals = summary.get("part_intervals", {})
+        fields["part_intervals"] = {name: tuple(one) for name, one in intervals.items()}
         return cls(**fields, raw=_no_raw() if raw is None else raw)
 
 
@@ -190,7 +212,9 @@ def read_summary(path: str | Path) -> dict[str, Any]:
         )
     if expected is not None and expected != _digest(text):
         raise DataError(f"{path} is damaged: its numbers do not give their checksum.")
-    if wrong := [name for name, fits in _FIELDS.items() if not fits(summary.get(name, ...))]:
+    wrong = [name for name, fits in _FIELDS.items() if not fits(summary.get(name, ...))]
+    wrong += [name for name, fits in _OPTIONAL.items() if not fits(summary.get(name, {}))]
+    if wrong:
         raise DataError(f"{path} is not a stored score: its {wrong[0]} is missing or of no use.")
     return summary
 
@@ -227,6 +251,15 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "layer": lambda value: value is None or isinstance(value, str),
     "n": _are_numbers,
     "provenance": lambda value: isinstance(value, dict),
+}
+
+
+_OPTIONAL: dict[str, Callable[[Any], bool]] = {
+    "part_errors": _are_numbers,
+    "part_intervals": lambda value: (
+        isinstance(value, dict)
+        and all(one is not None and _is_interval(one) for one in value.values())
+    ),
 }
 
 

@@ -1,4 +1,4 @@
-"""Centred Gram matrices of stimuli, and their alignment over stimuli drawn with replacement."""
+"""Centred Gram matrices of stimuli, and what their alignment owes to each pair of stimuli."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from brainbench_audio.scores.influence import Influence
 
 Array = npt.NDArray[np.float64]
 
@@ -48,72 +50,35 @@ def unit_gram(responses: npt.NDArray[np.floating[Any]], *, biased: bool = False)
     size = np.linalg.norm(gram)
     if not biased:
         np.fill_diagonal(gram, 0.0)
-    _, shares = _shares(gram, np.ones((1, stimuli)), biased=biased)
-    gram -= shares[0][:, None] + shares[0]
+    # u_i + u_j that fits best: d u_i + sum_j u_j = sums_i, a multiple of one plus a matrix of ones
+    diagonal = stimuli - 2 + 2 * biased
+    shares = gram.sum(axis=1)
+    shares = (shares - shares.sum() / (stimuli + diagonal)) / diagonal
+    gram -= shares[:, None] + shares
     if not biased:
         np.fill_diagonal(gram, 0.0)
     norm = np.linalg.norm(gram)
     return None if norm <= _ROUNDING * size else gram / norm
 
 
-def bootstrap_cka(first: Array, second: Array, counts: Array, *, biased: bool = False) -> Array:
-    """Return the CKA of two layers over stimuli drawn with replacement.
+def influence(gram: Array, subjects: Array, units: str = "") -> Influence:
+    """Return the influence of stimuli on the CKA of a layer with each subject.
 
-    Centring is done anew in each draw. A pair of different stimuli counts as often as both were
-    drawn together. A pair of two copies of one stimulus is left out, as the metric ``rsa`` does: it
-    would be one more entry of the diagonal, which the unbiased estimator exists to leave out, and
-    of which the biased one has one for each stimulus drawn.
+    What centring takes off is orthogonal to what it leaves, so that the weight of a pair has no
+    first-order effect through it.
 
     Parameters
     ----------
-    first, second : float64 array (stimulus, stimulus)
-        From `unit_gram`, with the same ``biased``.
-    counts : float64 array (draw, stimulus)
-        How often each draw takes each stimulus.
-    biased : bool
-
-    Returns
-    -------
-    float64 array (draw,)
-        NaN for a draw that leaves nothing to compare.
+    gram : float64 array (stimulus, stimulus)
+        From `unit_gram`.
+    subjects : float64 array (subject, stimulus, stimulus)
+        Likewise.
+    units : str
+        What subjects are a sample of.
     """
-    shared = _products(first, second, counts, biased=biased)
-    norms = [_products(one, one, counts, biased=biased) for one in (first, second)]
-    whole = [_weighted(one**2, counts) for one in (first, second)]
-    enough = [norm > _ROUNDING * size for norm, size in zip(norms, whole, strict=True)]
-    usable = np.logical_and(*enough)
-    scale = np.sqrt(np.where(usable, norms[0] * norms[1], np.nan))
-    return np.clip(shared / scale, -1.0, 1.0)
-
-
-def _products(first: Array, second: Array, counts: Array, *, biased: bool) -> Array:
-    """Return, (draw,), the sum of the products of the two once centred within each draw."""
-    _, shares = _shares(first, counts, biased=biased)
-    sums, _ = _shares(second, counts, biased=biased)
-    # what is left after a least-squares fit is orthogonal to what was fitted: one side is enough
-    fitted: Array = np.einsum("ij,ij,ij->i", counts, shares, sums)
-    return _weighted(first * second, counts) - 2 * fitted
-
-
-def _weighted(entries: Array, counts: Array) -> Array:
-    """Return the sum of the entries, (draw,), each as often as it was drawn, copies left out."""
-    copies = counts * (counts - 1)
-    whole = np.einsum("ij,ij->i", counts @ entries, counts)
-    return np.asarray(whole - copies @ np.diagonal(entries))
-
-
-def _shares(gram: Array, counts: Array, *, biased: bool) -> tuple[Array, Array]:
-    """Return weighted sums of rows, and the u of the sums u_i + u_j that fit best.
-
-    Both are (draw, stimulus). An entry's weight is the product of the counts of its two stimuli,
-    on the diagonal the count itself; without ``biased`` the diagonal is zero and has no weight.
-    """
-    total = counts.sum(axis=1, keepdims=True)
-    sums = counts @ gram - (counts - 1) * np.diagonal(gram)
-    # with d_i = total - 2 c_i, plus 2 if biased, d_i u_i + sum_j c_j u_j = sums_i: a diagonal plus
-    # a matrix of rank one, so division solves it
-    with np.errstate(divide="ignore", invalid="ignore"):
-        own = 1 / (total - 2 * counts + 2 * biased)
-        level = (counts * own * sums).sum(axis=1, keepdims=True)
-        level /= 1 + (counts * own).sum(axis=1, keepdims=True)
-        return sums, own * (sums - level)
+    products = gram * subjects
+    cka = products.sum(axis=(1, 2))
+    owed = products - cka[:, None, None] / 2 * (gram**2 + subjects**2)
+    first, second = np.triu_indices(len(gram), 1)
+    diagonal = np.einsum("sii->si", owed)
+    return Influence.of_pairs(cka, 2 * owed[:, first, second], units, alone=diagonal)

@@ -16,11 +16,12 @@ from brainbench_audio.assemblies.subjects import Subjects
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
 from brainbench_audio.scores.ceilings import subject_ceiling
+from brainbench_audio.scores.chance import PERMUTATIONS, against_chance, checked_permutations
 from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
-from .gram import Array, bootstrap_cka, unit_gram
+from .gram import Array, influence, unit_gram
 from .targets import subject_grams
 
 VARIANTS = (None, "biased")
@@ -42,20 +43,21 @@ class CKA:
     ----------
     variant : str or None
         None or ``"biased"``.
+    permutations : int or None
+        Of stimuli, for the test against chance. None: 999; 0: no test.
     bootstrap : int or None
-        Draws of the bootstrap, see `brainbench_audio.scores.bootstrap.uncertainty`: over stimuli,
-        with the layer held fixed, and over subjects where there are two. None: 1,000 where there
-        are not, else none.
+        Draws of the score to keep in ``raw``, see `brainbench_audio.scores.influence`.
     seed : int
-        Of the bootstrap.
+        Of permutations and draws.
 
     Raises
     ------
     DataError
-        For an unknown variant, or one draw or less than none.
+        For an unknown variant, or one draw or permutation or less than none.
     """
 
     variant: str | None = None
+    permutations: int | None = None
     bootstrap: int | None = None
     seed: int = 0
 
@@ -63,6 +65,7 @@ class CKA:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric cka has no variant {self.variant!r}, only 'biased'.")
         checked_draws(self.bootstrap)
+        checked_permutations(self.permutations)
 
     @property
     def biased(self) -> bool:
@@ -86,7 +89,7 @@ class CKA:
         -------
         Score
             ``value``: CKA of the best layer, mean over subjects. ``error`` and ``interval``: over
-            subjects; for fewer than two, by bootstrap over stimuli; with ``bootstrap``, over both.
+            stimuli and subjects, see `brainbench_audio.scores.influence`, the layer held fixed.
             ``ceiling``: each subject with the mean of the others, mean over subjects. ``parts``:
             one value a subject. ``layer``: the best. ``raw``: ``layer_score`` (layer, subject), NaN
             for a layer that was dropped, and both noise ceilings.
@@ -98,20 +101,24 @@ class CKA:
         """
         del folds
         subjects = subject_grams(target, biased=self.biased)
-        found, best, gram = self._compare(layers, subjects)
+        found, best, grams = self._compare(layers, subjects)
         dropped = int(np.isnan(found[:, 0]).sum())
         names = list(layers)
         parts = found[best]
+        units = "listeners" if subjects.known else ""
         unsure = uncertainty(
-            parts,
-            lambda counts: np.stack(
-                [bootstrap_cka(gram, one, counts, biased=self.biased) for one in subjects.arrays],
-                axis=1,
-            ),
-            stimuli=subjects.n["stimulus"],
-            subjects=subjects.known,
+            influence(grams[best], subjects.arrays, units),
+            subjects.names if subjects.known else (),
             bootstrap=self.bootstrap,
             seed=self.seed,
+        )
+        layer_grams, mean = np.stack(list(grams.values())), subjects.arrays.mean(axis=0)
+        chance = against_chance(
+            float(parts.mean()),
+            lambda order: float(_aligned(layer_grams, mean[np.ix_(order, order)]).max()),
+            len(mean),
+            PERMUTATIONS if self.permutations is None else self.permutations,
+            self.seed,
         )
         # the others' Gram matrices have unit norm, so none counts more for more or stronger voxels
         flat = subjects.arrays.reshape(len(subjects.arrays), -1)
@@ -120,49 +127,46 @@ class CKA:
             {"layer_score": (("layer", "subject"), found), **bounds},
             {"layer": names, "subject": list(subjects.names)},
         )
-        if unsure.draws.size:
-            raw["bootstrap"] = ("draw", unsure.draws)
+        raw = raw.assign(unsure.raw)
         if subjects.absent:
             raw["subject_dropped"] = ("absent", list(subjects.absent))
         return Score(
             value=float(parts.mean()),
-            error=unsure.error,
-            interval=unsure.interval,
+            **unsure.fields,
             ceiling=ceiling,
+            provenance=unsure.provenance | chance,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
             layer=names[best],
             n=subjects.n | {"layer": len(names) - dropped, "layer_dropped": dropped},
             raw=raw.assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
 
-    def _compare(self, layers: Layers, subjects: Subjects) -> tuple[Array, int, Array]:
-        """Return CKA, (layer, subject), with the place and the Gram matrix of the best layer."""
+    def _compare(self, layers: Layers, subjects: Subjects) -> tuple[Array, int, dict[int, Array]]:
+        """Return CKA, (layer, subject), the place of the best layer, and the Gram matrices."""
         stimuli = subjects.n["stimulus"]
         flat = subjects.arrays.reshape(len(subjects.arrays), -1)
-        rows: list[Array] = []
-        best, kept = -1, None
+        found = np.full((len(layers), len(flat)), np.nan)
+        grams: dict[int, Array] = {}
         with progress_bar(len(layers), "kernel alignment", "layer", smoothing=0) as bar:
             for place, name in enumerate(layers):
                 gram = unit_gram(_checked(layers[name], name, stimuli), biased=self.biased)
-                if gram is None:
-                    rows.append(np.full(len(flat), np.nan))
-                else:
-                    rows.append(np.clip(flat @ gram.ravel(), -1.0, 1.0))
-                    if kept is None or rows[-1].mean() > rows[best].mean():
-                        best, kept = place, gram
+                if gram is not None:
+                    grams[place] = gram
+                    found[place] = np.clip(flat @ gram.ravel(), -1.0, 1.0)
                 bar.update()
-        if kept is None:
+        if not grams:
             raise DataError(
                 f"None of the {len(layers)} layers tells the stimuli apart, so there is nothing to "
                 f"compare."
             )
-        return np.stack(rows), best, kept
+        return found, int(np.nanargmax(found.mean(axis=1))), grams
 
 
 def load(
     card: MetricCard,
     variant: str | None = None,
     *,
+    permutations: int | None = None,
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
@@ -170,10 +174,10 @@ def load(
     """Return the metric, see `CKA`.
 
     ``max_memory`` changes nothing: besides the responses and one layer it keeps only one matrix
-    (stimulus, stimulus) for each subject.
+    (stimulus, stimulus) for each layer and subject.
     """
     del card, max_memory
-    return CKA(variant=variant, bootstrap=bootstrap, seed=seed)
+    return CKA(variant=variant, permutations=permutations, bootstrap=bootstrap, seed=seed)
 
 
 def _checked(
@@ -192,6 +196,11 @@ def _checked(
             f"{column}."
         )
     return values
+
+
+def _aligned(grams: Array, other: Array) -> Array:
+    # not a matrix product: threads of BLAS cost more here than they save
+    return np.asarray(np.einsum("lij,ij->l", grams, other))
 
 
 def _cosine(one: Array, other: Array) -> float:

@@ -65,7 +65,6 @@ def label(
     settings: Sequence[Setting],
     layers: Sequence[str],
     stimuli: npt.NDArray[Any],
-    draws: npt.NDArray[np.float64],
 ) -> xr.Dataset:
     """Label everything finer than the score.
 
@@ -111,8 +110,6 @@ def label(
             np.clip(logits, -largest, largest).astype(np.float16).astype(np.float32),
         )
         coordinates |= {"test_stimulus": stimuli[tested], "label": task.names}
-    if draws.size:
-        variables["bootstrap"] = ("draw", draws, {"long_name": "value in each draw"})
     return xr.Dataset(variables, coordinates, {"chosen_setting": first.chosen.place})
 
 

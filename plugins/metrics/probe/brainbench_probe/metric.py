@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,8 +17,10 @@ from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.scores.bootstrap import Uncertainty, checked_draws, uncertainty
-from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.chance import chance, checked_permutations, orders
+from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.score import OVER, Score
+from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
 
 from .collection import Layers, collect
 from .labels import Round, counts, label
@@ -29,6 +31,10 @@ from .training import Trained, Trainer
 from .workers import Workers
 
 VARIANTS = (None, "last")
+# of test clips that are left out together; with more, errors hardly change
+GROUPS = 200
+# by default a test against chance is made where it costs less than a second
+FEW_CELLS, FEW_PERMUTATIONS = 50_000, 199
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,11 +45,14 @@ class Probe:
     ----------
     variant : str or None
         None: all layers. ``"last"``: only the last one, as in HEAREval.
+    permutations : int or None
+        Of test clips' labels, for the test against chance. None: 199 where they cost less than a
+        second; 0: no test.
     bootstrap : int or None
-        Draws of the bootstrap over test clips, predictions held fixed, where the split is fixed;
-        None: 1,000, 0: none. Errors of k-fold tasks are over folds.
+        Draws of the score to keep in ``raw`` where the split is fixed, see
+        `brainbench_audio.scores.influence`.
     seed : int
-        Of initial weights, minibatches, dropout and the bootstrap.
+        Of initial weights, minibatches, dropout, permutations and draws.
     max_memory : int or None
         Bytes that the arrays of the metric may take, besides one layer; None: 3 GB, or half of what
         is free. It changes no result.
@@ -57,7 +66,7 @@ class Probe:
     Raises
     ------
     DataError
-        For an unknown variant, one draw or less than none, or no setting.
+        For an unknown variant, too few draws or permutations, or no setting.
 
     Notes
     -----
@@ -66,6 +75,7 @@ class Probe:
     """
 
     variant: str | None = None
+    permutations: int | None = None
     bootstrap: int | None = None
     seed: int = 0
     max_memory: int | None = None
@@ -81,6 +91,7 @@ class Probe:
         if self.seed < 0:
             raise DataError(f"A seed is not negative, got {self.seed}.")
         checked_draws(self.bootstrap)
+        checked_permutations(self.permutations)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
         """Return the score of some layers for a task.
@@ -104,8 +115,8 @@ class Probe:
         -------
         Score
             ``value``: the task's first metric on test clips, mean over folds. ``error`` and
-            ``interval``: over folds (standard error, Student's t), else by bootstrap over test
-            clips. ``parts``: ``test``, or one value a fold. ``layer``: that with the largest
+            ``interval``: over folds (Student's t), else over test clips, by jackknife, for this
+            training set. ``parts``: ``test``, or one value a fold. ``layer``: that with the largest
             weight. ``n``: clips and labels of each kind. ``raw``: layer weights, learning curves,
             all metrics, test predictions.
 
@@ -134,17 +145,16 @@ class Probe:
             settings=self.settings,
             layers=names,
             stimuli=target["stimulus"].values,
-            draws=unsure.draws,
         )
         profile = raw["layer_weights"].mean("fold").values
         return Score(
             value=float(np.mean(values)),
-            error=unsure.error,
-            interval=unsure.interval,
+            **unsure.fields,
+            provenance=unsure.provenance | self._chance(float(np.mean(values)), done, metric),
             parts={one.split.name: value for one, value in zip(done, values, strict=True)},
             layer=names[int(profile.argmax())],
             n=counts(done, task),
-            raw=raw.assign_attrs(unsure.attributes, variant=self.variant or ""),
+            raw=raw.assign(unsure.raw).assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
 
     def _check(self, task: Task, rounds: Sequence[Split]) -> None:
@@ -161,17 +171,41 @@ class Probe:
                     raise DataError(f"No {part} clip has a label (round {split.name}).")
 
     def _uncertainty(self, values: list[float], done: list[Round], metric: str) -> Uncertainty:
-        over_folds = len(done) > 1
+        """Return how far the score may be off: over folds, else over test clips."""
+        names = [one.split.name for one in done]
+        if len(done) > 1:
+            # each fold has other clips and another network, so their scores tell of both
+            influence = Influence(np.array(values), np.empty((0, len(values))), units="folds")
+            unsure = uncertainty(influence, names, seed=self.seed)
+            return replace(unsure, raw={})
         only = done[0].predictions
-        return uncertainty(
-            values,
-            lambda drawn: np.array([[only.score(metric, one)] for one in drawn]),
-            stimuli=len(only.labels),
-            subjects=over_folds,
-            # clips of one fold do not stand for another, so clips are not drawn there
-            bootstrap=0 if over_folds else self.bootstrap,
-            seed=self.seed,
-        )
+        clips = len(only.labels)
+        group = np.arange(clips) % min(clips, GROUPS)
+        without = [only.score(metric, (group != one) * 1.0) for one in range(group.max() + 1)]
+        influence = Influence.of_left_out(values, np.array(without)[:, np.newaxis])
+        unsure = uncertainty(influence, names, bootstrap=self.bootstrap, seed=self.seed)
+        if unsure.error is None:
+            return unsure
+        return replace(unsure, provenance={OVER: "sounds, for this training set"})
+
+    def _chance(self, value: float, done: list[Round], metric: str) -> dict[str, Any]:
+        """Return the test against chance: labels of test clips at random, predictions as they are.
+
+        Networks never saw these labels, so that nothing has to be trained again; with k folds they
+        saw those of the other folds, of which the labels of a fold, mixed among its clips, tell
+        nothing.
+        """
+        number = self.permutations
+        if number is None:
+            cells = max(one.predictions.labels.size for one in done)
+            number = FEW_PERMUTATIONS if cells <= FEW_CELLS or metric.endswith("acc") else 0
+        if not number:
+            return {}
+        scores = []
+        for place, one in enumerate(done):
+            mixed = orders(len(one.predictions.labels), number, self.seed + place)
+            scores.append([one.predictions.reordered(order).score(metric) for order in mixed])
+        return chance(value, np.mean(scores, axis=0), self.seed)
 
     def _rounds(
         self, layers: Layers, names: Sequence[str], task: Task, rounds: Sequence[Split]
@@ -242,6 +276,7 @@ def load(
     card: MetricCard,
     variant: str | None = None,
     *,
+    permutations: int | None = None,
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
@@ -257,7 +292,7 @@ def load(
         The metric's card; nothing of it is needed here.
     variant : str or None
         See `Probe`.
-    bootstrap, seed, max_memory, device, settings
+    permutations, bootstrap, seed, max_memory, device, settings
         See `Probe`.
     **protocol
         Fields of `settings.Protocol`, e.g. ``max_epochs``.
@@ -267,6 +302,7 @@ def load(
         raise DataError(f"The metric probe has no option {', '.join(sorted(unknown))}.")
     return Probe(
         variant=variant,
+        permutations=permutations,
         bootstrap=bootstrap,
         seed=seed,
         max_memory=max_memory,

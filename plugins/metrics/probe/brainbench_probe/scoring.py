@@ -50,6 +50,10 @@ class Predictions:
         weights = np.ones(len(self.labels)) if counts is None else counts
         return METRICS[metric](self, weights)
 
+    def reordered(self, order: npt.NDArray[np.intp]) -> Predictions:
+        """Return the same predictions beside the labels of other clips, as an order says."""
+        return Predictions(self.labels[order], self.logits, self._names)
+
     @cached_property
     def correct(self) -> Array:
         """1 where the most confident label is the (first) right one, else 0; (clip,)."""

@@ -15,8 +15,8 @@ from brainbench_audio.scores.ceilings import (
     spearman_brown,
 )
 
+from .nested import NestedRidge
 from .partition import FloatArray, IndexArray
-from .solver import NestedRidge
 
 # Lowest reliabilities to divide by, those of the earlier work: correlations that 5 % of unrelated
 # responses to 83 and to 82 sounds (its training and test sounds) exceed.

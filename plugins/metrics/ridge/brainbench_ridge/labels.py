@@ -8,8 +8,7 @@ import numpy as np
 import xarray as xr
 
 from .correction import Correction
-from .partition import FloatArray
-from .solver import NestedRidge
+from .nested import NestedRidge
 from .targets import Targets
 from .units import stuck
 
@@ -47,9 +46,7 @@ def counts(fit: NestedRidge, targets: Targets, correction: Correction | None) ->
     return found
 
 
-def label(
-    found: NestedRidge, targets: Targets, correction: Correction | None, draws: FloatArray
-) -> xr.Dataset:
+def label(found: NestedRidge, targets: Targets, correction: Correction | None) -> xr.Dataset:
     """Label everything the score was made from; stimuli and layers are the caller's to name."""
     one = targets.dimension
     variables: dict[str, Any] = {
@@ -84,7 +81,5 @@ def label(
         }
     if targets.absent:
         variables["subject_dropped"] = ("absent", list(targets.absent))
-    if draws.size:
-        variables["bootstrap"] = ("draw", draws, {"long_name": "value in each draw"})
     coordinates = dict(targets.labels.coords) | {"fold": np.arange(len(found.layer))}
     return xr.Dataset(variables, coordinates)

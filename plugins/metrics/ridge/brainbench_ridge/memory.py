@@ -16,11 +16,10 @@ from .solver import BLOCK
 
 _DOUBLE = 8
 _SMALLEST_BLOCK = 16
-# Arrays of one number a fold and target, and of one a draw and target, that exist at a time.
-_FOLD_ARRAYS, _DRAW_ARRAYS, _STIMULUS_ARRAYS = 16, 12, 8
+# Arrays of one number a fold and target, and of one a stimulus and target of a block.
+_FOLD_ARRAYS, _STIMULUS_ARRAYS = 16, 12
 # square matrices of stimuli that a thread needs to decompose one training part
 _SQUARES = 6
-_DRAWS_BYTES = 256 * 2**20
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,9 @@ class Memory:
     @property
     def results(self) -> int:
         """Bytes of what is kept for every target."""
-        # predictions, and the responses as they are given and once more while they are labelled
-        per_target = 3 * self.stimuli + 2 * self.layers + _FOLD_ARRAYS * self.folds
+        # predictions, correlations without each stimulus, their squares, and the responses as they
+        # are given and once more while they are labelled
+        per_target = 5 * self.stimuli + 2 * self.layers + _FOLD_ARRAYS * self.folds
         return _DOUBLE * per_target * self.targets
 
     def block(self) -> int:
@@ -101,7 +101,8 @@ class Memory:
         tried = len(PENALTIES) + len(EDGES) * FIRST_STEPS
         weights = group * (self.folds - 1) * tried * (self._test + 1) * side
         working = _SQUARES * side * side * (os.cpu_count() or 1)
-        parts = (self.folds + self._pairs(group)) * part
+        # those without one fold are kept for all layers
+        parts = (self.layers * self.folds + self._pairs(group)) * part
         return _DOUBLE * (parts + weights + working)
 
     def _pairs(self, group: int) -> int:
@@ -111,9 +112,3 @@ class Memory:
     @property
     def _test(self) -> int:
         return -(-self.stimuli // self.folds)
-
-    def draws(self, targets: int) -> int:
-        """Return how many draws of the bootstrap are made at a time for some of the targets."""
-        free = _DRAWS_BYTES if self.limit is None else self.limit - self.results
-        free -= _DOUBLE * _STIMULUS_ARRAYS * self.stimuli * targets
-        return max(1, free // (_DOUBLE * _DRAW_ARRAYS * targets))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,21 +16,28 @@ from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.scores.bootstrap import checked_draws, uncertainty
 from brainbench_audio.scores.ceilings import bounded
+from brainbench_audio.scores.chance import chance, checked_permutations, orders
+from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.score import WITHHELD, Score
+from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
 
-from .correction import Correction, SessionTargets
+from .correction import Correction, SessionTargets, divisor
 from .decomposition import signal_directions, zscored
 from .labels import counts, label
 from .memory import Memory
+from .nested import NestedRidge
 from .normalisation import ceiling_of, normalisation
-from .resampling import BootstrapR2
-from .solver import NestedRidge, nested_ridge
+from .solver import nested_ridge
 from .targets import Targets
 from .units import warn_if_stuck
 
 _log = logging.getLogger(__name__)
+
+# by default a test against chance is made where it costs less than a second
+FEW_TARGETS, FEW_PERMUTATIONS = 12, 199
+# permuted targets that are fitted together
+AT_ONCE = 20_000
 
 VARIANTS = (None, "zscored", "zscored-all", "scaled", "corrected")
 
@@ -50,19 +57,20 @@ class Ridge:
         one number in each training part, so that the mean diagonal of its kernel is 1 and the unit
         of the features does not matter. ``"corrected"``: as None, and R² is
         divided by the reliabilities of the mean response and of its prediction, see `correction`.
+    permutations : int or None
+        Of stimuli, for the test against chance. None: 199 for up to 12 targets, as components are,
+        else none: each takes as long as the score; 0: no test.
     bootstrap : int or None
-        Draws of the bootstrap, see `brainbench_audio.scores.bootstrap.uncertainty`: over stimuli,
-        with predictions and reliabilities held fixed, and over subjects where there are two.
-        None: 1,000 where there are not, else none.
+        Draws of the score to keep in ``raw``, see `brainbench_audio.scores.influence`.
     seed : int
-        Of the bootstrap.
+        Of permutations and draws.
     max_memory : int or None
         Bytes that the arrays of the metric may take, besides the responses and one layer.
 
     Raises
     ------
     DataError
-        For an unknown variant, or one draw or less than none.
+        For an unknown variant, or one draw or permutation or less than none.
 
     Notes
     -----
@@ -71,6 +79,7 @@ class Ridge:
     """
 
     variant: str | None = None
+    permutations: int | None = None
     bootstrap: int | None = None
     seed: int = 0
     max_memory: int | None = None
@@ -79,6 +88,7 @@ class Ridge:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric ridge has no variant {self.variant!r}: see `Ridge`.")
         checked_draws(self.bootstrap)
+        checked_permutations(self.permutations)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
         """Return the score of some layers for some targets.
@@ -98,8 +108,9 @@ class Ridge:
         Score
             ``value``: with a coordinate ``subject``, the median R² over a subject's targets, mean
             over subjects; else the mean over components, of each the mean over its times.
-            ``error`` and ``interval``: over subjects; if there are fewer than two, by bootstrap
-            over stimuli; with ``bootstrap``, over both. ``ceiling``: reliability of the mean over
+            ``error`` and ``interval``: over stimuli and subjects, see
+            `brainbench_audio.scores.influence`: weights learned anew, layers, penalties and
+            reliabilities held fixed. ``ceiling``: reliability of the mean over
             sessions, brought together as the value; None without sessions; 1 for the variant
             ``corrected``. ``parts``: one value a subject or component. ``layer``: the one that
             alone gives the highest uncorrected value. ``n``: what was used and left out. ``raw``:
@@ -114,38 +125,81 @@ class Ridge:
             If the rows of a layer do not fit.
         """
         targets = Targets.from_assembly(target)
-        found, correction, memory = self._fit(layers, target, targets, np.asarray(folds))
+        labels = np.asarray(folds)
+        found, correction = self._fit(layers, target, targets, labels)
         assert found.layer_r2 is not None
         warn_if_stuck(found, list(layers), targets.dimension)
         profile = targets.aggregate(found.layer_r2)
         every = targets.parts(found.r2 if correction is None else correction.r2)
         known = np.flatnonzero(np.isfinite(every))
         parts = every[known]
-        drawn = BootstrapR2(targets, found.predictions, correction, memory)
-        unsure = uncertainty(
-            parts,
-            lambda counts: drawn(counts)[:, known],
-            stimuli=len(targets.responses),
-            subjects=targets.subjects is not None,
-            bootstrap=self.bootstrap,
-            seed=self.seed,
-        )
         names = list(layers)
         part_names = [targets.part_names[part] for part in known] if targets.part_names else []
+        unsure = self._uncertainty(found, targets, correction, known, part_names)
+        chance = self._chance(layers, targets, labels, float(targets.aggregate(found.r2)))
         return Score(
             value=float(parts.mean()),
-            error=unsure.error,
-            interval=unsure.interval,
+            **unsure.fields,
             ceiling=_ceiling(targets) if correction is None else 1.0,
-            provenance=self._normalisation(found, targets, target, correction),
+            provenance=self._normalisation(found, targets, target, correction)
+            | unsure.provenance
+            | chance,
             parts=dict(zip(part_names, parts.tolist(), strict=False)),
             layer=names[int(profile.argmax())],
             n=counts(found, targets, correction),
-            raw=label(found, targets, correction, unsure.draws)
+            raw=label(found, targets, correction)
             .assign_coords(stimulus=target["stimulus"].values, layer=names)
+            .assign(unsure.raw)
             .assign(profile=("layer", profile))
             .assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
+
+    def _uncertainty(
+        self,
+        fit: NestedRidge,
+        targets: Targets,
+        correction: Correction | None,
+        known: npt.NDArray[np.intp],
+        names: Sequence[str],
+    ) -> Uncertainty:
+        """Return how far the parts that are known may be off; reliabilities are held fixed."""
+        units = "listeners" if targets.subjects is not None else ""
+        without, r2 = np.square(np.maximum(fit.left_out, 0.0)), fit.r2
+        roots = None
+        if correction is not None:
+            scale = divisor(correction.measured, correction.predicted)
+            without, r2 = without / scale, correction.r2
+        elif not units and len(targets.part_names) == r2.size:
+            # one target a part, whose correlation has a sign
+            roots = Influence.of_left_out(fit.correlations, fit.left_out)
+        return uncertainty(
+            Influence.of_left_out(
+                targets.parts(r2)[known], targets.without(r2, without)[:, known], units
+            ),
+            names,
+            roots=roots,
+            squared=True,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+        )
+
+    def _chance(
+        self, layers: Layers, targets: Targets, folds: npt.NDArray[Any], value: float
+    ) -> dict[str, Any]:
+        """Return the test against chance of uncorrected R²: everything is fitted anew each time."""
+        stimuli, columns = targets.responses.shape
+        number = self.permutations
+        if number is None:
+            number = FEW_PERMUTATIONS if columns <= FEW_TARGETS else 0
+        if not number:
+            return {}
+        together = max(1, AT_ONCE // columns)
+        scores: list[float] = []
+        for some in np.array_split(orders(stimuli, number, self.seed), -(-number // together)):
+            responses = targets.responses[some.T].reshape(stimuli, -1)
+            r2 = self._nested(layers, responses, folds, "against chance", profile=False).r2
+            scores += [float(targets.aggregate(one)) for one in r2.reshape(len(some), columns)]
+        return chance(value, scores, self.seed)
 
     def _normalisation(
         self,
@@ -164,44 +218,55 @@ class Ridge:
 
     def _fit(
         self, layers: Layers, target: xr.DataArray, targets: Targets, folds: npt.NDArray[Any]
-    ) -> tuple[NestedRidge, Correction | None, Memory]:
+    ) -> tuple[NestedRidge, Correction | None]:
         """Predict the targets and, for the correction, their sessions from the same layers."""
-        sessions = None
-        if self.variant == "corrected":
-            if "session" not in target.dims:
-                raise DataError("Responses without sessions cannot be corrected for their noise.")
-            sessions = SessionTargets.append(targets.responses, target.values[:, targets.kept])
-        responses = targets.responses if sessions is None else sessions.responses
-        stimuli, columns = responses.shape
-        memory = Memory(stimuli, columns, len(layers), np.unique(folds).size, self.max_memory)
-        block, group = memory.share()
-        with progress_bar(len(layers), "ridge regression", "layer", smoothing=0) as bar:
-            found = nested_ridge(
-                _ZScored(layers) if self.variant == "zscored-all" else layers,
-                responses,
-                folds,
-                zscore=self.variant == "zscored",
-                unit=self.variant == "scaled",
-                leaders=None if sessions is None else sessions.leaders,
-                progress=bar.update,
-                block=block,
-                group=group,
-            )
-        if sessions is None:
-            return found, None, memory
+        if self.variant != "corrected":
+            return self._nested(layers, targets.responses, folds, "ridge regression"), None
+        if "session" not in target.dims:
+            raise DataError("Responses without sessions cannot be corrected for their noise.")
+        sessions = SessionTargets.append(targets.responses, target.values[:, targets.kept])
+        found = self._nested(
+            layers, sessions.responses, folds, "ridge regression", leaders=sessions.leaders
+        )
         correction = sessions.correct(found)
         if np.isnan(correction.measured).all():
             raise DataError(
                 f"None of the {correction.r2.size} {targets.dimension}s has two complete sessions "
                 f"that differ between stimuli, so their noise is not known."
             )
-        return found.first(correction.r2.size), correction, memory
+        return found.first(correction.r2.size), correction
+
+    def _nested(
+        self,
+        layers: Layers,
+        responses: npt.NDArray[Any],
+        folds: npt.NDArray[Any],
+        told: str,
+        **options: Any,
+    ) -> NestedRidge:
+        """Call `nested_ridge` as the variant and the memory allow."""
+        stimuli, columns = responses.shape
+        memory = Memory(stimuli, columns, len(layers), np.unique(folds).size, self.max_memory)
+        block, group = memory.share()
+        with progress_bar(len(layers), told, "layer", smoothing=0) as bar:
+            return nested_ridge(
+                _ZScored(layers) if self.variant == "zscored-all" else layers,
+                responses,
+                folds,
+                zscore=self.variant == "zscored",
+                unit=self.variant == "scaled",
+                progress=bar.update,
+                block=block,
+                group=group,
+                **options,
+            )
 
 
 def load(
     card: MetricCard,
     variant: str | None = None,
     *,
+    permutations: int | None = None,
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
@@ -214,10 +279,16 @@ def load(
         The metric's card; nothing of it is needed here.
     variant : str or None
         See `Ridge`.
-    bootstrap, seed, max_memory
+    permutations, bootstrap, seed, max_memory
         See `Ridge`.
     """
-    return Ridge(variant=variant, bootstrap=bootstrap, seed=seed, max_memory=max_memory)
+    return Ridge(
+        variant=variant,
+        permutations=permutations,
+        bootstrap=bootstrap,
+        seed=seed,
+        max_memory=max_memory,
+    )
 
 
 class _ZScored(Mapping[str, npt.NDArray[np.floating[Any]]]):

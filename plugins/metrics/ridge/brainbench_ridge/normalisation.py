@@ -16,8 +16,8 @@ from brainbench_audio.scores.ceilings import session_reliability
 from brainbench_audio.scores.score import REACHABLE, WITHHELD
 
 from .correction import Correction
+from .nested import NestedRidge
 from .partition import FloatArray
-from .solver import NestedRidge
 from .targets import Targets
 
 # What a ceiling has to be, and how many of its standard errors.

@@ -59,10 +59,8 @@ def _demean(values: FloatArray, rounding: FloatArray) -> tuple[FloatArray, Float
     return mean, squares
 
 
-def squared_correlation(
-    products: FloatArray, predicted: FloatArray, measured: FloatArray
-) -> FloatArray:
-    """Return the squared Pearson correlation from sums over demeaned values.
+def correlation(products: FloatArray, predicted: FloatArray, measured: FloatArray) -> FloatArray:
+    """Return the Pearson correlation from sums over demeaned values.
 
     Parameters
     ----------
@@ -73,7 +71,19 @@ def squared_correlation(
     Returns
     -------
     float64 array
-        0 where the correlation is negative, or where one side is constant.
+        0 where one side is constant.
+    """
+    valid = (predicted > _CONSTANT**2 * measured) & (measured > 0)
+    norm = np.where(valid, predicted * measured, 1.0)
+    return np.asarray(np.where(valid, products / np.sqrt(norm), 0.0))
+
+
+def squared_correlation(
+    products: FloatArray, predicted: FloatArray, measured: FloatArray
+) -> FloatArray:
+    """Return the square of `correlation`, 0 where that is negative.
+
+    Divided once and not squared after the division, as rounding decides between equal penalties.
     """
     valid = (products > 0) & (predicted > _CONSTANT**2 * measured) & (measured > 0)
     result = np.zeros(products.shape)
@@ -83,7 +93,19 @@ def squared_correlation(
 
 def pooled_r2(predictions: FloatArray, responses: Responses) -> FloatArray:
     """Return the squared correlation of predictions (stimulus, target) and responses."""
+    return squared_correlation(*_sums(predictions, responses))
+
+
+def pooled_correlation(predictions: FloatArray, responses: Responses) -> FloatArray:
+    """Return the correlation of predictions (stimulus, target) and responses."""
+    return correlation(*_sums(predictions, responses))
+
+
+def _sums(
+    predictions: FloatArray, responses: Responses
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what `correlation` takes."""
     demeaned = predictions - predictions.mean(axis=0)
     predicted = np.einsum("st,st->t", demeaned, demeaned)
     products = np.einsum("st,st->t", demeaned, responses.centred)
-    return squared_correlation(products, predicted, responses.squares)
+    return products, predicted, responses.squares

@@ -16,8 +16,10 @@ from brainbench_audio.errors import ContractError
 from .best import Best
 from .checks import checked_features, checked_leaders, checked_penalties, checked_targets
 from .decomposition import DecomposedLayer
+from .influence import LeftOut
+from .nested import NestedRidge
 from .partition import FloatArray, IndexArray, Partition
-from .responses import Responses, pooled_r2
+from .responses import Responses, pooled_correlation, pooled_r2
 from .search import (
     EDGES,
     FIRST_STEPS,
@@ -28,6 +30,7 @@ from .search import (
     next_penalties,
 )
 from .threads import single_threaded_products
+from .training_part import TrainingPart
 
 # Targets treated together: their inner predictions for all penalties fit a core's cache.
 BLOCK = 512
@@ -35,50 +38,6 @@ BLOCK = 512
 _FEW = 64
 
 _Where = npt.NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class NestedRidge:
-    """What `nested_ridge` found.
-
-    Attributes
-    ----------
-    r2 : float64 array (target,)
-        Squared correlation of the pooled outer predictions and the responses.
-    predictions : float64 array (stimulus, target)
-        Each stimulus predicted from the folds it is not in.
-    layer : int array (fold, target)
-        Layer chosen in each outer fold, its place in the mapping.
-    penalty : float64 array (fold, target)
-        Penalty chosen with it.
-    squared_weights : float64 array (fold, target)
-        Sum of the squares of what training responses are multiplied by in the predictions.
-    stuck : int array (layer, target)
-        In how many outer folds the search ended far from the best penalty, see
-        `PenaltySearch.stuck`; without ``profile`` only where it was sought.
-    layer_r2 : float64 array (layer, target) or None
-        ``r2`` of each layer as if it were the only one.
-    """
-
-    r2: FloatArray
-    predictions: FloatArray
-    layer: npt.NDArray[np.intp]
-    penalty: FloatArray
-    squared_weights: FloatArray
-    stuck: npt.NDArray[np.intp]
-    layer_r2: FloatArray | None
-
-    def first(self, targets: int) -> NestedRidge:
-        """Return what was found for the first of the targets."""
-        return NestedRidge(
-            self.r2[:targets],
-            self.predictions[:, :targets],
-            self.layer[:, :targets],
-            self.penalty[:, :targets],
-            self.squared_weights[:, :targets],
-            self.stuck[:, :targets],
-            None if self.layer_r2 is None else self.layer_r2[:, :targets],
-        )
 
 
 def nested_ridge(
@@ -183,7 +142,8 @@ def nested_ridge(
                 progress(1)
         fit.finish()
     chosen = best.r2, best.predictions, best.layer, best.penalty
-    return NestedRidge(*chosen, best.squared_weights, best.stuck, best.layer_r2)
+    owed = best.squared_weights, fit.correlations, fit.left_out
+    return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2)
 
 
 @dataclass(frozen=True)
@@ -214,6 +174,10 @@ class _Fit:
         self._pool = pool
         self._block = block
         self._local = local()
+        # outer training parts of the layers that some target has chosen so far
+        self._parts: dict[int, list[TrainingPart]] = {}
+        self.correlations = np.empty(targets.shape[1])
+        self.left_out = np.empty(targets.shape)
 
     def add_layer(self, number: int, search: PenaltySearch, groups: Sequence[range]) -> None:
         """Fit one layer, some outer folds at a time, and keep it where it is the best so far."""
@@ -226,6 +190,13 @@ class _Fit:
             wins = wins[:, self._leaders]
         np.copyto(self._best.layer, number, where=wins)
         np.copyto(self._best.penalty, search.penalty, where=wins)
+        outer = [search.layer.outer(fold) for fold in range(self._partition.folds)]
+        chosen = set(np.unique(self._best.layer).tolist())
+        self._parts = {
+            place: parts
+            for place, parts in (*self._parts.items(), (number, outer))
+            if place in chosen
+        }
         self._for_blocks(lambda block: self._predict(block, number, search, wins[:, block]))
 
     def finish(self) -> None:
@@ -235,9 +206,21 @@ class _Fit:
             responses = self._responses(block)
             predictions = self._best.predictions[:, block]
             self._best.r2[block] = pooled_r2(predictions, responses)
+            self._leave_out(block, predictions, responses)
             predictions[self._partition.order] = predictions + responses.mean
 
         self._for_blocks(finish)
+
+    def _leave_out(self, block: slice, predictions: FloatArray, responses: Responses) -> None:
+        """Fill in `NestedRidge.left_out` for some targets."""
+        self.correlations[block] = pooled_correlation(predictions, responses)
+        sums = LeftOut(predictions, responses)
+        for fold, chosen in enumerate(self._best.layer[:, block]):
+            for layer in np.unique(chosen).tolist():
+                targets = np.flatnonzero(chosen == layer)
+                penalty = self._best.penalty[fold, block][targets]
+                sums.refit(fold, self._parts[layer][fold], targets, penalty)
+        self.left_out[self._partition.order, block] = sums.correlations()
 
     def _choose(self, search: PenaltySearch, outer_folds: range, wins: _Where) -> None:
         """Choose penalties within some outer folds."""

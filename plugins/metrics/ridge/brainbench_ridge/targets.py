@@ -130,6 +130,30 @@ class Targets:
         medians = [median(values[..., targets]) for targets in self.subjects.values()]
         return np.stack(medians, axis=-1)
 
+    def without(self, values: FloatArray, left_out: FloatArray) -> FloatArray:
+        """Return, to first order, the `parts` without each stimulus.
+
+        A median moves with the targets that may be the median, not with the one that is: each
+        counts by how likely its value, given its error, is to be there.
+
+        Parameters
+        ----------
+        values : float64 array (target,)
+        left_out : float64 array (stimulus, target)
+            The values without each stimulus.
+
+        Returns
+        -------
+        float64 array (stimulus, part)
+        """
+        if self.subjects is None:
+            return self.parts(left_out)
+        found = []
+        for targets in self.subjects.values():
+            some = targets[np.isfinite(values[targets])]
+            found.append(left_out[:, some] @ _median_weights(values[some], left_out[:, some]))
+        return np.stack(found, axis=-1)
+
     def aggregate(self, values: FloatArray) -> FloatArray:
         """Return the mean over `parts`."""
         return np.asarray(self.parts(values).mean(axis=-1))
@@ -143,3 +167,18 @@ def median(values: FloatArray) -> FloatArray:
     if not finite.any(axis=-1).all():
         return np.full(values.shape[:-1], np.nan)
     return np.asarray(np.nanmedian(values, axis=-1))
+
+
+def _median_weights(values: FloatArray, left_out: FloatArray) -> FloatArray:
+    """Return the share of each target, (target,), in changes of the median of the values."""
+    if not values.size:
+        return values
+    stimuli = len(left_out)
+    # the jackknife's error of a target
+    error = float(np.median(left_out.std(axis=0))) * np.sqrt(stimuli - 1)
+    distance = np.abs(values - np.median(values))
+    if error == 0:
+        weights = (distance == distance.min()).astype(np.float64)
+    else:
+        weights = np.exp(-np.square((distance - distance.min()) / error) / 2)
+    return np.asarray(weights / weights.sum())

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from .solver import NestedRidge
+from .nested import NestedRidge
 
 _log = logging.getLogger(__name__)
 

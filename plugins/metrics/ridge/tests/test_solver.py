@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pytest
 import scipy.io
 from brainbench_ridge.decomposition import coordinates, signal_directions
+from brainbench_ridge.nested import NestedRidge
 from brainbench_ridge.search import HIGHEST_PENALTY, LOWEST_PENALTY
-from brainbench_ridge.solver import NestedRidge, nested_ridge
+from brainbench_ridge.solver import nested_ridge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

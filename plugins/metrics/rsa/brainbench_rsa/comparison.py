@@ -6,11 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.progress import progress_bar
 
-from .rdm import FloatArray, IntArray, pair_indices, stimuli_of
-
-Weights = NDArray[np.float64]
+from .rdm import FloatArray, IntArray
 
 
 def tie_groups(rdms: ArrayLike) -> IntArray:
@@ -68,14 +65,14 @@ def standard_ranks(groups: IntArray, entries: NDArray[np.generic] | None = None)
     ranks = np.empty(chosen.shape)
     count = chosen.shape[1]
     for row, rank in zip(chosen, ranks, strict=True):
-        np.take(_average_ranks(np.bincount(row)), row, out=rank)
+        np.take(average_ranks(np.bincount(row)), row, out=rank)
     ranks -= (count + 1) / 2
     norms = np.sqrt(np.einsum("ij,ij->i", ranks, ranks))
     ranks /= np.where(norms > 0, norms, np.nan)[:, None]
     return ranks
 
 
-def _average_ranks(counts: NDArray[np.generic]) -> FloatArray:
+def average_ranks(counts: NDArray[np.generic]) -> FloatArray:
     """Rank of each group when its members share the mean of the places they fill."""
     upper = np.cumsum(counts, dtype=np.float64)
     return upper - (np.asarray(counts, dtype=np.float64) - 1) / 2
@@ -116,81 +113,3 @@ def correlate(first: FloatArray, second: FloatArray) -> FloatArray:
             "take the same stimuli in the same order for both."
         )
     return np.clip(first @ second.T, -1.0, 1.0)
-
-
-def bootstrap_spearman(
-    first: ArrayLike, second: ArrayLike, counts: ArrayLike, *, rdms: int | None = None
-) -> FloatArray:
-    """Return Spearman's rho of pairs of RDMs over stimuli drawn with replacement.
-
-    A pair of two different stimuli enters as often as both were drawn together. A pair of two
-    copies of one stimulus is left out: its distance is zero by construction in both RDMs.
-
-    Parameters
-    ----------
-    first, second
-        (rdm, pair), compared row by row; a single first one is compared with all second ones.
-    counts
-        (draw, stimulus), how often each draw takes each stimulus.
-    rdms
-        How many of the second ones are treated together; bounds the memory.
-
-    Returns
-    -------
-    numpy.ndarray
-        (draw, rdm); NaN for a draw that leaves a constant RDM.
-
-    Raises
-    ------
-    DataError
-        If the counts are of other stimuli.
-
-    Notes
-    -----
-    Nili et al. 2014, PLOS Computational Biology: stimuli are the units of the bootstrap.
-
-    Examples
-    --------
-    >>> bootstrap_spearman([1.0, 2.0, 3.0], [1.0, 4.0, 9.0], [[1, 1, 1]]).round(12).tolist()
-    [[1.0]]
-    """
-    left, right = tie_groups(first), tie_groups(second)
-    stimuli = stimuli_of(right.shape[1])
-    times = np.asarray(counts, dtype=np.float64)
-    if times.shape[1] != stimuli:
-        raise DataError(f"Counts of {times.shape[1]} stimuli do not fit RDMs of {stimuli} stimuli.")
-    one, other = pair_indices(stimuli)
-    step = rdms or len(right)
-    found = np.empty((len(times), len(right)))
-    with progress_bar(len(times), "bootstrap", "draw", smoothing=0) as bar:
-        for draw, row in enumerate(times):
-            weights = row[one] * row[other]
-            for start in range(0, len(right), step):
-                block = slice(start, start + step)
-                matching = left if len(left) == 1 else left[block]
-                found[draw, block] = _weighted_spearman(matching, right[block], weights)
-            bar.update()
-    return found
-
-
-def _weighted_spearman(first: IntArray, second: IntArray, weights: Weights) -> FloatArray:
-    """Spearman row by row, each entry repeated as often as its whole-numbered weight."""
-    entries = np.flatnonzero(weights)
-    if not entries.size:
-        return np.full(len(second), np.nan)
-    repeated = weights[entries]
-    x, y = (_weighted_ranks(groups[:, entries], repeated) for groups in (first, second))
-    weighted = repeated * x
-    products = np.einsum("ij,ij->i", np.broadcast_to(weighted, y.shape), y)
-    norms = np.sqrt(np.einsum("ij,ij->i", weighted, x) * np.einsum("ij,ij,j->i", y, y, repeated))
-    # ranks of whole numbers: those of a constant are exactly zero when centred
-    return np.asarray(products / np.where(norms > 0, norms, np.nan))
-
-
-def _weighted_ranks(groups: IntArray, weights: Weights) -> FloatArray:
-    """Centred average ranks, (rdm, entry), of entries repeated as often as they weigh."""
-    ranks = np.empty(groups.shape)
-    for row, rank in zip(groups, ranks, strict=True):
-        np.take(_average_ranks(np.bincount(row, weights=weights)), row, out=rank)
-    ranks -= (weights.sum() + 1) / 2
-    return ranks

@@ -18,19 +18,18 @@ from brainbench_audio.assemblies.subjects import Subjects
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.scores.bootstrap import Uncertainty, checked_draws, uncertainty
 from brainbench_audio.scores.ceilings import subject_ceiling
+from brainbench_audio.scores.chance import PERMUTATIONS, against_chance, checked_permutations
 from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
-from .comparison import bootstrap_spearman, spearman, standard_ranks, tie_groups
-from .rdm import FloatArray, UndefinedDistance, rdm
+from .comparison import spearman, standard_ranks, tie_groups
+from .influence import influence
+from .rdm import FloatArray, IntArray, UndefinedDistance, permuted_pairs, rdm
 from .selection import CrossValidation, cross_validate
 from .targets import subject_rdms
 
 VARIANTS = (None, "cv")
-_DOUBLE = 8
-# Arrays as long as an RDM that exist for each RDM while it is compared.
-_ARRAYS = 10
 Layers = Mapping[str, NDArray[np.floating[Any]]]
 
 
@@ -45,19 +44,17 @@ class RSA:
         subject, each entry of the RDM comes from the layer chosen without its stimuli.
     zscore
         Z-score features and targets over stimuli first.
+    permutations
+        Of stimuli, for the test against chance. None: 999, and none with ``cv``; 0: no test.
     bootstrap
-        Draws of the bootstrap, see `brainbench_audio.scores.bootstrap.uncertainty`: over stimuli,
-        with layers and assembled RDMs held fixed, and over subjects where there are two. None:
-        1,000 where there are not, else none.
+        Draws of the score to keep in `raw`, see `brainbench_audio.scores.influence`.
     seed
-        Of the bootstrap.
-    max_memory
-        Bytes that the arrays of the metric may take, besides the responses and one layer.
+        Of permutations and draws.
 
     Raises
     ------
     DataError
-        For an unknown variant, or one draw or less than none.
+        For an unknown variant, or one draw or permutation or less than none.
 
     Notes
     -----
@@ -66,14 +63,15 @@ class RSA:
 
     variant: str | None = None
     zscore: bool = True
+    permutations: int | None = None
     bootstrap: int | None = None
     seed: int = 0
-    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric rsa has no variant {self.variant!r}, only 'cv'.")
         checked_draws(self.bootstrap)
+        checked_permutations(self.permutations)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | ArrayLike) -> Score:
         """Return the score of some layers for some targets.
@@ -91,17 +89,16 @@ class RSA:
         Returns
         -------
         Score
-            `value`: mean of Spearman's rho over subjects. `error` and `interval`: standard error
-            and t interval over subjects; for fewer than two, bootstrap over stimuli; with
-            `bootstrap`, over both. `ceiling`: mean rho of each subject with the mean of the
-            others. `parts`: one value a subject. `layer`: the best, with ``cv`` the one that most
-            entries come from. `raw`: rho of all layers, the choices, both noise ceilings, and for
-            the plain variant the best layer's RDM.
+            `value`: mean of Spearman's rho over subjects. `error` and `interval`: over stimuli and
+            subjects, see `brainbench_audio.scores.influence`, the layer held fixed. `ceiling`: mean
+            rho of each subject with the mean of the others. `parts`: one value a subject. `layer`:
+            the best, with ``cv`` the one that most entries come from. `raw`: rho of all layers, the
+            choices, both noise ceilings, and for the plain variant the best layer's RDM.
 
         Raises
         ------
         DataError
-            If rows do not fit, no subject or no layer has an RDM, or `max_memory` is too low.
+            If rows do not fit, or no subject or no layer has an RDM.
         """
         # Products of 165 rows gain nothing from threads, and lose much where cores are shared.
         with threadpool_limits(limits=1, user_api="blas"):
@@ -118,7 +115,13 @@ class RSA:
                 best = int(np.argmax(rho.mean(axis=1)))
                 parts, compared, layer = rho[best], rdms[best : best + 1], names[best]
                 raw = xr.Dataset({"rdm": ("pair", rdms[best].astype(np.float32))})
-            unsure = self._uncertainty(parts, compared, subjects)
+            unsure = uncertainty(
+                influence(compared, subjects.arrays, "listeners" if subjects.known else ""),
+                subjects.names if subjects.known else (),
+                bootstrap=self.bootstrap,
+                seed=self.seed,
+            )
+            chance = self._chance(rdms, subjects, float(parts.mean()), np.asarray(folds))
             ceiling, bounds = subject_ceiling(
                 subjects.arrays,
                 lambda one, other: float(spearman(one, other).item()),
@@ -127,15 +130,14 @@ class RSA:
             )
         raw = raw.assign(bounds).assign_coords(subject=list(subjects.names))
         raw = raw.assign(_layer_rho(rho, names, list(layers)))
-        if unsure.draws.size:
-            raw["bootstrap"] = ("draw", unsure.draws)
+        raw = raw.assign(unsure.raw)
         if subjects.absent:
             raw["subject_dropped"] = ("absent", list(subjects.absent))
         return Score(
             value=float(parts.mean()),
-            error=unsure.error,
-            interval=unsure.interval,
+            **unsure.fields,
             ceiling=ceiling,
+            provenance=unsure.provenance | chance,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
             layer=layer,
             n=subjects.n | {"layer": len(names), "layer_dropped": len(layers) - len(names)},
@@ -168,33 +170,27 @@ class RSA:
             )
         return names, np.stack(rdms)
 
-    def _uncertainty(
-        self, parts: FloatArray, compared: FloatArray, subjects: Subjects
-    ) -> Uncertainty:
-        rdms = self._rdms_at_once(len(compared) + len(subjects.arrays), compared.shape[1])
-        return uncertainty(
-            parts,
-            lambda counts: bootstrap_spearman(compared, subjects.arrays, counts, rdms=rdms),
-            stimuli=subjects.n["stimulus"],
-            subjects=subjects.known,
-            bootstrap=self.bootstrap,
-            seed=self.seed,
-        )
+    def _chance(
+        self, rdms: FloatArray, subjects: Subjects, value: float, folds: NDArray[Any]
+    ) -> dict[str, Any]:
+        """Return the test against chance, with the layer chosen anew in each permutation."""
+        number = self.permutations
+        if number is None:
+            # layers are chosen for each subject and pair of folds: seconds, not milliseconds
+            number = 0 if self.variant == "cv" else PERMUTATIONS
+        if self.variant == "cv":
 
-    def _rdms_at_once(self, kept: int, pairs: int) -> int | None:
-        """Return how many RDMs a draw of the bootstrap may treat together."""
-        if self.max_memory is None:
-            return None
-        # an RDM and its order; ranks, weights and products of both sides while they are compared
-        free = self.max_memory - 2 * _DOUBLE * kept * pairs
-        rdms = free // (_ARRAYS * _DOUBLE * pairs)
-        if rdms < 1:
-            least = (2 * kept + _ARRAYS) * _DOUBLE * pairs
-            raise DataError(
-                f"{kept} RDMs of {pairs} pairs take {least / 1e6:.0f} MB at least, and max_memory "
-                f"is {self.max_memory / 1e6:.0f} MB: allow that much."
-            )
-        return int(rdms)
+            def permuted(order: IntArray) -> float:
+                moved = subjects.arrays[:, permuted_pairs(order)]
+                return float(cross_validate(rdms, moved, folds).rho.mean())
+        else:
+            layers = standard_ranks(tie_groups(rdms))
+            mean = standard_ranks(tie_groups(subjects.arrays)).mean(axis=0)
+
+            def permuted(order: IntArray) -> float:
+                return float((layers @ mean[permuted_pairs(order)]).max())
+
+        return against_chance(value, permuted, subjects.n["stimulus"], number, self.seed)
 
 
 def load(
@@ -202,11 +198,15 @@ def load(
     variant: str | None = None,
     *,
     zscore: bool = True,
+    permutations: int | None = None,
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
 ) -> RSA:
     """Return the metric.
+
+    ``max_memory`` changes nothing: besides the responses and one layer it keeps only one RDM for
+    each layer and subject.
 
     Parameters
     ----------
@@ -214,11 +214,12 @@ def load(
         The metric's card; nothing of it is needed here.
     variant
         None or ``"cv"``.
-    zscore, bootstrap, seed, max_memory
+    zscore, permutations, bootstrap, seed
         See `RSA`.
     """
+    del max_memory
     return RSA(
-        variant=variant, zscore=zscore, bootstrap=bootstrap, seed=seed, max_memory=max_memory
+        variant=variant, zscore=zscore, permutations=permutations, bootstrap=bootstrap, seed=seed
     )
 
 

@@ -50,6 +50,28 @@ def pair_indices(stimuli: int) -> tuple[IntArray, IntArray]:
 
 
 @lru_cache(maxsize=8)
+def _pair_table(stimuli: int) -> IntArray:
+    """Return the place of each pair in an RDM, (stimulus, stimulus)."""
+    first, second = pair_indices(stimuli)
+    table = np.zeros((stimuli, stimuli), dtype=np.intp)
+    table[first, second] = table[second, first] = np.arange(first.size)
+    return table
+
+
+def permuted_pairs(order: IntArray) -> IntArray:
+    """Return where the entries of an RDM are once its stimuli are in another order.
+
+    Examples
+    --------
+    >>> permuted_pairs(np.array([2, 0, 1])).tolist()
+    [1, 2, 0]
+    """
+    first, second = pair_indices(len(order))
+    found: IntArray = _pair_table(len(order))[order[first], order[second]]
+    return found
+
+
+@lru_cache(maxsize=8)
 def _flat_indices(stimuli: int) -> IntArray:
     first, second = pair_indices(stimuli)
     flat: IntArray = first * stimuli + second

@@ -1,0 +1,299 @@
+"""What a score owes to each stimulus, and how far it may be off for other sounds and listeners."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.profiles import influences
+from brainbench_audio.scores.statistics import LEVEL, Array
+
+# fewer say nothing of others
+LEAST_STIMULI, LEAST_PARTS = 20, 3
+# of the sketch of pairs: its sums of squares are off by about sqrt(2 / BINS), 4 %
+BINS = 1024
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How far a value may be off.
+
+    Attributes
+    ----------
+    value, error : float
+        The value and its standard error.
+    freedom : float
+        Degrees of freedom of Student's t.
+    over : str
+        What the error generalises over, in words.
+    """
+
+    value: float
+    error: float
+    freedom: float
+    over: str
+
+    def interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Return Student's t interval."""
+        margin = float(_student().ppf(0.5 + level / 2, self.freedom)) * self.error
+        return self.value - margin, self.value + margin
+
+    @property
+    def p(self) -> float:
+        """Two-sided p that the value is 0: below 0.05 exactly where 0 is outside the interval."""
+        if self.error == 0:
+            return 1.0 if self.value == 0 else 0.0
+        return float(2 * _student().sf(abs(self.value) / self.error, self.freedom))
+
+    def root(self) -> Estimate:
+        """Return the estimate of the root of a value that is a mean of squares, as R² is.
+
+        The error of a square is proportional to its root, so intervals are wrong near 0; that of
+        the root is not.
+        """
+        root = float(np.sqrt(max(self.value, 0.0)))
+        return replace(self, value=root, error=self.error / (2 * root) if root else 0.0)
+
+
+@dataclass(frozen=True)
+class Influence:
+    """What the parts of a score, or of the difference of two, owe to each stimulus.
+
+    Attributes
+    ----------
+    parts : float64 array (part,)
+        The score of each subject, or of each component.
+    stimuli : float64 array (stimulus, part)
+        The part without that stimulus, weights learned anew, less the mean of these over stimuli.
+    pairs : float64 array (bin, part) or None
+        Of a metric that compares pairs of stimuli: `sketch` of what the part owes to each pair.
+    units : str
+        What parts are a sample of: ``listeners`` or ``folds``; empty for components.
+    """
+
+    parts: Array
+    stimuli: Array
+    pairs: Array | None = None
+    units: str = ""
+
+    @classmethod
+    def of_left_out(
+        cls, parts: npt.ArrayLike, without: npt.ArrayLike, units: str = ""
+    ) -> Influence:
+        """Return that of parts, (part,), that are known without each stimulus, (stimulus, part)."""
+        left = np.asarray(without, dtype=np.float64)
+        return cls(np.asarray(parts, dtype=np.float64), left - left.mean(axis=0), units=units)
+
+    @classmethod
+    def of_pairs(
+        cls,
+        parts: npt.ArrayLike,
+        owed: npt.ArrayLike,
+        units: str = "",
+        *,
+        alone: npt.ArrayLike = 0.0,
+    ) -> Influence:
+        """Return that of parts, of which the influence of each pair of stimuli is known.
+
+        Parameters
+        ----------
+        parts : float array (part,)
+        owed : float array (part, pair)
+            Derivative by the weight of each pair, upper triangle by rows.
+        units : str
+        alone : float array (part, stimulus), optional
+            Derivative by the weight of what is no pair, as the diagonal of a Gram matrix.
+        """
+        values = np.asarray(owed, dtype=np.float64)
+        stimuli = int((1 + np.sqrt(1 + 8 * values.shape[1])) / 2)
+        first, second = np.triu_indices(stimuli, 1)
+        sums = alone + np.stack(
+            [np.bincount(first, one, stimuli) + np.bincount(second, one, stimuli) for one in values]
+        )
+        without = sums.mean(axis=1, keepdims=True) - sums
+        return cls(np.asarray(parts, dtype=np.float64), without.T, sketch(values), units)
+
+    def __sub__(self, other: Influence) -> Influence:
+        """Return the influence on the differences, of parts and stimuli that are the same."""
+        if self.stimuli.shape != other.stimuli.shape or self.units != other.units:
+            raise DataError("Scores of other stimuli or parts cannot be subtracted.")
+        pairs = None
+        if self.pairs is not None and other.pairs is not None:
+            pairs = self.pairs - other.pairs
+        return Influence(self.parts - other.parts, self.stimuli - other.stimuli, pairs, self.units)
+
+    def part(self, place: int) -> Influence:
+        """Return that on one part alone, which then is no sample of anything."""
+        one = slice(place, place + 1)
+        pairs = None if self.pairs is None else self.pairs[:, one]
+        return Influence(self.parts[one], self.stimuli[:, one], pairs)
+
+    def trouble(self) -> str | None:
+        """Return why nothing can be said of other sounds or listeners, a sentence; else None."""
+        stimuli, parts = self.stimuli.shape
+        if stimuli >= LEAST_STIMULI or self._enough:
+            return None
+        counted = f" and {parts} {self.units}" if self.units else ""
+        needed = f" or {LEAST_PARTS} {self.units}" if self.units else ""
+        return (
+            f"{stimuli} sounds{counted} are too few to say anything of others: an error needs "
+            f"{LEAST_STIMULI} sounds{needed} at least."
+        )
+
+    @property
+    def _enough(self) -> bool:
+        """Whether parts say something of others."""
+        return bool(self.units) and self.parts.size >= LEAST_PARTS
+
+    def estimate(self) -> Estimate:
+        r"""Return the mean over parts and its error over stimuli and subjects, as far as they go.
+
+        .. math:: V = V_{stimuli} + \max(0, V_{subjects} - V_{both})
+
+        with :math:`V_{stimuli}` of the mean by jackknife, :math:`V_{subjects}` the variance of the
+        parts over their number, and :math:`V_{both}`, which is in both, the sum of the variances of
+        the parts over stimuli by the square of their number.
+
+        Returns
+        -------
+        Estimate
+            Over sounds and listeners; over sounds, for these listeners, if there are fewer than 3;
+            over listeners, for these sounds, with fewer than 20 sounds; else over sounds.
+
+        Raises
+        ------
+        DataError
+            Neither sounds nor listeners are enough, see `trouble`.
+
+        Notes
+        -----
+        Two-way clustered variance: Cameron, Gelbach and Miller 2011, Journal of Business & Economic
+        Statistics 29; for pairs of stimuli, whose noise a jackknife counts twice, Aronow, Samii and
+        Assenova 2015, Political Analysis 23. Degrees of freedom: Satterthwaite 1946. Error rates:
+        docs/methods-statistics.md.
+        """
+        if reason := self.trouble():
+            raise DataError(reason)
+        stimuli, parts = self.stimuli.shape
+        value = float(self.parts.mean())
+        between = float(self.parts.var(ddof=1)) / parts if self._enough else 0.0
+        if stimuli < LEAST_STIMULI:
+            told = f"{self.units}, for these sounds" if stimuli else self.units
+            return Estimate(value, float(np.sqrt(between)), parts - 1, told)
+        over = self._variance(np.full((parts, 1), 1 / parts))[0]
+        if not self._enough:
+            told = f"sounds, for these {self.units}" if self.units else "sounds"
+            return Estimate(value, float(np.sqrt(over)), stimuli - 1, told)
+        both = self._variance(np.eye(parts)).sum() / parts**2
+        added = max(0.0, between - both)
+        variance = over + added
+        freedom = stimuli - 1.0
+        if variance > 0:
+            freedom = float(variance**2 / (over**2 / (stimuli - 1) + added**2 / (parts - 1)))
+        return Estimate(value, float(np.sqrt(variance)), freedom, f"sounds and {self.units}")
+
+    def draws(self, number: int, seed: int) -> Array:
+        """Return draws, (draw,), from the distribution of the mean, the same for all models.
+
+        Normal weights of stimuli, and of subjects, times what the score owes them; scaled to the
+        error of `estimate`. Scores of the same stimuli and subjects are paired by the seed.
+        """
+        estimate = self.estimate()
+        generator = np.random.default_rng(seed)
+        weights = generator.standard_normal((number, len(self.stimuli)))
+        moved = weights @ self.stimuli.mean(axis=1)
+        if self._enough:
+            weights = generator.standard_normal((number, len(self.parts)))
+            moved += weights @ (self.parts - self.parts.mean()) / len(self.parts)
+        spread = moved.std()
+        return np.asarray(estimate.value + moved * (estimate.error / spread if spread else 0.0))
+
+    def _variance(self, weights: Array) -> Array:
+        """Return the variance over stimuli of sums over parts, weights (part, sum)."""
+        stimuli = len(self.stimuli)
+        squares = np.square(self.stimuli @ weights).sum(axis=0)
+        if self.pairs is None:
+            return np.asarray((stimuli - 1) / stimuli * squares)
+        # each pair is in the sums of both its stimuli, so its own noise is in there twice; that is
+        # at most half of all
+        twice = np.minimum(np.square(self.pairs @ weights).sum(axis=0), squares / 2)
+        return np.asarray((stimuli - 1) / (stimuli - 2) * (squares - twice))
+
+
+def stored_influence(
+    raw: xr.Dataset, parts: Mapping[str, float], value: float, units: str = ""
+) -> Influence | None:
+    """Return the influence that was stored with a score.
+
+    Parameters
+    ----------
+    raw : xr.Dataset
+        `Score.raw`.
+    parts : mapping of str to float
+        `Score.parts` or some of them; where they have no names, the value is the only part.
+    value : float
+    units : str
+        What the parts are a sample of, see `Influence`.
+
+    Returns
+    -------
+    Influence or None
+        Without stimuli where the metric stores nothing of them, but the parts are a sample; None
+        where they are not.
+
+    Raises
+    ------
+    DataError
+        There is a part of which nothing is stored.
+    """
+    values = np.array(list(parts.values()) or [value], dtype=np.float64)
+    stored = influences(raw)
+    if stored is None:
+        return Influence(values, np.empty((0, values.size)), units=units) if units else None
+    stimuli, pairs = stored
+    if "part" in stimuli.coords:
+        absent = set(parts) - {str(name) for name in stimuli["part"].values}
+        if absent:
+            raise DataError(
+                f"The score has a part {absent.pop()!r} of which no influence is stored."
+            )
+        stimuli = stimuli.sel(part=list(parts))
+        pairs = None if pairs is None else pairs.sel(part=list(parts))
+    return Influence(values, stimuli.values, None if pairs is None else pairs.values, units)
+
+
+def sketch(owed: npt.ArrayLike) -> Array:
+    """Return few sums from which sums of squares over pairs can be told, also of differences.
+
+    Each pair is added to a random bin with a random sign, the same for all models, so that bins of
+    a difference are differences of bins. It stands for what would be 100 times as much to store.
+
+    Parameters
+    ----------
+    owed : float array (part, pair)
+
+    Returns
+    -------
+    float64 array (bin, part)
+
+    Notes
+    -----
+    Charikar, Chen and Farach-Colton 2002, "Finding frequent items in data streams".
+    """
+    values = np.asarray(owed, dtype=np.float64)
+    generator = np.random.default_rng(0)  # a constant: sketches of two models have to fit
+    bins = generator.integers(BINS, size=values.shape[1])
+    signs = generator.choice([-1.0, 1.0], size=values.shape[1])
+    return np.stack([np.bincount(bins, signs * one, BINS) for one in values], axis=1)
+
+
+def _student() -> Any:
+    import scipy.stats  # half a second, which finding a stored score need not take
+
+    return scipy.stats.t

@@ -1,0 +1,141 @@
+"""Errors, intervals and draws of a score and its parts, as fields of `Score`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.influence import Estimate, Influence
+from brainbench_audio.scores.score import ERROR_WITHHELD, OVER
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Uncertainty:
+    """How far a score and its parts may be off.
+
+    Attributes
+    ----------
+    error : float or None
+        Standard error.
+    interval : (float, float) or None
+        95 % interval.
+    part_errors, part_intervals : mapping of str
+        The same for single parts.
+    provenance : mapping
+        What the error generalises over, or why there is none.
+    raw : mapping of str
+        For `Score.raw`: `influence`, `pair_sketch`, names of parts and, if asked for, `bootstrap`.
+    attributes : mapping
+        Of `Score.raw`: seed and number of draws.
+    """
+
+    error: float | None
+    interval: Interval | None
+    provenance: dict[str, Any]
+    part_errors: dict[str, float] = field(default_factory=dict)
+    part_intervals: dict[str, Interval] = field(default_factory=dict)
+    raw: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The fields of `Score` that hold it."""
+        return {
+            "error": self.error,
+            "interval": self.interval,
+            "part_errors": self.part_errors,
+            "part_intervals": self.part_intervals,
+        }
+
+
+def checked_draws(bootstrap: int | None) -> int | None:
+    """Return the option ``bootstrap`` if it is None, 0 or at least 2.
+
+    Raises
+    ------
+    DataError
+        It is another number.
+    """
+    if bootstrap is not None and (bootstrap < 0 or bootstrap == 1):
+        raise DataError(f"Give at least 2 draws (0 for none), got {bootstrap}.")
+    return bootstrap
+
+
+def uncertainty(
+    influence: Influence,
+    names: Sequence[str],
+    *,
+    roots: Influence | None = None,
+    squared: bool = False,
+    bootstrap: int | None = None,
+    seed: int = 0,
+) -> Uncertainty:
+    """Return how far a score may be off, from what it owes to each stimulus.
+
+    Parameters
+    ----------
+    influence : Influence
+        On the parts of the score.
+    names : sequence of str
+        Of the parts; empty where the only part has no name.
+    roots : Influence, optional
+        On the correlations whose squares the parts are, with their signs.
+    squared : bool
+        Whether the parts are R² or medians or means of it.
+    bootstrap : int, optional
+        Draws to keep; none by default.
+    seed : int
+        Of the draws.
+
+    Returns
+    -------
+    Uncertainty
+    """
+    raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli)}
+    if names:
+        raw["part"] = ("part", list(names))
+    if influence.pairs is not None:
+        raw["pair_sketch"] = (("bin", "part"), influence.pairs.astype(np.float32))
+    if reason := influence.trouble():
+        return Uncertainty(None, None, {ERROR_WITHHELD: reason}, raw=raw)
+    estimate = influence.estimate()
+    attributes: dict[str, Any] = {}
+    if bootstrap:
+        raw["bootstrap"] = ("draw", influence.draws(bootstrap, seed))
+        attributes = {"seed": seed, "bootstrap": bootstrap}
+    errors, intervals = {}, {}
+    for place, name in enumerate(names):
+        part = influence.part(place)
+        if part.trouble():
+            break
+        one = part.estimate()
+        errors[name] = one.error
+        if roots is not None:
+            intervals[name] = _squares(roots.part(place).estimate())
+        else:
+            intervals[name] = _interval(one, squared=squared)
+    return Uncertainty(
+        estimate.error,
+        _interval(estimate, squared=squared),
+        {OVER: estimate.over},
+        errors,
+        intervals,
+        raw,
+        attributes,
+    )
+
+
+def _interval(estimate: Estimate, *, squared: bool) -> Interval:
+    return _squares(estimate.root()) if squared else estimate.interval()
+
+
+def _squares(root: Estimate) -> Interval:
+    """Return the interval of a square; correlations below 0 count as 0."""
+    low, high = np.clip(root.interval(), 0.0, None)
+    return float(low**2), float(high**2)

@@ -1,0 +1,146 @@
+"""How often intervals cover, and tests err, in worlds whose truth is known.
+
+``python -m tests.error_rates.bench 1000`` simulates every world with every metric 1,000 times, on
+two processes, and prints a table; ``--worlds`` and ``--metrics`` take some of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
+
+from brainbench_audio.scores.influence import stored_influence
+from brainbench_audio.scores.score import Score
+
+from .worlds import COMPONENTS, LISTENERS, World
+
+
+@dataclass(frozen=True)
+class Rates:
+    """What was found in one world with one metric.
+
+    Attributes
+    ----------
+    times : int
+        Simulations.
+    mean, deviation, error : float
+        Of the score over simulations; root mean square of its standard errors.
+    covered : float
+        Share of 95 % intervals with the mean score in them.
+    parts_covered : float
+        The same for parts; NaN without.
+    false_positives : float
+        Share of comparisons of the two equally good models with p below .05.
+    contradictions : int
+        Comparisons whose interval and p disagree.
+    """
+
+    world: str
+    metric: str
+    times: int
+    mean: float
+    deviation: float
+    error: float
+    covered: float
+    parts_covered: float
+    false_positives: float
+    contradictions: int
+
+    def line(self) -> str:
+        """Return a row of the table, with the Monte-Carlo error of shares near .05."""
+        return (
+            f"{self.world:38} {self.metric:6} {self.mean:6.3f} {self.deviation:7.4f} "
+            f"{self.error:7.4f} {self.covered:6.3f} {self.parts_covered:6.3f} "
+            f"{self.false_positives:6.3f}  {(0.05 * 0.95 / self.times) ** 0.5:.3f}"
+        )
+
+
+HEADER = (
+    f"{'world':38} {'metric':6} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'parts':>6} "
+    f"{'false':>6}  Monte-Carlo error"
+)
+
+
+def metrics() -> dict[str, Callable[..., Any]]:
+    """Return the metrics, without the test against chance, which has a test of its own."""
+    from brainbench_cka.metric import CKA
+    from brainbench_ridge.metric import Ridge
+    from brainbench_rsa.metric import RSA
+
+    kinds: tuple[Callable[..., Any], ...] = (Ridge, RSA, CKA)
+    return {
+        kind.__name__.lower(): kind(permutations=0)  # type: ignore[attr-defined]
+        for kind in kinds
+    }
+
+
+def once(world: World, metric: str, seed: int) -> tuple[Any, ...]:
+    """Score both models; return values, errors, intervals and p of their difference."""
+    models, responses, folds = world.draw(seed)
+    with threadpool_limits(limits=1):
+        first, second = (metrics()[metric](layers, responses, folds) for layers in models)
+    units = "listeners" if world.listeners else ""
+    difference = (_influence(first, units) - _influence(second, units)).estimate()
+    low, high = difference.interval()
+    parts = [(first.parts[name], *one) for name, one in first.part_intervals.items()]
+    return first.value, first.error, first.interval, parts, difference.p, not low <= 0 <= high
+
+
+def _influence(score: Score, units: str) -> Any:
+    return stored_influence(score.raw, score.parts, score.value, units)
+
+
+def rates(world: World, metric: str, times: int, pool: Any = None) -> Rates:
+    """Simulate a world with a metric."""
+    spread = map if pool is None else partial(pool.map, chunksize=10)
+    found = list(spread(partial(once, world, metric), range(times)))
+    values = np.array([one[0] for one in found])
+    errors = np.array([one[1] for one in found])
+    intervals = np.array([one[2] for one in found])
+    parts = np.array([one[3] for one in found])
+    p = np.array([one[4] for one in found])
+    excluded = np.array([one[5] for one in found])
+    return Rates(
+        world=world.name,
+        metric=metric,
+        times=times,
+        mean=float(values.mean()),
+        deviation=float(values.std()),
+        error=float(np.sqrt(np.mean(errors**2))),
+        covered=_covered(values.mean(), intervals),
+        parts_covered=_covered(parts[..., 0].mean(axis=0), parts[..., 1:])
+        if parts.size
+        else np.nan,
+        false_positives=float((p < 0.05).mean()),
+        contradictions=int(((p < 0.05) != excluded).sum()),
+    )
+
+
+def _covered(truth: Any, intervals: Any) -> float:
+    return float(np.mean((intervals[..., 0] <= truth) & (truth <= intervals[..., 1])))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("times", type=int)
+    parser.add_argument("--worlds", default="", help="some text in their names")
+    parser.add_argument("--metrics", nargs="+", default=list(metrics()))
+    options = parser.parse_args(arguments)
+    print(HEADER)
+    with ProcessPoolExecutor(2) as pool:
+        for world in (*COMPONENTS, *LISTENERS):
+            if options.worlds in world.name:
+                for metric in options.metrics:
+                    print(rates(world, metric, options.times, pool).line(), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,125 @@
+"""Made-up worlds whose truth is known: two equally good models and the same brain, many times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+Layers = dict[str, np.ndarray[Any, Any]]
+
+
+@dataclass(frozen=True)
+class World:
+    """What is drawn anew each time: sounds, listeners, noise; and what stays: tuning, kinds.
+
+    Attributes
+    ----------
+    name : str
+    sounds : int
+    listeners : int
+        0: components, without listeners.
+    targets : int
+        Voxels of a listener, or components.
+    dimensions : int
+        Of what sounds are heard by; fewer than features are all the models see.
+    features : int
+        Of a layer.
+    layers : int
+        Noisier from the first to the last.
+    noise : float
+        Of responses, beside a signal of deviation 1.
+    kinds : int
+        Clusters that sounds come from, the same each time; 0: none.
+    tuning : float
+        How far the tuning of a listener is from that of all; 0: shared.
+    signal : float
+        0: responses are noise.
+    """
+
+    name: str
+    sounds: int = 80
+    listeners: int = 0
+    targets: int = 6
+    dimensions: int = 20
+    features: int = 20
+    layers: int = 2
+    noise: float = 1.0
+    kinds: int = 0
+    tuning: float = 0.3
+    signal: float = 1.0
+
+    def draw(self, seed: int) -> tuple[list[Layers], xr.DataArray, np.ndarray[Any, Any]]:
+        """Return the layers of two equally good models, responses and folds."""
+        fixed = np.random.default_rng(20)
+        size = (self.dimensions, self.targets)
+        shared = fixed.standard_normal(size) / np.sqrt(self.dimensions)
+        mixing = [
+            fixed.standard_normal((self.dimensions, self.features)) / np.sqrt(self.dimensions)
+            for _ in range(self.layers)
+        ]
+        centres = fixed.standard_normal((max(1, self.kinds), self.dimensions)) * bool(self.kinds)
+        generator = np.random.default_rng([seed, self.sounds, self.listeners])
+        kind = np.arange(self.sounds) % max(1, self.kinds)
+        heard = centres[kind] + generator.standard_normal((self.sounds, self.dimensions))
+        tunings = (
+            [shared]
+            if not self.listeners
+            else [
+                shared + self.tuning * generator.standard_normal(size) / np.sqrt(self.dimensions)
+                for _ in range(self.listeners)
+            ]
+        )
+        responses = np.concatenate([self.signal * heard @ tuning for tuning in tunings], axis=1)
+        responses += self.noise * generator.standard_normal(responses.shape)
+        models = [
+            {
+                f"layer {place}": heard @ mix
+                + (0.5 + 0.25 * place) * generator.standard_normal((self.sounds, self.features))
+                for place, mix in enumerate(mixing)
+            }
+            for _ in range(2)
+        ]
+        # folds stratified by kind, as the published ones
+        folds = np.arange(self.sounds) // max(1, self.kinds) % 5
+        return models, self._labelled(responses), folds
+
+    def _labelled(self, responses: np.ndarray[Any, Any]) -> xr.DataArray:
+        stimuli = [f"sound {place}" for place in range(self.sounds)]
+        if not self.listeners:
+            names = [f"component {place}" for place in range(self.targets)]
+            return xr.DataArray(
+                responses, {"stimulus": stimuli, "component": names}, ("stimulus", "component")
+            )
+        subjects = np.repeat([f"subject-{one}" for one in range(self.listeners)], self.targets)
+        return xr.DataArray(
+            responses, {"stimulus": stimuli, "subject": ("voxel", subjects)}, ("stimulus", "voxel")
+        )
+
+    def silent(self) -> World:
+        """Return the world without a signal."""
+        return replace(self, name=f"{self.name}, noise only", signal=0.0)
+
+
+COMPONENTS = (
+    World("components"),
+    World("components, 165 sounds", sounds=165),
+    World("components, 40 sounds", sounds=40, noise=0.5),
+    World("components, kinds of sounds", sounds=110, kinds=11),
+    World("components, few features", sounds=120, dimensions=5, features=5, layers=1),
+    World("components, more features than sounds", features=200, dimensions=10),
+    World("components, noisy", sounds=165, noise=2.0),
+)
+LISTENERS = (
+    World("3 listeners", listeners=3, targets=15),
+    World("8 listeners", listeners=8, targets=15),
+    World("8 listeners, own tuning", listeners=8, targets=15, tuning=1.5),
+    World("8 listeners, kinds of sounds", sounds=88, listeners=8, targets=15, kinds=11),
+    World("8 listeners, noisy", listeners=8, targets=15, noise=4.0),
+    World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
+    World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
+)
+Metric = Callable[..., Any]
