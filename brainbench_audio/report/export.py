@@ -13,6 +13,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file, explained
+from brainbench_audio.scores.score import CHANCE, OVER
 
 from .published_files import EXPORTED
 from .results import Result, matrix, preferred
@@ -75,6 +76,10 @@ def record(result: Result) -> dict[str, Any]:
         "version": result.version,
         "model_source": result.source,
         "parts": dict(result.parts),
+        "part_errors": dict(result.part_errors),
+        "part_intervals": {name: list(one) for name, one in result.part_intervals.items()},
+        "over": result.provenance.get(OVER),
+        "p": result.provenance.get(CHANCE, {}).get("p"),
         "n": dict(result.n),
         "provenance": dict(result.provenance),
     }

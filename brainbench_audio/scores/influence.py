@@ -51,14 +51,20 @@ class Estimate:
             return 1.0 if self.value == 0 else 0.0
         return float(2 * _student().sf(abs(self.value) / self.error, self.freedom))
 
-    def root(self) -> Estimate:
+    def root(self, most: float = np.inf) -> Estimate:
         """Return the estimate of the root of a value that is a mean of squares, as R² is.
 
         The error of a square is proportional to its root, so intervals are wrong near 0; that of
         the root is not.
+
+        Parameters
+        ----------
+        most : float
+            Largest possible error of the root, which it then has where the value is 0.
         """
         root = float(np.sqrt(max(self.value, 0.0)))
-        return replace(self, value=root, error=self.error / (2 * root) if root else 0.0)
+        error = self.error / (2 * root) if root else np.inf
+        return replace(self, value=root, error=min(error, most))
 
 
 @dataclass(frozen=True)
@@ -197,6 +203,16 @@ class Influence:
         if variance > 0:
             freedom = float(variance**2 / (over**2 / (stimuli - 1) + added**2 / (parts - 1)))
         return Estimate(value, float(np.sqrt(variance)), freedom, f"sounds and {self.units}")
+
+    def largest_error(self) -> float:
+        """Return the largest error, over stimuli, that the root of the mean square of parts has.
+
+        By the singular values of what parts owe to stimuli: that of the direction, among all
+        weights of parts, in which they vary most.
+        """
+        stimuli, parts = self.stimuli.shape
+        most = float(np.linalg.norm(self.stimuli, 2))
+        return most * float(np.sqrt((stimuli - 1) / stimuli / parts))
 
     def draws(self, number: int, seed: int) -> Array:
         """Return draws, (draw,), from the distribution of the mean, the same for all models.

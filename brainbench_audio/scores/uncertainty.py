@@ -109,20 +109,24 @@ def uncertainty(
     if bootstrap:
         raw["bootstrap"] = ("draw", influence.draws(bootstrap, seed))
         attributes = {"seed": seed, "bootstrap": bootstrap}
-    errors, intervals = {}, {}
+    errors: dict[str, float] = {}
+    intervals: dict[str, Interval] = {}
     for place, name in enumerate(names):
         part = influence.part(place)
         if part.trouble():
             break
         one = part.estimate()
         errors[name] = one.error
-        if roots is not None:
-            intervals[name] = _squares(roots.part(place).estimate())
+        if roots is None:
+            interval = _interval(one, squared=squared)
         else:
-            intervals[name] = _interval(one, squared=squared)
+            interval = _squares(roots.part(place).estimate())
+        if interval is not None:
+            intervals[name] = interval
+    most = np.inf if roots is None else roots.largest_error()
     return Uncertainty(
         estimate.error,
-        _interval(estimate, squared=squared),
+        _interval(estimate, squared=squared, most=most),
         {OVER: estimate.over},
         errors,
         intervals,
@@ -131,11 +135,16 @@ def uncertainty(
     )
 
 
-def _interval(estimate: Estimate, *, squared: bool) -> Interval:
-    return _squares(estimate.root()) if squared else estimate.interval()
+def _interval(estimate: Estimate, *, squared: bool, most: float = np.inf) -> Interval | None:
+    return _squares(estimate.root(most)) if squared else estimate.interval()
 
 
-def _squares(root: Estimate) -> Interval:
-    """Return the interval of a square; correlations below 0 count as 0."""
+def _squares(root: Estimate) -> Interval | None:
+    """Return the interval of a square, correlations below 0 as 0; None if its error is not known.
+
+    So it is where the value is 0, and nothing tells how far the root is from another value.
+    """
+    if not np.isfinite(root.error):
+        return None
     low, high = np.clip(root.interval(), 0.0, None)
     return float(low**2), float(high**2)

@@ -36,6 +36,8 @@ class Rates:
         Share of 95 % intervals with the mean score in them.
     parts_covered : float
         The same for parts; NaN without.
+    difference_deviation, difference_error : float
+        As ``deviation`` and ``error``, of the difference of both models.
     false_positives : float
         Share of comparisons of the two equally good models with p below .05.
     contradictions : int
@@ -50,6 +52,8 @@ class Rates:
     error: float
     covered: float
     parts_covered: float
+    difference_deviation: float
+    difference_error: float
     false_positives: float
     contradictions: int
 
@@ -58,13 +62,14 @@ class Rates:
         return (
             f"{self.world:38} {self.metric:6} {self.mean:6.3f} {self.deviation:7.4f} "
             f"{self.error:7.4f} {self.covered:6.3f} {self.parts_covered:6.3f} "
+            f"{self.difference_deviation:7.4f} {self.difference_error:7.4f} "
             f"{self.false_positives:6.3f}  {(0.05 * 0.95 / self.times) ** 0.5:.3f}"
         )
 
 
 HEADER = (
     f"{'world':38} {'metric':6} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'parts':>6} "
-    f"{'false':>6}  Monte-Carlo error"
+    f"{'diff sd':>7} {'error':>7} {'false':>6}  Monte-Carlo error"
 )
 
 
@@ -90,7 +95,12 @@ def once(world: World, metric: str, seed: int) -> tuple[Any, ...]:
     difference = (_influence(first, units) - _influence(second, units)).estimate()
     low, high = difference.interval()
     parts = [(first.parts[name], *one) for name, one in first.part_intervals.items()]
-    return first.value, first.error, first.interval, parts, difference.p, not low <= 0 <= high
+    if world.listeners:
+        parts = []  # listeners are others each time, so there is no true value of a part
+    return (
+        *(first.value, first.error, first.interval, parts),
+        *(difference.value, difference.error, difference.p, not low <= 0 <= high),
+    )
 
 
 def _influence(score: Score, units: str) -> Any:
@@ -105,8 +115,9 @@ def rates(world: World, metric: str, times: int, pool: Any = None) -> Rates:
     errors = np.array([one[1] for one in found])
     intervals = np.array([one[2] for one in found])
     parts = np.array([one[3] for one in found])
-    p = np.array([one[4] for one in found])
-    excluded = np.array([one[5] for one in found])
+    differences, wrong, p, excluded = (
+        np.array([one[4 + place] for one in found]) for place in range(4)
+    )
     return Rates(
         world=world.name,
         metric=metric,
@@ -118,6 +129,8 @@ def rates(world: World, metric: str, times: int, pool: Any = None) -> Rates:
         parts_covered=_covered(parts[..., 0].mean(axis=0), parts[..., 1:])
         if parts.size
         else np.nan,
+        difference_deviation=float(differences.std()),
+        difference_error=float(np.sqrt(np.mean(wrong**2))),
         false_positives=float((p < 0.05).mean()),
         contradictions=int(((p < 0.05) != excluded).sum()),
     )

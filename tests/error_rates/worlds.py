@@ -118,7 +118,7 @@ LISTENERS = (
     World("8 listeners", listeners=8, targets=15),
     World("8 listeners, own tuning", listeners=8, targets=15, tuning=1.5),
     World("8 listeners, kinds of sounds", sounds=88, listeners=8, targets=15, kinds=11),
-    World("8 listeners, noisy", listeners=8, targets=15, noise=4.0),
+    World("8 listeners, noisy", listeners=8, targets=15, noise=2.0),
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
 )
