@@ -1,0 +1,70 @@
+"""Intervals cover, comparisons and tests against chance err as often as they say."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from .bench import metrics, rates
+from .worlds import COMPONENTS, LISTENERS, World
+
+SMALL = (
+    World("small", sounds=40, targets=3, dimensions=5, features=5, layers=1, noise=0.7),
+    World(
+        "small, listeners", sounds=30, listeners=4, targets=3, dimensions=5, features=5, layers=1
+    ),
+)
+
+
+def _between(times: int, low: float, high: float) -> tuple[float, float]:
+    """Return between which shares a rate within two others is found, but for 1 in 1,000 times."""
+    return binom.ppf(5e-4, times, low) / times, binom.ppf(1 - 5e-4, times, high) / times
+
+
+def _check(world: World, metric: str, times: int, pool: Any = None) -> None:
+    found = rates(world, metric, times, pool)
+    low, high = _between(times, 0.92, 0.98)
+    assert low <= found.covered <= high, found.line()
+    # a comparison may be too careful, never too bold
+    assert found.false_positives <= _between(times, 0.0, 0.065)[1], found.line()
+    assert found.contradictions == 0
+
+
+@pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])
+@pytest.mark.parametrize("world", SMALL, ids=lambda world: world.name)
+def test_rates_in_small_worlds(world: World, metric: str) -> None:
+    _check(world, metric, 100)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", [*COMPONENTS, *LISTENERS], ids=lambda world: world.name)
+def test_rates(world: World) -> None:
+    with ProcessPoolExecutor(2) as pool:
+        for metric in metrics():
+            _check(world, metric, 200, pool)
+
+
+@pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])
+def test_p_against_chance_is_uniform_without_a_signal(metric: str) -> None:
+    world, times = SMALL[0].silent(), 60
+    kind = type(metrics()[metric])
+    p = []
+    for seed in range(times):
+        models, responses, folds = world.draw(seed)
+        p.append(kind(permutations=19)(models[0], responses, folds).p)
+    values = np.array(p)
+    for level in (0.05, 0.2, 0.5):
+        share, high = float((values <= level).mean()), _between(times, level, level)[1]
+        assert share <= high, (level, share)
+    # and not always near 1
+    assert (values <= 0.5).mean() >= _between(times, 0.5, 0.5)[0]
+
+
+@pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])
+def test_a_signal_is_found(metric: str) -> None:
+    models, responses, folds = World("signal", sounds=60, noise=0.3, layers=1).draw(0)
+    assert type(metrics()[metric])(permutations=99)(models[0], responses, folds).p == 0.01
