@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
-from brainbench_audio.scores.influence import stored_influence
+from brainbench_audio.scores.influence import Influence, stored_influence
 from brainbench_audio.scores.score import Score
 
-from .worlds import COMPONENTS, LISTENERS, World
+from .worlds import CLIPS, COMPONENTS, LISTENERS, Clips, World
 
 
 @dataclass(frozen=True)
@@ -79,23 +79,31 @@ def metrics() -> dict[str, Callable[..., Any]]:
     from brainbench_ridge.metric import Ridge
     from brainbench_rsa.metric import RSA
 
-    kinds: tuple[Callable[..., Any], ...] = (Ridge, RSA, CKA)
-    return {
-        kind.__name__.lower(): kind(permutations=0)  # type: ignore[attr-defined]
-        for kind in kinds
-    }
+    return {"ridge": Ridge(permutations=0), "rsa": RSA(permutations=0), "cka": CKA(permutations=0)}
 
 
-def once(world: World, metric: str, seed: int) -> tuple[Any, ...]:
+def probe() -> Callable[..., Any]:
+    """Return a small probe, trained in a fraction of a second."""
+    import torch
+    from brainbench_probe.metric import Probe
+    from brainbench_probe.settings import Protocol, Setting
+
+    torch.set_num_threads(1)
+    setting = Setting(hidden_layers=1, initialisation="uniform", learning_rate=1e-2)
+    protocol = Protocol(hidden_units=32, max_epochs=10)
+    return Probe(permutations=0, settings=(setting,), protocol=protocol)
+
+
+def once(world: World | Clips, metric: str, seed: int) -> tuple[Any, ...]:
     """Score both models; return values, errors, intervals and p of their difference."""
     models, responses, folds = world.draw(seed)
+    scored = probe() if metric == "probe" else metrics()[metric]
     with threadpool_limits(limits=1):
-        first, second = (metrics()[metric](layers, responses, folds) for layers in models)
-    units = "listeners" if world.listeners else ""
-    difference = (_influence(first, units) - _influence(second, units)).estimate()
+        first, second = (scored(layers, responses, folds) for layers in models)
+    difference = (_influence(first, world.units) - _influence(second, world.units)).estimate()
     low, high = difference.interval()
     parts = [(first.parts[name], *one) for name, one in first.part_intervals.items()]
-    if world.listeners:
+    if world.units:
         parts = []  # listeners are others each time, so there is no true value of a part
     return (
         *(first.value, first.error, first.interval, parts),
@@ -103,11 +111,13 @@ def once(world: World, metric: str, seed: int) -> tuple[Any, ...]:
     )
 
 
-def _influence(score: Score, units: str) -> Any:
-    return stored_influence(score.raw, score.parts, score.value, units)
+def _influence(score: Score, units: str) -> Influence:
+    found = stored_influence(score.raw, score.parts, score.value, units)
+    assert found is not None
+    return found
 
 
-def rates(world: World, metric: str, times: int, pool: Any = None) -> Rates:
+def rates(world: World | Clips, metric: str, times: int, pool: Any = None) -> Rates:
     """Simulate a world with a metric."""
     spread = map if pool is None else partial(pool.map, chunksize=10)
     found = list(spread(partial(once, world, metric), range(times)))
@@ -145,13 +155,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("times", type=int)
     parser.add_argument("--worlds", default="", help="some text in their names")
-    parser.add_argument("--metrics", nargs="+", default=list(metrics()))
+    parser.add_argument("--metrics", nargs="+", default=[*metrics(), "probe"])
     options = parser.parse_args(arguments)
     print(HEADER)
     with ProcessPoolExecutor(2) as pool:
-        for world in (*COMPONENTS, *LISTENERS):
-            if options.worlds in world.name:
-                for metric in options.metrics:
+        for world in (*COMPONENTS, *LISTENERS, *CLIPS):
+            for metric in options.metrics:
+                if options.worlds in world.name and (metric == "probe") == isinstance(world, Clips):
                     print(rates(world, metric, options.times, pool).line(), flush=True)
 
 

@@ -10,7 +10,7 @@ import pytest
 from scipy.stats import binom
 
 from .bench import metrics, rates
-from .worlds import COMPONENTS, LISTENERS, World
+from .worlds import CLIPS, COMPONENTS, LISTENERS, Clips, World
 
 SMALL = (
     World("small", sounds=40, targets=3, dimensions=5, features=5, layers=1, noise=0.7),
@@ -25,7 +25,7 @@ def _between(times: int, low: float, high: float) -> tuple[float, float]:
     return binom.ppf(5e-4, times, low) / times, binom.ppf(1 - 5e-4, times, high) / times
 
 
-def _check(world: World, metric: str, times: int, pool: Any = None) -> None:
+def _check(world: World | Clips, metric: str, times: int, pool: Any = None) -> None:
     found = rates(world, metric, times, pool)
     low, high = _between(times, 0.92, 0.98)
     assert low <= found.covered <= high, found.line()
@@ -46,6 +46,13 @@ def test_rates(world: World) -> None:
     with ProcessPoolExecutor(2) as pool:
         for metric in metrics():
             _check(world, metric, 200, pool)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", CLIPS, ids=lambda world: world.name)
+def test_rates_of_the_probe(world: Clips) -> None:
+    with ProcessPoolExecutor(2) as pool:
+        _check(world, "probe", 100, pool)
 
 
 @pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])

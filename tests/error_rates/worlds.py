@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,11 +98,51 @@ class World:
             responses, {"stimulus": stimuli, "subject": ("voxel", subjects)}, ("stimulus", "voxel")
         )
 
+    @property
+    def units(self) -> str:
+        """What the parts of a score are a sample of."""
+        return "listeners" if self.listeners else ""
+
     def silent(self) -> World:
         """Return the world without a signal."""
         return replace(self, name=f"{self.name}, noise only", signal=0.0)
 
 
+@dataclass(frozen=True)
+class Clips:
+    """Clips of three labels, drawn anew each time, and two models that hear them equally well.
+
+    Attributes
+    ----------
+    name : str
+    clips : int
+    units : str
+        ``folds``: five that take turns. Empty: a fixed split, the last two fifths are tested.
+    """
+
+    name: str
+    clips: int
+    units: str
+
+    def draw(self, seed: int) -> tuple[list[Layers], xr.DataArray, Any]:
+        """Return the layers of two equally good models, labels and folds."""
+        centres = np.random.default_rng(20).standard_normal((3, 8))
+        generator = np.random.default_rng([seed, self.clips])
+        kind = np.arange(self.clips) % 3
+        heard = centres[kind] + generator.standard_normal((self.clips, 8))
+        models = [{"layer": heard + generator.standard_normal(heard.shape)} for _ in range(2)]
+        labels = xr.DataArray(
+            np.eye(3)[kind],
+            {"stimulus": [f"clip {place}" for place in range(self.clips)], "label": list("abc")},
+            ("stimulus", "label"),
+            attrs={"prediction_type": "multiclass", "evaluation": "top1_acc"},
+        )
+        fold = np.arange(self.clips) // 3 % 5
+        named = np.array(["train", "train", "valid", "test", "test"])
+        return models, labels, fold if self.units else named[fold]
+
+
+CLIPS = (Clips("clips, 5 folds", 150, "folds"), Clips("clips, fixed split", 300, ""))
 COMPONENTS = (
     World("components"),
     World("components, 165 sounds", sounds=165),
@@ -122,4 +161,3 @@ LISTENERS = (
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
 )
-Metric = Callable[..., Any]
