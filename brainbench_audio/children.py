@@ -27,7 +27,7 @@ _SECRET_ADDRESS = re.compile(r"://[^/@\s]+:[^/@\s]+@")
 
 
 def child_environment(
-    *, keep: Collection[str] = (), other: bool = False, **variables: str
+    variables: Mapping[str, str] | None = None, *, keep: Collection[str] = (), other: bool = False
 ) -> dict[str, str]:
     """Return the environment variables of a child process.
 
@@ -38,12 +38,12 @@ def child_environment(
 
     Parameters
     ----------
+    variables : mapping of str to str, optional
+        Added.
     keep : collection of str
         Secrets that this child needs.
     other : bool
         The child runs in another virtual environment, which must not see packages of this one.
-    **variables : str
-        Added.
     """
     kept = {
         name: value for name, value in os.environ.items() if name in keep or _is_plain(name, value)
@@ -55,7 +55,7 @@ def child_environment(
         folders = filter(None, kept["PYTHONPATH"].split(os.pathsep))
         kept["PYTHONPATH"] = os.pathsep.join(str(Path(each).absolute()) for each in folders)
     # for its own children, such as those of pip and of Dask
-    return {**kept, "PYTHONSAFEPATH": "1", **variables}
+    return {**kept, "PYTHONSAFEPATH": "1", **(variables or {})}
 
 
 def run_python(

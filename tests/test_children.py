@@ -53,7 +53,7 @@ def test_secrets_stay_with_the_parent() -> None:
 
 @pytest.mark.usefixtures("surroundings")
 def test_a_child_gets_the_secrets_that_it_needs() -> None:
-    kept = child_environment(keep=HUB_SECRETS, TQDM_DISABLE="1")
+    kept = child_environment({"TQDM_DISABLE": "1"}, keep=HUB_SECRETS)
     assert kept.keys() & SECRETS.keys() == {"HF_TOKEN"}
     assert kept["TQDM_DISABLE"] == "1"
 

@@ -19,9 +19,15 @@ from brainbench_audio.cli.score_output import (
 from brainbench_audio.cli.table import print_json
 
 if TYPE_CHECKING:
+    from brainbench_audio.pipeline.connection import Certificates
     from brainbench_audio.pipeline.plan import Pair
 
 _HEAR = "HEAR-probe"
+_TLS = {
+    "ca": "certificate of the authority of a scheduler at tls://…, in PEM format",
+    "cert": "our certificate, which it signed",
+    "key": "the private key that belongs to it",
+}
 
 
 def add(verbs: Any) -> None:
@@ -101,8 +107,10 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     spread.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="spread it over a running Dask cluster, e.g. tcp://host:8786",
+        help="spread it over a running Dask cluster, e.g. tls://host:8786",
     )
+    for name, what in _TLS.items():
+        group.add_argument(f"--tls-{name}", type=Path, metavar="FILE", help=what)
     group.add_argument(
         "--isolate",
         nargs="?",
@@ -142,6 +150,7 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     from brainbench_audio.pipeline.plan import keep_failed
     from brainbench_audio.pipeline.run import Run
 
+    certificates = _certificates(options)
     order = {(model.key, benchmark.key): place for place, (model, benchmark) in enumerate(pairs)}
     results = score_pairs(
         pairs,
@@ -149,6 +158,7 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
         isolate=options.isolate,
         workers=options.workers,
         scheduler=options.scheduler,
+        certificates=certificates,
     )
     # a cluster finishes pairs in any order
     found = sorted(results, key=lambda each: order[each.model_key, each.benchmark_key])
@@ -166,6 +176,19 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     if options.output and runs:
         write_runs(runs, options.output)
     return 1 if failures else 0
+
+
+def _certificates(options: argparse.Namespace) -> Certificates | None:
+    from brainbench_audio.pipeline.connection import Certificates
+
+    files = given(options, *(f"tls_{name}" for name in _TLS))
+    if not files:
+        return None
+    if len(files) < len(_TLS):
+        options.misused("--tls-ca, --tls-cert and --tls-key belong together: give all three")
+    if not (options.scheduler or "").startswith("tls://"):
+        options.misused("--tls-ca, --tls-cert and --tls-key are for --scheduler tls://HOST:PORT")
+    return Certificates(*(file.expanduser() for file in files.values()))
 
 
 def _failed_before(options: argparse.Namespace) -> list[Pair]:
