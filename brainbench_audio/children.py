@@ -10,10 +10,13 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+Child = subprocess.Popen[bytes]
+_STOP_SECONDS = 10
 # of the Hugging Face hub, for children that load models which may lie there
 HUB_SECRETS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
 # what would let packages of this environment, or of the user, into another one
@@ -93,17 +96,30 @@ def run_python(
     )
 
 
-def start_python(
+@contextmanager
+def started_python(
     arguments: Sequence[str], *, environment: Mapping[str, str], output: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    """Start Python and return at once; whatever it writes goes to a file."""
-    return subprocess.Popen(
+) -> Iterator[Child]:
+    """Have Python run within a block; whatever it writes goes to a file.
+
+    At the end it is asked to stop, so that it removes what it wrote, and made to after 10 s.
+    """
+    process = subprocess.Popen(
         _command(arguments, None),
         env=dict(environment),
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
     )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def last_lines(output: bytes, number: int = 1) -> str:

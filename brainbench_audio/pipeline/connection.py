@@ -14,11 +14,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import Popen, TimeoutExpired
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.children import child_environment, last_lines, start_python
+from brainbench_audio.children import Child, child_environment, last_lines, started_python
 from brainbench_audio.errors import BrainbenchError
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 _DEATHS = 2  # how often a task may lose its worker before it counts as failed
 _CONNECT_SECONDS = 20
 _START_SECONDS = 120  # importing Dask from a slow disk takes a while
-_STOP_SECONDS = 10
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LOGGERS = ("distributed", "distributed.client", "distributed.core", "distributed.utils")
 _log = logging.getLogger(__name__)
@@ -108,14 +106,10 @@ def on_this_machine(workers: int, memory: int, secrets: Sequence[str] = ()) -> I
     ):
         arguments = _worker_arguments(cluster.scheduler_address, Path(folder), security)
         share = ("--nworkers", str(workers), "--memory-limit", str(memory // workers))
-        process = start_python(
-            [*arguments, *share], environment=_worker_environment(workers, secrets), output=log
-        )
-        try:
+        environment = _worker_environment(workers, secrets)
+        with started_python([*arguments, *share], environment=environment, output=log) as process:
             _wait_for(client, workers, process, Path(log.name))
             yield client
-        finally:
-            _stop(process)
 
 
 def _temporary_security() -> Security:
@@ -158,7 +152,7 @@ def _worker_environment(workers: int, secrets: Sequence[str]) -> dict[str, str]:
     return child_environment(settings, keep=secrets)
 
 
-def _wait_for(client: Client, workers: int, process: Popen[bytes], log: Path) -> None:
+def _wait_for(client: Client, workers: int, process: Child, log: Path) -> None:
     """Wait until all workers are there, as long as the process that starts them lives."""
     deadline = time.monotonic() + _START_SECONDS
     while len(client.scheduler_info(n_workers=-1)["workers"]) < workers:
@@ -168,16 +162,6 @@ def _wait_for(client: Client, workers: int, process: Popen[bytes], log: Path) ->
                 f"{last_lines(log.read_bytes(), 3) or 'no word from them'}."
             )
         time.sleep(0.05)
-
-
-def _stop(process: Popen[bytes]) -> None:
-    """End the workers: asked first, so that they remove what they wrote."""
-    process.terminate()
-    try:
-        process.wait(_STOP_SECONDS)
-    except TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 @contextmanager
