@@ -14,7 +14,8 @@ ROOT = Path(__file__).parents[2]
 CORE = "brainbench_audio"
 # file (or plugin folder) -> why it may
 NETWORK = {
-    "brainbench_audio/download.py": {"requests", "pooch"},
+    "brainbench_audio/download.py": {"pooch"},
+    "brainbench_audio/transfer.py": {"requests"},
     "brainbench_audio/hub.py": {"huggingface_hub"},
     "brainbench_audio/cli/serve.py": {"http"},  # a site, to this machine only
     "brainbench_audio/pipeline/agreement.py": {"distributed"},  # a type
