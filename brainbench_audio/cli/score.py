@@ -13,6 +13,7 @@ from brainbench_audio.cli.score_output import (
     as_json,
     print_failures,
     print_forecast,
+    print_left_out,
     print_runs,
     write_runs,
 )
@@ -98,7 +99,9 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         help="print what is stored, what is missing and what it takes roughly; compute nothing",
     )
     group.add_argument(
-        "--retry-failed", action="store_true", help="score the pairs that failed in the last run"
+        "--retry-failed",
+        action="store_true",
+        help="score the pairs that failed in the last run, except with models from files and hubs",
     )
     spread = group.add_mutually_exclusive_group()
     spread.add_argument(
@@ -123,14 +126,21 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score all pairs; failures are told at the end and do not stop the others."""
-    pairs = _failed_before(options) if options.retry_failed else _asked_for(options)
+    left_out: list[Pair] = []
+    if options.retry_failed:
+        pairs, left_out = _failed_before(options)
+        if left_out and not pairs:
+            return 1
+    else:
+        pairs = _asked_for(options)
     if options.output and options.output.suffix == ".nc" and len(pairs) != 1:
         print(
             f"brainbench: {options.output} holds one pair, these are {len(pairs)}: give a folder.",
             file=sys.stderr,
         )
         return 2
-    return _planned(pairs, options) if options.dry_run else _scored(pairs, options)
+    status = _planned(pairs, options) if options.dry_run else _scored(pairs, options)
+    return status or int(bool(left_out))
 
 
 def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
@@ -191,15 +201,18 @@ def _certificates(options: argparse.Namespace) -> Certificates | None:
     return Certificates(*(file.expanduser() for file in files.values()))
 
 
-def _failed_before(options: argparse.Namespace) -> list[Pair]:
+def _failed_before(options: argparse.Namespace) -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs that failed in the last run, and those that are not tried again."""
     from brainbench_audio.pipeline.plan import failed_pairs
 
     if options.model or options.benchmark or options.hear_task:
         options.misused("--retry-failed takes models and benchmarks from the last run")
-    pairs = failed_pairs()
-    if not pairs:
+    pairs, left_out = failed_pairs()
+    if left_out:
+        print_left_out(left_out)
+    elif not pairs:
         print("brainbench: nothing failed in the last run", file=sys.stderr)
-    return pairs
+    return pairs, left_out
 
 
 def _asked_for(options: argparse.Namespace) -> list[Pair]:
