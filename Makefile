@@ -48,7 +48,7 @@ quick: export PYTHONDONTWRITEBYTECODE :=
 quick: export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
 quick: setup
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(BIN)/python tools/quick.py $(BASE)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/quick.py $${BASE:+"$$BASE"}
 
 # one thread a process: two processes with two threads each would fight over the cores
 test: lint types
@@ -75,7 +75,7 @@ check: setup
 # BASE=origin/main: the plugins that differ from there, each installed without the others
 check-changed: setup
 	$(BIN)/python -m pip install --quiet build
-	$(BIN)/python tools/distributions.py --changed-since $(BASE)
+	$(BIN)/python tools/distributions.py --changed-since "$$BASE"
 
 dist: setup
 	$(BIN)/python -m pip install --quiet build
