@@ -13,9 +13,9 @@ import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 Child = subprocess.Popen[bytes]
+_STANDARD_ERROR = 2
 _STOP_SECONDS = 10
 # of the Hugging Face hub, for children that load models which may lie there
 HUB_SECRETS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
@@ -97,19 +97,18 @@ def run_python(
 
 
 @contextmanager
-def started_python(
-    arguments: Sequence[str], *, environment: Mapping[str, str], output: IO[bytes]
-) -> Iterator[Child]:
-    """Have Python run within a block; whatever it writes goes to a file.
+def started_python(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[Child]:
+    """Have Python run within a block; all that it writes goes to our standard error.
 
-    At the end it is asked to stop, so that it removes what it wrote, and made to after 10 s.
+    At the end it is asked to stop, so that it removes what it wrote, and made to after 10 s. Ctrl-C
+    reaches this process only, which then comes to the end of the block.
     """
     process = subprocess.Popen(
         _command(arguments, None),
         env=dict(environment),
         stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
+        stdout=_STANDARD_ERROR,
+        start_new_session=True,
     )
     try:
         yield process

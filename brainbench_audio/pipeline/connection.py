@@ -17,7 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.children import Child, child_environment, last_lines, started_python
+from brainbench_audio.children import Child, child_environment, started_python
 from brainbench_audio.errors import BrainbenchError
 
 if TYPE_CHECKING:
@@ -102,13 +102,12 @@ def on_this_machine(workers: int, memory: int, secrets: Sequence[str] = ()) -> I
             silence_logs="ERROR",
         ) as cluster,
         Client(cluster) as client,
-        (Path(folder) / "log").open("w+b") as log,
     ):
         arguments = _worker_arguments(cluster.scheduler_address, Path(folder), security)
         share = ("--nworkers", str(workers), "--memory-limit", str(memory // workers))
         environment = _worker_environment(workers, secrets)
-        with started_python([*arguments, *share], environment=environment, output=log) as process:
-            _wait_for(client, workers, process, Path(log.name))
+        with started_python([*arguments, *share], environment) as process:
+            _wait_for(client, workers, process)
             yield client
 
 
@@ -146,20 +145,22 @@ def _worker_environment(workers: int, secrets: Sequence[str]) -> dict[str, str]:
     settings = {
         "DASK_DISTRIBUTED__COMM__REQUIRE_ENCRYPTION": "true",
         "DASK_DISTRIBUTED__WORKER__HTTP__ROUTES": "[]",
+        "DASK_LOGGING__DISTRIBUTED": "critical",  # see `quiet`
         "TQDM_DISABLE": "1",  # one bar is enough, that of the client
         **{name: os.environ.get(name, threads) for name in _THREADS},
     }
     return child_environment(settings, keep=secrets)
 
 
-def _wait_for(client: Client, workers: int, process: Child, log: Path) -> None:
+def _wait_for(client: Client, workers: int, process: Child) -> None:
     """Wait until all workers are there, as long as the process that starts them lives."""
     deadline = time.monotonic() + _START_SECONDS
     while len(client.scheduler_info(n_workers=-1)["workers"]) < workers:
         if process.poll() is not None or time.monotonic() > deadline:
+            state = "are not there yet" if process.returncode is None else "could not be started"
             raise BrainbenchError(
-                f"The {workers} worker processes did not start within {_START_SECONDS} s: "
-                f"{last_lines(log.read_bytes(), 3) or 'no word from them'}."
+                f"The {workers} worker processes {state} after {_START_SECONDS} s at most; what "
+                f"they said stands above. Score without --workers to see whether that works."
             )
         time.sleep(0.05)
 

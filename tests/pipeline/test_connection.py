@@ -36,6 +36,11 @@ def surroundings(_: int) -> tuple[dict[str, str], list[str], str, list[int]]:
     return dict(os.environ), sys.path, parents, [os.getpid(), os.getppid()]
 
 
+def speak(_: int) -> None:
+    print("a word on stdout", flush=True)
+    logging.getLogger("brainbench_audio").warning("a word of warning")
+
+
 def local_addresses(processes: list[int]) -> set[str]:
     """Return the addresses, in the kernel's hexadecimal, at which some processes listen."""
     inodes = set()
@@ -52,7 +57,9 @@ def local_addresses(processes: list[int]) -> set[str]:
     return found
 
 
-def test_workers_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_of_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """One start for the whole story: it takes seconds."""
     pytest.importorskip("cryptography")
     monkeypatch.chdir(tmp_path)
@@ -78,6 +85,9 @@ def test_workers_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
             strangers(worker, port(worker))
         strangers(address, port(address))
         nothing_is_shown(client)
+        client.submit(speak, 0).result()
+    told = capfd.readouterr()
+    assert (told.out, told.err) == ("", "a word on stdout\na word of warning\n")
     assert not (tmp_path / "ran").exists()
     for process in processes:
         assert not Path(f"/proc/{process}").exists(), "workers end with the run"
@@ -117,12 +127,15 @@ def nothing_is_shown(client: Any) -> None:
             urlopen(f"http://127.0.0.1:{dashboard}/{page}", timeout=5)
 
 
-def test_workers_that_do_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_that_do_not_start(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("cryptography")
     monkeypatch.setattr(connection, "_worker_arguments", lambda *_: ["-c", "print(1 / 0)"])
-    refused = pytest.raises(BrainbenchError, match=r"did not start.*ZeroDivisionError")
+    refused = pytest.raises(BrainbenchError, match="1 worker processes could not be started")
     with refused, on_this_machine(1, 1 << 30):
         pass
+    assert "ZeroDivisionError" in capfd.readouterr().err
 
 
 def test_without_what_makes_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
