@@ -22,7 +22,7 @@ HUB_SECRETS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
 # what would let packages of this environment, or of the user, into another one
 _OF_ENVIRONMENTS = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 _SECRET_NAME = re.compile(
-    r"^(AWS|AZURE)_|^SSH_AUTH_SOCK$|(^|_)AUTH(_|$)"
+    r"^(AWS|AZURE)_|(^|_)(AUTH|JWT|PASS|PAT)(_|$)|_PWD$"
     r"|(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|KEY)S?(_|$)",
     re.IGNORECASE,
 )
@@ -34,8 +34,8 @@ def child_environment(
 ) -> dict[str, str]:
     """Return the environment variables of a child process.
 
-    Left out is what is called a token, secret, password, key, credential or cookie, all of
-    ``AWS_`` and ``AZURE_``, and every address with a password in it, but for those of proxies.
+    Left out is what is called a token, secret, password, key, credential, cookie or the like, all
+    of ``AWS_`` and ``AZURE_``, and every address with a password in it, but for those of proxies.
     ``PYTHONPATH`` was set on purpose and stays; its folders become absolute, and empty entries,
     which stand for the current folder, go.
 

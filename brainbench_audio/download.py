@@ -14,7 +14,8 @@ from brainbench_audio.files import atomic_file, explained, hash_file, locked
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.transfer import TransferError, allowed_hosts, ask_size, transfer
 
-LARGEST = 100_000_000_000  # bytes of a file whose size no card tells
+# bytes of a file whose size no card tells; and where the server does not tell it either
+LARGEST, LARGEST_UNTOLD = 100_000_000_000, 2_000_000_000
 _SLACK = 1.25  # sizes on cards are rounded
 
 
@@ -32,7 +33,7 @@ class Remote:
         None trusts the first file, downloaded or put there by hand, and holds later ones to it.
     size : int
         Bytes, roughly; a file that is larger by more than a quarter is refused. 0: not known, then
-        the limit is `LARGEST`.
+        the limit is `LARGEST`, or `LARGEST_UNTOLD` if the server does not tell it either.
     hosts : tuple of str
         That the addresses may send on to, ``*.example.org`` for all below one; those of GitHub, the
         Hugging Face hub and OSF are known.
@@ -186,11 +187,14 @@ def _download(remote: Remote, target: Path, expected: str | None) -> None:
 
     pooch.get_logger().setLevel("WARNING")  # it would announce every file, our bar does already
     hosts = allowed_hosts(remote.urls, remote.hosts)
+    untold = 0
+    if expected is not None:
+        untold = remote.limit if remote.size else LARGEST_UNTOLD
     problems = []
 
     def bring(url: str, output: Any, _: Any) -> None:
         """Do what pooch asks for; it then checks the file and gives it its name."""
-        transfer(url, Path(output), hosts=hosts, limit=remote.limit, known=expected is not None)
+        transfer(url, Path(output), hosts=hosts, limit=remote.limit, untold=untold)
 
     for url in remote.urls:
         try:

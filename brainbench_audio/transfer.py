@@ -82,7 +82,7 @@ def ask_size(url: str) -> int | None:
 
 
 def transfer(
-    url: str, target: Path, *, hosts: Collection[str], limit: int, known: bool = False
+    url: str, target: Path, *, hosts: Collection[str], limit: int, untold: int = 0
 ) -> None:
     """Bring a file here, or continue what an interrupted transfer left beside the target.
 
@@ -94,9 +94,9 @@ def transfer(
         See `allowed_hosts`.
     limit : int
         Bytes that are taken at most.
-    known : bool
-        Whether the checksum of the file is known. If it is not, the server has to tell a length:
-        without one, an answer that was cut off looks like a whole one.
+    untold : int
+        The same where the server tells no length. 0, the default, is for a file whose checksum is
+        not known: without a length, an answer that was cut off looks like a whole one.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def transfer(
     part = target.with_name(f"{name}.partial")
     for attempt in range(_ATTEMPTS):
         try:
-            _continue(url, part, hosts, limit, known)
+            _continue(url, part, hosts, limit, untold)
             break
         except _Refused:
             part.unlink(missing_ok=True)
@@ -151,7 +151,7 @@ def _session(hosts: Collection[str]) -> requests.Session:
     return session
 
 
-def _continue(url: str, part: Path, hosts: Collection[str], limit: int, known: bool) -> None:
+def _continue(url: str, part: Path, hosts: Collection[str], limit: int, untold: int) -> None:
     """Append to a partial file what it still lacks."""
     import requests
 
@@ -176,11 +176,12 @@ def _continue(url: str, part: Path, hosts: Collection[str], limit: int, known: b
             raise requests.ConnectionError(f"{url} sends another part than it was asked for")
         _remember(response, tag)
         length = _length(response)
-        if length is None and not known:
+        if length is None and not untold:
             raise _Refused(
                 "it tells no length, and no SHA-256 is known, so nobody could say whether the file "
                 "is whole"
             )
+        limit = untold if length is None else limit
         _check_size(have + (length or 0), limit)
         _append(response, part, have, length, limit)
     if length is not None and part.stat().st_size != have + length:

@@ -17,6 +17,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from brainbench_audio import download
 from brainbench_audio.download import (
     LARGEST,
     Remote,
@@ -492,6 +493,18 @@ def test_larger_than_the_card_says(web: Site, tmp_path: Path, lengths: bool) -> 
     assert left(tmp_path) == set()
     assert fetch(replace(small, size=1_300_000), tmp_path) if lengths else True
     assert Remote("x", ("https://a.example/x",)).limit == LARGEST
+
+
+def test_no_end_where_nobody_tells_a_size(
+    web: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "LARGEST_UNTOLD", 2_000_000)
+    web.lengths, web.more = False, 100_000_000
+    with pytest.raises(DataError, match=r"2\.\d MB or more, and 2\.0 MB are the most"):
+        fetch(remote(web), tmp_path)
+    assert left(tmp_path) == set()
+    web.more = 0
+    assert fetch(remote(web), tmp_path).read_bytes() == CONTENT
 
 
 def test_another_part_than_was_asked_for(web: Site, tmp_path: Path) -> None:

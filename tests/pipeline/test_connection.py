@@ -36,6 +36,14 @@ def surroundings(_: int) -> tuple[dict[str, str], list[str], str, list[int]]:
     return dict(os.environ), sys.path, parents, [os.getpid(), os.getppid()]
 
 
+def modes(_: int) -> dict[str, int]:
+    """Return who may use the folder of the certificates, and each file in it."""
+    folder = Path(distributed.get_worker().local_directory)
+    while not (folder / "tls-key.pem").exists():
+        folder = folder.parent
+    return {file.name: file.stat().st_mode & 0o777 for file in (folder, *folder.glob("*.pem"))}
+
+
 def speak(_: int) -> None:
     print("a word on stdout", flush=True)
     logging.getLogger("brainbench_audio").warning("a word of warning")
@@ -85,6 +93,9 @@ def test_workers_of_this_machine(
             strangers(worker, port(worker))
         strangers(address, port(address))
         nothing_is_shown(client)
+        found = client.submit(modes, 0).result()
+        assert len(found) == 4
+        assert not any(mode & 0o077 for mode in found.values()), "for the owner alone"
         client.submit(speak, 0).result()
     told = capfd.readouterr()
     assert (told.out, told.err) == ("", "a word on stdout\na word of warning\n")
