@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from brainbench_audio.cli.main import main
-from brainbench_audio.cli.serve import HOST, site_server
+from brainbench_audio.cli.serve import HOST
+from brainbench_audio.cli.site_server import SiteServer
 from brainbench_audio.report.site.output import write_folder
 
 
@@ -33,7 +34,7 @@ def port(tmp_path: Path) -> Iterator[int]:
     # somebody who may write there exchanged a page
     (site / "models" / "gone.html").unlink()
     (site / "models" / "gone.html").symlink_to(tmp_path / "secret")
-    server = site_server(site, 0, ["board.example.org"])
+    server = SiteServer(site, (HOST, 0), ["Board.example.org", "localhost:9000"])
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield server.server_port
@@ -84,7 +85,10 @@ def test_nothing_but_pages_is_given(port: int, path: str) -> None:
 
 @pytest.mark.parametrize(
     "host",
-    ["localhost:PORT", "LocalHost:PORT", "127.0.0.1:PORT", "[::1]:PORT", "board.example.org:PORT"],
+    [
+        *("localhost:PORT", "LocalHost:PORT", "127.0.0.1:PORT", "[::1]:PORT"),
+        *("board.example.org", "board.example.org:PORT", "localhost:9000"),
+    ],
 )
 def test_names_of_this_machine_are_answered(port: int, host: str) -> None:
     assert get(port, "/", host)[0] == 200
@@ -96,6 +100,7 @@ def test_names_of_this_machine_are_answered(port: int, host: str) -> None:
         *("attacker.example:PORT", "attacker.example", "localhost", "127.0.0.1:1", "", None),
         *("localhost:PORT.attacker.example", "localhost.attacker.example:PORT", "127.0.0.2:PORT"),
         *("localhost:PORT,attacker.example:PORT", "user@localhost:PORT", "0.0.0.0:PORT"),
+        *("board.example.org:1", "localhost:9001", "localhost:", ":PORT", "[::1]"),
     ],
 )
 def test_other_names_are_not(port: int, host: str | None) -> None:

@@ -17,7 +17,7 @@ NETWORK = {
     "brainbench_audio/download.py": {"pooch"},
     "brainbench_audio/transfer.py": {"requests"},
     "brainbench_audio/hub.py": {"huggingface_hub"},
-    "brainbench_audio/cli/serve.py": {"http"},  # a site, to this machine only
+    "brainbench_audio/cli/site_server.py": {"http"},  # a site, to this machine only
     "brainbench_audio/pipeline/agreement.py": {"distributed"},  # a type
     "brainbench_audio/pipeline/cluster.py": {"distributed"},
     "brainbench_audio/pipeline/connection.py": {"dask", "distributed"},
