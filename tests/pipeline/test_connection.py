@@ -88,9 +88,10 @@ def test_workers_of_this_machine(
         address = client.scheduler.address
         assert address.startswith("tls://127.0.0.1:")
         assert local_addresses([*processes, os.getpid()]) == {"0100007F"}
-        for worker in client.scheduler_info(n_workers=-1)["workers"]:
-            assert worker.startswith("tls://127.0.0.1:")
-            strangers(worker, port(worker))
+        for worker, about in client.scheduler_info(n_workers=-1)["workers"].items():
+            for each in worker, about["nanny"]:
+                assert each.startswith("tls://127.0.0.1:")
+                strangers(each, port(each))
         strangers(address, port(address))
         nothing_is_shown(client)
         found = client.submit(modes, 0).result()
