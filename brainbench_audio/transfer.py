@@ -176,10 +176,10 @@ def _continue(url: str, part: Path, hosts: Collection[str], limit: int, untold: 
             raise requests.ConnectionError(f"{url} sends another part than it was asked for")
         _remember(response, tag)
         length = _length(response)
-        if length is None and not untold:
+        if not length and not untold:
             raise _Refused(
-                "it tells no length, and no SHA-256 is known, so nobody could say whether the file "
-                "is whole"
+                f"it tells {'no length' if length is None else 'a length of 0'}, and no SHA-256 is "
+                f"known, so nobody could say whether the file is whole"
             )
         limit = untold if length is None else limit
         _check_size(have + (length or 0), limit)

@@ -78,7 +78,7 @@ class Handler(BaseHTTPRequestHandler):
         start = 0
         if wanted and self.site.ranges and condition in (None, self.site.tag(self.path)):
             start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
-        if start >= len(content):
+        if start and start >= len(content):
             self.send_error(416)
             return
         self.send_response(206 if start else 200)
@@ -464,6 +464,15 @@ def test_without_length_and_hash_nothing_is_pinned(web: Site, tmp_path: Path, cu
     with pytest.raises(DataError, match="tells no length, and no SHA-256 is known"):
         fetch(remote(web, None), tmp_path)
     assert left(tmp_path) == set()
+
+
+def test_an_empty_file_is_not_pinned(web: Site, tmp_path: Path) -> None:
+    web.files["/data/file.bin"] = b""
+    with pytest.raises(DataError, match="a length of 0, and no SHA-256 is known"):
+        fetch(remote(web, None), tmp_path)
+    assert left(tmp_path) == set()
+    empty = hashlib.sha256(b"").hexdigest()
+    assert fetch(remote(web, empty), tmp_path).read_bytes() == b""
 
 
 def test_without_length_the_hash_decides(web: Site, tmp_path: Path) -> None:

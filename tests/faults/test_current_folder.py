@@ -98,6 +98,8 @@ def test_a_matlab_file_is_read(hostile: Hostile) -> None:
 def test_other_processes_score(
     hostile: Hostile, how: tuple[str, ...], tiny: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
+    if how[0] == "--workers":
+        pytest.importorskip("cryptography")
     wheel(tiny.parent, tmp_path)
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
     done = hostile("score", "-m", "tiny-plain", "-b", "Tiny-match", *how)

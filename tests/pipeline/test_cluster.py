@@ -154,6 +154,7 @@ def test_processes_of_this_machine(
     heard: Heard,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("cryptography")
     for name, value in ENVIRONMENT.items():  # those that the command itself sets
         monkeypatch.setenv(name, value)
     dead = tmp_path / "dead.py"
