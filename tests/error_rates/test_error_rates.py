@@ -58,7 +58,7 @@ def test_rates_of_the_probe(world: Clips) -> None:
 @pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])
 def test_p_against_chance_is_uniform_without_a_signal(metric: str) -> None:
     world, times = SMALL[0].silent(), 60
-    kind = type(metrics()[metric])
+    kind: Any = type(metrics()[metric])
     p = []
     for seed in range(times):
         models, responses, folds = world.draw(seed)
@@ -74,4 +74,5 @@ def test_p_against_chance_is_uniform_without_a_signal(metric: str) -> None:
 @pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])
 def test_a_signal_is_found(metric: str) -> None:
     models, responses, folds = World("signal", sounds=60, noise=0.3, layers=1).draw(0)
-    assert type(metrics()[metric])(permutations=99)(models[0], responses, folds).p == 0.01
+    kind: Any = type(metrics()[metric])
+    assert kind(permutations=99)(models[0], responses, folds).p == 0.01

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
+from brainbench_audio.assemblies.folds import Folds
+
 Layers = dict[str, np.ndarray[Any, Any]]
 
 
@@ -138,8 +140,11 @@ class Clips:
             attrs={"prediction_type": "multiclass", "evaluation": "top1_acc"},
         )
         fold = np.arange(self.clips) // 3 % 5
-        named = np.array(["train", "train", "valid", "test", "test"])
-        return models, labels, fold if self.units else named[fold]
+        if self.units:
+            return models, labels, fold
+        part = tuple(np.array([0, 0, 1, 2, 2])[fold].tolist())
+        names = tuple(labels["stimulus"].values.tolist())
+        return models, labels, Folds(names, part, "fixed", ("train", "valid", "test"))
 
 
 CLIPS = (Clips("clips, 5 folds", 150, "folds"), Clips("clips, fixed split", 300, ""))
