@@ -147,12 +147,13 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
-    from brainbench_audio.pipeline.forecast import forecast
+    from brainbench_audio.pipeline.forecast import forecast, with_weights, without_data
     from brainbench_audio.pipeline.hearing import Workbench
     from brainbench_audio.pipeline.plan import plan_work
 
-    work = plan_work(Workbench(), pairs)
-    print_forecast(forecast(work), options.json)
+    there, waiting = without_data(pairs)
+    work = plan_work(Workbench(), there)
+    print_forecast(with_weights([*forecast(work), *waiting], pairs), options.json)
     print_failures(work.failures, len(pairs), options.debug)
     return 1 if work.failures else 0
 

@@ -19,6 +19,7 @@ from brainbench_audio.cli.table import (
 )
 
 if TYPE_CHECKING:
+    from brainbench_audio.cards import WeightsFile
     from brainbench_audio.pipeline.forecast import Forecast
     from brainbench_audio.pipeline.loading import Loadable
     from brainbench_audio.pipeline.plan import Pair
@@ -221,10 +222,34 @@ def print_forecast(forecasts: Sequence[Forecast], as_list: bool) -> None:
         f"{size_in_words(sum(each.disk for each in forecasts))} of activations; up to "
         f"{size_in_words(max((each.memory for each in forecasts), default=0))} of memory a process"
     )
+    for line in _needs(forecasts):
+        print(line)
     print(
         "From shapes alone: time may be off by a factor of six either way, memory by two. What is "
         "stored is looked up without the weights, which only loading a model can tell."
     )
+
+
+def _needs(forecasts: Sequence[Forecast]) -> list[str]:
+    """Return what has to be fetched first, a line each."""
+    found = []
+    if data := dict.fromkeys(each.data for each in forecasts if each.data):
+        found.append(f"to be fetched: data of {', '.join(data)}")
+    files = {file.url: file for each in forecasts for file in each.weights}
+    by_model = {each.model: each.weights for each in forecasts if each.weights}
+    found += [f"to be fetched: weights of {name}, {_files(own)}" for name, own in by_model.items()]
+    if len(by_model) > 1:
+        found.append(f"to be fetched: {_files(tuple(files.values()))} of weights in total")
+    return [printable(line) for line in found]
+
+
+def _files(files: Sequence[WeightsFile]) -> str:
+    unknown = sum(not file.size for file in files)
+    size = size_in_words(sum(file.size for file in files))
+    told = f"{len(files)} file{'s' * (len(files) > 1)}"
+    if unknown == len(files):
+        return f"{told} of unknown size"
+    return f"{told}, {size}" + (f" and {unknown} of unknown size" if unknown else "")
 
 
 def duration_in_words(seconds: float) -> str:

@@ -17,17 +17,19 @@ from brainbench_audio import settings
 from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.activations.store import is_complete
-from brainbench_audio.cards import ModelCard
+from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.identifying import known_identity
 from brainbench_audio.pipeline.loading import Loadable
-from brainbench_audio.pipeline.plan import Workload
+from brainbench_audio.pipeline.needs import needed_data, needed_weights
+from brainbench_audio.pipeline.plan import Pair, Workload
 from brainbench_audio.pipeline.targets import Target
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.store import is_stored
 
 STORED, SCORE, EXTRACT, UNKNOWN = "stored", "activations stored", "extract", "unknown until loaded"
+NEEDS_DATA = "needs data"
 # of a Python process with torch and xarray
 _PROCESS_BYTES = 500 << 20
 _FLOAT, _DOUBLE = 4, 8
@@ -48,7 +50,7 @@ class Forecast:
     model, benchmark : str
         Ids.
     state : str
-        ``stored``, ``activations stored``, ``extract`` or ``unknown until loaded``.
+        ``stored``, ``activations stored``, ``extract``, ``unknown until loaded`` or ``needs data``.
     least, memory : int
         Bytes: what weights, responses and the largest layer take for certain, and a rough guess at
         all that one process will take.
@@ -56,6 +58,10 @@ class Forecast:
         Bytes of activations to be written; benchmarks that share them tell it once.
     seconds : float
         Of one processor core, likewise.
+    data : str
+        The data set that has to be fetched first, with its size; empty: none.
+    weights : tuple of WeightsFile
+        That have to be fetched first.
     """
 
     model: str
@@ -65,6 +71,30 @@ class Forecast:
     memory: int = 0
     disk: int = 0
     seconds: float = 0.0
+    data: str = ""
+    weights: tuple[WeightsFile, ...] = ()
+
+
+def without_data(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Forecast]]:
+    """Return the pairs whose data are here, and a forecast for each of the others."""
+    absent: dict[str, str | None] = {}
+    there, waiting = [], []
+    for model, benchmark in pairs:
+        if benchmark.key not in absent:
+            absent[benchmark.key] = needed_data(benchmark)
+        data = absent[benchmark.key]
+        if data is None:
+            there.append((model, benchmark))
+        else:
+            name = ModelId.parse(model.id).label
+            waiting.append(Forecast(name, benchmark.id, NEEDS_DATA, data=data))
+    return there, waiting
+
+
+def with_weights(forecasts: Sequence[Forecast], pairs: Sequence[Pair]) -> list[Forecast]:
+    """Return forecasts with the weights that have to be fetched."""
+    needed = {ModelId.parse(model.id).label: needed_weights(model) for model, _ in pairs}
+    return [replace(each, weights=needed.get(each.model, ())) for each in forecasts]
 
 
 def forecast(work: Workload) -> list[Forecast]:

@@ -9,30 +9,31 @@ from __future__ import annotations
 import numpy as np
 
 from .partition import FloatArray, IndexArray, Partition
-from .responses import Responses, correlation
+from .responses import Responses, correlation, is_defined
 from .training_part import TrainingPart
 
 
 class LeftOut:
-    """Sums over all stimuli but one, for each stimulus and target of a block.
+    """Correlations without each stimulus, of a block of targets, to first order.
 
     Without a stimulus, its own product of prediction and response is missing, and its response is
     in no training part: with e its scaled residual there, and H what turns training responses into
-    predictions, those of the other folds change by - H e.
+    predictions, those of the other folds change by - H e. First order only, as second-order terms
+    of badly fitted targets have no bound.
 
     Parameters
     ----------
     predictions : float64 array (stimulus, target)
-        In the order of the partition, less the mean of all responses.
+        In the order of the partition.
     responses : Responses
     """
 
     def __init__(self, predictions: FloatArray, responses: Responses) -> None:
-        self._predictions, self._responses = predictions, responses
-        products, squares = predictions * responses.centred, np.square(predictions)
-        self._sums = predictions.sum(axis=0) - predictions
-        self._squares = squares.sum(axis=0) - squares
-        self._products = products.sum(axis=0) - products
+        self._responses = responses
+        self._predictions = predictions - predictions.mean(axis=0)
+        # changes of the sums of products and of squares
+        self._products = -self._predictions * responses.centred
+        self._squares = -np.square(self._predictions)
 
     def refit(
         self, fold: int, part: TrainingPart, targets: IndexArray, penalty: FloatArray
@@ -54,20 +55,19 @@ class LeftOut:
         measured = self._responses.centred[:, targets]
         predicted = self._predictions[test, targets]
         change = -part.scaled_residuals(measured[training], penalty)
-        ones = np.ones((partition.size(fold), 1))
-        self._sums[rows] += change * part.transposed(fold, ones, penalty)
         self._products[rows] += change * part.transposed(fold, measured[test], penalty)
         self._squares[rows] += 2 * change * part.transposed(fold, predicted, penalty)
 
-    def correlations(self) -> FloatArray:
-        """Return Pearson's r without each stimulus, (stimulus, target), in order of the partition.
+    def correlations(self) -> tuple[FloatArray, FloatArray]:
+        """Return Pearson's r with all stimuli, (target,), and without each, (stimulus, target).
 
-        0 where it is not defined.
+        Those in the order of the partition; 0 where a side is constant.
         """
-        measured = self._responses.centred
-        left = len(measured) - 1
-        responses = np.maximum(self._responses.squares - np.square(measured) * (1 + 1 / left), 0.0)
-        # the responses are centred, so their sum without one is its negative
-        products = self._products + self._sums * measured / left
-        predicted = self._squares - np.square(self._sums) / left
-        return correlation(products, predicted, responses)
+        measured, squares = self._responses.centred, self._responses.squares
+        predicted = np.square(self._predictions).sum(axis=0)
+        r = correlation((self._predictions * measured).sum(axis=0), predicted, squares)
+        valid = is_defined(predicted, squares)
+        predicted, squares = np.where(valid, (predicted, squares), 1.0)
+        change = self._products / np.sqrt(predicted * squares)
+        change -= r / 2 * (self._squares / predicted - np.square(measured) / squares)
+        return r, np.where(valid, np.clip(r + change, -1.0, 1.0), 0.0)

@@ -59,6 +59,11 @@ def _demean(values: FloatArray, rounding: FloatArray) -> tuple[FloatArray, Float
     return mean, squares
 
 
+def is_defined(predicted: FloatArray, measured: FloatArray) -> npt.NDArray[np.bool_]:
+    """Return whether neither sum of squares is that of a constant."""
+    return np.asarray((predicted > _CONSTANT**2 * measured) & (measured > 0))
+
+
 def correlation(products: FloatArray, predicted: FloatArray, measured: FloatArray) -> FloatArray:
     """Return the Pearson correlation from sums over demeaned values.
 
@@ -73,7 +78,7 @@ def correlation(products: FloatArray, predicted: FloatArray, measured: FloatArra
     float64 array
         0 where one side is constant.
     """
-    valid = (predicted > _CONSTANT**2 * measured) & (measured > 0)
+    valid = is_defined(predicted, measured)
     norm = np.where(valid, predicted * measured, 1.0)
     return np.asarray(np.where(valid, products / np.sqrt(norm), 0.0))
 
@@ -85,7 +90,7 @@ def squared_correlation(
 
     Divided once and not squared after the division, as rounding decides between equal penalties.
     """
-    valid = (products > 0) & (predicted > _CONSTANT**2 * measured) & (measured > 0)
+    valid = (products > 0) & is_defined(predicted, measured)
     result = np.zeros(products.shape)
     np.divide(products**2, predicted * measured, out=result, where=valid)
     return result
@@ -93,19 +98,7 @@ def squared_correlation(
 
 def pooled_r2(predictions: FloatArray, responses: Responses) -> FloatArray:
     """Return the squared correlation of predictions (stimulus, target) and responses."""
-    return squared_correlation(*_sums(predictions, responses))
-
-
-def pooled_correlation(predictions: FloatArray, responses: Responses) -> FloatArray:
-    """Return the correlation of predictions (stimulus, target) and responses."""
-    return correlation(*_sums(predictions, responses))
-
-
-def _sums(
-    predictions: FloatArray, responses: Responses
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return what `correlation` takes."""
     demeaned = predictions - predictions.mean(axis=0)
     predicted = np.einsum("st,st->t", demeaned, demeaned)
     products = np.einsum("st,st->t", demeaned, responses.centred)
-    return products, predicted, responses.squares
+    return squared_correlation(products, predicted, responses.squares)

@@ -19,7 +19,7 @@ from .decomposition import DecomposedLayer
 from .influence import LeftOut
 from .nested import NestedRidge
 from .partition import FloatArray, IndexArray, Partition
-from .responses import Responses, pooled_correlation, pooled_r2
+from .responses import Responses, pooled_r2
 from .search import (
     EDGES,
     FIRST_STEPS,
@@ -213,14 +213,15 @@ class _Fit:
 
     def _leave_out(self, block: slice, predictions: FloatArray, responses: Responses) -> None:
         """Fill in `NestedRidge.left_out` for some targets."""
-        self.correlations[block] = pooled_correlation(predictions, responses)
         sums = LeftOut(predictions, responses)
         for fold, chosen in enumerate(self._best.layer[:, block]):
             for layer in np.unique(chosen).tolist():
                 targets = np.flatnonzero(chosen == layer)
                 penalty = self._best.penalty[fold, block][targets]
                 sums.refit(fold, self._parts[layer][fold], targets, penalty)
-        self.left_out[self._partition.order, block] = sums.correlations()
+        whole, without = sums.correlations()
+        self.correlations[block] = whole
+        self.left_out[self._partition.order, block] = without
 
     def _choose(self, search: PenaltySearch, outer_folds: range, wins: _Where) -> None:
         """Choose penalties within some outer folds."""

@@ -1,0 +1,44 @@
+"""What has to be fetched before a pair can be scored; nothing is fetched to tell."""
+
+from __future__ import annotations
+
+from brainbench_audio.activations.weights_files import local_weights
+from brainbench_audio.cards import WeightsFile
+from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.lookup import data_source, find_benchmark, find_model
+
+
+def needed_data(benchmark: Loadable) -> str | None:
+    """Return the data set of a benchmark and its size in words if its data are not here."""
+    if "folder" in benchmark.options:
+        return None
+    card = find_benchmark(benchmark.id).dataset
+    subset = find_benchmark(benchmark.id).subset
+    if not card.downloaded:
+        return None
+    try:
+        folder = data_source(card).locate(card, subset)
+    except (BrainbenchError, OSError):  # whoever loads the data says what is wrong
+        return None
+    return f"{card.id} ({card.size})" if folder is None else None
+
+
+def needed_weights(model: Loadable) -> tuple[WeightsFile, ...]:
+    """Return the published files of a plugin's model if they are not here.
+
+    Those in one archive are one file.
+    """
+    wanted = ModelId.parse(model.id)
+    if wanted.file is not None or wanted.scheme or wanted.control == "untrained":
+        return ()
+    if "weights" in model.options:
+        return ()
+    card = find_model(wanted).card
+    try:
+        if local_weights(card) is not None:
+            return ()
+    except (BrainbenchError, OSError):  # whoever loads them says what is wrong
+        return ()
+    return tuple({published.url: published for published in card.weights}.values())
