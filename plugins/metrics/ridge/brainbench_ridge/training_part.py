@@ -9,6 +9,10 @@ import numpy as np
 from .partition import FloatArray, Partition
 
 
+# of one less the leverage, see `TrainingPart.scaled_residuals`
+POWER = 0.75
+
+
 @dataclass(frozen=True)
 class TrainingPart:
     """Ridge regression from one training part, for any penalty and target.
@@ -141,12 +145,14 @@ class TrainingPart:
         return weighed
 
     def scaled_residuals(self, responses: FloatArray, penalty: FloatArray) -> FloatArray:
-        """Return residuals of the part, each over the root of one less its leverage.
+        """Return residuals of the part over a power of one less their leverages.
 
-        Their squares have the expectation of squared noise (HC2; MacKinnon and White 1985, Journal
-        of Econometrics 29), where plain residuals are too small, and those of a jackknife, over all
-        of one less the leverage, too large: much too large with more features than stimuli. Both
-        are sums of what penalties take away, which stays exact where that is next to nothing.
+        Plain residuals are smaller than the noise. Over the root of 1 - h their squares have its
+        expectation (HC2; MacKinnon and White 1985, Journal of Econometrics 29), over 1 - h they are
+        those of a jackknife (HC3), much too large with more features than stimuli. Halfway between
+        them, errors also make up for the choice of layers and penalties, which they do not count:
+        see the simulations in docs/methods-statistics.md. Residual and leverage are sums of what
+        penalties take away, which stays exact where that is next to nothing.
 
         Parameters
         ----------
@@ -169,5 +175,5 @@ class TrainingPart:
             residuals += responses - responses.mean(axis=0) - axes.T @ rotated
             left += (1 - 1 / size - np.square(axes).sum(axis=0))[:, np.newaxis]
         scaled = np.zeros(residuals.shape)
-        np.divide(residuals, np.sqrt(np.maximum(left, 0.0)), out=scaled, where=left > 0)
+        np.divide(residuals, np.maximum(left, 0.0) ** POWER, out=scaled, where=left > 0)
         return scaled
