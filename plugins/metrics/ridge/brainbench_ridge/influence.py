@@ -70,4 +70,5 @@ class LeftOut:
         # the responses are centred, so their sum without one is its negative
         products = self._products + self._sums * measured / left
         predicted = self._squares - np.square(self._sums) / left
-        return correlation(products, predicted, responses)
+        # near 0 the first order of the predictions' squares may be too small for a correlation
+        return np.clip(correlation(products, predicted, responses), -1.0, 1.0)
