@@ -67,7 +67,8 @@ class AlignmentMonitor:
     writer : optional
         Has ``add_scalar(name, value, step)``, as TensorBoard's ``SummaryWriter``.
     options : mapping, optional
-        For the metrics; by default no bootstrap, which would take longer than all the rest.
+        For the metrics; by default no test against chance, which would take longer than all
+        the rest.
 
     Attributes
     ----------
@@ -115,7 +116,7 @@ class AlignmentMonitor:
         self.writer = writer
         self.failures: list[tuple[int, str, str]] = []
         self._listen = listener(network, sample_rate, layers, forward, pooling)
-        chosen = {"bootstrap": 0} if options is None else dict(options)
+        chosen = {"permutations": 0} if options is None else dict(options)
         self.benchmarks = [
             load_benchmark(each, **chosen) if isinstance(each, str) else each for each in benchmarks
         ]
