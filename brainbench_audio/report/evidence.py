@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,8 +45,20 @@ class Evidence:
             influence = stored_influence(raw, result.parts, result.value, units)
         if influence is None:
             return None
-        stimuli = len(influence.stimuli), result.provenance.get("stimuli")
-        return cls(influence, (stimuli, tuple(result.parts), units))
+        size = influence.stimuli.shape
+        return cls(influence, (size, _data(result.provenance), tuple(result.parts), units))
+
+
+def _data(provenance: Mapping[str, Any]) -> Any:
+    """Return what tells the responses and folds of a benchmark from others.
+
+    Not the sounds: models of other sample rates may have heard other recordings of them. These only
+    where nothing is known of responses, as of benchmarks that are no data set with a metric.
+    """
+    inputs = provenance.get("inputs")
+    if isinstance(inputs, dict):
+        return inputs.get("assembly"), inputs.get("folds")
+    return provenance.get("stimuli")
 
 
 def unit(result: Result) -> str | None:

@@ -241,6 +241,10 @@ def _are_numbers(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_number_or_none, value.values()))
 
 
+def _is_chance(value: Any) -> bool:
+    return not value or (isinstance(value, dict) and _is_number(value.get("p")))
+
+
 # what a reader may rely on; a file that somebody else wrote is held to the same
 _FIELDS: dict[str, Callable[[Any], bool]] = {
     "value": lambda value: _is_number(value) and bool(np.isfinite(value)),
@@ -250,7 +254,7 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "parts": _are_numbers,
     "layer": lambda value: value is None or isinstance(value, str),
     "n": _are_numbers,
-    "provenance": lambda value: isinstance(value, dict),
+    "provenance": lambda value: isinstance(value, dict) and _is_chance(value.get(CHANCE)),
 }
 
 

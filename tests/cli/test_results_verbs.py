@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
+from scipy.stats import ttest_rel
 
 from brainbench_audio.cli.main import main
 from brainbench_audio.report.published_files import shipped_correlations
+from brainbench_audio.report.results import stored_results
+from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.uncertainty import uncertainty
 
 Told = pytest.CaptureFixture[str]
 Keep = Callable[..., Path]
@@ -93,10 +99,12 @@ def test_unknown_ids(keep: Keep, tiny: Path, capsys: Told) -> None:
     assert "brainbench score --model tiny-plain@permuted --benchmark ID" in told
 
 
-def keep_subjects(keep: Keep, model: str, shift: float, subjects: int = 8) -> None:
-    parts = {f"subject-{place}": 0.4 + shift + place / 1000 for place in range(subjects)}
-    value = sum(parts.values()) / subjects
-    keep(model, "Brain-x", value, error=0.1, parts=parts, n={"subject": subjects})
+def keep_subjects(keep: Keep, model: str, shift: float, noise: float = 0.01) -> None:
+    generator = np.random.default_rng([*map(ord, model)])
+    shared = np.random.default_rng(0).normal(0.4, 0.1, 8)
+    values = shared + shift + noise * generator.standard_normal(8)
+    parts = {f"subject-{place}": float(value) for place, value in enumerate(values)}
+    keep(model, "Brain-x", float(values.mean()), error=0.1, parts=parts, n={"subject": 8})
 
 
 def test_compare(keep: Keep, capsys: Told) -> None:
@@ -104,33 +112,84 @@ def test_compare(keep: Keep, capsys: Told) -> None:
         keep_subjects(keep, model, shift)
     assert main(["compare", "--model", "good", "fair", "--json"]) == 0
     (row,) = json.loads(capsys.readouterr().out)
-    assert (row["model"], row["other"], row["n"]) == ("good", "fair", 8)
-    assert row["difference"] == pytest.approx(0.1)
-    assert row["p"] == row["q"] == pytest.approx(2 / 2**8)
-    assert row["significant"]
-    assert main(["compare", "--draws", "100"]) == 0
+    assert list(row) == [
+        *("benchmark", "model", "other", "difference", "error", "interval", "p", "q", "over"),
+        *("freedom", "significant"),
+    ]
+    assert (row["model"], row["other"], row["freedom"]) == ("good", "fair", 7)
+    parts = {result.model: list(result.parts.values()) for result in stored_results()}
+    plain = ttest_rel(parts["good"], parts["fair"])
+    assert row["p"] == row["q"] == pytest.approx(plain.pvalue)
+    assert row["interval"] == pytest.approx(list(plain.confidence_interval()))
+    assert (row["over"], row["significant"]) == ("listeners", True)
+    assert main(["compare"]) == 0
     told = capsys.readouterr().out
-    assert "good is better than fair (q = 0.0117)" in told
-    assert "fair cannot be told from same (q = 1)" in told
-    assert "interval: subjects drawn; p: signs of subjects changed, n = 8" in told
+    assert re.search(r"good is better than fair \(q = \d(\.\d)?e-\d\d\)", told)
+    assert re.search(r"(fair|same) cannot be told from (same|fair) \(q = 0\.\d+\)", told)
+    assert "interval and p: over listeners\n" in told
     assert "over 3 pairs" in told
     assert main(["compare", "--model", "good"]) == 1
     assert "no two models" in capsys.readouterr().err
 
 
-def test_too_few_subjects_are_said(keep: Keep, capsys: Told) -> None:
-    for model, shift in (("good", 0.2), ("fair", 0.1)):
-        keep_subjects(keep, model, shift, subjects=5)
-    assert main(["compare"]) == 0
-    told = capsys.readouterr().out
-    assert "good cannot be told from fair" in told
-    assert "n = 5; so few cannot give a p below 0.062" in told
+def keep_components(keep: Keep, model: str, value: float, **provenance: str) -> Influence:
+    """Keep a score of the six components, with what it owes to 40 sounds."""
+    names = ["lf", "hf", "broadband", "pitch", "speech", "music"]
+    generator = np.random.default_rng([*map(ord, model)])
+    influence = Influence.of_left_out(
+        value + np.arange(6) / 100, generator.standard_normal((40, 6)) / 1000
+    )
+    unsure = uncertainty(influence, names)
+    keep(
+        model,
+        "NH2015comp-ridge",
+        float(influence.parts.mean()),
+        parts=dict(zip(names, influence.parts.tolist(), strict=True)),
+        n={"stimulus": 40, "component": 6},
+        raw=xr.Dataset().assign(unsure.raw),
+        provenance=provenance,
+        **unsure.fields,
+    )
+    return influence
+
+
+def test_compare_on_a_part_of_a_whole(keep: Keep, capsys: Told) -> None:
+    good, bad = (keep_components(keep, *one) for one in (("good", 0.5), ("bad", 0.49)))
+    part = "NH2015comp.pitch-ridge"
+    assert main(["compare", "--benchmark", part, "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    expected = (good.part(3) - bad.part(3)).estimate()
+    assert (row["benchmark"], row["over"]) == (part, "sounds")
+    assert row["difference"] == pytest.approx(0.01)
+    assert row["p"] == pytest.approx(expected.p)
+    # without a benchmark, wholes alone: each part is in there already
+    assert main(["compare", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["benchmark"] == "NH2015comp-ridge"
+    assert row["p"] == pytest.approx((good - bad).estimate().p)
+    assert main(["compare", "--benchmark", "NH2015comp*", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert len({row["benchmark"] for row in rows}) == len(rows) == 7
+
+
+def test_what_compare_refuses(keep: Keep, capsys: Told) -> None:
+    keep_components(keep, "one", 0.5, stimuli="these")
+    keep_components(keep, "two", 0.5, stimuli="those")
+    assert main(["compare"]) == 1
+    assert "scored on other sounds or listeners of NH2015comp-ridge" in capsys.readouterr().err
+    for model in ("one", "two"):
+        keep(model, "Brain-old", 0.5)
+    assert main(["compare", "--benchmark", "Brain-old"]) == 1
+    told = capsys.readouterr().err
+    assert "does not say what it owes to single sounds" in told
+    assert "brainbench score --model" in told
 
 
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["compare", "--draws", "1"],
+        ["compare", "--draws", "100"],
+        ["compare", "--seed", "1"],
         ["correlate", "--bootstrap", "1"],
         ["export", "-o", "all.xlsx"],
         ["export"],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 import pytest
 
 from brainbench_audio.cli.score_output import as_json, print_runs
@@ -24,3 +27,61 @@ def test_a_normalised_score_that_is_withheld_is_explained(
         reason
     )
     assert ("0.500" in told) == (reason is None)
+
+
+CHANCE = {"p": 0.005, "permutations": 199, "seed": 0, "mean": 0.01}
+
+
+def run(value: float = 0.2, model: str = "mine", **fields: Any) -> Run:
+    provenance = {"versions": {DISTRIBUTION: "1"}} | fields.pop("provenance", {})
+    score = Score(value=value, provenance=provenance, **fields)
+    return Run(model, "Brain-ridge", score, cached=True, seconds=0.0)
+
+
+def test_json_has_errors_of_parts_and_the_test_against_chance() -> None:
+    tested = run(
+        parts={"a": 0.1, "b": 0.3},
+        part_errors={"a": 0.01, "b": 0.02},
+        part_intervals={"a": (0.08, 0.12), "b": (0.26, 0.34)},
+        provenance={"error_over": "sounds", "chance": CHANCE},
+    )
+    found = json.loads(json.dumps(as_json(tested)))
+    assert found["part_errors"] == {"a": 0.01, "b": 0.02}
+    assert found["part_intervals"] == {"a": [0.08, 0.12], "b": [0.26, 0.34]}
+    assert (found["over"], found["p"], found["permutations"]) == ("sounds", 0.005, 199)
+    plain = as_json(run())
+    assert (plain["part_errors"], plain["part_intervals"]) == ({}, {})
+    assert (plain["over"], plain["p"], plain["permutations"]) == (None, None, 0)
+
+
+def test_what_errors_and_p_mean_stands_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+    print_runs(
+        [
+            run(provenance={"error_over": "sounds", "chance": CHANCE}),
+            run(model="b", provenance={"error_over": "sounds and listeners", "chance": CHANCE}),
+            run(model="c", provenance={"error_withheld": "9 sounds are too few to say anything."}),
+            run(model="d", provenance={"chance": CHANCE | {"permutations": 1999, "p": 0.0005}}),
+        ]
+    )
+    told = capsys.readouterr().out
+    assert "Errors and intervals: over sounds.\n" in told
+    assert "Errors and intervals: over sounds and listeners.\n" in told
+    assert "c on Brain-ridge: 9 sounds are too few to say anything.\n" in told
+    assert "sounds matched at random, 199 or 1,999 times." in told
+    rows = {line.split()[0]: line for line in told.splitlines() if "Brain-ridge" in line}
+    assert "0.005" in rows["mine"]
+    assert "5.0e-04" in rows["d"] or "0.0005" in rows["d"] or "5e-04" in rows["d"]
+    print_runs([run()])
+    told = capsys.readouterr().out
+    assert "Errors" not in told
+    assert "p: of" not in told
+
+
+def test_parts_have_their_intervals_below(capsys: pytest.CaptureFixture[str]) -> None:
+    parts = {"a": 0.1, "b": 0.3}
+    print_runs([run(parts=parts, part_intervals={"b": (0.26, 0.34)})])
+    lines = capsys.readouterr().out.split("in parts:")[1].splitlines()
+    assert [line.split() for line in lines if "0.100" in line] == [["0.100", "0.300"]]
+    assert any("0.260" in line and "0.340" in line for line in lines)
+    print_runs([run(parts=parts)])
+    assert "0.260" not in capsys.readouterr().out

@@ -119,7 +119,7 @@ def test_two_files_with_a_class_of_one_name(session: Session) -> None:
     assert {pair: session.exported()[pair] for pair in expected} == expected
     one = session.exported("--model", "./b/model.py:Net", "--benchmark", WHOLE)
     assert list(one.values()) == [scores["b"]]
-    told = session.ran("compare", "--model", "Net", "--benchmark", WHOLE, "--draws", "50", "--json")
+    told = session.ran("compare", "--model", "Net", "--benchmark", WHOLE, "--json")
     (row,) = json.loads(told.out)
     assert {row["model"], row["other"]} == {"a/model.py:Net", "b/model.py:Net"}
     pair = ("--model", "./a/model.py:Net", "./b/model.py:Net", "--benchmark", WHOLE)

@@ -79,7 +79,7 @@ def test_weights_that_are_brought_back(
     assert exported(told) == {"net": old["score"]}
     tiny = scored(told, "tiny-plain")
     pair = ("-m", "net", "tiny-plain", "-b", "Tiny-match")
-    (row,) = json.loads(told("compare", *pair, "--draws", "20", "--json"))
+    (row,) = json.loads(told("compare", *pair, "--json"))
     assert abs(row["difference"]) == pytest.approx(abs(old["score"] - tiny["score"]))
 
 

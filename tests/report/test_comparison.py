@@ -1,26 +1,30 @@
-"""Pairs and ranks of stored scores: what is drawn, what is tested, beside plain computations."""
+"""Pairs and ranks of stored scores, from what they owe to sounds and listeners."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
+import scipy.stats
 import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.comparison import Comparison, compare, ranking
-from brainbench_audio.report.evidence import Predictions, shared_parts, stored_draws, unit
-from brainbench_audio.report.results import Result, published_results, stored_results
-from brainbench_audio.scores.bootstrap import uncertainty
-from brainbench_audio.scores.comparison import false_discovery, sign_flip_test, swap_test
-from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.statistics import percentile_interval, squared_pearson
+from brainbench_audio.report.evidence import Evidence, unit
+from brainbench_audio.report.results import Result, all_results, published_results, stored_results
+from brainbench_audio.scores.comparison import false_discovery
+from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.uncertainty import uncertainty
 
 Keep = Callable[..., Path]
 STIMULI = 40
+DATA = {"inputs": {"assembly": "a", "folds": "f"}}
 
 
 def keep_subjects(keep: Keep, model: str, shift: float, seed: int = 0, subjects: int = 9) -> None:
@@ -38,59 +42,43 @@ def keep_subjects(keep: Keep, model: str, shift: float, seed: int = 0, subjects:
     )
 
 
-def predicted(noise: float, seed: int, subjects: int = 0) -> xr.Dataset:
-    """Return responses and predictions as the metric `ridge` stores them."""
-    targets = max(6, 5 * subjects)
-    measured = np.random.default_rng(50).standard_normal((STIMULI, targets))
-    wrong = np.random.default_rng(seed).standard_normal((STIMULI, targets))
-    one = "voxel" if subjects else "component"
-    coordinates: dict[str, object] = {"stimulus": [f"s{place}" for place in range(STIMULI)]}
-    if subjects:
-        coordinates["subject"] = (one, [f"subject-{place}" for place in range(subjects)] * 5)
-    variables = {
-        "measured": (("stimulus", one), measured.astype(np.float32)),
-        "prediction": (("stimulus", one), (measured + noise * wrong).astype(np.float32)),
-    }
-    return xr.Dataset(variables, coordinates)
+def owed(
+    model: str, value: float, parts: int, stimuli: int = STIMULI, units: str = ""
+) -> Influence:
+    """Return what a model owes to sounds, most of which all models owe."""
+    generator = np.random.default_rng([parts, *map(ord, model)])
+    shared = np.random.default_rng(9).standard_normal((stimuli, parts))
+    own = shared / 100 + generator.standard_normal((stimuli, parts)) / 500
+    level = np.random.default_rng(8).random(parts) / 5
+    return Influence(value + level - level.mean(), own - own.mean(axis=0), units=units)
 
 
-def parts_of(raw: xr.Dataset, counts: np.ndarray | None = None) -> np.ndarray:
-    """Return the parts of the score as the metric does."""
-    r2 = squared_pearson(raw["measured"].values, raw["prediction"].values, counts)
-    if "subject" not in raw.coords:
-        return r2
-    names = raw["subject"].values
-    return np.stack([np.median(r2[..., names == one], axis=-1) for one in np.unique(names)], -1)
-
-
-def keep_predictions(
-    keep: Keep, model: str, noise: float, *, subjects: int = 0, draws: int = 0, seed: int = 0
-) -> xr.Dataset:
-    """Keep a score with its predictions and, with ``draws``, its bootstrap."""
-    raw = predicted(noise, seed=sum(map(ord, model)), subjects=subjects)
-    parts = parts_of(raw)
-    kept = raw
-    if draws:
-        found = uncertainty(
-            parts,
-            lambda counts: parts_of(raw, counts),
-            stimuli=STIMULI,
-            subjects=bool(subjects),
-            bootstrap=draws,
-            seed=seed,
-        )
-        kept = raw.assign(bootstrap=("draw", found.draws)).assign_attrs(found.attributes)
-    names = np.unique(raw["subject"].values).tolist() if subjects else list("abcdef")
-    n = {"stimulus": STIMULI} | ({"subject": subjects} if subjects else {})
+def keep_influence(
+    keep: Keep,
+    model: str,
+    value: float,
+    *,
+    benchmark: str = "Made-up",
+    names: list[str] | None = None,
+    subjects: int = 0,
+    provenance: dict[str, Any] | None = None,
+    **options: Any,
+) -> Influence:
+    """Keep a score with what it owes to sounds, as the metrics do."""
+    names = names or [f"subject-{place}" for place in range(subjects)] or list("abc")
+    influence = owed(model, value, len(names), units="listeners" * bool(subjects), **options)
+    unsure = uncertainty(influence, names)
     keep(
         model,
-        "Made-up",
-        float(parts.mean()),
-        parts=dict(zip(names, parts.tolist(), strict=True)),
-        n=n,
-        raw=kept,
+        benchmark,
+        float(influence.parts.mean()),
+        parts=dict(zip(names, influence.parts.tolist(), strict=True)),
+        n={"stimulus": len(influence.stimuli), "subject" if subjects else "component": len(names)},
+        raw=xr.Dataset().assign(unsure.raw),
+        provenance=DATA if provenance is None else provenance,
+        **unsure.fields,
     )
-    return raw
+    return influence
 
 
 def only() -> Comparison:
@@ -98,137 +86,162 @@ def only() -> Comparison:
     return found
 
 
-def test_subjects_alone(keep: Keep) -> None:
-    keep_subjects(keep, "good", 0.05, seed=1)
-    keep_subjects(keep, "bad", 0.0, seed=2)
+def difference_of(models: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    parts = {result.model: list(result.parts.values()) for result in stored_results()}
+    one, other = (np.array(parts[str(model)]) for model in np.asarray(models))
+    return one - other
+
+
+@pytest.mark.parametrize("subjects", [2, 3, 9])
+def test_without_influences_listeners_alone_are_a_t_test(keep: Keep, subjects: int) -> None:
+    keep_subjects(keep, "good", 0.05, seed=1, subjects=subjects)
+    keep_subjects(keep, "bad", 0.0, seed=2, subjects=subjects)
+    if subjects == 2:
+        with pytest.raises(DataError, match="0 sounds and 2 listeners are too few"):
+            compare(stored_results())
+        return
     found = only()
-    assert (found.model, found.other, found.n) == ("good", "bad", 9)
-    assert (found.over, found.test) == ("subjects", "signs of subjects changed")
-    assert found.draws == 10_000
-    bad, good = stored_results()
-    difference = np.array(list(good.parts.values())) - np.array(list(bad.parts.values()))
+    assert (found.model, found.other, found.over) == ("good", "bad", "listeners")
+    difference = difference_of(["good", "bad"])
+    plain = scipy.stats.ttest_1samp(difference, 0)
     assert found.difference == pytest.approx(difference.mean())
-    assert found.p == found.q == pytest.approx(sign_flip_test(difference).item())
-    assert found.significant
+    assert found.p == found.q == pytest.approx(plain.pvalue)
+    assert found.interval == pytest.approx(tuple(plain.confidence_interval()))
+    assert found.freedom == subjects - 1
     # paired: much narrower than either score's own error allows
-    low, high = found.interval
-    assert low < found.difference < high
-    assert high - low < 0.03
+    assert found.error < 0.01
+
+
+def test_folds_are_a_sample_too(keep: Keep) -> None:
+    for model, shift in (("good", 0.1), ("bad", 0.0)):
+        parts = {f"fold{one}": 0.5 + shift + 0.01 * one * (1 + shift) for one in range(5)}
+        value = float(np.mean(list(parts.values())))
+        keep(model, "Task-probe", value, parts=parts, n={"fold": 5})
+    found = only()
+    assert found.over == "folds"
+    plain = scipy.stats.ttest_1samp(difference_of(["good", "bad"]), 0)
+    assert found.p == pytest.approx(plain.pvalue)
+
+
+@pytest.mark.parametrize("subjects", [0, 2, 6])
+def test_influences_are_subtracted(keep: Keep, subjects: int) -> None:
+    good = keep_influence(keep, "good", 0.5, subjects=subjects)
+    bad = keep_influence(keep, "bad", 0.4, subjects=subjects)
+    found = only()
+    expected = (good - bad).estimate()
+    assert found.difference == pytest.approx(0.1)
+    assert found.error == pytest.approx(expected.error)
+    assert found.interval == pytest.approx(expected.interval())
+    assert found.p == found.q == pytest.approx(expected.p)
+    assert found.freedom == pytest.approx(expected.freedom)
+    words = {0: "sounds", 2: "sounds, for these listeners", 6: "sounds and listeners"}
+    assert found.over == words[subjects]
+    assert found.significant
+    # paired: most is shared
+    assert found.error < 0.5 * good.estimate().error
+
+
+def test_pairs_of_stimuli_are_subtracted(keep: Keep) -> None:
+    both = []
+    for seed, model in enumerate(("good", "bad")):
+        values = np.random.default_rng(seed).standard_normal((1, 780)) / 2000
+        influence = Influence.of_pairs([0.5 - 0.3 * seed], values)
+        unsure = uncertainty(influence, [])
+        raw = xr.Dataset().assign(unsure.raw)
+        keep(model, "B-rsa", 0.5 - 0.3 * seed, raw=raw, provenance=DATA, **unsure.fields)
+        both.append(influence)
+    assert only().error == pytest.approx((both[0] - both[1]).estimate().error, rel=1e-5)
 
 
 def test_false_discoveries_are_controlled_over_all_pairs(keep: Keep) -> None:
+    influences = [keep_influence(keep, f"m{place}", 0.002 * place) for place in range(4)]
     for place in range(4):
         keep_subjects(keep, f"m{place}", 0.008 * place, seed=place)
     found = compare(stored_results())
-    assert len(found) == 6
+    assert len(found) == 12
     assert all(one.difference >= 0 for one in found)
     np.testing.assert_allclose([one.q for one in found], false_discovery([one.p for one in found]))
+    p = {(one.model, one.other): one.p for one in found if one.benchmark == "Made-up"}
+    for low, high in combinations(range(4), 2):
+        expected = (influences[high] - influences[low]).estimate().p
+        assert p[f"m{high}", f"m{low}"] == pytest.approx(expected)
+    for one in found:
+        assert (one.p < 0.05) == (not one.interval[0] <= 0 <= one.interval[1])
     assert any(one.p < 0.05 for one in found)
+    assert any(one.p > 0.05 for one in found)
     assert compare(stored_results()) == found
 
 
-def test_stored_draws_are_paired(keep: Keep) -> None:
-    raws = [keep_predictions(keep, name, 1.0, draws=300) for name in ("one", "two")]
-    found = only()
-    assert found.over == "stimuli"
-    assert found.draws == 300
-    one, two = (raws if found.model == "one" else raws[::-1])  # fmt: skip
-    (first, second) = sorted(stored_results(), key=lambda result: -result.value)
-    drawn = [stored_draws(result) for result in (first, second)]
-    assert drawn[0] is not None
-    assert drawn[1] is not None
-    assert drawn[0].origin == drawn[1].origin
-    assert found.interval == percentile_interval(drawn[0].values - drawn[1].values)
-    assert found.test == "predictions of stimuli exchanged"
-    sides = (raw["prediction"].values for raw in (one, two))
-    assert found.p == swap_test(one["measured"].values, *sides)
-    # new draws of the same seed take the same stimuli, so they say the same
-    (again,) = compare(stored_results(), draws=300)
-    assert again.interval == pytest.approx(found.interval, rel=1e-5)
+def test_a_part_of_a_stored_whole(keep: Keep) -> None:
+    names = ["lf", "hf", "broadband", "pitch", "speech", "music"]
+    whole = "NH2015comp-ridge"
+    good = keep_influence(keep, "good", 0.5, benchmark=whole, names=names)
+    bad = keep_influence(keep, "bad", 0.4, benchmark=whole, names=names)
+    results = [one for one in all_results("none") if one.benchmark == "NH2015comp.pitch-ridge"]
+    assert [one.error for one in results] == [
+        pytest.approx(one.part(3).estimate().error) for one in (bad, good)
+    ]
+    assert all(one.path is None and one.whole is not None for one in results)
+    (found,) = compare(results)
+    expected = (good.part(3) - bad.part(3)).estimate()
+    assert found.benchmark == "NH2015comp.pitch-ridge"
+    assert found.difference == pytest.approx(expected.value)
+    assert (found.p, found.error) == pytest.approx((expected.p, expected.error))
+    # one that was scored alone stands beside parts of wholes
+    keep_influence(keep, "alone", 0.1, benchmark="NH2015comp.pitch-ridge", names=["pitch"])
+    results = [one for one in all_results("none") if one.benchmark == "NH2015comp.pitch-ridge"]
+    assert len(compare(results)) == 3
 
 
-def test_predictions_are_drawn_where_draws_do_not_fit(keep: Keep) -> None:
-    keep_predictions(keep, "one", 1.0, draws=300)
-    keep_predictions(keep, "two", 1.0, draws=200, seed=1)
-    found = only()
-    assert (found.over, found.draws) == ("stimuli", 1000)
+@pytest.mark.parametrize(
+    ("other", "provenance"),
+    [
+        ({}, {"inputs": {"assembly": "b", "folds": "f"}}),
+        ({}, {"inputs": {"assembly": "a", "folds": "g"}}),
+        ({"stimuli": 41}, None),
+        ({"names": list("abd")}, None),
+    ],
+)
+def test_scores_of_other_data_are_refused(
+    keep: Keep, other: dict[str, Any], provenance: dict[str, Any] | None
+) -> None:
+    keep_influence(keep, "one", 0.5)
+    keep_influence(keep, "two", 0.4, provenance=provenance, **other)
+    with pytest.raises(DataError, match=r"one and two .* other sounds or listeners.*--recompute"):
+        compare(stored_results())
+    results = stored_results()
+    assert [rank.paired for rank in ranking(results)] == [False, False]
 
 
-def test_stimuli_and_subjects(keep: Keep) -> None:
-    raw = keep_predictions(keep, "one", 0.8, subjects=4)
-    keep_predictions(keep, "two", 1.2, subjects=4)
-    found = only()
-    assert (found.over, found.test, found.n) == (
-        "stimuli and subjects",
-        "signs of subjects changed",
-        4,
-    )
-    assert found.interval[0] > 0
-    assert found.p == pytest.approx(2 / 2**4)
-    predictions = Predictions.of(raw)
-    assert predictions is not None
-    expected = uncertainty(
-        parts_of(raw),
-        lambda counts: parts_of(raw, counts),
-        stimuli=STIMULI,
-        subjects=False,
-        bootstrap=300,
-        seed=5,
-    )
-    drawn = predictions.drawn_parts(300, seed=5)
-    np.testing.assert_allclose(drawn.mean(axis=1), expected.draws, rtol=1e-5)
+def test_recordings_at_other_sample_rates_are_the_same_sounds(keep: Keep) -> None:
+    for model, heard in (("one", "at 16 kHz"), ("two", "at 44.1 kHz")):
+        keep_influence(keep, model, 0.5, provenance=DATA | {"stimuli": heard})
+    assert only().over == "sounds"
 
 
-def test_draws_are_those_of_the_metric() -> None:
-    ridge = pytest.importorskip("brainbench_ridge.metric")
-    generator = np.random.default_rng(0)
-    features = generator.standard_normal((STIMULI, 8))
-    target = xr.DataArray(
-        features @ generator.standard_normal((8, 6)) + generator.standard_normal((STIMULI, 6)),
-        dims=("stimulus", "voxel"),
-        coords={
-            "stimulus": [f"s{place}" for place in range(STIMULI)],
-            "subject": ("voxel", list("ababab")),
-        },
-    )
-    score: Score = ridge.Ridge(bootstrap=50)({"l": features}, target, np.arange(STIMULI) % 4)
-    predictions = Predictions.of(score.raw)
-    assert predictions is not None
-    counts = np.ones((1, STIMULI))
-    np.testing.assert_allclose(
-        predictions._part(counts, predictions.groups["a"])[0, 0], score.parts["a"], rtol=1e-5
-    )
-    expected = uncertainty(
-        list(score.parts.values()),
-        lambda _: predictions.drawn_parts(50, seed=0),
-        stimuli=STIMULI,
-        subjects=True,
-        bootstrap=50,
-    )
-    np.testing.assert_allclose(score.raw["bootstrap"], expected.draws, rtol=1e-4)
-    corrected = score.raw.assign(r2_corrected=score.raw["r2"])
-    assert Predictions.of(corrected) is None
-
-
-def test_draws_alone_give_p(keep: Keep) -> None:
-    for name, value in (("one", 0.5), ("two", 0.4)):
-        generator = np.random.default_rng(0)
-        draws = value + 0.01 * generator.standard_normal(99)
-        raw = xr.Dataset({"bootstrap": ("draw", draws)}, attrs={"seed": 0})
-        keep(name, "B-x", value, n={"stimulus": 5}, raw=raw)
-    found = only()
-    assert (found.test, found.n, found.p) == ("bootstrap", 5, pytest.approx(2 / 100))
+def test_without_known_responses_the_sounds_decide(keep: Keep) -> None:
+    for model, heard in (("one", "x"), ("two", "x"), ("three", "y")):
+        keep_influence(keep, model, 0.5, provenance={"stimuli": heard})
+    results = {one.model: one for one in stored_results()}
+    assert len(compare([results["one"], results["two"]])) == 1
+    with pytest.raises(DataError, match="other sounds"):
+        compare([results["one"], results["three"]])
 
 
 def test_what_cannot_be_compared(keep: Keep) -> None:
     keep("one", "B-x", 0.5)
     keep("two", "B-x", 0.4)
-    with pytest.raises(DataError, match=r"share no subjects.*--bootstrap"):
+    with pytest.raises(DataError, match=r"not say what it owes .* --benchmark B-x --recompute"):
         compare(stored_results())
     published = [one for one in published_results() if one.benchmark == "NH2015-ridge"][:2]
     with pytest.raises(DataError, match="is published"):
         compare(published)
     assert compare([]) == []
+    assert compare(stored_results()[:1]) == []
+    few = [keep_influence(keep, name, 0.5, benchmark="F-x", stimuli=12) for name in ("a", "b")]
+    assert len(few) == 2
+    with pytest.raises(DataError, match="on F-x: 12 sounds are too few"):
+        compare([one for one in stored_results() if one.benchmark == "F-x"])
 
 
 def test_components_are_no_sample() -> None:
@@ -239,11 +252,7 @@ def test_components_are_no_sample() -> None:
     assert unit(result({"fold": 2}, a=0.1, b=0.2)) == "fold"
     assert unit(result({"subject": 1}, a=0.1)) is None
     assert unit(result({"subject": 3}, a=0.1, b=0.2)) is None
-    two = {"subject": 2}
-    shared = shared_parts([result(two, a=0.1, b=0.2), result(two, b=0.3, a=0.4)])
-    np.testing.assert_array_equal(shared, [[0.1, 0.4], [0.2, 0.3]])
-    assert shared_parts([result(two, a=0.1, b=0.2), result(two, b=0.3, c=0.4)]) is None
-    assert shared_parts([]) is None
+    assert Evidence.read(result({"subject": 2}, a=0.1, b=0.2)) is None
 
 
 def test_ranks_of_subjects(keep: Keep) -> None:
@@ -287,16 +296,30 @@ def test_independent_errors_are_drawn(keep: Keep) -> None:
     assert [(one.low, one.high, one.group) for one in found] == [(1, 2, 1), (1, 2, 1), (3, 3, 2)]
 
 
-def test_stored_draws_give_ranges(keep: Keep) -> None:
-    keep_predictions(keep, "good", 0.5, draws=300)
-    keep_predictions(keep, "bad", 1.5, draws=300)
+@pytest.mark.parametrize("subjects", [0, 6])
+def test_influences_give_ranges_that_are_paired(keep: Keep, subjects: int) -> None:
+    # far apart beside the error of their difference, not beside their own
+    influences = {
+        name: keep_influence(keep, name, value, subjects=subjects)
+        for name, value in (("good", 0.5), ("bad", 0.46))
+    }
+    difference = (influences["good"] - influences["bad"]).estimate()
+    assert difference.error < 0.01 < 0.02 < influences["good"].estimate().error
     keep("other", "Made-up", 0.01, error=0.001)
     results = stored_results()
     found = dict(zip([one.model for one in results], ranking(results), strict=True))
     assert found["good"].paired
     assert not found["other"].paired
-    assert [found[name].place for name in ("good", "bad", "other")] == [1, 2, 3]
-    assert [found[name].group for name in ("good", "bad", "other")] == [1, 2, 3]
+    for place, name in enumerate(("good", "bad", "other"), start=1):
+        rank = found[name]
+        assert (rank.place, rank.low, rank.high, rank.group) == (place, place, place, place)
+
+
+def test_too_few_sounds_have_neither_ranges_nor_groups(keep: Keep) -> None:
+    for name in ("a", "b"):
+        keep_influence(keep, name, 0.5, stimuli=12)
+    for rank in ranking(stored_results()):
+        assert (rank.low, rank.high, rank.group, rank.paired) == (None, None, None, False)
 
 
 def test_a_board_is_ranked_in_no_time() -> None:

@@ -35,6 +35,8 @@ FULL = Score(
     interval=(0.2, 0.3),
     ceiling=0.5,
     parts={"lf": 0.1, "speech and music": 0.4},
+    part_errors={"lf": 0.02, "speech and music": 0.03},
+    part_intervals={"lf": (0.05, 0.15), "speech and music": (0.3, 0.45)},
     layer="a/b",
     n={"stimulus": 165, "voxel": 1500},
     raw=RAW,
@@ -145,6 +147,51 @@ def test_other_files_are_refused(tmp_path: Path, how: str, told: str) -> None:
     damage(path, how)
     with pytest.raises(DataError, match=rf"score\.nc.*{told}"):
         Score.from_netcdf(path)
+
+
+def rewritten(path: Path, **changed: Any) -> Path:
+    """Write a score with another summary, as another version or program may; None: without."""
+    FULL.to_netcdf(path)
+    with netCDF4.Dataset(path, "a") as data:
+        summary = json.loads(data.brainbench_score) | changed
+        kept = {name: value for name, value in summary.items() if value is not None}
+        data.brainbench_score = json.dumps(kept)
+        data.delncattr("brainbench_score_sha256")
+    return path
+
+
+def test_files_of_earlier_versions_have_no_errors_of_parts(tmp_path: Path) -> None:
+    path = rewritten(tmp_path / "score.nc", part_errors=None, part_intervals=None)
+    found = Score.from_netcdf(path)
+    assert (found.part_errors, found.part_intervals, found.p) == ({}, {}, None)
+    same(found, replace(FULL, part_errors={}, part_intervals={}))
+
+
+@pytest.mark.parametrize(
+    ("changed", "name"),
+    [
+        ({"part_errors": [0.1]}, "part_errors"),
+        ({"part_errors": {"lf": "small"}}, "part_errors"),
+        ({"part_intervals": {"lf": [0.1]}}, "part_intervals"),
+        ({"part_intervals": {"lf": None}}, "part_intervals"),
+        ({"part_intervals": {"lf": [0.1, "high"]}}, "part_intervals"),
+        ({"part_intervals": 3}, "part_intervals"),
+        ({"provenance": {"chance": 0.01}}, "provenance"),
+        ({"provenance": {"chance": {"p": "small"}}}, "provenance"),
+        ({"provenance": {"chance": {"mean": 0.1}}}, "provenance"),
+    ],
+)
+def test_fields_of_no_use_are_refused(tmp_path: Path, changed: dict[str, Any], name: str) -> None:
+    path = rewritten(tmp_path / "score.nc", **changed)
+    with pytest.raises(DataError, match=f"its {name} is missing or of no use"):
+        Score.from_netcdf(path)
+
+
+def test_p_is_that_of_the_test_against_chance(tmp_path: Path) -> None:
+    assert FULL.p is None
+    tested = FULL.with_provenance({"chance": {"p": 0.005, "permutations": 199, "mean": 0.1}})
+    tested.to_netcdf(tmp_path / "score.nc")
+    assert Score.from_netcdf(tmp_path / "score.nc").p == tested.p == 0.005
 
 
 @pytest.mark.parametrize("name", ["r2", "chosen", "nothing"])

@@ -20,6 +20,7 @@ from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_benchmark
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.testing import DummyModel
+from brainbench_audio.training import monitor as monitor_module
 from brainbench_audio.training.monitor import AlignmentMonitor
 
 RATE = 8000
@@ -200,6 +201,21 @@ def test_a_network_that_collapses_does_not_stop_the_training(
     assert network.training
     assert monitor.failures == [(1, "Tiny-match", "RuntimeError('burst')")]
     assert monitor.history["step"].values.tolist() == [0]
+
+
+def test_scores_are_not_tested_against_chance_unless_asked(
+    network: Network, benchmark: ComposedBenchmark, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[dict[str, Any]] = []
+
+    def load(identifier: str, **options: Any) -> ComposedBenchmark:
+        asked.append({"id": identifier, **options})
+        return benchmark
+
+    monkeypatch.setattr(monitor_module, "load_benchmark", load)
+    for options in (None, {"permutations": 99}):
+        AlignmentMonitor(network, ["B-x"], sample_rate=RATE, layers=["blocks.*"], options=options)
+    assert asked == [{"id": "B-x", "permutations": number} for number in (0, 99)]
 
 
 def test_models_that_are_no_networks(benchmark: ComposedBenchmark) -> None:

@@ -30,7 +30,7 @@ def metric_value(layer: np.ndarray, responses: np.ndarray) -> float:
         responses, {"stimulus": names, "component": components}, ("stimulus", "component")
     )
     folds = np.arange(len(responses)) % 3
-    return load_metric("rsa", bootstrap=0)({"layer": layer}, target, folds).value
+    return load_metric("rsa", permutations=0)({"layer": layer}, target, folds).value
 
 
 @pytest.mark.parametrize("constant", [False, True])
@@ -156,7 +156,7 @@ def test_wrong_arguments() -> None:
 @pytest.mark.data
 @pytest.mark.usefixtures("data_folder")
 def test_real_sounds_and_components() -> None:
-    benchmark = load_benchmark("NH2015comp-rsa", bootstrap=0)
+    benchmark = load_benchmark("NH2015comp-rsa", permutations=0)
     waveforms = benchmark.stimuli.waveforms(range(len(benchmark.stimuli)), SAMPLE_RATE)
     layer = DummyModel().activations(waveforms)["log_bands"]
     expected = benchmark.compare({"layer": layer}).value

@@ -6,10 +6,12 @@ from itertools import permutations
 
 import numpy as np
 import pytest
-from brainbench_cka.gram import Array, bootstrap_cka, unit_gram
+from brainbench_cka.gram import Array, influence, unit_gram
 from brainbench_cka.reference import biased_hsic, plain_cka, unbiased_hsic
 from hypothesis import given
 from hypothesis import strategies as st
+
+from brainbench_audio.scores.influence import sketch
 
 both = pytest.mark.parametrize("biased", [False, True], ids=["unbiased", "biased"])
 
@@ -116,43 +118,77 @@ def test_nothing_to_compare(values: Array) -> None:
     assert unit_gram(values) is None
 
 
+def weighted_cka(first: Array, second: Array, weights: Array) -> float:
+    """Return CKA of Gram matrices whose entries count as they weigh, centred by least squares."""
+    entries = np.nonzero(weights)
+    design = np.zeros((len(entries[0]), len(first)))
+    for side in entries:
+        np.add.at(design, (np.arange(len(side)), side), 1)
+    root = np.sqrt(weights[entries])
+    left = []
+    for gram in (first, second):
+        values = root * gram[entries]
+        left.append(
+            values - root[:, None] * design @ np.linalg.lstsq(root[:, None] * design, values)[0]
+        )
+    return float(left[0] @ left[1] / np.sqrt((left[0] @ left[0]) * (left[1] @ left[1])))
+
+
+def equal_weights(stimuli: int, biased: bool) -> Array:
+    return np.ones((stimuli, stimuli)) - (not biased) * np.eye(stimuli)
+
+
 @both
-def test_a_draw_of_each_stimulus_once_is_the_score(biased: bool) -> None:
-    x, y = (unit_gram(layer, biased=biased) for layer in drawn(7, 20, 4, 4))
-    assert x is not None
-    assert y is not None
-    found = bootstrap_cka(x, y, np.ones((1, 20)), biased=biased)
-    assert found == pytest.approx([float((x * y).sum())], rel=1e-12)
+def test_the_plain_weighted_cka_with_equal_weights_is_cka(biased: bool) -> None:
+    x, y = drawn(7, 12, 4, 4)
+    found = weighted_cka(x @ x.T, y @ y.T, equal_weights(12, biased))
+    assert found == pytest.approx(plain_cka(x, y, biased), rel=1e-9)
 
 
 @both
 @pytest.mark.parametrize("seed", range(3))
-def test_a_draw_leaves_copies_out(biased: bool, seed: int) -> None:
-    """Centred by least squares over the entries that are left, written out."""
-    layers = drawn(10, 12, 3, 5)
-    x, y = (unit_gram(layer, biased=biased) for layer in layers)
-    assert x is not None
-    assert y is not None
-    rows = np.random.default_rng(seed).integers(12, size=12)
-    pairs = [
-        (a, b) for a in range(12) for b in range(12) if rows[a] != rows[b] or (biased and a == b)
-    ]
-    one, other = np.array(pairs).T
-    design = np.zeros((len(pairs), 12))
-    np.add.at(design, (np.arange(len(pairs)), rows[one]), 1)
-    np.add.at(design, (np.arange(len(pairs)), rows[other]), 1)
-    left = []
-    for layer in layers:
-        entries = (layer @ layer.T)[rows[one], rows[other]]
-        left.append(entries - design @ np.linalg.lstsq(design, entries)[0])
-    expected = left[0] @ left[1] / np.sqrt((left[0] @ left[0]) * (left[1] @ left[1]))
-    counts = np.bincount(rows, minlength=12)[np.newaxis].astype(float)
-    assert bootstrap_cka(x, y, counts, biased=biased) == pytest.approx([expected], rel=1e-9)
+def test_influence_equals_numerical_derivatives(biased: bool, seed: int) -> None:
+    x, y, z = drawn(seed, 9, 3, 5, 4)
+    y[:, 0] += x[:, 0]
+    grams = [unit_gram(layer, biased=biased) for layer in (x, y, z)]
+    found = influence(grams[0], np.stack(grams[1:]), "listeners")
+    assert found.units == "listeners"
+    first, second = np.triu_indices(9, 1)
+    for place, other in enumerate((y, z)):
+
+        def slope(weighed: Array, other: Array = other) -> float:
+            sides = [
+                weighted_cka(x @ x.T, other @ other.T, equal_weights(9, biased) + step * weighed)
+                for step in (1e-5, -1e-5)
+            ]
+            return (sides[0] - sides[1]) / 2e-5
+
+        pairs = []
+        for one, two in zip(first, second, strict=True):
+            moved = np.zeros((9, 9))
+            moved[one, two] = moved[two, one] = 1
+            pairs.append(slope(moved))
+        sums = [
+            sum(p for p, *both in zip(pairs, first, second, strict=True) if i in both)
+            for i in range(9)
+        ]
+        if biased:
+            sums = [one + slope(np.diag(np.eye(9)[i])) for i, one in enumerate(sums)]
+        np.testing.assert_allclose(found.stimuli[:, place], np.mean(sums) - sums, atol=1e-7)
+        np.testing.assert_allclose(found.pairs[:, place], sketch([pairs])[:, 0], atol=1e-7)
+        assert found.parts[place] == pytest.approx(plain_cka(x, other, biased))
 
 
-def test_a_draw_of_three_stimuli_is_undefined() -> None:
-    x, y = (unit_gram(layer) for layer in drawn(12, 9, 3, 3))
-    assert x is not None
-    assert y is not None
-    counts = np.array([[3, 3, 3, 0, 0, 0, 0, 0, 0]], dtype=float)
-    assert np.isnan(bootstrap_cka(x, y, counts)).all()
+@both
+@pytest.mark.parametrize("stimuli", [30, 80])
+def test_influence_is_as_if_a_stimulus_had_not_been_there(biased: bool, stimuli: int) -> None:
+    x, y = drawn(8, stimuli, 6, 5)
+    y[:, :3] += 2 * x[:, :3]
+    gram, other = (unit_gram(layer, biased=biased) for layer in (x, y))
+    assert gram is not None
+    found = influence(gram, other[np.newaxis]).stimuli[:, 0]
+    rows = [np.delete(np.arange(stimuli), gone) for gone in range(stimuli)]
+    without = np.array([plain_cka(x[row], y[row], biased) for row in rows])
+    exact = without - without.mean()
+    assert np.corrcoef(found, exact)[0, 1] > 0.999
+    assert found.std() == pytest.approx(exact.std(), rel=4 / stimuli)

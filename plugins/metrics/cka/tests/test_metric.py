@@ -7,12 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from brainbench_cka.gram import influence, unit_gram
 from brainbench_cka.metric import CKA
 from brainbench_cka.reference import plain_cka
 
 from brainbench_audio import score
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
+from brainbench_audio.scores.chance import orders
 
 NAMES = [f"sound-{index}" for index in range(30)]
 FOLDS = np.arange(30) % 5
@@ -42,7 +44,8 @@ def test_the_best_layer_on_all_targets() -> None:
     assert found.ceiling is None
     assert found.interval is not None
     assert found.interval[0] < found.value < found.interval[1]
-    assert found.raw["bootstrap"].size == 1000
+    assert found.provenance["error_over"] == "sounds"
+    assert found.part_errors == {}
     assert found.n == {
         "stimulus": 30, "voxel": 4, "voxel_dropped": 0, "layer": 2, "layer_dropped": 0
     }  # fmt: skip
@@ -60,7 +63,18 @@ def test_each_subject_alone(variant: str | None) -> None:
     assert list(found.parts.values()) == pytest.approx(plain)
     assert found.raw["layer_score"].sel(layer="second").values == pytest.approx(plain)
     assert found.value == pytest.approx(np.mean(plain))
-    assert found.error == pytest.approx(np.std(plain, ddof=1) / np.sqrt(3))
+    assert found.provenance["error_over"] == "sounds and listeners"
+    grams = [
+        unit_gram(one, biased=variant == "biased")
+        for one in (layers["second"], *(values[:, 4 * i : 4 * i + 4] for i in range(3)))
+    ]
+    owed = influence(grams[0], np.stack(grams[1:]), "listeners")
+    assert found.error == pytest.approx(owed.estimate().error)
+    assert found.interval == pytest.approx(owed.estimate().interval())
+    np.testing.assert_allclose(found.raw["influence"], owed.stimuli, atol=1e-12)
+    for place, name in enumerate(found.parts):
+        assert found.part_errors[name] == pytest.approx(owed.part(place).estimate().error)
+        assert found.part_intervals[name] == pytest.approx(owed.part(place).estimate().interval())
     assert found.ceiling is not None
     assert found.ceiling < found.raw["ceiling_upper"].mean() <= 1
 
@@ -73,13 +87,41 @@ def test_the_ceiling_of_equal_subjects_is_one() -> None:
     assert found.value == pytest.approx(1.0)
 
 
-def test_subjects_and_stimuli_drawn_together() -> None:
+def test_draws_are_kept_if_asked_for() -> None:
     layers, target = responses(subjects=3)
     found = CKA(bootstrap=50, seed=3)(layers, target, FOLDS)
     assert found.raw["bootstrap"].size == 50
+    assert found.raw["bootstrap"].std() == pytest.approx(found.error)
     assert found.raw.attrs["seed"] == 3
-    assert found.raw.attrs["subject_error"] > 0
-    assert CKA(bootstrap=0)(layers, target, FOLDS).raw.attrs["bootstrap"] == 0
+    plain = CKA(bootstrap=0)(layers, target, FOLDS)
+    assert (plain.error, plain.interval) == (found.error, found.interval)
+    assert "bootstrap" not in plain.raw
+
+
+def test_too_few_stimuli_have_no_error() -> None:
+    layers, target = responses(subjects=2)
+    few = {name: features[:15] for name, features in layers.items()}
+    found = CKA()(few, target[:15], FOLDS[:15])
+    assert (found.error, found.interval, found.part_errors) == (None, None, {})
+    assert "15 sounds and 2 listeners are too few" in found.provenance["error_withheld"]
+
+
+@pytest.mark.parametrize("variant", [None, "biased"])
+@pytest.mark.parametrize("subjects", [0, 3])
+def test_chance_is_scoring_stimuli_in_random_order(variant: str | None, subjects: int) -> None:
+    layers, target = responses(subjects)
+    layers["second"] = layers["second"] + 3 * layers["first"]
+    layers["dead"] = np.zeros((30, 2))
+    found = CKA(variant=variant, permutations=19, seed=4)(layers, target, FOLDS)
+    mixed = []
+    for order in orders(30, 19, 4):
+        moved = target.copy(data=target.values[order])
+        mixed.append(CKA(variant=variant, permutations=0)(layers, moved, FOLDS).value)
+    assert found.provenance["chance"]["mean"] == pytest.approx(np.mean(mixed))
+    assert found.p == (1 + sum(one >= found.value for one in mixed)) / 20
+    default = CKA(variant=variant)(layers, target, FOLDS)
+    assert default.provenance["chance"]["permutations"] == 999
+    assert CKA(variant=variant, permutations=0)(layers, target, FOLDS).p is None
 
 
 def test_gaps_are_left_out_and_counted() -> None:
@@ -105,6 +147,8 @@ def test_what_is_refused() -> None:
     layers, target = responses()
     with pytest.raises(DataError, match="no variant 'x'"):
         CKA(variant="x")
+    with pytest.raises(DataError, match="at least 19 permutations"):
+        CKA(permutations=7)
     with pytest.raises(DataError, match="the responses have 30 stimuli"):
         CKA()({"short": np.zeros((29, 3))}, target, FOLDS)
     with pytest.raises(DataError, match="first of stimulus 4 in feature 0"):

@@ -19,7 +19,7 @@ from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.chance import chance, checked_permutations, orders
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.score import OVER, Score
+from brainbench_audio.scores.score import ERROR_WITHHELD, OVER, Score
 from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
 
 from .collection import Layers, collect
@@ -182,6 +182,9 @@ class Probe:
         clips = len(only.labels)
         group = np.arange(clips) % min(clips, GROUPS)
         without = [only.score(metric, (group != one) * 1.0) for one in range(group.max() + 1)]
+        if not np.isfinite(without).all():
+            reason = f"{metric} is not defined without some test clips: no others have their label."
+            return Uncertainty(None, None, {ERROR_WITHHELD: reason})
         influence = Influence.of_left_out(values, np.array(without)[:, np.newaxis])
         unsure = uncertainty(influence, names, bootstrap=self.bootstrap, seed=self.seed)
         if unsure.error is None:

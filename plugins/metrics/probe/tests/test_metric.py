@@ -10,13 +10,16 @@ import numpy as np
 import pytest
 import xarray as xr
 from brainbench_probe import brainbench_metrics
+from brainbench_probe import metric as metric_module
 from brainbench_probe.cards import PROBE
 from brainbench_probe.metric import Probe, load
+from brainbench_probe.scoring import Predictions
 from brainbench_probe.settings import GRID, Setting
 from brainbench_probe.task import splits
 
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.scores.chance import orders
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.statistics import mean_interval, standard_error
 
@@ -38,7 +41,6 @@ SMALL: dict[str, Any] = {
     "batch_size": 20,
     "max_epochs": 12,
     "settings": [Setting(1, "uniform", 0.01), Setting(2, "normal", 0.01)],
-    "bootstrap": 50,
 }
 
 
@@ -84,7 +86,7 @@ def test_finds_the_layer_that_knows() -> None:
     assert score.parts == {"test": score.value}
 
 
-def test_fixed_split_has_a_bootstrap_over_test_clips(tmp_path: Path) -> None:
+def test_fixed_split_has_an_error_over_test_clips(tmp_path: Path) -> None:
     score = scored()
     assert score.n == {
         "train": 60,
@@ -95,18 +97,103 @@ def test_fixed_split_has_a_bootstrap_over_test_clips(tmp_path: Path) -> None:
         "label_without_training": 0,
         "label_without_test": 0,
     }
-    draws = score.raw["bootstrap"].values
-    assert len(draws) == 50
-    assert score.error == pytest.approx(draws.std(ddof=1))
+    hit = score.raw["logit"].values.argmax(axis=1) == made_up(CLIPS)[1][90:].argmax(axis=1)
+    # of a mean, the jackknife's error is the standard error
+    assert score.error == pytest.approx(standard_error(hit * 1.0))
+    assert score.interval == pytest.approx(mean_interval(hit * 1.0))
+    assert score.provenance["error_over"] == "sounds, for this training set"
+    assert score.part_errors == {"test": score.error}
+    assert score.part_intervals == {"test": score.interval}
     assert score.interval is not None
     assert score.interval[0] < score.value < score.interval[1]
-    hits = score.raw["logit"].values.argmax(axis=1) == made_up(CLIPS)[1][90:].argmax(axis=1)
-    assert hits.mean() == pytest.approx(score.value)
+    assert hit.mean() == pytest.approx(score.value)
     score.to_netcdf(tmp_path / "score.nc")
     again = Score.from_netcdf(tmp_path / "score.nc")
     assert again == score
     assert again.raw.equals(score.raw)
-    assert scored(bootstrap=0).error is None
+    assert "bootstrap" not in score.raw
+    drawn = scored(bootstrap=50)
+    assert (drawn.error, drawn.interval) == (score.error, score.interval)
+    assert drawn.raw["bootstrap"].std() == pytest.approx(score.error)
+    assert drawn.raw.attrs["seed"] == 0
+
+
+def test_errors_of_any_metric_leave_out_groups_of_clips(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, known = made_up(CLIPS)
+    target = task(known, "multilabel", "mAP")
+    monkeypatch.setattr(metric_module, "GROUPS", 25)
+    for groups in (30, 25):
+        monkeypatch.setattr(metric_module, "GROUPS", groups)
+        score = scored(target=target)
+        logits = score.raw["logit"].values
+        without = []
+        for group in range(groups):
+            kept = np.arange(30) % groups != group
+            predictions = Predictions(known[90:][kept], logits[kept], list("abcd"))
+            without.append(predictions.score("mAP"))
+        spread = np.square(np.array(without) - np.mean(without)).sum()
+        assert score.error == pytest.approx(np.sqrt((groups - 1) / groups * spread), rel=1e-3)
+        assert score.raw["influence"].shape == (groups, 1)
+
+
+def test_few_test_clips_have_no_error() -> None:
+    parts = np.repeat([0, 1, 2], [60, 45, 15])
+    few = Folds(tuple(STIMULI), tuple(parts), "made up", ("train", "valid", "test"))
+    score = scored(folds=few)
+    assert (score.error, score.interval, score.part_errors) == (None, None, {})
+    assert "15 sounds are too few" in score.provenance["error_withheld"]
+    assert "error_over" not in score.provenance
+
+
+def test_an_error_that_hangs_on_one_clip_is_withheld() -> None:
+    known = np.zeros((CLIPS, 4))
+    known[np.arange(CLIPS), np.arange(CLIPS) % 2] = 1
+    known[90:] = known[0]
+    known[100] = known[1]
+    score = scored(target=task(known, evaluation="aucroc"))
+    assert (score.error, score.interval) == (None, None)
+    assert "aucroc is not defined without some" in score.provenance["error_withheld"]
+
+
+def test_three_folds_are_a_sample() -> None:
+    three = Folds(tuple(STIMULI), tuple(n // 40 for n in range(CLIPS)), "made up", tuple("abc"))
+    assert scored(folds=three, patience=3).provenance["error_over"] == "folds"
+
+
+@pytest.mark.parametrize("folds", [FIXED, FIVE], ids=["fixed", "five"])
+@pytest.mark.parametrize("metric", ["top1_acc", "mAP"])
+def test_chance_is_labels_of_test_clips_at_random(folds: Folds, metric: str) -> None:
+    _, known = made_up(CLIPS)
+    score = scored(target=task(known, evaluation=metric), folds=folds, permutations=19, seed=2)
+    mixed = []
+    logits = score.raw["logit"].values
+    tested = [STIMULI.index(name) for name in score.raw["test_stimulus"].values.tolist()]
+    size = len(tested) // len(score.parts)
+    for place in range(len(score.parts)):
+        some = slice(size * place, size * (place + 1))
+        labels = known[tested][some]
+        mixed.append(
+            [
+                Predictions(labels[order], logits[some], list("abcd")).score(metric)
+                for order in orders(size, 19, 2 + place)
+            ]
+        )
+    permuted = np.mean(mixed, axis=0)
+    found = score.provenance["chance"]
+    assert found["mean"] == pytest.approx(permuted.mean(), rel=1e-3)
+    assert found["p"] == score.p == (1 + (permuted >= score.value - 1e-9).sum()) / 20
+
+
+def test_chance_is_tested_by_default_where_that_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    _, known = made_up(CLIPS)
+    assert scored().provenance["chance"]["permutations"] == 199
+    assert scored(permutations=0).p is None
+    slow = task(known, evaluation="mAP")
+    monkeypatch.setattr(metric_module, "FEW_CELLS", 30 * 4)
+    assert scored(target=slow).p is not None
+    monkeypatch.setattr(metric_module, "FEW_CELLS", 30 * 4 - 1)
+    assert scored(target=slow).p is None
+    assert scored().p is not None  # accuracies are quick
 
 
 def test_the_setting_is_chosen_on_validation() -> None:
@@ -124,8 +211,11 @@ def test_k_folds_choose_once_and_test_each() -> None:
     values = list(score.parts.values())
     assert list(score.parts) == [f"fold{number:02d}" for number in range(5)]
     assert score.value == pytest.approx(np.mean(values))
-    assert score.error == standard_error(values)
-    assert score.interval == mean_interval(values)
+    assert score.error == pytest.approx(standard_error(values))
+    assert score.interval == pytest.approx(mean_interval(values))
+    assert score.provenance["error_over"] == "folds"
+    assert score.part_errors == {}
+    assert "influence" not in score.raw
     assert score.raw["metrics"].sel(metric="top1_acc").values.tolist() == values
     assert score.raw["layer_weights"].shape == (5, 3)
     assert score.raw.sizes["fold_epoch"] <= 12
@@ -281,6 +371,7 @@ def test_bad_layers_are_refused() -> None:
 def test_bad_options_are_refused() -> None:
     for options in (
         {"bootstrap": 1},
+        {"permutations": 1},
         {"seed": -1},
         {"settings": ()},
         {"batch_size": 1},
@@ -318,7 +409,7 @@ target = xr.DataArray(
 )
 parts = np.repeat([0, 1, 2], [clips - 2 * (clips // 10), clips // 10, clips // 10])
 folds = Folds(tuple(names), tuple(parts), "made up", ("train", "valid", "test"))
-load(PROBE, max_epochs=epochs, bootstrap=0, max_memory=memory)(Layers(), target, folds)
+load(PROBE, max_epochs=epochs, permutations=0, max_memory=memory)(Layers(), target, folds)
 unit = 1 if sys.platform == "darwin" else 1024
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit)
 """

@@ -57,6 +57,14 @@ class Memory:
         """
         return self.share()[0]
 
+    def fits(self) -> bool:
+        """Return whether the limit is enough for the smallest block and one outer fold."""
+        try:
+            self.share()
+        except DataError:
+            return False
+        return True
+
     def share(self) -> tuple[int, int]:
         """Return how many targets a thread, and how many outer folds all, treat together.
 

@@ -194,6 +194,9 @@ class Ridge:
         if not number:
             return {}
         together = max(1, AT_ONCE // columns)
+        sizes = len(layers), np.unique(folds).size, self.max_memory
+        while together > 1 and not Memory(stimuli, together * columns, *sizes).fits():
+            together //= 2
         scores: list[float] = []
         for some in np.array_split(orders(stimuli, number, self.seed), -(-number // together)):
             responses = targets.responses[some.T].reshape(stimuli, -1)

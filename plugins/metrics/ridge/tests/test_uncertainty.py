@@ -1,4 +1,4 @@
-"""The bootstrap, memory and progress of the metric."""
+"""Errors, the test against chance, memory and progress of the metric."""
 
 from __future__ import annotations
 
@@ -10,15 +10,19 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import xarray as xr
+from brainbench_ridge import metric as metric_module
+from brainbench_ridge.cards import RIDGE as CARD
 from brainbench_ridge.memory import Memory
-from brainbench_ridge.metric import Ridge
+from brainbench_ridge.metric import Ridge, load
+from brainbench_ridge.solver import nested_ridge
+from brainbench_ridge.targets import Targets
 from tqdm import tqdm
 
 from brainbench_audio import progress
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.bootstrap import bootstrap_subjects
-from brainbench_audio.scores.statistics import bootstrap_counts
+from brainbench_audio.scores.chance import orders
+from brainbench_audio.scores.influence import stored_influence
 
 FOLDS = np.arange(30) % 3
 Layers = dict[str, npt.NDArray[np.float64]]
@@ -34,73 +38,253 @@ def made_up(targets: int = 9) -> tuple[Layers, xr.DataArray]:
     return layers, build(responses, names, "voxel", {"subject": [f"s{n}" for n in subject]})
 
 
-def plain_draws(score: Any, draws: int, seed: int) -> list[float]:
-    """Resample stimuli and subjects one draw, one subject and one voxel at a time."""
-    raw = score.raw
-    counts = bootstrap_counts(30, draws, seed).astype(int)
-    chosen = bootstrap_subjects(draws, 3, seed)
-    values = []
-    for rows, subjects in zip(counts, chosen, strict=True):
-        stimuli = np.repeat(np.arange(30), rows)
-        medians = []
-        for name in [f"s{number}" for number in subjects]:
-            voxels = np.flatnonzero(raw["subject"].values == name)
-            measured, predicted = (
-                raw[key].values[stimuli][:, voxels] for key in ("measured", "prediction")
-            )
-            pairs = zip(measured.T, predicted.T, strict=True)
-            r = [np.corrcoef(one, other)[0, 1] for one, other in pairs]
-            medians.append(np.median(np.maximum(r, 0) ** 2))
-        values.append(float(np.mean(medians)))
-    return values
+def named(values: npt.NDArray[np.float64], **labels: list[str]) -> xr.DataArray:
+    names = [f"stim{number}" for number in range(len(values))]
+    return build(values, names, "component" if "component" in labels else "voxel", labels)
 
 
-def test_subjects_and_stimuli_are_drawn() -> None:
+def fitted(layers: Layers, target: xr.DataArray) -> Any:
+    return nested_ridge(layers, target.values, np.arange(len(target)) % 3)
+
+
+def jackknife(without: npt.NDArray[np.float64]) -> float:
+    """Return the standard error from what is left without each stimulus, (stimulus,)."""
+    size = len(without)
+    return float(np.sqrt((size - 1) / size * sum((one - without.mean()) ** 2 for one in without)))
+
+
+def test_components_are_means_over_sounds() -> None:
+    layers, target = made_up(4)
+    names = list("abcd")
+    target = named(target.values, component=names)
+    score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
+    without = np.maximum(fit.left_out, 0) ** 2
+    assert score.value == pytest.approx(fit.r2.mean())
+    error = jackknife(without.mean(axis=1))
+    assert score.error == pytest.approx(error)
+    assert score.provenance["error_over"] == "sounds"
+    root, margin = np.sqrt(score.value), 2.0452296 * error / (2 * np.sqrt(score.value))
+    assert score.interval == pytest.approx(((root - margin) ** 2, (root + margin) ** 2), rel=1e-6)
+    for number, name in enumerate(names):
+        assert score.part_errors[name] == pytest.approx(jackknife(without[:, number]))
+        # of the correlation, whose square the part is
+        margin = 2.0452296 * jackknife(fit.left_out[:, number])
+        edges = np.maximum(fit.correlations[number] + np.array([-margin, margin]), 0) ** 2
+        assert score.part_intervals[name] == pytest.approx(tuple(edges), rel=1e-6)
+    stored = score.raw["influence"]
+    assert stored.dims == ("left_out", "part")
+    assert stored["part"].values.tolist() == names
+    np.testing.assert_allclose(stored, without - without.mean(axis=0), atol=1e-12)
+
+
+def test_listeners_are_drawn_beside_sounds() -> None:
+    layers, target = made_up(9)
+    score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
+    targets = Targets.from_assembly(target)
+    without = targets.without(fit.r2, np.maximum(fit.left_out, 0) ** 2)
+    parts = np.array(list(score.parts.values()))
+    over = jackknife(without.mean(axis=1)) ** 2
+    both = sum(jackknife(one) ** 2 for one in without.T) / 9
+    assert score.error == pytest.approx(np.sqrt(over + max(0, parts.var(ddof=1) / 3 - both)))
+    assert score.provenance["error_over"] == "sounds and listeners"
+    assert list(score.part_errors) == list(score.part_intervals) == ["s0", "s1", "s2"]
+    assert score.part_errors["s1"] == pytest.approx(jackknife(without[:, 1]))
+    two = Ridge()(layers, target[:, :6], FOLDS)
+    assert two.provenance["error_over"] == "sounds, for these listeners"
+    assert two.error == pytest.approx(jackknife(without[:, :2].mean(axis=1)))
+
+
+def test_too_few_sounds_and_listeners_have_no_error() -> None:
+    layers, target = made_up(9)
+    few = {name: features[:19] for name, features in layers.items()}
+    listeners = Ridge(bootstrap=20)(few, target[:19], FOLDS[:19])
+    parts = np.array(list(listeners.parts.values()))
+    assert listeners.error == pytest.approx(parts.std(ddof=1) / np.sqrt(3))
+    assert listeners.provenance["error_over"] == "listeners, for these sounds"
+    assert not listeners.part_errors
+    none = Ridge(bootstrap=20)(few, target[:19, :6], FOLDS[:19])
+    assert (none.error, none.interval, none.part_errors) == (None, None, {})
+    assert none.provenance["error_withheld"] == (
+        "19 sounds and 2 listeners are too few to say anything of others: an error needs 20 sounds "
+        "or 3 listeners at least."
+    )
+    assert "error_over" not in none.provenance
+    assert "bootstrap" not in none.raw
+    # but what it owes to each sound is known
+    assert none.raw["influence"].shape == (19, 2)
+
+
+def test_voxels_of_nobody_are_one_unnamed_whole() -> None:
+    layers, target = made_up(5)
+    score = Ridge()(layers, target.drop_vars("subject"), FOLDS)
+    assert (score.parts, score.part_errors) == ({}, {})
+    assert score.error is not None
+    assert score.provenance["error_over"] == "sounds"
+    assert "part" not in score.raw.coords
+
+
+def test_corrected_errors_hold_reliabilities_fixed() -> None:
+    layers, target = made_up(3)
+    generator = np.random.default_rng(4)
+    sessions = target.values[:, :, None] + generator.standard_normal((30, 3, 3))
+    mean = build(sessions, target["stimulus"].values, "component", {"component": list("abc")})
+    plain, score = (Ridge(variant=one)(layers, mean, FOLDS) for one in (None, "corrected"))
+    scale = (score.raw["r2_corrected"] / score.raw["r2"]).values
+    for name, one in zip("abc", scale, strict=True):
+        assert score.part_errors[name] == pytest.approx(one * plain.part_errors[name])
+        low, high = score.part_intervals[name]
+        assert low < score.parts[name] < high
+    np.testing.assert_allclose(score.raw["influence"], plain.raw["influence"] * scale)
+
+
+def test_draws_are_kept_if_asked_for() -> None:
     layers, target = made_up()
+    score = Ridge(bootstrap=4000, seed=3)(layers, target, FOLDS)
     plain = Ridge()(layers, target, FOLDS)
-    score = Ridge(bootstrap=40, seed=3)(layers, target, FOLDS)
-    expected = plain_draws(score, 40, 3)
-    np.testing.assert_allclose(score.raw["bootstrap"], expected, atol=1e-5)
-    assert score.value == plain.value
-    assert score.error == pytest.approx(np.std(expected, ddof=1), rel=1e-4)
-    assert score.interval == pytest.approx(np.quantile(expected, [0.025, 0.975]), abs=1e-5)
-    assert score.raw.attrs["bootstrap"] == 40
-    assert score.raw.attrs["seed"] == 3
-    assert score.raw.attrs["subject_interval"] == plain.interval
-    assert score.raw.attrs["subject_error"] == plain.error
+    assert (score.value, score.error, score.interval) == (plain.value, plain.error, plain.interval)
+    assert score.raw["bootstrap"].mean() == pytest.approx(score.value, abs=0.1 * score.error)
+    assert score.raw["bootstrap"].std() == pytest.approx(score.error)
+    owed = stored_influence(score.raw, score.parts, score.value, "listeners")
+    assert owed is not None
+    np.testing.assert_array_equal(score.raw["bootstrap"], owed.draws(4000, 3))
+    assert (score.raw.attrs["bootstrap"], score.raw.attrs["seed"]) == (4000, 3)
     assert "bootstrap" not in plain.raw
-    assert plain.raw.attrs["bootstrap"] == 0
-
-
-def test_no_bootstrap_means_no_interval_without_subjects() -> None:
-    layers, target = made_up()
-    alone = target.drop_vars("subject")
-    score = Ridge(bootstrap=0)(layers, alone, FOLDS)
-    assert (score.error, score.interval) == (None, None)
-    assert Ridge()(layers, alone, FOLDS).raw.sizes["draw"] == 1000
+    assert "seed" not in plain.raw.attrs
+    assert "bootstrap" not in Ridge(bootstrap=0)(layers, target, FOLDS).raw
     for wrong in (1, -5):
         with pytest.raises(DataError, match="at least 2 draws"):
-            Ridge(bootstrap=wrong)
+            load(CARD, bootstrap=wrong)
+
+
+def of_targets(values: list[float], subjects: list[str]) -> Targets:
+    """Targets, of which only the subjects matter here."""
+    generator = np.random.default_rng(0)
+    responses = generator.standard_normal((30, len(values)))
+    return Targets.from_assembly(named(responses, subject=subjects))
+
+
+def test_a_median_moves_with_the_targets_near_it() -> None:
+    values = np.array([0.0, 0.2, 0.21, 0.22, 0.9, 0.5])
+    targets = of_targets(list(values), ["a"] * 5 + ["b"])
+    generator = np.random.default_rng(1)
+    left_out = values + 0.002 * generator.standard_normal((30, 6))
+    found = targets.without(values, left_out)
+    error = np.median([left_out[:, one].std() for one in range(5)]) * np.sqrt(29)
+    weights = [np.exp(-(((value - 0.21) / error) ** 2) / 2) for value in values[:5]]
+    expected = sum(w * left_out[:, one] for one, w in enumerate(weights)) / sum(weights)
+    np.testing.assert_allclose(found[:, 0], expected)
+    assert weights[2] == 1 > weights[1] > 0.1 > 1e-6 > weights[0]
+    # a subject's only target is its median
+    np.testing.assert_array_equal(found[:, 1], left_out[:, 5])
+
+
+def test_a_median_of_equal_values_moves_with_all_and_of_nothing_with_none() -> None:
+    targets = of_targets([0.0] * 6, ["a"] * 3 + ["b"] * 3)
+    # an even number of targets, whose median is between two of them, and targets without a value
+    values = np.array([0.5, 0.5, 0.5, 0.125, 0.25, np.nan])
+    still = np.tile(values, (30, 1))
+    found = targets.without(values, still)
+    np.testing.assert_allclose(found, np.tile([0.5, 0.1875], (30, 1)))
+    values[3:] = np.nan
+    found = targets.without(values, still + np.arange(30)[:, None])
+    np.testing.assert_allclose(found[:, 0], 0.5 + np.arange(30))
+    assert not found[:, 1].any()
+
+
+def test_without_subjects_each_target_or_component_is_a_part() -> None:
+    left_out = np.random.default_rng(0).random((30, 4))
+    names = ["a", "b", "a", "b"]
+    twice = Targets.from_assembly(
+        build(left_out, [f"s{one}" for one in range(30)], "component", {
+            "component": names, "time": [0.0, 0.0, 0.1, 0.1],
+        })
+    )  # fmt: skip
+    expected = np.stack([left_out[:, [0, 2]].mean(axis=1), left_out[:, [1, 3]].mean(axis=1)], 1)
+    np.testing.assert_allclose(twice.without(left_out[0], left_out), expected)
+    alone = Targets.from_assembly(named(left_out))
+    np.testing.assert_array_equal(alone.without(left_out[0], left_out), left_out)
+
+
+@pytest.mark.parametrize("variant", [None, "zscored", "scaled"])
+@pytest.mark.parametrize("kind", ["component", "subject"])
+def test_chance_is_scoring_responses_of_sounds_in_random_order(
+    kind: str, variant: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers, target = made_up(3)
+    target = named(target.values, **{kind: ["a", "b", "b" if kind == "subject" else "c"]})
+    monkeypatch.setattr(metric_module, "AT_ONCE", 15)  # 5 permutations at a time
+    metric = Ridge(variant=variant, permutations=19, seed=5)
+    score = metric(layers, target, FOLDS)
+    mixed = []
+    for order in orders(30, 19, 5):
+        moved = target.copy(data=target.values[order])
+        mixed.append(Ridge(variant=variant, permutations=0)(layers, moved, FOLDS).value)
+    found = score.provenance["chance"]
+    assert found["mean"] == pytest.approx(np.mean(mixed), rel=1e-9)
+    assert found["p"] == score.p == (1 + sum(one >= score.value for one in mixed)) / 20
+    assert (found["permutations"], found["seed"]) == (19, 5)
+
+
+def test_chance_of_corrected_scores_is_that_of_uncorrected_ones() -> None:
+    layers, target = made_up(3)
+    sessions = np.repeat(target.values[:, :, None], 2, axis=2)
+    sessions += 0.5 * np.random.default_rng(0).standard_normal(sessions.shape)
+    both = build(sessions, target["stimulus"].values, "component", {"component": list("abc")})
+    plain, score = (
+        Ridge(variant=one, permutations=19)(layers, both, FOLDS) for one in (None, "corrected")
+    )
+    assert score.provenance["chance"] == plain.provenance["chance"]
+
+
+def test_few_targets_are_tested_against_chance_by_default() -> None:
+    layers, target = made_up(13)
+    assert metric_module.FEW_TARGETS == 12
+    few = Ridge()(layers, target[:, :12], FOLDS)
+    assert few.provenance["chance"]["permutations"] == 199
+    assert few.p == pytest.approx(1 / 200)
+    many = Ridge()(layers, target, FOLDS)
+    assert many.p is None
+    assert "chance" not in many.provenance
+    assert Ridge(permutations=19)(layers, target, FOLDS).p == pytest.approx(1 / 20)
+    assert Ridge(permutations=0)(layers, target[:, :12], FOLDS).p is None
+    for wrong in (1, 18, -1):
+        with pytest.raises(DataError, match="at least 19 permutations"):
+            load(CARD, permutations=wrong)
+
+
+def test_permutations_are_fitted_together_as_memory_allows() -> None:
+    layers, target = made_up(12)
+    free = Ridge(permutations=60)(layers, target, FOLDS)
+    limit = next(one for one in range(10**5, 10**8, 10**5) if Memory(30, 12, 2, 3, one).fits())
+    assert not Memory(30, 60 * 12, 2, 3, limit).fits()
+    bounded = Ridge(permutations=60, max_memory=limit)(layers, target, FOLDS)
+    assert bounded.provenance["chance"] == pytest.approx(free.provenance["chance"])
+
+
+def test_noise_is_no_higher_than_chance() -> None:
+    generator = np.random.default_rng(0)
+    p = []
+    for seed in range(20):
+        layers = {"noise": generator.standard_normal((30, 5))}
+        target = named(generator.standard_normal((30, 2)), component=["a", "b"])
+        p.append(Ridge(permutations=19, seed=seed)(layers, target, FOLDS).p)
+    assert 0.3 < np.mean(p) < 0.75
+    assert np.mean(np.array(p) <= 0.05) <= 0.2
 
 
 @pytest.mark.parametrize("variant", [None, "zscored"])
 def test_memory_does_not_change_the_result(variant: str | None) -> None:
     layers, target = made_up(300)
-    free = Ridge(variant=variant, bootstrap=30)(layers, target, FOLDS)
+    free = Ridge(variant=variant)(layers, target, FOLDS)
     memory = Memory(30, 300, 2, 3, 10**9)
     assert memory.block() == 512
-    tight = next(limit for limit in range(10**5, 10**8, 10**5) if fits(limit))
+    tight = next(
+        limit for limit in range(10**5, 10**8, 10**5) if Memory(30, 300, 2, 3, limit).fits()
+    )
     assert Memory(30, 300, 2, 3, tight).block() < 100
-    bounded = Ridge(variant=variant, bootstrap=30, max_memory=tight)(layers, target, FOLDS)
+    bounded = Ridge(variant=variant, max_memory=tight)(layers, target, FOLDS)
     np.testing.assert_allclose(bounded.raw["r2"], free.raw["r2"], atol=1e-12)
-    np.testing.assert_allclose(bounded.raw["bootstrap"], free.raw["bootstrap"], atol=1e-12)
-
-
-def fits(limit: int) -> bool:
-    try:
-        return Memory(30, 300, 2, 3, limit).block() > 0
-    except DataError:
-        return False
+    np.testing.assert_allclose(bounded.raw["influence"], free.raw["influence"], atol=1e-12)
 
 
 def test_too_little_memory_is_refused() -> None:
@@ -118,7 +302,7 @@ def test_memory_stays_below_the_limit() -> None:
     limit = 60 * 10**6
     tracemalloc.start()
     try:
-        Ridge(bootstrap=300, max_memory=limit)(layers, target, np.arange(165) % 5)
+        Ridge(max_memory=limit)(layers, target, np.arange(165) % 5)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -138,13 +322,13 @@ def test_memory_stays_below_the_limit_when_one_stimulus_is_left_out_at_a_time(
         {"subject": ["a"] * 40},
     )
     folds = np.arange(60)
-    free = Ridge(variant=variant, bootstrap=0)(layers, target, folds)
+    free = Ridge(variant=variant)(layers, target, folds)
     limit = 20 * 10**6
     assert Memory(60, 40, 1, 60).share() == (512, 60)
     assert Memory(60, 40, 1, 60, limit).share()[1] < 30
     tracemalloc.start()
     try:
-        bounded = Ridge(variant=variant, bootstrap=0, max_memory=limit)(layers, target, folds)
+        bounded = Ridge(variant=variant, max_memory=limit)(layers, target, folds)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -163,10 +347,14 @@ def test_progress_counts_layers_and_is_silent_without_a_terminal(
 
     monkeypatch.setattr(progress, "tqdm", watched)
     layers, target = made_up()
-    Ridge()(layers, target, FOLDS)
+    Ridge(permutations=0)(layers, target, FOLDS)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    Ridge()(layers, target, FOLDS)
+    Ridge(permutations=0)(layers, target, FOLDS)
     assert [bar.total for bar in bars] == [2, 2]
     assert bars[1].n == 2
     assert "2/2" in capsys.readouterr().err
+    # the test against chance reads the layers once for all permutations
+    Ridge(permutations=19)(layers, target, FOLDS)
+    assert [bar.total for bar in bars[2:]] == [2, 2]
+    assert "against chance: 100%" in capsys.readouterr().err

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from brainbench_rsa.comparison import bootstrap_spearman, spearman, standard_ranks, tie_groups
-from brainbench_rsa.rdm import pair_indices, rdm
+from brainbench_rsa.comparison import spearman, standard_ranks, tie_groups
+from brainbench_rsa.rdm import rdm
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata, spearmanr
@@ -80,51 +80,3 @@ def test_what_cannot_be_ranked_is_refused() -> None:
         spearman([0.0, np.nan, 1.0], [0.0, 1.0, 2.0])
     with pytest.raises(DataError, match="3 and 6 pairs"):
         spearman(np.arange(3.0), np.arange(6.0))
-
-
-def test_the_bootstrap_is_a_resampled_matrix_without_copies() -> None:
-    generator = np.random.default_rng(3)
-    stimuli = 12
-    one, other = generator.standard_normal((2, stimuli, 9))
-    other += one
-    first, second = pair_indices(stimuli)
-    one_matrix, other_matrix = np.zeros((2, stimuli, stimuli))
-    one_matrix[first, second] = one_matrix[second, first] = rdm(one)
-    other_matrix[first, second] = other_matrix[second, first] = rdm(other)
-    drawn = generator.integers(stimuli, size=(20, stimuli))
-    counts = np.array([np.bincount(row, minlength=stimuli) for row in drawn])
-    expected = []
-    for row in drawn:
-        keep = row[first] != row[second]
-        left, right = row[first][keep], row[second][keep]
-        expected.append(spearmanr(one_matrix[left, right], other_matrix[left, right]).statistic)
-    found = bootstrap_spearman(rdm(one), rdm(other), counts)
-    np.testing.assert_allclose(found[:, 0], expected, atol=1e-12)
-
-
-def test_many_rdms_are_bootstrapped_at_once() -> None:
-    generator = np.random.default_rng(8)
-    rdms = generator.integers(6, size=(5, 45)).astype(float)  # with ties
-    others = generator.standard_normal((5, 45))
-    counts = generator.multinomial(10, np.full(10, 0.1), size=7)
-    for rows in (rdms, rdms[:1]):
-        expected = np.stack(
-            [
-                bootstrap_spearman(rows[number % len(rows)], others[number], counts)[:, 0]
-                for number in range(5)
-            ],
-            axis=1,
-        )
-        for at_once in (None, 1, 2):
-            found = bootstrap_spearman(rows, others, counts, rdms=at_once)
-            np.testing.assert_allclose(found, expected, atol=1e-12)
-
-
-def test_a_draw_of_one_stimulus_says_nothing() -> None:
-    x = np.random.default_rng(4).standard_normal((3, 5))
-    assert np.isnan(bootstrap_spearman(rdm(x), rdm(x), [[3, 0, 0]])).all()
-
-
-def test_counts_of_other_stimuli_are_refused() -> None:
-    with pytest.raises(DataError, match="4 stimuli do not fit"):
-        bootstrap_spearman(np.arange(3.0), np.arange(3.0), np.ones((2, 4)))

@@ -12,21 +12,21 @@ import xarray as xr
 from brainbench_rsa import brainbench_metrics
 from brainbench_rsa import metric as metric_module
 from brainbench_rsa.cards import RSA as CARD
+from brainbench_rsa.influence import influence
 from brainbench_rsa.metric import RSA, load
 from brainbench_rsa.rdm import rdm
 from brainbench_rsa.selection import CrossValidation, cross_validate
 from brainbench_rsa.targets import subject_rdms
 from scipy.io import loadmat
-from scipy.stats import pearsonr, rankdata, spearmanr, t
+from scipy.stats import pearsonr, rankdata, spearmanr
 from tqdm import tqdm
 
 from brainbench_audio import progress
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.bootstrap import bootstrap_subjects
+from brainbench_audio.scores.chance import orders
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.statistics import bootstrap_counts
 
 STIMULI = [f"stim{number}" for number in range(30)]
 FOLDS = Folds(tuple(STIMULI), tuple(number % 5 for number in range(30)), "made up")
@@ -84,11 +84,6 @@ def test_the_best_layer_and_the_mean_over_subjects() -> None:
     assert score.value == pytest.approx(expected[1].mean(), abs=1e-10)
     assert list(score.parts) == ["subject-0", "subject-10", "subject-2"]
     np.testing.assert_allclose(list(score.parts.values()), expected[1], atol=1e-10)
-    error = expected[1].std(ddof=1) / np.sqrt(3)
-    assert score.error == pytest.approx(error)
-    assert score.interval == pytest.approx(
-        (score.value - t.ppf(0.975, 2) * error, score.value + t.ppf(0.975, 2) * error)
-    )
     assert score.n == {
         "stimulus": 30, "voxel": 36, "voxel_dropped": 0, "subject": 3, "subject_dropped": 0,
         "layer": 3, "layer_dropped": 0,
@@ -173,13 +168,18 @@ def test_without_subjects_all_targets_make_one_rdm() -> None:
     assert score.interval[0] < score.value < score.interval[1]
 
 
-def test_the_bootstrap_follows_its_seed() -> None:
+def test_draws_follow_their_seed_and_only_they_do() -> None:
     layers, target = made_up()
     one_subject = target.isel(voxel=slice(12))
     scores = [RSA(seed=seed, bootstrap=50)(layers, one_subject, FOLDS) for seed in (3, 3, 4)]
-    assert scores[0].interval == scores[1].interval != scores[2].interval
+    assert scores[0].interval == scores[1].interval == scores[2].interval
+    draws = [one.raw["bootstrap"].values for one in scores]
+    np.testing.assert_array_equal(draws[0], draws[1])
+    assert (draws[0] != draws[2]).all()
+    assert draws[0].std() == pytest.approx(scores[0].error)
     assert list(scores[0].parts) == ["subject-0"]
     assert scores[0].raw.attrs == {"seed": 3, "bootstrap": 50, "zscore": 1}
+    assert "bootstrap" not in RSA()(layers, one_subject, FOLDS).raw
 
 
 def test_each_layer_is_read_once() -> None:
@@ -243,35 +243,67 @@ def test_an_assembled_rdm_without_variance_is_an_error_with_a_reason(
 
 
 @pytest.mark.parametrize("variant", [None, "cv"])
-def test_subjects_and_stimuli_are_drawn(variant: str | None) -> None:
+def test_errors_are_over_stimuli_and_subjects(variant: str | None) -> None:
     layers, target = made_up()
-    plain = RSA(variant=variant)(layers, target, FOLDS)
-    score = RSA(variant=variant, bootstrap=25, seed=2)(layers, target, FOLDS)
-    counts, chosen = bootstrap_counts(30, 25, 2).astype(int), bootstrap_subjects(25, 3, 2)
+    score = RSA(variant=variant)(layers, target, FOLDS)
     # all layers chosen are one here, so both variants compare its RDM
-    first, second = np.triu_indices(30, k=1)
-    expected = []
-    for row, subjects in zip(counts, chosen, strict=True):
-        times = row[first] * row[second]
-        brains = [rdm(target.values[:, 12 * s : 12 * s + 12]) for s in subjects]
-        pairs = [(np.repeat(rdm(layers["mid"]), times), np.repeat(b, times)) for b in brains]
-        expected.append(np.mean([spearmanr(*pair).statistic for pair in pairs]))
-    np.testing.assert_allclose(score.raw["bootstrap"], expected, atol=1e-10)
-    assert score.value == plain.value
-    assert score.error == pytest.approx(np.std(expected, ddof=1))
-    assert score.interval == pytest.approx(np.quantile(expected, [0.025, 0.975]))
-    assert score.raw.attrs["subject_interval"] == plain.interval
-    assert "bootstrap" not in plain.raw
+    brains = [rdm(target.values[:, 12 * s : 12 * s + 12]) for s in range(3)]
+    owed = influence(rdm(layers["mid"]), brains, "listeners")
+    estimate = owed.estimate()
+    assert score.error == pytest.approx(estimate.error)
+    assert score.interval == pytest.approx(estimate.interval())
+    assert score.provenance["error_over"] == "sounds and listeners"
+    np.testing.assert_allclose(score.raw["influence"], owed.stimuli, atol=1e-12)
+    np.testing.assert_allclose(score.raw["pair_sketch"], owed.pairs, atol=1e-6)
+    for place, name in enumerate(score.parts):
+        alone = owed.part(place).estimate()
+        assert score.part_errors[name] == pytest.approx(alone.error)
+        assert score.part_intervals[name] == pytest.approx(alone.interval())
+    few = RSA(variant=variant)(layers, target[:, :24], FOLDS)
+    assert few.provenance["error_over"] == "sounds, for these listeners"
 
 
-def test_memory_bounds_the_bootstrap() -> None:
+def test_too_few_stimuli_have_no_error() -> None:
     layers, target = made_up()
-    free = RSA(bootstrap=20)(layers, target, FOLDS)
-    tight = RSA(bootstrap=20, max_memory=80_000)
-    assert tight._rdms_at_once(4, 435) == 1
-    np.testing.assert_allclose(tight(layers, target, FOLDS).raw["bootstrap"], free.raw["bootstrap"])
-    with pytest.raises(DataError, match="4 RDMs of 435 pairs take 0 MB at least"):
-        RSA(max_memory=10_000)(layers, target, FOLDS)
+    few = {name: features[:15] for name, features in layers.items()}
+    score = RSA()(few, target[:15, :24], np.arange(15) % 5)
+    assert (score.error, score.interval, score.part_errors) == (None, None, {})
+    assert "15 sounds and 2 listeners are too few" in score.provenance["error_withheld"]
+    listeners = RSA()(few, target[:15], np.arange(15) % 5)
+    parts = list(listeners.parts.values())
+    assert listeners.error == pytest.approx(np.std(parts, ddof=1) / np.sqrt(3))
+    assert listeners.provenance["error_over"] == "listeners, for these sounds"
+
+
+@pytest.mark.parametrize("variant", [None, "cv"])
+@pytest.mark.parametrize("subjects", [1, 3])
+def test_chance_is_scoring_stimuli_in_random_order(variant: str | None, subjects: int) -> None:
+    layers, target = made_up(1)
+    layers = {"other": layers["in"], "noise": layers["out"] + 0.2 * layers["mid"]}
+    target = target[:, : 12 * subjects]
+    metric = RSA(variant=variant, permutations=19, seed=4)
+    score = metric(layers, target, FOLDS)
+    mixed = []
+    for order in orders(30, 19, 4):
+        moved = target.copy(data=target.values[order])
+        mixed.append(RSA(variant=variant, permutations=0)(layers, moved, FOLDS).value)
+    found = score.provenance["chance"]
+    assert found["mean"] == pytest.approx(np.mean(mixed))
+    assert found["p"] == score.p == (1 + sum(one >= score.value for one in mixed)) / 20
+    assert (found["permutations"], found["seed"]) == (19, 4)
+
+
+def test_the_plain_variant_is_tested_against_chance_by_default() -> None:
+    layers, target = made_up()
+    score = RSA()(layers, target, FOLDS)
+    assert score.provenance["chance"]["permutations"] == 999
+    assert score.p == pytest.approx(1 / 1000)
+    assert RSA(variant="cv")(layers, target, FOLDS).p is None
+    assert RSA(permutations=0)(layers, target, FOLDS).p is None
+
+
+def test_max_memory_is_accepted_and_changes_nothing() -> None:
+    assert load(CARD, max_memory=1) == RSA()
 
 
 def test_progress_counts_layers_and_is_silent_without_a_terminal(
@@ -285,10 +317,10 @@ def test_progress_counts_layers_and_is_silent_without_a_terminal(
 
     monkeypatch.setattr(progress, "tqdm", watched)
     layers, target = made_up()
-    RSA()(layers, target, FOLDS)
+    RSA(permutations=0)(layers, target, FOLDS)
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    RSA()(layers, target, FOLDS)
+    RSA(permutations=0)(layers, target, FOLDS)
     assert [(bar.total, bar.n) for bar in bars][1:] == [(3, 3)]
     assert "3/3" in capsys.readouterr().err
 
@@ -369,6 +401,8 @@ def test_the_card_loads_the_metric() -> None:
         load(CARD, "loo")
     with pytest.raises(DataError, match="at least 2 draws"):
         load(CARD, bootstrap=1)
+    with pytest.raises(DataError, match="at least 19 permutations"):
+        load(CARD, permutations=5)
 
 
 @pytest.mark.data
@@ -381,7 +415,7 @@ def test_real_components_resemble_themselves_and_their_categories(data_folder: P
     labels = np.unique(data["category_labels"].astype(str), return_inverse=True)[1]
     noise = np.random.default_rng(6).standard_normal((165, 64))
     layers = {"noise": noise, "categories": np.eye(11)[labels], "self": responses}
-    score = RSA(bootstrap=200)(layers, target, np.arange(165) % 5)
+    score = RSA()(layers, target, np.arange(165) % 5)
     rho = score.raw["layer_score"].sel(subject="component")
     assert float(rho.sel(layer="self")) == pytest.approx(1, abs=1e-12)
     assert abs(float(rho.sel(layer="noise"))) < 0.05 < 0.1 < float(rho.sel(layer="categories"))

@@ -1,0 +1,104 @@
+"""What predictions owe to each stimulus, written out with hat matrices and loops over stimuli."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from brainbench_ridge.nested import NestedRidge
+from scipy.linalg import helmert
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def scaled(
+    train: FloatArray, test: FloatArray, zscore: bool, unit: bool
+) -> tuple[FloatArray, FloatArray]:
+    """Demean, and divide as the options say, features of a training part and its test fold."""
+    a, b = train - train.mean(axis=0), test - train.mean(axis=0)
+    if zscore:
+        varies = train.std(axis=0) > 1e-12
+        a, b = (side[:, varies] / train.std(axis=0)[varies] for side in (a, b))
+    if unit:
+        length = np.sqrt(np.mean(np.sum(a**2, axis=1)))
+        a, b = a / length, b / length
+    return a, b
+
+
+def hats(a: FloatArray, b: FloatArray, penalty: float) -> tuple[FloatArray, FloatArray]:
+    """Return what turns training responses into test predictions, and into training residuals."""
+    size, features = a.shape
+    if features < size - 1:
+        stacked = np.vstack([a, np.sqrt(penalty) * np.eye(features)])
+        weights = np.linalg.pinv(stacked)[:, :size]
+        return 1 / size + b @ weights, np.eye(size) - 1 / size - a @ weights
+    # residuals may be next to nothing: no difference of near numbers then
+    axes = helmert(size)
+    inverse = axes.T @ np.linalg.inv(axes @ a @ a.T @ axes.T + penalty * np.eye(size - 1)) @ axes
+    return 1 / size + b @ a.T @ inverse, penalty * inverse
+
+
+def correlation(x: FloatArray, y: FloatArray) -> float:
+    return float(np.corrcoef(x, y)[0, 1])
+
+
+def plain_left_out(
+    layers: Mapping[str, npt.NDArray[Any]],
+    targets: FloatArray,
+    folds: npt.NDArray[Any],
+    found: NestedRidge,
+    *,
+    zscore: bool = False,
+    unit: bool = False,
+) -> FloatArray:
+    """Return Pearson's r without each stimulus, (stimulus, target), to first order."""
+    features = [np.asarray(layer, dtype=np.float64) for layer in layers.values()]
+    stimuli = len(targets)
+    result = np.empty(targets.shape)
+    for number, responses in enumerate(targets.T):
+        y = responses - responses.mean()
+        predicted, change = np.empty(stimuli), np.zeros((stimuli, stimuli))
+        for place, fold in enumerate(np.unique(folds)):
+            test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+            layer = features[found.layer[place, number]]
+            a, b = scaled(layer[train], layer[test], zscore, unit)
+            to_test, to_residuals = hats(a, b, found.penalty[place, number])
+            predicted[test] = to_test @ y[train]
+            own = to_residuals @ y[train] / np.sqrt(np.diag(to_residuals))
+            change[np.ix_(train, test)] = -(to_test * own).T
+        for gone in range(stimuli):
+            sums = np.zeros(5)
+            for other in set(range(stimuli)) - {gone}:
+                p, dp, one = predicted[other], change[gone, other], y[other]
+                sums += p + dp, p**2 + 2 * p * dp, (p + dp) * one, one, one**2
+            s1, s2, s3, sy, syy = sums
+            left = stimuli - 1
+            norm = (s2 - s1**2 / left) * (syy - sy**2 / left)
+            r = (s3 - s1 * sy / left) / np.sqrt(norm) if norm > 0 else 0.0
+            result[gone, number] = min(1.0, max(-1.0, r))
+    return result
+
+
+def refitted(
+    layers: Mapping[str, npt.NDArray[Any]],
+    targets: FloatArray,
+    folds: npt.NDArray[Any],
+    found: NestedRidge,
+) -> FloatArray:
+    """Return Pearson's r without each stimulus, (stimulus, target), all weights learned anew."""
+    features = list(layers.values())
+    result = np.empty(targets.shape)
+    for number in range(targets.shape[1]):
+        for gone in range(len(targets)):
+            kept = np.arange(len(targets)) != gone
+            predicted = np.full(len(targets), np.nan)
+            for place, fold in enumerate(np.unique(folds)):
+                test, train = kept & (folds == fold), kept & (folds != fold)
+                layer = features[found.layer[place, number]]
+                a, b = scaled(layer[train], layer[test], False, False)
+                to_test, _ = hats(a, b, found.penalty[place, number])
+                predicted[test] = to_test @ targets[train, number]
+            result[gone, number] = correlation(predicted[kept], targets[kept, number])
+    return result

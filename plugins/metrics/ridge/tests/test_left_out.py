@@ -1,0 +1,194 @@
+"""What the solver says each target owes to each stimulus."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from brainbench_ridge.partition import Partition
+from brainbench_ridge.solver import nested_ridge
+from brainbench_ridge.training_part import TrainingPart
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+from plain_influence import correlation, hats, plain_left_out, refitted
+
+FloatArray = npt.NDArray[np.float64]
+Layers = dict[str, FloatArray]
+
+
+def problem(*features: int, stimuli: int = 30, targets: int = 4) -> tuple[Layers, FloatArray]:
+    """Layers and responses that share some latent sounds, the first targets with little noise."""
+    generator = np.random.default_rng(features)
+    latent = generator.standard_normal((stimuli, 3))
+    layers = {
+        f"layer {size}": latent @ generator.standard_normal((3, size))
+        + generator.standard_normal((stimuli, size))
+        for size in features
+    }
+    responses = latent @ generator.standard_normal((3, targets)) + 3.0
+    noise = np.linspace(0.3, 2.0, targets) * generator.standard_normal((stimuli, targets))
+    return layers, responses + noise
+
+
+def mixed_folds(folds: int, stimuli: int = 30) -> npt.NDArray[np.intp]:
+    return np.random.default_rng(1).permutation(np.arange(stimuli) % folds)
+
+
+@pytest.mark.parametrize("zscore", [False, True])
+@pytest.mark.parametrize("unit", [False, True])
+@pytest.mark.parametrize("features", [(4,), (5, 12), (60,), (6, 60)])
+@pytest.mark.parametrize("folds", [3, 5, 30])
+def test_equals_hat_matrices_written_out(
+    folds: int, features: tuple[int, ...], unit: bool, zscore: bool
+) -> None:
+    layers, targets = problem(*features)
+    # as in each of its uses, a layer is scaled in one of the ways or in none
+    options = {"zscore": zscore, "unit": unit and not zscore}
+    found = nested_ridge(layers, targets, mixed_folds(folds), **options)
+    expected = plain_left_out(layers, targets, mixed_folds(folds), found, **options)
+    assert expected.std(axis=0).min() > 1e-4
+    np.testing.assert_allclose(found.left_out, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("features", [4, 60])
+@pytest.mark.parametrize("penalty", [1e-30, 1e-12, 1e6, 1e12])
+def test_penalties_far_beyond_the_edges(features: int, penalty: float) -> None:
+    layers, targets = problem(features)
+    folds = mixed_folds(5)
+    found = nested_ridge(layers, targets, folds, penalties=(penalty * 0.99, penalty))
+    assert np.isclose(found.penalty, penalty, rtol=0.02).any()
+    expected = plain_left_out(layers, targets, folds, found)
+    np.testing.assert_allclose(found.left_out, expected, rtol=1e-7, atol=1e-9)
+
+
+def test_is_near_refitting_without_each_stimulus() -> None:
+    layers, targets = problem(3, 6, stimuli=60)
+    folds = mixed_folds(5, 60)
+    found = nested_ridge(layers, targets, folds)
+    assert np.unique(found.layer).size == 2
+    expected = refitted(layers, targets, folds, found)
+    for plain, left_out, r in zip(expected.T, found.left_out.T, found.correlations, strict=True):
+        assert correlation(plain, left_out) > 0.98
+        assert abs(left_out.mean() - r) < 0.02
+        assert left_out.std() == pytest.approx(plain.std(), rel=0.15)
+
+
+def test_fixed_predictions_would_owe_less() -> None:
+    """Weights learned anew are part of it: with many features, a large one."""
+    layers, targets = problem(60)
+    found = nested_ridge(layers, targets, mixed_folds(5))
+    for number in range(targets.shape[1]):
+        sides = found.predictions[:, number], targets[:, number]
+        fixed = [
+            correlation(*(np.delete(side, gone) for side in sides)) for gone in range(len(targets))
+        ]
+        assert found.left_out[:, number].std() > 1.1 * np.std(fixed)
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    block=st.integers(1, 9),
+    group=st.integers(1, 5),
+    zscore=st.booleans(),
+    order=st.permutations(range(9)),
+)
+def test_blocks_groups_and_order_do_not_matter(
+    block: int, group: int, zscore: bool, order: list[int]
+) -> None:
+    layers, targets = problem(7, 40, targets=9)
+    folds = mixed_folds(5)
+    whole = nested_ridge(layers, targets, folds, zscore=zscore)
+    some = nested_ridge(
+        layers, targets[:, order], folds, zscore=zscore, block=block, group=group, profile=False
+    )
+    np.testing.assert_allclose(some.left_out, whole.left_out[:, order], atol=1e-10)
+    np.testing.assert_allclose(some.correlations, whole.correlations[order], atol=1e-10)
+    first = whole.first(4)
+    np.testing.assert_array_equal(first.left_out, whole.left_out[:, :4])
+    np.testing.assert_array_equal(first.correlations, whole.correlations[:4])
+
+
+def test_features_that_repeat_are_one_larger_feature() -> None:
+    layers, targets = problem(5)
+    folds = mixed_folds(5)
+    repeated = {name: np.tile(features, 9) for name, features in layers.items()}
+    larger = {name: 3 * features for name, features in layers.items()}
+    penalties = (1e-6, 1e-3, 1.0)
+    found, expected = (
+        nested_ridge(one, targets, folds, penalties=penalties) for one in (repeated, larger)
+    )
+    np.testing.assert_allclose(found.left_out, expected.left_out, atol=1e-6)
+
+
+def test_the_square_of_the_correlation_is_the_score() -> None:
+    layers, targets = problem(4, 20)
+    found = nested_ridge(layers, targets, mixed_folds(5))
+    expected = [correlation(*pair) for pair in zip(found.predictions.T, targets.T, strict=True)]
+    np.testing.assert_allclose(found.correlations, expected, atol=1e-12)
+    np.testing.assert_allclose(np.maximum(found.correlations, 0) ** 2, found.r2, atol=1e-12)
+
+
+def test_what_cannot_be_predicted_owes_nothing() -> None:
+    layers, targets = problem(4)
+    targets[:, 0] = 0.1
+    folds = mixed_folds(5)
+    found = nested_ridge(layers, targets, folds)
+    assert not found.left_out[:, 0].any()
+    assert found.correlations[0] == 0
+    assert found.left_out[:, 1:].all()
+    # without its only response that differs a target is constant
+    targets[:, 0] = np.arange(30) == 7
+    alone = nested_ridge(layers, targets, folds).left_out[:, 0]
+    assert alone[7] == pytest.approx(0, abs=1e-3)
+    assert np.isfinite(alone).all()
+
+
+def test_never_more_than_a_correlation() -> None:
+    generator = np.random.default_rng(3)
+    # noise and few features: predictions are next to constant, where the first order goes astray
+    features, noise = (generator.standard_normal((30, size)) for size in (2, 300))
+    found = nested_ridge({"few": features}, noise, np.arange(30) % 3)
+    assert np.abs(found.left_out).max() == 1.0
+
+
+def part_of(features: int) -> tuple[TrainingPart, FloatArray, Partition]:
+    layers, _ = problem(features, stimuli=18)
+    (values,) = layers.values()
+    partition = Partition.from_labels(np.arange(18) % 3)
+    points = values[partition.order]
+    return TrainingPart.decompose(points, features, partition, (1,)), points, partition
+
+
+@pytest.mark.parametrize("features", [3, 40])
+def test_a_training_part_and_its_transpose(features: int) -> None:
+    part, points, partition = part_of(features)
+    training, test = partition.training(1), partition.test(1)
+    mean = points[training].mean(axis=0)
+    generator = np.random.default_rng(2)
+    responses, values = generator.standard_normal((12, 2)), generator.standard_normal((6, 2))
+    penalty = np.array([0.3, 7.0])
+    predicted = part.predict(1, responses, penalty)
+    weighed = part.transposed(1, values, penalty)
+    residuals = part.scaled_residuals(responses, penalty)
+    for number in range(2):
+        to_test, to_residuals = hats(points[training] - mean, points[test] - mean, penalty[number])
+        np.testing.assert_allclose(predicted[:, number], to_test @ responses[:, number])
+        np.testing.assert_allclose(weighed[:, number], to_test.T @ values[:, number])
+        expected = to_residuals @ responses[:, number] / np.sqrt(np.diag(to_residuals))
+        np.testing.assert_allclose(residuals[:, number], expected)
+
+
+@pytest.mark.parametrize("penalty", [1e-9, 2.0])
+def test_scaled_residuals_have_the_size_of_the_noise(penalty: float) -> None:
+    part, _, _ = part_of(3)
+    noise = np.random.default_rng(3).standard_normal((12, 20_000))
+    sizes = np.square(part.scaled_residuals(noise, np.full(20_000, penalty))).mean(axis=1)
+    if penalty < 1:
+        np.testing.assert_allclose(sizes, 1.0, atol=0.05)
+    else:  # a little less where what takes the fit away is no projection
+        assert 0.7 < sizes.min() < sizes.max() < 1.02

@@ -1,0 +1,344 @@
+"""What scores owe to stimuli: errors against plain loops, p, draws, differences, sketches."""
+
+from __future__ import annotations
+
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import xarray as xr
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import t
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.influence import (
+    BINS,
+    Estimate,
+    Influence,
+    sketch,
+    stored_influence,
+)
+
+FloatArray = npt.NDArray[np.float64]
+
+
+def means(
+    stimuli: int = 25, parts: int = 1, spread: float = 0.0, seed: int = 0
+) -> tuple[FloatArray, FloatArray]:
+    """Return values (stimulus, part), and their means without each stimulus."""
+    generator = np.random.default_rng(seed)
+    values = generator.standard_normal((stimuli, 1)) + generator.standard_normal((stimuli, parts))
+    values += spread * generator.standard_normal(parts)
+    without = (values.sum(axis=0) - values) / (stimuli - 1)
+    return values, without
+
+
+def of_means(units: str = "", **options: Any) -> Influence:
+    values, without = means(**options)
+    return Influence.of_left_out(values.mean(axis=0), without, units)
+
+
+def test_of_a_mean_the_error_is_the_standard_error() -> None:
+    values, _ = means()
+    estimate = of_means().estimate()
+    error = values.std(ddof=1) / 5
+    assert estimate.value == pytest.approx(values.mean())
+    assert estimate.error == pytest.approx(error)
+    assert (estimate.freedom, estimate.over) == (24, "sounds")
+    margin = t.ppf(0.975, 24) * error
+    expected = values.mean() - margin, values.mean() + margin
+    assert estimate.interval() == pytest.approx(expected)
+    narrower = t.ppf(0.75, 24) * error
+    assert estimate.interval(0.5)[1] == pytest.approx(values.mean() + narrower)
+
+
+def plain_jackknife(without: FloatArray) -> float:
+    """Return the variance, by one stimulus after the other."""
+    total = 0.0
+    for one in without:
+        total += (one - sum(without) / len(without)) ** 2
+    return total * (len(without) - 1) / len(without)
+
+
+def test_components_are_no_sample() -> None:
+    values, without = means(parts=4)
+    estimate = of_means(parts=4).estimate()
+    assert estimate.value == pytest.approx(values.mean())
+    plain = plain_jackknife(np.array([row.mean() for row in without]))
+    assert estimate.error == pytest.approx(np.sqrt(plain))
+    assert (estimate.over, estimate.freedom) == ("sounds", 24)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.5, 3.0])
+@pytest.mark.parametrize("listeners", [3, 8])
+def test_sounds_and_listeners_are_two_ways(listeners: int, spread: float) -> None:
+    values, without = means(parts=listeners, spread=spread)
+    estimate = of_means("listeners", parts=listeners, spread=spread).estimate()
+    parts = values.mean(axis=0)
+    over = plain_jackknife(np.array([row.mean() for row in without]))
+    between = sum((one - parts.mean()) ** 2 for one in parts) / (listeners - 1) / listeners
+    both = sum(plain_jackknife(column) for column in without.T) / listeners**2
+    added = max(0.0, between - both)
+    assert estimate.error == pytest.approx(np.sqrt(over + added))
+    freedom = (over + added) ** 2 / (over**2 / 24 + added**2 / (listeners - 1))
+    assert estimate.freedom == pytest.approx(freedom)
+    assert estimate.over == "sounds and listeners"
+    if spread == 3.0:
+        assert estimate.error == pytest.approx(np.sqrt(between), rel=0.2)
+        assert estimate.freedom < listeners
+
+
+def test_listeners_alone_and_sounds_alone() -> None:
+    few = of_means("listeners", stimuli=19, parts=5)
+    estimate = few.estimate()
+    assert estimate.error == pytest.approx(few.parts.std(ddof=1) / np.sqrt(5))
+    assert (estimate.freedom, estimate.over) == (4, "listeners, for these sounds")
+    assert few.trouble() is None
+    two = of_means("listeners", parts=2)
+    assert two.estimate().over == "sounds, for these listeners"
+    assert two.estimate().freedom == 24
+    none = Influence(np.array([0.1, 0.2, 0.4]), np.empty((0, 3)), units="folds").estimate()
+    assert none.over == "folds"
+    assert none.error == pytest.approx(np.std([0.1, 0.2, 0.4], ddof=1) / np.sqrt(3))
+
+
+@pytest.mark.parametrize(
+    ("influence", "told"),
+    [
+        (
+            of_means(stimuli=19),
+            "19 sounds are too few to say anything of others: an error needs 20 sounds at least.",
+        ),
+        (
+            of_means("listeners", stimuli=19, parts=2),
+            "19 sounds and 2 listeners are too few to say anything of others: an error needs 20 "
+            "sounds or 3 listeners at least.",
+        ),
+    ],
+)
+def test_what_says_nothing_of_others(influence: Influence, told: str) -> None:
+    assert influence.trouble() == told
+    with pytest.raises(DataError, match="too few to say anything"):
+        influence.estimate()
+
+
+def pair_means(stimuli: int, parts: int, seed: int = 0) -> tuple[FloatArray, FloatArray]:
+    """Return noisy values of pairs, (part, pair), and what their means owe to each of them."""
+    generator = np.random.default_rng(seed)
+    first, second = np.triu_indices(stimuli, 1)
+    heard = generator.standard_normal(stimuli) / 4
+    values = heard[first] + heard[second] + generator.standard_normal((parts, first.size))
+    return values, (values - values.mean(axis=1, keepdims=True)) / first.size
+
+
+@pytest.mark.parametrize("listeners", [0, 4])
+def test_pairs_of_stimuli_share_stimuli(listeners: int) -> None:
+    stimuli, parts = 40, max(1, listeners)
+    values, owed = pair_means(stimuli, parts)
+    units = "listeners" if listeners else ""
+    influence = Influence.of_pairs(values.mean(axis=1), owed, units)
+    pairs = list(combinations(range(stimuli), 2))
+
+    def variance(one: FloatArray) -> float:
+        """Return the sum of products of all pairs of pairs that share a stimulus, each once."""
+        total = sum(
+            one[a] * one[b]
+            for a, b in np.ndindex(len(pairs), len(pairs))
+            if set(pairs[a]) & set(pairs[b])
+        )
+        return float(total) * (stimuli - 1) / (stimuli - 2)
+
+    over = variance(owed.mean(axis=0))
+    variances = over
+    if listeners:
+        both = sum(variance(one) for one in owed) / listeners**2
+        variances += max(0.0, values.mean(axis=1).var(ddof=1) / listeners - both)
+    assert influence.estimate().error == pytest.approx(np.sqrt(variances), rel=0.05)
+    # the same with the sum of squares of each pair in place of bins: exact
+    exact = Influence(influence.parts, influence.stimuli, owed.T, units)
+    assert exact.estimate().error == pytest.approx(np.sqrt(variances))
+
+
+def test_sums_over_pairs_of_a_stimulus() -> None:
+    _, owed = pair_means(12, 2)
+    alone = np.random.default_rng(1).standard_normal((2, 12))
+    for extra in (0.0, alone):
+        found = Influence.of_pairs([0.0, 0.0], owed, alone=extra)
+        sums = np.zeros((2, 12)) + extra
+        for place, pair in enumerate(combinations(range(12), 2)):
+            for stimulus in pair:
+                sums[:, stimulus] += owed[:, place]
+        np.testing.assert_allclose(found.stimuli, (sums.mean(axis=1, keepdims=True) - sums).T)
+
+
+@pytest.mark.parametrize("pairs", [300, 3160, 13_530])
+def test_sketches_tell_sums_of_squares(pairs: int) -> None:
+    generator = np.random.default_rng(pairs)
+    owed = generator.standard_t(5, size=(50, pairs))
+    found = np.square(sketch(owed)).sum(axis=0)
+    assert found.shape == (50,)
+    ratio = found / np.square(owed).sum(axis=1)
+    np.testing.assert_allclose(ratio, 1, atol=4 * np.sqrt(2 / BINS))
+    assert ratio.mean() == pytest.approx(1, abs=0.1)
+    np.testing.assert_allclose(sketch(owed[:1] - owed[1:2]), sketch(owed[:1]) - sketch(owed[1:2]))
+
+
+def test_pairs_that_are_nothing_but_noise_count_once() -> None:
+    """The noise of a pair is in the sums of both its stimuli: a jackknife counts it twice."""
+    generator = np.random.default_rng(0)
+    errors, once = [], []
+    for _ in range(30):
+        noise = generator.standard_normal((1, 780))
+        owed = (noise - noise.mean()) / 780
+        influence = Influence.of_pairs([noise.mean()], owed)
+        errors.append(influence.estimate().error ** 2)
+        once.append(Influence(influence.parts, influence.stimuli).estimate().error ** 2)
+    assert np.mean(errors) == pytest.approx(1 / 780, rel=0.1)
+    assert np.mean(once) == pytest.approx(2 / 780, rel=0.1)
+
+
+@settings(deadline=None)
+@given(
+    value=st.floats(-1, 1).filter(lambda one: one == 0 or abs(one) > 1e-3),
+    error=st.sampled_from([0.0, 0.01, 0.1, 0.4]),
+    freedom=st.floats(1.5, 400),
+)
+def test_p_is_below_005_exactly_where_the_interval_leaves_out_0(
+    value: float, error: float, freedom: float
+) -> None:
+    estimate = Estimate(value, error, freedom, "sounds")
+    low, high = estimate.interval()
+    assert (estimate.p < 0.05) == (not low <= 0 <= high)
+    assert 0 <= estimate.p <= 1
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), listeners=st.sampled_from([0, 2, 5]), shift=st.floats(0, 1))
+def test_interval_and_p_of_differences_agree(seed: int, listeners: int, shift: float) -> None:
+    units, parts = "listeners" if listeners else "", max(1, listeners)
+    one, other = (of_means(units, parts=parts, seed=some) for some in (seed, seed + 1))
+    moved = Influence(one.parts + shift, one.stimuli, units=units)
+    estimate = (moved - other).estimate()
+    low, high = estimate.interval()
+    assert (estimate.p < 0.05) == (not low <= 0 <= high)
+
+
+def test_p_of_student() -> None:
+    assert Estimate(0.3, 0.1, 7, "").p == pytest.approx(2 * t.sf(3, 7))
+    assert Estimate(-0.3, 0.1, 7, "").p == Estimate(0.3, 0.1, 7, "").p
+    assert Estimate(0.3, 0.0, 7, "").p == 0
+    assert Estimate(0.0, 0.0, 7, "").p == 1
+
+
+def test_roots_of_squares() -> None:
+    root = Estimate(0.25, 0.1, 7, "sounds").root()
+    assert root == Estimate(0.5, 0.1, 7, "sounds")
+    assert Estimate(-0.1, 0.1, 7, "sounds").root() == Estimate(0.0, 0.0, 7, "sounds")
+
+
+def test_differences_of_the_same_stimuli_are_paired() -> None:
+    one, two = (of_means("listeners", parts=4, seed=seed) for seed in (1, 2))
+    difference = one - two
+    values = means(parts=4, seed=1)[0] - means(parts=4, seed=2)[0]
+    np.testing.assert_allclose(difference.parts, values.mean(axis=0))
+    without = (values.sum(axis=0) - values) / 24
+    expected = Influence.of_left_out(values.mean(axis=0), without, "listeners")
+    assert difference.estimate().error == pytest.approx(expected.estimate().error)
+    same = (one - one).estimate()
+    assert (same.value, same.error, same.p) == (0, 0, 1)
+    for wrong in (
+        of_means("listeners", parts=4, stimuli=26),
+        of_means("listeners", parts=3),
+        of_means("folds", parts=4),
+    ):
+        with pytest.raises(DataError, match="cannot be subtracted"):
+            one - wrong
+
+
+def test_differences_of_pairs_are_sketched_alike() -> None:
+    owed = [pair_means(30, 2, seed)[1] for seed in (1, 2)]
+    one, two = (Influence.of_pairs([0.1, 0.2], some) for some in owed)
+    expected = Influence.of_pairs([0.0, 0.0], owed[0] - owed[1])
+    found = one - two
+    np.testing.assert_allclose(found.pairs, expected.pairs, atol=1e-15)
+    np.testing.assert_allclose(found.stimuli, expected.stimuli, atol=1e-15)
+    assert (one - Influence(two.parts, two.stimuli)).pairs is None
+
+
+def test_a_part_alone() -> None:
+    _, owed = pair_means(30, 3)
+    whole = Influence.of_pairs([0.1, 0.2, 0.3], owed, "listeners")
+    part = whole.part(1)
+    assert part.units == ""
+    assert part.estimate().over == "sounds"
+    alone = Influence.of_pairs([0.2], owed[1:2])
+    assert part.estimate() == alone.estimate()
+    assert of_means(parts=2).part(1).pairs is None
+
+
+@pytest.mark.parametrize("units", ["", "listeners"])
+def test_draws_have_the_error_of_the_estimate_and_are_paired(units: str) -> None:
+    one, two = (of_means(units, parts=4, seed=seed) for seed in (1, 2))
+    draws = one.draws(4000, 7)
+    assert draws.shape == (4000,)
+    assert draws.std() == pytest.approx(one.estimate().error)
+    assert draws.mean() == pytest.approx(one.estimate().value, abs=0.1 * one.estimate().error)
+    np.testing.assert_array_equal(draws, one.draws(4000, 7))
+    assert (draws != one.draws(4000, 8)).all()
+    # almost the same score: almost the same draws
+    near = Influence(0.9 * one.parts, 0.9 * one.stimuli, units=units)
+    assert np.corrcoef(draws, near.draws(4000, 7))[0, 1] > 0.999
+    # two that share nothing but what is drawn: as far apart as the error of their difference says
+    apart = (draws - two.draws(4000, 7)).std()
+    assert apart == pytest.approx((one - two).estimate().error, rel=0.25)
+
+
+def test_draws_of_what_owes_nothing_stay() -> None:
+    still = Influence(np.array([0.3]), np.zeros((30, 1)))
+    assert still.draws(5, 0).tolist() == [0.3] * 5
+    assert still.estimate().error == 0
+
+
+def stored(names: bool = True, pairs: bool = False) -> xr.Dataset:
+    variables: dict[str, Any] = {
+        "influence": (("left_out", "part"), np.arange(60.0).reshape(30, 2))
+    }
+    if pairs:
+        sums = np.arange(8.0).reshape(4, 2).astype(np.float32)
+        variables["pair_sketch"] = (("bin", "part"), sums)
+    return xr.Dataset(variables, {"part": ["a", "b"]} if names else {})
+
+
+def test_stored_influence_follows_the_names_of_parts() -> None:
+    found = stored_influence(stored(pairs=True), {"b": 0.2, "a": 0.1}, 0.15, "listeners")
+    assert found is not None
+    assert found.parts.tolist() == [0.2, 0.1]
+    assert found.stimuli[0].tolist() == [1.0, 0.0]
+    assert found.pairs is not None
+    assert found.pairs.dtype == np.float64
+    assert found.pairs[1].tolist() == [3.0, 2.0]
+    assert found.units == "listeners"
+    one = stored_influence(stored(), {"b": 0.2}, 0.2)
+    assert one is not None
+    assert (one.stimuli.shape, one.pairs, one.units) == ((30, 1), None, "")
+    assert one.stimuli[2, 0] == 5.0
+    with pytest.raises(DataError, match="a part 'c' of which no influence"):
+        stored_influence(stored(), {"a": 0.1, "c": 0.2}, 0.15)
+
+
+def test_without_names_the_value_is_the_only_part() -> None:
+    found = stored_influence(stored(names=False).isel(part=slice(1)), {}, 0.4)
+    assert found is not None
+    assert found.parts.tolist() == [0.4]
+    assert found.stimuli.shape == (30, 1)
+
+
+def test_parts_that_are_a_sample_need_no_stimuli() -> None:
+    found = stored_influence(xr.Dataset(), {"a": 0.1, "b": 0.2, "c": 0.4}, 0.2, "folds")
+    assert found is not None
+    assert found.stimuli.shape == (0, 3)
+    assert found.estimate().over == "folds"
+    assert stored_influence(xr.Dataset(), {"a": 0.1, "b": 0.2}, 0.15) is None

@@ -1,0 +1,109 @@
+"""Errors and intervals of a score and its parts, as fields of a score."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import xarray as xr
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.influence import Influence, stored_influence
+from brainbench_audio.scores.profiles import check_raw
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+
+
+def made_up(stimuli: int = 30, parts: int = 3, units: str = "") -> Influence:
+    generator = np.random.default_rng(stimuli)
+    owed: npt.NDArray[np.float64] = generator.standard_normal((stimuli, parts)) / 100
+    return Influence(generator.random(parts), owed - owed.mean(axis=0), units=units)
+
+
+def test_a_score_and_its_parts() -> None:
+    influence = made_up()
+    found = uncertainty(influence, list("abc"))
+    whole = influence.estimate()
+    assert (found.error, found.interval) == (whole.error, whole.interval())
+    assert found.provenance == {"error_over": "sounds"}
+    for place, name in enumerate("abc"):
+        alone = influence.part(place).estimate()
+        assert found.part_errors[name] == alone.error
+        assert found.part_intervals[name] == alone.interval()
+    assert found.attributes == {}
+    assert set(found.raw) == {"influence", "part"}
+    assert set(found.fields) == {"error", "interval", "part_errors", "part_intervals"}
+
+
+def test_squares_have_the_intervals_of_their_roots() -> None:
+    influence = made_up()
+    found = uncertainty(influence, list("abc"), squared=True)
+    root = influence.estimate().root()
+    assert root.value == pytest.approx(np.sqrt(influence.parts.mean()))
+    low, high = root.interval()
+    assert found.interval == pytest.approx((max(low, 0) ** 2, high**2))
+    assert found.error == influence.estimate().error
+    low, high = influence.part(1).estimate().root().interval()
+    assert found.part_intervals["b"] == pytest.approx((max(low, 0) ** 2, high**2))
+
+
+def test_parts_whose_correlations_are_known_have_the_squares_of_their_intervals() -> None:
+    roots = Influence(np.array([-0.5, 0.01, 0.6]), made_up().stimuli)
+    influence = Influence(np.maximum(roots.parts, 0) ** 2, made_up().stimuli / 2)
+    found = uncertainty(influence, list("abc"), roots=roots, squared=True)
+    # surely below 0, around 0, above it
+    assert found.part_intervals["a"] == (0.0, 0.0)
+    assert found.part_intervals["b"][0] == 0 < found.part_intervals["b"][1]
+    low, high = roots.part(2).estimate().interval()
+    assert found.part_intervals["c"] == pytest.approx((low**2, high**2))
+    assert found.part_errors["c"] == influence.part(2).estimate().error
+
+
+def test_too_few_of_both_are_told_and_what_they_owe_is_kept() -> None:
+    found = uncertainty(made_up(10, 2, "listeners"), ["a", "b"], bootstrap=50)
+    assert found.fields == {
+        "error": None, "interval": None, "part_errors": {}, "part_intervals": {}
+    }  # fmt: skip
+    assert found.provenance["error_withheld"].startswith("10 sounds and 2 listeners are too few")
+    assert set(found.raw) == {"influence", "part"}
+    listeners = uncertainty(made_up(10, 3, "listeners"), list("abc"))
+    assert listeners.error is not None
+    assert listeners.part_errors == {}
+    assert listeners.provenance == {"error_over": "listeners, for these sounds"}
+
+
+def test_draws_are_kept_with_their_seed() -> None:
+    influence = made_up(units="listeners")
+    found = uncertainty(influence, list("abc"), bootstrap=200, seed=4)
+    dims, draws = found.raw["bootstrap"]
+    assert dims == "draw"
+    np.testing.assert_array_equal(draws, influence.draws(200, 4))
+    assert found.attributes == {"seed": 4, "bootstrap": 200}
+    for number in (None, 0, 2, 1000):
+        assert checked_draws(number) == number
+    for wrong in (1, -1):
+        with pytest.raises(DataError, match=f"at least 2 draws .* got {wrong}"):
+            checked_draws(wrong)
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+def test_what_is_stored_comes_back_from_a_file(pairs: bool, tmp_path: object) -> None:
+    influence = made_up(units="listeners")
+    if pairs:
+        owed = np.random.default_rng(0).standard_normal((3, 435)) / 1000
+        influence = Influence.of_pairs(influence.parts, owed, "listeners")
+    names = ["a", "b/c", "ä"]
+    unsure = uncertainty(influence, names, bootstrap=20)
+    raw = xr.Dataset().assign(unsure.raw).assign_attrs(unsure.attributes)
+    assert check_raw(raw) == []
+    parts = dict(zip(names, influence.parts.tolist(), strict=True))
+    score = Score(value=float(influence.parts.mean()), parts=parts, raw=raw, **unsure.fields)
+    file = f"{tmp_path}/score.nc"
+    score.to_netcdf(file)
+    again = Score.from_netcdf(file)
+    assert again == score
+    assert again.part_intervals["ä"] == unsure.part_intervals["ä"]
+    found = stored_influence(again.raw, again.parts, again.value, "listeners")
+    assert found is not None
+    np.testing.assert_array_equal(found.stimuli, influence.stimuli)
+    assert found.estimate().error == pytest.approx(unsure.error, rel=1e-6)
