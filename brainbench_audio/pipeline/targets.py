@@ -22,7 +22,7 @@ import soundfile
 from brainbench_audio import revisions, settings
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.errors import BrainbenchError, CacheError
-from brainbench_audio.files import atomic_file, hash_json
+from brainbench_audio.files import atomic_file, explained, hash_json
 from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable
@@ -117,6 +117,26 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
     return target
 
 
+def forget_targets() -> int:
+    """Forget what was found, so that all data are looked at again; return how many bytes went.
+
+    Raises
+    ------
+    CacheError
+        They cannot be removed.
+    """
+    freed = 0
+    for file in _folder_of_targets().glob("*.json"):
+        with explained(file):
+            freed += file.stat().st_size
+            file.unlink(missing_ok=True)
+    return freed
+
+
+def _folder_of_targets() -> Path:
+    return settings.cache_home() / "benchmarks"
+
+
 def _heard(stimuli: StimulusSet) -> dict[str, str]:
     rates = {str(rate): stimuli.at_rate(rate).fingerprint for rate in stimuli.recordings}
     return {**rates, "": stimuli.at_rate(stimuli.sample_rate or 0).fingerprint}
@@ -148,7 +168,7 @@ def _file_of(card: BenchmarkCard, wanted: Loadable) -> Path | None:
         )
     except (TypeError, ValueError):
         return None
-    return settings.cache_home() / "benchmarks" / f"{key}.json"
+    return _folder_of_targets() / f"{key}.json"
 
 
 def _remembered(file: Path | None, wanted: Loadable, card: BenchmarkCard) -> Target | None:

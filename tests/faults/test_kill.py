@@ -6,13 +6,12 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
-from brainbench_audio.files import remove_leftovers
 from brainbench_audio.settings import results_home
+from brainbench_audio.temporaries import remove_leftovers
 
 MODEL = """
 from brainbench_audio.testing import DummyModel
@@ -120,5 +119,5 @@ def test_killed_at_random_moments(tmp_path: Path, runs: int) -> None:
     # a killed process leaves the file it was writing, and that is what it becomes
     assert count["leftovers"] <= 2 * count["killed"]
     home = results_home().parent
-    remove_leftovers(home, older_than=time.time() + 1)
+    remove_leftovers(home)
     assert not list(home.rglob(".part-*"))
