@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    # `python -m` looks for modules in the current folder first, where anybody's files may lie
+    del sys.path[0]
+
 import argparse
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -63,6 +68,8 @@ ENVIRONMENT = {
     # stored files are written by one process under a name of its own, and file systems without
     # locks refuse HDF5's
     "HDF5_USE_FILE_LOCKING": "FALSE",
+    # processes that libraries start find no modules in the current folder
+    "PYTHONSAFEPATH": "1",
 }
 
 

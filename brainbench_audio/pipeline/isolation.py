@@ -18,7 +18,6 @@ import json
 import logging
 import os
 import shutil
-import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -34,6 +33,7 @@ import brainbench_audio
 from brainbench_audio import errors, settings
 from brainbench_audio.activations.extraction import activation_fields, plan_extraction
 from brainbench_audio.activations.identity import Identity
+from brainbench_audio.children import HUB_SECRETS, child_environment, last_lines, run_python
 from brainbench_audio.errors import BrainbenchError, ContractError, PluginLoadError
 from brainbench_audio.files import atomic_file, hash_json, locked
 from brainbench_audio.hashing.sources import package_hash
@@ -50,8 +50,6 @@ from brainbench_audio.stimuli.stimulus_set import StimulusSet
 _log = logging.getLogger(__name__)
 _READY = "ready.json"
 _LAST_LINES = 6
-# what would let packages of this environment, or of the user, into the other one
-_LEAKS = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
 
 
 def hear_where_asked(bench: Workbench, hearing: Hearing) -> Heard | Failure:
@@ -148,16 +146,17 @@ def environment_python(name: str, packages: Sequence[str], mode: str) -> Path:
 def _make(folder: Path, python: Path, core: Sequence[str], plugin: Distribution) -> None:
     # not venv's --system-site-packages: that shows packages of the base Python, not of a venv;
     # and without the pip and setuptools of its own, which may be older than what torch wants
-    pip = [sys.executable, "-m", "pip", "--python", str(python)]
-    bare = ["--without-pip"]
+    pip, interpreter, bare = ["-m", "pip", "--python", str(python)], None, ["--without-pip"]
     if importlib.util.find_spec("pip") is None:
-        pip, bare = [str(python), "-m", "pip"], []
-    _run([sys.executable, "-m", "venv", *bare, str(folder)], plugin.name)
+        pip, interpreter, bare = ["-m", "pip"], python, []
+    _run(["-m", "venv", *bare, str(folder)], plugin.name)
     if not core:
         _share(folder)
     offline = ["--no-index"] if settings.offline() else []
     command = [*pip, "install", "--disable-pip-version-check", *offline]
-    _run([*command, *core, *_requirement(plugin)], plugin.name)
+    # an index or a repository of one's own may want a password
+    secrets = [name for name in os.environ if name.startswith("PIP_") or name == "SSH_AUTH_SOCK"]
+    _run([*command, *core, *_requirement(plugin)], plugin.name, interpreter, secrets)
 
 
 def _share(folder: Path) -> None:
@@ -204,10 +203,8 @@ def _asked(python: Path, question: Mapping[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="brainbench-") as folder:
         asked, answered = Path(folder) / "question.json", Path(folder) / "answer.json"
         asked.write_text(json.dumps(question, default=os.fspath), encoding="utf-8")
-        _run(
-            [str(python), "-m", __name__, str(asked), str(answered)],
-            question["hearing"]["model"]["id"],
-        )
+        arguments = ["-m", __name__, str(asked), str(answered)]
+        _run(arguments, question["hearing"]["model"]["id"], python, HUB_SECRETS)
         answer = dict(json.loads(answered.read_text(encoding="utf-8")))
     if "error" in answer:
         kind = getattr(errors, answer["error"], BrainbenchError)
@@ -215,20 +212,16 @@ def _asked(python: Path, question: Mapping[str, Any]) -> dict[str, Any]:
     return answer
 
 
-def _run(command: Sequence[str], name: str) -> None:
-    environment = {key: value for key, value in os.environ.items() if key not in _LEAKS}
-    done = subprocess.run(
-        command,
-        env={**environment, "PYTHONNOUSERSITE": "1"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def _run(
+    arguments: Sequence[str], name: str, python: Path | None = None, secrets: Sequence[str] = ()
+) -> None:
+    environment = child_environment(keep=secrets, other=True)
+    done = run_python(arguments, python=python, environment=environment)
     if done.returncode:
-        last = (done.stderr or done.stdout).strip().splitlines()[-_LAST_LINES:]
+        command = " ".join([str(python or sys.executable), *arguments])
         raise PluginLoadError(
-            f"The environment of {name} failed: `{' '.join(command)}` ended with "
-            f"{done.returncode}: {' / '.join(last)}"
+            f"The environment of {name} failed: `{command}` ended with "
+            f"{done.returncode}: {last_lines(done.stderr or done.stdout, _LAST_LINES)}"
         )
 
 

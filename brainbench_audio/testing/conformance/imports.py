@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import subprocess
 import sys
 import threading
 import warnings
@@ -19,6 +18,7 @@ import numpy as np
 import torch
 
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.children import last_lines, run_python
 from brainbench_audio.provenance import source_folder
 from brainbench_audio.registry.discovery import Card
 from brainbench_audio.testing.conformance.check import Failed, require
@@ -71,9 +71,8 @@ print(json.dumps({
 
 def import_is_light(name: str) -> None:
     """Fail if handing over the cards imports something heavy or changes the process."""
-    command = [sys.executable, "-c", _PROBE, name, ",".join(HEAVY)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-    require(done.returncode == 0, f"Importing it fails: {done.stderr.strip().splitlines()[-1:]}.")
+    done = run_python(["-c", _PROBE, name, ",".join(HEAVY)], timeout=120)
+    require(done.returncode == 0, f"Importing it fails: {last_lines(done.stderr)}.")
     told = json.loads(done.stdout.splitlines()[-1])
     require(
         not told["heavy"],
@@ -201,10 +200,8 @@ def _state() -> dict[str, Any]:
 def _imported_by(module: str, own: str) -> set[str]:
     """Return the plugin packages that importing a module imports, in a process of its own."""
     code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False
-    )
-    require(done.returncode == 0, f"{module} cannot be imported: {done.stderr.strip()[-300:]}")
+    done = run_python(["-c", code], timeout=300)
+    require(done.returncode == 0, f"{module} cannot be imported: {last_lines(done.stderr, 3)}")
     loaded = (name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1]))
     return {name for name in loaded if name.startswith("brainbench_") or name == own}
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import io
 import json
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any
 
 import numpy as np
 
+from brainbench_audio.children import last_lines, run_python
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file
 
@@ -69,14 +69,16 @@ def load_mat(file: Path, published: str | None = None) -> dict[str, Any]:
         import scipy.io
 
         return dict(scipy.io.loadmat(file))
-    command = [sys.executable, "-c", _READ, str(file)]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=_SECONDS, check=False)
-    except subprocess.TimeoutExpired as error:
+        done = run_python(["-c", _READ, str(file)], timeout=_SECONDS)
+    except TimeoutExpired as error:
         raise DataError(f"{file} cannot be read as a MATLAB file: no end of it.") from error
     if done.returncode:
-        told = done.stderr.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        reason = told if done.returncode > 0 else f"its reader got signal {-done.returncode}"
+        reason = (
+            last_lines(done.stderr)
+            if done.returncode > 0
+            else f"its reader got signal {-done.returncode}"
+        )
         raise DataError(f"{file} cannot be read as a MATLAB file: {reason}.")
     with np.load(io.BytesIO(done.stdout), allow_pickle=False) as arrays:
         values = [arrays[f"arr_{place}"] for place in range(len(arrays.files))]

@@ -1,0 +1,121 @@
+"""Starts Python processes: the one place that does.
+
+A child finds no module in the current folder (``-P``), where a downloaded archive may have put a
+``json.py``, and inherits no secrets: what it reads or runs has no use for them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+# of the Hugging Face hub, for children that load models which may lie there
+HUB_SECRETS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
+# what would let packages of this environment, or of the user, into another one
+_OF_ENVIRONMENTS = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
+_SECRET_NAME = re.compile(
+    r"^(AWS|AZURE)_|^SSH_AUTH_SOCK$|(^|_)AUTH(_|$)"
+    r"|(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|KEY)S?(_|$)",
+    re.IGNORECASE,
+)
+_SECRET_ADDRESS = re.compile(r"://[^/@\s]+:[^/@\s]+@")
+
+
+def child_environment(
+    *, keep: Collection[str] = (), other: bool = False, **variables: str
+) -> dict[str, str]:
+    """Return the environment variables of a child process.
+
+    Left out is what is called a token, secret, password, key, credential or cookie, all of
+    ``AWS_`` and ``AZURE_``, and every address with a password in it, but for those of proxies.
+    ``PYTHONPATH`` was set on purpose and stays; its folders become absolute, and empty entries,
+    which stand for the current folder, go.
+
+    Parameters
+    ----------
+    keep : collection of str
+        Secrets that this child needs.
+    other : bool
+        The child runs in another virtual environment, which must not see packages of this one.
+    **variables : str
+        Added.
+    """
+    kept = {
+        name: value for name, value in os.environ.items() if name in keep or _is_plain(name, value)
+    }
+    if other:
+        kept = {name: value for name, value in kept.items() if name not in _OF_ENVIRONMENTS}
+        kept["PYTHONNOUSERSITE"] = "1"
+    elif "PYTHONPATH" in kept:
+        folders = filter(None, kept["PYTHONPATH"].split(os.pathsep))
+        kept["PYTHONPATH"] = os.pathsep.join(str(Path(each).absolute()) for each in folders)
+    # for its own children, such as those of pip and of Dask
+    return {**kept, "PYTHONSAFEPATH": "1", **variables}
+
+
+def run_python(
+    arguments: Sequence[str],
+    *,
+    python: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[bytes]:
+    """Run Python to its end and return what it wrote, whatever its exit status.
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        Behind the name of the interpreter: ``-m``, ``-c`` and so on.
+    python : Path, optional
+        Of another virtual environment.
+    environment : mapping of str to str, optional
+        See `child_environment`, which is also the default.
+    timeout : float, optional
+        Seconds.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        It took longer, and was ended.
+    """
+    return subprocess.run(
+        _command(arguments, python),
+        env=child_environment() if environment is None else dict(environment),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+def start_python(
+    arguments: Sequence[str], *, environment: Mapping[str, str], output: IO[bytes]
+) -> subprocess.Popen[bytes]:
+    """Start Python and return at once; whatever it writes goes to a file."""
+    return subprocess.Popen(
+        _command(arguments, None),
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=output,
+    )
+
+
+def last_lines(output: bytes, number: int = 1) -> str:
+    """Return the last lines that a child wrote, on one line."""
+    return " / ".join(output.decode("utf-8", "replace").strip().splitlines()[-number:])
+
+
+def _command(arguments: Sequence[str], python: Path | None) -> list[str]:
+    return [str(python or sys.executable), "-P", *arguments]
+
+
+def _is_plain(name: str, value: str) -> bool:
+    if _SECRET_NAME.search(name):
+        return False
+    return name.lower().endswith("_proxy") or not _SECRET_ADDRESS.search(value)
