@@ -14,6 +14,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+Child = subprocess.Popen[bytes]
 # of the Hugging Face hub, for children that load models which may lie there
 HUB_SECRETS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
 # what would let packages of this environment, or of the user, into another one
@@ -103,6 +104,17 @@ def start_python(
         stdin=subprocess.DEVNULL,
         stdout=output,
         stderr=output,
+    )
+
+
+def open_python(arguments: Sequence[str]) -> Child:
+    """Start Python and return at once; it is spoken to through its standard input and output."""
+    return subprocess.Popen(
+        _command(arguments, None),
+        env=child_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
     )
 
 

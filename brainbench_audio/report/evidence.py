@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 from brainbench_audio.assemblies.assembly import by_subject
-from brainbench_audio.scores.profiles import bootstrap_draws, names_along, open_raw, predictions
+from brainbench_audio.scores.profiles import bootstrap_draws, names_along, predictions, read_raw
 from brainbench_audio.scores.statistics import Array, bootstrap_counts, squared_pearson
 
 from .results import Result
@@ -66,8 +66,7 @@ def stored_draws(result: Result) -> Draws | None:
     """Return the draws that were stored with a score; None if there are none."""
     if result.published or result.path is None:
         return None
-    with open_raw(result.path) as raw:
-        found = bootstrap_draws(raw)
+    found = bootstrap_draws(read_raw(result.path))
     if found is None:
         return None
     values, seed = found
@@ -99,8 +98,7 @@ class Predictions:
         """Read them from a stored score; None if it holds none, or is corrected for noise."""
         if result.published or result.path is None:
             return None
-        with open_raw(result.path) as raw:
-            return cls.of(raw)
+        return cls.of(read_raw(result.path, "measured", "prediction"))
 
     @classmethod
     def of(cls, raw: xr.Dataset) -> Predictions | None:
