@@ -11,7 +11,7 @@ import soxr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.stimuli.codecs import Refused
-from brainbench_audio.stimuli.containers import Sound, whole_sound
+from brainbench_audio.stimuli.containers import Sound, is_known, whole_sound
 
 Waveform = npt.NDArray[np.float32]
 _RATES = (1000, 1_000_000)  # Hz; resampling from a forged rate would take for ever
@@ -74,6 +74,27 @@ def read_waveform(
         return samples
     # forged samples beyond the range of 32 bits become NaN only now
     return check_waveform(resample(samples, rate, sample_rate), str(path), silence=True)
+
+
+def told_length(path: Path) -> tuple[int, int]:
+    """Return how many samples a sound has by its header, and its rate in Hz; none is read.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or is in no container that `read_waveform` takes.
+    """
+    try:
+        if not is_known(path):
+            raise Refused("is in no container that is read")
+        about = soundfile.info(path)
+    except Refused as error:
+        raise DataError(f"{path} {error}.") from error
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as audio: {error}.") from error
+    if about.frames <= 0 or about.samplerate <= 0:
+        raise DataError(f"{path} has {about.frames} samples at {about.samplerate} Hz.")
+    return about.frames, about.samplerate
 
 
 def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:
