@@ -132,7 +132,7 @@ def _check_zip(file: BinaryIO) -> None:
 
 
 def _is_odd(member: zipfile.ZipInfo) -> bool:
-    """Whether a member is packed, encrypted, or has a name that two readers may read differently."""
+    """Whether a member is packed, encrypted, or has a name that readers may read differently."""
     name = member.orig_filename
     ending = name[name.rfind(".") :]
     return (

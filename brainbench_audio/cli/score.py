@@ -16,7 +16,7 @@ from brainbench_audio.cli.score_output import (
     print_runs,
     write_runs,
 )
-from brainbench_audio.cli.table import print_json
+from brainbench_audio.cli.table import print_json, tell
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.plan import Pair
@@ -117,10 +117,7 @@ def run(options: argparse.Namespace) -> int:
     """Score all pairs; failures are told at the end and do not stop the others."""
     pairs = _failed_before(options) if options.retry_failed else _asked_for(options)
     if options.output and options.output.suffix == ".nc" and len(pairs) != 1:
-        print(
-            f"brainbench: {options.output} holds one pair, these are {len(pairs)}: give a folder.",
-            file=sys.stderr,
-        )
+        tell(f"brainbench: {options.output} holds one pair, these are {len(pairs)}: give a folder.")
         return 2
     return _planned(pairs, options) if options.dry_run else _scored(pairs, options)
 
@@ -157,7 +154,7 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     try:
         keep_failed(failures)
     except CacheError as error:  # the scores are there all the same
-        print(f"brainbench: --retry-failed will not know these failures: {error}", file=sys.stderr)
+        tell(f"brainbench: --retry-failed will not know these failures: {error}")
     if options.json:
         print_json([as_json(each) for each in runs])
     elif runs:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +10,9 @@ from typing import Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file, explained
+from brainbench_audio.files import atomic_file, explained, json_ready
+from brainbench_audio.names import printable
+from brainbench_audio.tables import csv_text
 
 from .published_files import EXPORTED
 from .results import Result, matrix, preferred
@@ -124,7 +124,7 @@ def escape(text: str) -> str:
     >>> print(escape("a_b"))
     a\_b
     """
-    return "".join(_LATEX.get(sign, sign) for sign in text)
+    return "".join(_LATEX.get(sign, sign) for sign in printable(text))
 
 
 def _cell(result: Result | None, best: float) -> str:
@@ -139,23 +139,12 @@ def _cell(result: Result | None, best: float) -> str:
 
 
 def _write_csv(results: Sequence[Result], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, EXPORTED, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for result in results:
-        row = record(result)
-        writer.writerow({column: _csv_cell(row[column]) for column in EXPORTED})
-    path.write_text(text.getvalue(), encoding="utf-8")
-
-
-def _csv_cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return int(value) if isinstance(value, bool) else value
+    rows = [[record(result)[column] for column in EXPORTED] for result in results]
+    path.write_text(csv_text([EXPORTED, *rows]), encoding="utf-8")
 
 
 def _write_json(results: Sequence[Result], path: Path) -> None:
-    rows = [record(result) for result in results]
+    rows = [json_ready(record(result)) for result in results]
     text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False, default=str)
     path.write_text(text + "\n", encoding="utf-8")
 
