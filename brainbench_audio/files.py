@@ -7,66 +7,67 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from brainbench_audio import settings
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.locks import Lock
 from brainbench_audio.temporaries import temporary_path
 
 _BLOCK = 1 << 20
-_FULL = 1 << 20  # bytes free on a disk that counts as full
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def explained(path: Path, *also: type[Exception]) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write into an error that says what to do.
 
     Parameters
     ----------
     path : Path
         What the block writes.
-    *also : type of exception
-        What a library makes of a full disk, where that is no OSError: netCDF4 and torch raise
-        RuntimeError. Give it only for a block that does nothing but write.
 
     Raises
     ------
     CacheError
         The folder cannot be written to or is full.
     """
-    refusals: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
-    except refusals as error:
-        if isinstance(error, OSError) and (isinstance(error, FileNotFoundError) or not error.errno):
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or not error.errno:
             raise
-        variable = "TMPDIR or BRAINBENCH_HOME" if _is_temporary(path) else "BRAINBENCH_HOME"
         raise CacheError(
-            f"Cannot write {path}: {_reason(path, error)}. Free some space or choose another "
-            f"folder with {variable}. Nothing was left half-written."
+            f"Cannot write {path}: {error.strerror}. {_advice(path, error.errno)} Nothing was left "
+            f"half-written."
         ) from error
+
+
+def _advice(path: Path, number: int) -> str:
+    homes = (settings.cache_home(), settings.results_home(), settings.data_home())
+    if _is_temporary(path):
+        elsewhere = "choose another folder with TMPDIR or BRAINBENCH_HOME"
+    elif any(path.absolute().is_relative_to(home.absolute()) for home in homes):
+        elsewhere = "choose another folder with BRAINBENCH_HOME"
+    else:
+        elsewhere = "choose another folder"
+    if number in _FULL:
+        return f"Free some space or {elsewhere}."
+    if number in _FORBIDDEN:
+        return f"You may not write there: {elsewhere}."
+    return f"Look at the disk, or {elsewhere}."
 
 
 def _is_temporary(path: Path) -> bool:
     try:
-        return path.is_relative_to(tempfile.gettempdir())
+        return path.absolute().is_relative_to(tempfile.gettempdir())
     except FileNotFoundError:  # no folder for temporary files can be written to
         return True
-
-
-def _reason(path: Path, error: Exception) -> str:
-    """Return what the system said; libraries say only `HDF error` where a disk is full."""
-    if isinstance(error, OSError) and (error.errno or 0) > 0:  # those of netCDF4 are below
-        return str(error.strerror)
-    with suppress(OSError):
-        if shutil.disk_usage(path.parent).free < _FULL:
-            return os.strerror(errno.ENOSPC)
-    return str(getattr(error, "strerror", None) or error)
 
 
 @contextmanager

@@ -1,9 +1,12 @@
-"""Reads netCDF files that others may have made, in a process of its own.
+"""Reads netCDF files that others may have made, in a process of its own; writes our own.
 
 HDF5 follows links to other files, reads what lies in them, believes any size it is told, and can
 crash. The process that parses has no file but its pipes and may open none, has little memory and
 little time (`netcdf_child`); its arrays come back as bytes. It is started when it is first needed,
 takes one file after the other, and ends with this process.
+
+Files are put together in memory, and written by Python: where a disk is full or fails, HDF5 says no
+more than that, and crashes when it closes the file.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import json
 import math
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 LARGEST = 1 << 31  # bytes that one file may have, and that its arrays may have together
 _MEMORY = 4 * LARGEST  # of the process: the file, its arrays, and the library
 _SECONDS = 120.0
+# versions of HDF5's first block, and where it tells the end of the file
+_NEW_SUPERBLOCKS, _END = (2, 3), 28
 _CHILD = Path(__file__).with_name("netcdf_child.py")
 
 
@@ -100,6 +105,42 @@ def read_dataset(
         return xr.decode_cf(xr.Dataset(found, attrs=attributes), decode_times=decode_times).load()
     except Exception as error:  # xarray raises many kinds on odd attributes
         raise DataError(f"{path} is damaged: {error!r}.") from error
+
+
+def write_dataset(data: xr.Dataset, path: Path, encoding: Mapping[Any, Any] | None = None) -> None:
+    """Write a file as `xarray.Dataset.to_netcdf` does.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    TypeError, ValueError
+        NetCDF cannot hold the data.
+    """
+    import xarray as xr
+
+    def fill(file: Any) -> None:
+        store: Any = xr.backends.NetCDF4DataStore(file)  # type: ignore[no-untyped-call]
+        data.dump_to_store(store, encoding=encoding or {})
+
+    path.write_bytes(packed(fill))
+
+
+def packed(fill: Callable[[Any], None]) -> bytes:
+    """Return the bytes of a netCDF file that a function fills; it is given a `netCDF4.Dataset`.
+
+    The library does not keep the order of variables in such a file, which nothing here relies on.
+    """
+    import netCDF4
+
+    file = netCDF4.Dataset("memory.nc", "w", format="NETCDF4", memory=1)
+    try:
+        fill(file)
+    finally:
+        content = bytes(file.close())
+    if content[8] in _NEW_SUPERBLOCKS:  # memory is taken in large steps
+        return content[: int.from_bytes(content[_END : _END + 8], "little")]
+    return content
 
 
 class _Parser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -193,15 +194,20 @@ def test_full_disk_inside_a_folder(small_disk: Path) -> None:
     assert list(small_disk.iterdir()) == []
 
 
-def test_a_librarys_word_for_a_full_disk(tmp_path: Path) -> None:
+def test_a_refusal_is_the_systems_own(tmp_path: Path) -> None:
     path = tmp_path / "score.nc"
-    told = rf"Cannot write {re.escape(str(path))}: NetCDF: HDF error\. Free some space"
-    with pytest.raises(CacheError, match=told), explained(path, RuntimeError):
-        raise RuntimeError("NetCDF: HDF error")
+    for number, advice in {
+        errno.ENOSPC: "Free some space or choose another folder with TMPDIR",
+        errno.EACCES: "You may not write there: choose another folder with TMPDIR",
+        errno.EIO: "Look at the disk, or choose another folder with TMPDIR",
+    }.items():
+        told = rf"Cannot write {re.escape(str(path))}: {os.strerror(number)}\. {advice}"
+        with pytest.raises(CacheError, match=told), explained(path):
+            raise OSError(number, os.strerror(number))
     # elsewhere it is somebody's mistake, and a file that is missing is none of the disk's
     with pytest.raises(RuntimeError), explained(path):
         raise RuntimeError("NetCDF: HDF error")
-    with pytest.raises(FileNotFoundError), explained(path, RuntimeError):
+    with pytest.raises(FileNotFoundError), explained(path):
         (tmp_path / "missing").read_bytes()
 
 

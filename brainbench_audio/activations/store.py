@@ -22,12 +22,12 @@ import numpy.typing as npt
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import (
     atomic_file,
-    explained,
     hash_file,
     hash_json,
     hashed_file,
     set_aside,
 )
+from brainbench_audio.netcdf import packed
 
 _log = logging.getLogger(__name__)
 _DIGITS = 16
@@ -131,17 +131,14 @@ class StoredActivations(Mapping[str, Features]):
             The folder is full or cannot be written to.
         """
 
-        def fill(temporary: Path) -> None:
-            with (
-                explained(named, RuntimeError),
-                netCDF4.Dataset(temporary, "w", format="NETCDF4") as data,
-            ):
-                data.createDimension("stimulus", len(self.plan.chunks()[index]))
-                for number, layer in enumerate(self.plan.layers):
-                    _write_layer(data, number, layer, activations[layer])
+        def fill(data: netCDF4.Dataset) -> None:
+            data.createDimension("stimulus", len(self.plan.chunks()[index]))
+            for number, layer in enumerate(self.plan.layers):
+                _write_layer(data, number, layer, activations[layer])
 
+        content = packed(fill)
         named = self.folder / f"chunk-{index:05d}.nc"
-        self._files[index] = hashed_file(named, _DIGITS, fill)
+        self._files[index] = hashed_file(named, _DIGITS, lambda file: _put(file, content))
 
     def __getitem__(self, layer: str) -> Features:
         if layer not in self.plan.layers:
@@ -261,6 +258,10 @@ def _size(file: Path) -> int:
         return file.stat().st_size
     except FileNotFoundError:  # another process has just finished or removed it
         return 0
+
+
+def _put(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
 
 
 def _write_layer(data: netCDF4.Dataset, number: int, layer: str, values: Features) -> None:

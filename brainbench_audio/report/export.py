@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file, explained, json_ready
+from brainbench_audio.files import atomic_file, json_ready
 from brainbench_audio.names import printable
+from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.tables import csv_text
 
 from .published_files import EXPORTED
@@ -41,7 +42,7 @@ def export(results: Sequence[Result], path: Path) -> None:
     check_format(path)
     if not results:
         raise DataError(f"There are no results to write to {path}.")
-    with atomic_file(path) as temporary, explained(path, RuntimeError):
+    with atomic_file(path) as temporary:
         _WRITERS[path.suffix.lower()](results, temporary)
 
 
@@ -170,7 +171,7 @@ def _write_netcdf(results: Sequence[Result], path: Path) -> None:
         attrs={"published": "1 where a score is published, not measured here"},
     )
     data["published"] = values.dims, published
-    data.to_netcdf(path, engine="netcdf4")
+    write_dataset(data, path)
 
 
 def _write_latex(results: Sequence[Result], path: Path) -> None:

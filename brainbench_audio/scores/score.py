@@ -13,8 +13,8 @@ import numpy as np
 import xarray as xr
 
 from brainbench_audio.errors import ContractError, DataError
-from brainbench_audio.files import atomic_file, explained
-from brainbench_audio.netcdf import read_attributes, read_dataset
+from brainbench_audio.files import atomic_file
+from brainbench_audio.netcdf import read_attributes, read_dataset, write_dataset
 
 _ATTRIBUTE = "brainbench_score"
 _CHECKSUM = "brainbench_score_sha256"
@@ -122,8 +122,8 @@ class Score:
             if variable.dtype.kind in "fiub" and variable.ndim and variable.size
         }
         try:
-            with atomic_file(Path(path)) as temporary, explained(Path(path), RuntimeError):
-                data.to_netcdf(temporary, engine="netcdf4", encoding=checked)
+            with atomic_file(Path(path)) as temporary:
+                write_dataset(data, temporary, checked)
         except (TypeError, ValueError) as error:
             raise ContractError(f"NetCDF cannot hold the raw part of a score: {error}.") from error
 

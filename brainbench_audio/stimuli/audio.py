@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -95,6 +97,29 @@ def told_length(path: Path) -> tuple[int, int]:
     if about.frames <= 0 or about.samplerate <= 0:
         raise DataError(f"{path} has {about.frames} samples at {about.samplerate} Hz.")
     return about.frames, about.samplerate
+
+
+def write_waveform(path: Path, samples: npt.NDArray[Any], sample_rate: int) -> None:
+    """Write a sound as WAV with 16 bits.
+
+    It is put together in memory: libsndfile does not say why a disk refuses it.
+
+    Parameters
+    ----------
+    path : Path
+    samples : array
+        Floats within [-1, 1], or integers of 16 bits; 1-D.
+    sample_rate : int
+        Hz.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    content = io.BytesIO()
+    soundfile.write(content, samples, sample_rate, "PCM_16", format="WAV")
+    path.write_bytes(content.getvalue())
 
 
 def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:
