@@ -63,7 +63,8 @@ def _of_wheel(wheel: Path) -> dict[str, Any]:
     with zipfile.ZipFile(wheel) as archive:
         name = next(one for one in archive.namelist() if one.endswith(".dist-info/METADATA"))
         text = archive.read(name).decode("utf-8")
-    about = metadata.PathDistribution(_Folder(text))
+    folder: Any = _Folder(text)
+    about = metadata.PathDistribution(folder)
     described = _of_package(about)
     digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
     described["component"]["hashes"] = [{"alg": "SHA-256", "content": digest}]
