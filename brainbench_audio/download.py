@@ -1,26 +1,22 @@
-"""Downloads: checksums, resuming, mirrors, progress bar. Only `hub` has a network, too."""
+"""Downloads: mirrors, checksums, pins. Bytes come by `transfer`; only `hub` has a network, too."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file, explained, hash_file, locked
 from brainbench_audio.progress import progress_bar
+from brainbench_audio.transfer import TransferError, allowed_hosts, ask_size, transfer
 
-if TYPE_CHECKING:
-    import requests
-
-# libraries that only a download needs are imported when there is one
-_ATTEMPTS = 3
-_TIMEOUT = 30  # seconds without a byte
-_BLOCK = 1 << 18
+# bytes of a file whose size no card tells; and where the server does not tell it either
+LARGEST, LARGEST_UNTOLD = 100_000_000_000, 2_000_000_000
+_SLACK = 1.25  # sizes on cards are rounded
 
 
 @dataclass(frozen=True)
@@ -35,11 +31,24 @@ class Remote:
         Where it is published; mirrors are tried in order.
     sha256 : str or None
         None trusts the first file, downloaded or put there by hand, and holds later ones to it.
+    size : int
+        Bytes, roughly; a file that is larger by more than a quarter is refused. 0: not known, then
+        the limit is `LARGEST`, or `LARGEST_UNTOLD` if the server does not tell it either.
+    hosts : tuple of str
+        That the addresses may send on to, ``*.example.org`` for all below one; those of GitHub, the
+        Hugging Face hub and OSF are known.
     """
 
     name: str
     urls: tuple[str, ...]
     sha256: str | None = None
+    size: int = 0
+    hosts: tuple[str, ...] = ()
+
+    @property
+    def limit(self) -> int:
+        """The most bytes that are taken."""
+        return int(self.size * _SLACK) if self.size else LARGEST
 
 
 def fetch(remote: Remote, folder: Path) -> Path:
@@ -56,7 +65,8 @@ def fetch(remote: Remote, folder: Path) -> Path:
     Raises
     ------
     DataError
-        No network, no such file, or another checksum than expected; the download is then removed.
+        No network, no such file, a host that the card does not name, a file too large, or another
+        checksum than expected; the download is then removed.
     CacheError
         The folder cannot be written to.
     """
@@ -136,18 +146,12 @@ def remote_size(url: str) -> int | None:
     DataError
         No network, or no such file.
     """
-    import requests
-
     if settings.offline():
         raise DataError(f"BRAINBENCH_OFFLINE forbids asking for the size of {url}.")
     try:
-        headers = {"Accept-Encoding": "identity"}
-        with requests.head(url, headers=headers, allow_redirects=True, timeout=_TIMEOUT) as answer:
-            answer.raise_for_status()
-            length = answer.headers.get("Content-Length", "")
-    except requests.RequestException as error:
-        raise DataError(f"Cannot ask for the size of {url}: {_reason(error)}.") from error
-    return int(length) if length.isdecimal() else None
+        return ask_size(url)
+    except TransferError as error:
+        raise DataError(f"Cannot ask for the size of {url}: {error}.") from error
 
 
 def pinned(pin: Path) -> str | None:
@@ -180,99 +184,31 @@ def write_pin(pin: Path, sha256: str) -> None:
 
 def _download(remote: Remote, target: Path, expected: str | None) -> None:
     import pooch
-    import requests
 
     pooch.get_logger().setLevel("WARNING")  # it would announce every file, our bar does already
+    hosts = allowed_hosts(remote.urls, remote.hosts)
+    untold = 0
+    if expected is not None:
+        untold = remote.limit if remote.size else LARGEST_UNTOLD
     problems = []
+
+    def bring(url: str, output: Any, _: Any) -> None:
+        """Do what pooch asks for; it then checks the file and gives it its name."""
+        transfer(url, Path(output), hosts=hosts, limit=remote.limit, untold=untold)
+
     for url in remote.urls:
         try:
             with explained(target):
-                pooch.retrieve(
-                    url, expected, target.name, target.parent, downloader=_resuming_downloader
-                )
+                pooch.retrieve(url, expected, target.name, target.parent, downloader=bring)
             return
-        except requests.RequestException as error:
-            problems.append(f"{url}: {_reason(error)}")
+        except TransferError as error:
+            problems.append(f"{url}: {error}")
         except ValueError as error:  # pooch's word for another checksum
             raise DataError(_mismatch(url, target, expected, str(error))) from error
     raise DataError(
         f"Cannot download {target.name} ({'; '.join(problems)}). Nothing was installed; run the "
         f"command again to continue, or put the file at {target} yourself."
     )
-
-
-def _resuming_downloader(url: str, output_file: Any, _pooch: Any) -> None:
-    """Download ``url``; pooch then checks ``output_file`` and gives it its name."""
-    import requests
-
-    output = Path(output_file)
-    name = re.sub(r"[^A-Za-z0-9._-]", "_", url.rsplit("/", 1)[-1])[-80:] or "download"
-    partial = output.with_name(f"{name}.partial")
-    for attempt in range(_ATTEMPTS):
-        try:
-            _continue(url, partial)
-            break
-        except (
-            requests.ConnectionError,
-            requests.Timeout,
-            requests.exceptions.ChunkedEncodingError,
-        ):
-            if attempt == _ATTEMPTS - 1:
-                raise
-    os.replace(partial, output)
-    _tag_file(partial).unlink(missing_ok=True)
-
-
-def _reason(error: requests.RequestException) -> str:
-    """Return what went wrong in a few words; requests itself takes several lines."""
-    import requests
-
-    if isinstance(error, requests.Timeout):
-        return "no answer"
-    if isinstance(error, requests.ConnectionError) and "resolve" in str(error).lower():
-        return "no connection to the internet"
-    return str(error)
-
-
-def _continue(url: str, partial: Path) -> None:
-    """Append to a partial file what it still lacks."""
-    import requests
-
-    have = partial.stat().st_size if partial.exists() else 0
-    tag = _tag_file(partial)
-    headers = {"Accept-Encoding": "identity"}
-    if have and tag.exists():
-        # without If-Range the rest of a newer file would be glued to the start of an older one
-        headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text(encoding="utf-8")}
-    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT) as response:
-        if response.status_code == requests.codes.requested_range_not_satisfiable:
-            partial.unlink()
-            raise requests.ConnectionError(f"{url} is shorter than the part at hand")
-        response.raise_for_status()
-        if response.status_code != requests.codes.partial_content:
-            have = 0
-        _remember(response, tag)
-        length = have + int(response.headers.get("Content-Length", 0))
-        bar = progress_bar(length, partial.stem, "B", unit_scale=True, initial=have)
-        with bar, partial.open("ab" if have else "wb") as file:
-            for block in response.iter_content(_BLOCK):
-                file.write(block)
-                bar.update(len(block))
-    if "Content-Length" in response.headers and partial.stat().st_size != length:
-        raise requests.ConnectionError(f"{url} ended after {partial.stat().st_size} of {length} B")
-
-
-def _remember(response: requests.Response, tag: Path) -> None:
-    """Keep the mark by which the server knows this version of the file."""
-    mark = response.headers.get("ETag", "")
-    if mark and not mark.startswith("W/"):
-        tag.write_text(mark, encoding="utf-8")
-    else:
-        tag.unlink(missing_ok=True)
-
-
-def _tag_file(partial: Path) -> Path:
-    return partial.with_name(f"{partial.name}.tag")
 
 
 def _mismatch(url: str, target: Path, expected: str | None, told: str) -> str:

@@ -20,6 +20,10 @@ SECRETS = {
     "WANDB_API_KEY": "x",
     "MY_SERVICE_SECRET": "x",
     "PGPASSWORD": "x",
+    "SLURM_JWT": "x",
+    "SMTP_PASS": "x",
+    "GITHUB_PAT": "x",
+    "DB_PWD": "x",
     "GOOGLE_APPLICATION_CREDENTIALS": "/home/me/key.json",
     "SSH_AUTH_SOCK": "/tmp/agent",
     "database_url": "postgresql://me:secret@host/db",
@@ -29,6 +33,8 @@ PLAIN = {
     "OMP_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
     "KEYBOARD": "de",
+    "OLDPWD": "/home/me",
+    "XAUTHORITY": "/home/me/.Xauthority",
     "BRAINBENCH_HOME": "/home/me/brain",
     "HTTPS_PROXY": "http://me:secret@proxy:3128",
     "CUDA_VISIBLE_DEVICES": "0",
@@ -53,7 +59,7 @@ def test_secrets_stay_with_the_parent() -> None:
 
 @pytest.mark.usefixtures("surroundings")
 def test_a_child_gets_the_secrets_that_it_needs() -> None:
-    kept = child_environment(keep=HUB_SECRETS, TQDM_DISABLE="1")
+    kept = child_environment({"TQDM_DISABLE": "1"}, keep=HUB_SECRETS)
     assert kept.keys() & SECRETS.keys() == {"HF_TOKEN"}
     assert kept["TQDM_DISABLE"] == "1"
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
+import ssl
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -13,8 +17,18 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from brainbench_audio.download import Remote, fetch, fetch_all, fetch_folder, find_folder
+from brainbench_audio import download
+from brainbench_audio.download import (
+    LARGEST,
+    Remote,
+    fetch,
+    fetch_all,
+    fetch_folder,
+    find_folder,
+    remote_size,
+)
 from brainbench_audio.errors import CacheError, DataError
+from brainbench_audio.transfer import allowed_hosts
 
 CONTENT = np.random.default_rng(0).bytes(1_500_000)
 OTHER = np.random.default_rng(1).bytes(1_500_000)
@@ -29,64 +43,139 @@ class Site:
     ranges: bool = True
     tags: bool = True
     cut_after: list[int] = field(default_factory=list)
+    lengths: bool = True
+    redirects: dict[str, str] = field(default_factory=dict)
+    more: int = 0  # bytes that are sent beyond the file, without an end to be told
+    other_part: bool = False
     requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     port: int = 0
+    scheme: str = "http"
 
-    def url(self, path: str) -> str:
-        return f"http://127.0.0.1:{self.port}{path}"
+    def url(self, path: str, host: str = "127.0.0.1") -> str:
+        return f"{self.scheme}://{host}:{self.port}{path}"
 
     def tag(self, path: str) -> str:
         return f'"{hashlib.md5(self.files[path]).hexdigest()}"'
 
 
-@pytest.fixture
-def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    monkeypatch.delenv("BRAINBENCH_OFFLINE")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    site = Site({"/data/file.bin": CONTENT})
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    site: Site
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
-            site.requests.append((self.path, wanted, condition))
-            if self.path not in site.files:
-                self.send_error(404)
-                return
-            content = site.files[self.path]
-            start = 0
-            if wanted and site.ranges and condition in (None, site.tag(self.path)):
-                start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
-            if start >= len(content):
-                self.send_error(416)
-                return
-            self.send_response(206 if start else 200)
-            if site.tags:
-                self.send_header("ETag", site.tag(self.path))
-            if start:
-                self.send_header(
-                    "Content-Range", f"bytes {start}-{len(content) - 1}/{len(content)}"
-                )
-            self.send_header("Content-Length", str(len(content) - start))
+    def do_GET(self) -> None:
+        wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
+        self.site.requests.append((self.path, wanted, condition))
+        if self.path in self.site.redirects:
+            self.send_response(302)
+            self.send_header("Location", self.site.redirects[self.path])
+            self.send_header("Content-Length", "0")
             self.end_headers()
-            body = content[start:]
-            if site.cut_after:
-                body = body[: site.cut_after.pop(0)]
-                self.close_connection = True
-            self.wfile.write(body)
+            return
+        if self.path not in self.site.files:
+            self.send_error(404)
+            return
+        content = self.site.files[self.path]
+        start = 0
+        if wanted and self.site.ranges and condition in (None, self.site.tag(self.path)):
+            start = int(re.fullmatch(r"bytes=(\d+)-", wanted)[1])  # type: ignore[index]
+        if start and start >= len(content):
+            self.send_error(416)
+            return
+        self.send_response(206 if start else 200)
+        if self.site.tags:
+            self.send_header("ETag", self.site.tag(self.path))
+        if start:
+            first = start - 1 if self.site.other_part else start
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
+        if self.site.lengths:
+            self.send_header("Content-Length", str(len(content) - start))
+        else:
+            self.send_header("Connection", "close")
+        self.end_headers()
+        body = content[start:]
+        if self.site.cut_after:
+            body = body[: self.site.cut_after.pop(0)]
+            self.close_connection = True
+        if self.command == "GET":
+            self.wfile.write(body + bytes(self.site.more))
 
-        def log_message(self, *_: object) -> None:
-            pass
+    do_HEAD = do_GET
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing: clients leave when they have seen enough."""
+
+
+@contextmanager
+def served(security: ssl.SSLContext | None = None) -> Iterator[Site]:
+    site = Site({"/data/file.bin": CONTENT}, scheme="https" if security else "http")
+    server = Server(("127.0.0.1", 0), type("OfSite", (Handler,), {"site": site}))
+    if security:
+        server.socket = security.wrap_socket(server.socket, server_side=True)
     site.port = server.server_port
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield site
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield site
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    monkeypatch.delenv("BRAINBENCH_OFFLINE")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
+    with served() as site:
+        yield site
+
+
+@pytest.fixture
+def secure(
+    web: Site, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Site]:
+    """Serve the same encrypted, with a certificate that downloads believe."""
+    folder = tmp_path_factory.mktemp("certificate")
+    certificate, key = folder / "certificate.pem", folder / "key.pem"
+    write_certificate(certificate, key)
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    security = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    security.load_cert_chain(certificate, key)
+    with served(security) as site:
+        yield site
+
+
+def write_certificate(certificate: Path, key: Path) -> None:
+    """Write a certificate of both names of this machine, signed by itself, and its key."""
+    pytest.importorskip("cryptography")
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    secret = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(secret.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(secret, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    plain = (serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    key.write_bytes(secret.private_bytes(serialization.Encoding.PEM, *plain))
 
 
 def remote(web: Site, sha256: str | None = SHA256) -> Remote:
@@ -277,3 +366,164 @@ def test_a_folder_of_files_is_brought_or_found_or_downloaded(
     more = [*wanted, Remote("two.wav", remote(web).urls)]
     with pytest.raises(DataError, match=r"lacks 1 of 2 files, the first is two\.wav"):
         fetch_folder("set", more, "a set")
+
+
+def test_encrypted(secure: Site, tmp_path: Path) -> None:
+    secure.redirects["/file"] = "/data/file.bin"
+    moved = replace(remote(secure), urls=(secure.url("/file"),))
+    assert fetch(moved, tmp_path).read_bytes() == CONTENT
+
+
+def test_an_unknown_certificate(
+    secure: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("REQUESTS_CA_BUNDLE")
+    with pytest.raises(DataError, match="CERTIFICATE_VERIFY_FAILED"):
+        fetch(remote(secure), tmp_path)
+    assert secure.requests == []
+
+
+def test_encrypted_stays_encrypted(secure: Site, web: Site, tmp_path: Path) -> None:
+    secure.redirects["/data/file.bin"] = web.url("/data/file.bin")
+    with pytest.raises(DataError, match=r"sends on to http://127.*which is not encrypted"):
+        fetch(remote(secure, None), tmp_path)
+    with pytest.raises(DataError, match="which is not encrypted"):
+        remote_size(secure.url("/data/file.bin"))
+    assert web.requests == []
+    assert left(tmp_path) == set()
+
+
+def test_encrypted_after_plain_stays_encrypted(secure: Site, web: Site, tmp_path: Path) -> None:
+    web.redirects["/file"] = secure.url("/file")
+    secure.redirects["/file"] = web.url("/data/file.bin")
+    with pytest.raises(DataError, match="which is not encrypted"):
+        fetch(Remote("file.bin", (web.url("/file"),)), tmp_path)
+
+
+def test_other_hosts_are_not_followed(web: Site, tmp_path: Path) -> None:
+    """`localhost` is the same machine under a name that the file does not have."""
+    web.redirects["/file"] = web.url("/data/file.bin", "localhost")
+    moved = Remote("file.bin", (web.url("/file"),))
+    with pytest.raises(DataError, match="sends on to localhost, which is not among the hosts"):
+        fetch(moved, tmp_path)
+    with pytest.raises(DataError, match="sends on to localhost"):
+        remote_size(web.url("/file"))
+    assert {path for path, _, _ in web.requests} == {"/file"}
+    assert left(tmp_path) == set()
+    assert fetch(replace(moved, hosts=("localhost",)), tmp_path).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://localhost:PORT\\@127.0.0.1/data/file.bin",
+        "http://127.0.0.1@localhost:PORT/data/file.bin",
+        "//localhost:PORT/data/file.bin",
+        "http://127.0.0.1.localhost:PORT/data/file.bin",
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/file",
+    ],
+)
+def test_addresses_that_look_like_another(web: Site, tmp_path: Path, address: str) -> None:
+    web.redirects["/file"] = address.replace("PORT", str(web.port))
+    with pytest.raises(DataError, match=r"Cannot download file\.bin"):
+        fetch(Remote("file.bin", (web.url("/file"),)), tmp_path)
+    assert {path for path, _, _ in web.requests} == {"/file"}
+    assert left(tmp_path) == set()
+
+
+def test_a_mirror_takes_the_place_of_one_that_sends_elsewhere(web: Site, tmp_path: Path) -> None:
+    web.redirects["/file"] = "http://attacker.example/file"
+    urls = (web.url("/file"), web.url("/data/file.bin"))
+    assert fetch(Remote("file.bin", urls), tmp_path).read_bytes() == CONTENT
+
+
+def test_round_and_round(web: Site, tmp_path: Path) -> None:
+    web.redirects["/file"] = web.url("/file")
+    with pytest.raises(DataError, match="redirects"):
+        fetch(Remote("file.bin", (web.url("/file"),)), tmp_path)
+    assert len(web.requests) < 12
+
+
+def test_hosts_of_publishers_are_known() -> None:
+    release = allowed_hosts(["https://github.com/a/b/releases/download/v1/c.pt"])
+    assert {"github.com", "release-assets.githubusercontent.com"} <= release
+    assert "zenodo.org" in allowed_hosts(["https://www.zenodo.org/records/1/files/a"])
+    assert allowed_hosts(["https://a.example/x"], ["*.b.example"]) == {
+        "a.example",
+        "www.a.example",
+        "*.b.example",
+    }
+
+
+@pytest.mark.parametrize("cut", [True, False])
+def test_without_length_and_hash_nothing_is_pinned(web: Site, tmp_path: Path, cut: bool) -> None:
+    """Nobody can tell a file that was cut off from a whole one then."""
+    web.lengths = False
+    web.cut_after = [700_000] if cut else []
+    with pytest.raises(DataError, match="tells no length, and no SHA-256 is known"):
+        fetch(remote(web, None), tmp_path)
+    assert left(tmp_path) == set()
+
+
+def test_an_empty_file_is_not_pinned(web: Site, tmp_path: Path) -> None:
+    web.files["/data/file.bin"] = b""
+    with pytest.raises(DataError, match="a length of 0, and no SHA-256 is known"):
+        fetch(remote(web, None), tmp_path)
+    assert left(tmp_path) == set()
+    empty = hashlib.sha256(b"").hexdigest()
+    assert fetch(remote(web, empty), tmp_path).read_bytes() == b""
+
+
+def test_without_length_the_hash_decides(web: Site, tmp_path: Path) -> None:
+    web.lengths = False
+    assert fetch(remote(web), tmp_path).read_bytes() == CONTENT
+    (tmp_path / "file.bin").unlink()
+    web.cut_after = [700_000]
+    with pytest.raises(DataError, match=SHA256):
+        fetch(remote(web), tmp_path)
+    assert left(tmp_path) == set()
+
+
+def test_a_file_that_is_cut_off_is_not_pinned(web: Site, tmp_path: Path) -> None:
+    web.cut_after = [700_000, 0, 0]
+    with pytest.raises(DataError, match="run the command again to continue"):
+        fetch(remote(web, None), tmp_path)
+    assert not (tmp_path / "file.bin").exists()
+    assert not (tmp_path / "file.bin.sha256").exists()
+
+
+@pytest.mark.parametrize("lengths", [True, False])
+def test_larger_than_the_card_says(web: Site, tmp_path: Path, lengths: bool) -> None:
+    web.lengths, web.more = lengths, 0 if lengths else 100_000_000
+    small = replace(remote(web), size=1_000_000)
+    with pytest.raises(DataError, match=r"1\.\d MB or more, and 1\.2 MB are the most"):
+        fetch(small, tmp_path)
+    assert left(tmp_path) == set()
+    assert fetch(replace(small, size=1_300_000), tmp_path) if lengths else True
+    assert Remote("x", ("https://a.example/x",)).limit == LARGEST
+
+
+def test_no_end_where_nobody_tells_a_size(
+    web: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "LARGEST_UNTOLD", 2_000_000)
+    web.lengths, web.more = False, 100_000_000
+    with pytest.raises(DataError, match=r"2\.\d MB or more, and 2\.0 MB are the most"):
+        fetch(remote(web), tmp_path)
+    assert left(tmp_path) == set()
+    web.more = 0
+    assert fetch(remote(web), tmp_path).read_bytes() == CONTENT
+
+
+def test_another_part_than_was_asked_for(web: Site, tmp_path: Path) -> None:
+    web.cut_after = [700_000]
+    web.other_part = True
+    assert fetch(remote(web), tmp_path).read_bytes() == CONTENT
+    assert [wanted for _, wanted, _ in web.requests][2:] == [None], "from the start"
+
+
+def test_sizes_are_asked_for(web: Site) -> None:
+    assert remote_size(web.url("/data/file.bin")) == len(CONTENT)
+    web.lengths = False
+    assert remote_size(web.url("/data/file.bin")) is None

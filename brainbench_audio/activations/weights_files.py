@@ -69,9 +69,10 @@ def fetch_weights(card: ModelCard, index: int = 0) -> Path:
             raise DataError(f"{target} does not exist. {published.by_hand} and put it there.")
         if published.url.startswith(SCHEME):
             return _fetch_from_hub(card, published)
-        path = fetch(
-            Remote(_name(published), (published.url,), published.sha256), _folder(card, published)
+        remote = Remote(
+            _name(published), (published.url,), published.sha256, published.size, published.hosts
         )
+        path = fetch(remote, _folder(card, published))
         return _unpacked(card, published, path) if published.member else path
     except DataError as error:
         what = "FILE" if len(card.weights) == 1 else "FOLDER"

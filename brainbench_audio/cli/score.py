@@ -13,15 +13,22 @@ from brainbench_audio.cli.score_output import (
     as_json,
     print_failures,
     print_forecast,
+    print_left_out,
     print_runs,
     write_runs,
 )
 from brainbench_audio.cli.table import print_json, tell
 
 if TYPE_CHECKING:
+    from brainbench_audio.pipeline.connection import Certificates
     from brainbench_audio.pipeline.plan import Pair
 
 _HEAR = "HEAR-probe"
+_TLS = {
+    "ca": "certificate of the authority of a scheduler at tls://…, in PEM format",
+    "cert": "our certificate, which it signed",
+    "key": "the private key that belongs to it",
+}
 
 
 def add(verbs: Any) -> None:
@@ -92,7 +99,9 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         help="print what is stored, what is missing and what it takes roughly; compute nothing",
     )
     group.add_argument(
-        "--retry-failed", action="store_true", help="score the pairs that failed in the last run"
+        "--retry-failed",
+        action="store_true",
+        help="score the pairs that failed in the last run, except with models from files and hubs",
     )
     spread = group.add_mutually_exclusive_group()
     spread.add_argument(
@@ -101,8 +110,10 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     spread.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="spread it over a running Dask cluster, e.g. tcp://host:8786",
+        help="spread it over a running Dask cluster, e.g. tls://host:8786",
     )
+    for name, what in _TLS.items():
+        group.add_argument(f"--tls-{name}", type=Path, metavar="FILE", help=what)
     group.add_argument(
         "--isolate",
         nargs="?",
@@ -115,11 +126,18 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score all pairs; failures are told at the end and do not stop the others."""
-    pairs = _failed_before(options) if options.retry_failed else _asked_for(options)
+    left_out: list[Pair] = []
+    if options.retry_failed:
+        pairs, left_out = _failed_before(options)
+        if left_out and not pairs:
+            return 1
+    else:
+        pairs = _asked_for(options)
     if options.output and options.output.suffix == ".nc" and len(pairs) != 1:
         tell(f"brainbench: {options.output} holds one pair, these are {len(pairs)}: give a folder.")
         return 2
-    return _planned(pairs, options) if options.dry_run else _scored(pairs, options)
+    status = _planned(pairs, options) if options.dry_run else _scored(pairs, options)
+    return status or int(bool(left_out))
 
 
 def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
@@ -139,6 +157,7 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     from brainbench_audio.pipeline.plan import keep_failed
     from brainbench_audio.pipeline.run import Run
 
+    certificates = _certificates(options)
     order = {(model.key, benchmark.key): place for place, (model, benchmark) in enumerate(pairs)}
     results = score_pairs(
         pairs,
@@ -146,6 +165,7 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
         isolate=options.isolate,
         workers=options.workers,
         scheduler=options.scheduler,
+        certificates=certificates,
     )
     # a cluster finishes pairs in any order
     found = sorted(results, key=lambda each: order[each.model_key, each.benchmark_key])
@@ -165,15 +185,31 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     return 1 if failures else 0
 
 
-def _failed_before(options: argparse.Namespace) -> list[Pair]:
+def _certificates(options: argparse.Namespace) -> Certificates | None:
+    from brainbench_audio.pipeline.connection import Certificates
+
+    files = given(options, *(f"tls_{name}" for name in _TLS))
+    if not files:
+        return None
+    if len(files) < len(_TLS):
+        options.misused("--tls-ca, --tls-cert and --tls-key belong together: give all three")
+    if not (options.scheduler or "").startswith("tls://"):
+        options.misused("--tls-ca, --tls-cert and --tls-key are for --scheduler tls://HOST:PORT")
+    return Certificates(*(file.expanduser() for file in files.values()))
+
+
+def _failed_before(options: argparse.Namespace) -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs that failed in the last run, and those that are not tried again."""
     from brainbench_audio.pipeline.plan import failed_pairs
 
     if options.model or options.benchmark or options.hear_task:
         options.misused("--retry-failed takes models and benchmarks from the last run")
-    pairs = failed_pairs()
-    if not pairs:
+    pairs, left_out = failed_pairs()
+    if left_out:
+        print_left_out(left_out)
+    elif not pairs:
         print("brainbench: nothing failed in the last run", file=sys.stderr)
-    return pairs
+    return pairs, left_out
 
 
 def _asked_for(options: argparse.Namespace) -> list[Pair]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +15,7 @@ from brainbench_audio.tables import csv_text
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.forecast import Forecast
     from brainbench_audio.pipeline.loading import Loadable
+    from brainbench_audio.pipeline.plan import Pair
     from brainbench_audio.pipeline.run import Failure, Run
 
 _MOST_PARTS = 12
@@ -102,6 +104,8 @@ def interval_text(interval: tuple[float, float] | None) -> str | None:
 
 def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None:
     """Print what failed and why, one line a cause, and how to try again."""
+    from brainbench_audio.pipeline.plan import is_retried
+
     grouped: dict[tuple[str, str], list[Failure]] = {}
     for failure in failures:
         own = failure.model if failure.cause != "benchmark" else failure.benchmark
@@ -111,11 +115,28 @@ def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None
         reason = alike[0].trace if debug and alike[0].trace else alike[0].message
         tell(f"brainbench: {_failed(alike)} failed: {reason}")
     if failures:
-        print(
-            f"brainbench: {len(failures)} of {pairs} pairs failed; `brainbench score "
-            f"--retry-failed` tries only these again",
-            file=sys.stderr,
-        )
+        again = sum(is_retried(failure.model, failure.benchmark) for failure in failures)
+        these = "these" if again == len(failures) else f"{again} of these"
+        hint = f"; `brainbench score --retry-failed` tries only {these} again" if again else ""
+        print(f"brainbench: {len(failures)} of {pairs} pairs failed{hint}", file=sys.stderr)
+
+
+def print_left_out(pairs: Sequence[Pair]) -> None:
+    """Print which failed pairs are not tried again by themselves, with a command for each model."""
+    print(
+        f"brainbench: {len(pairs)} pairs are left out. Their models come from files or hubs, or "
+        f"have options of their own, and others may be able to write the list of failed pairs. If "
+        f"you know them, run:",
+        file=sys.stderr,
+    )
+    by_model: dict[str, list[str]] = {}
+    for model, benchmark in pairs:
+        found = by_model.setdefault(model.id, [])
+        if benchmark.id not in found:
+            found.append(benchmark.id)
+    for name, benchmarks in by_model.items():
+        command = shlex.join(["brainbench", "score", "--model", name, "--benchmark", *benchmarks])
+        print(f"    {printable(command)}", file=sys.stderr)
 
 
 def _failed(alike: Sequence[Failure]) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import sys
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,8 +12,7 @@ from typing import Any
 from brainbench_audio.cli.report import add_content, build
 from brainbench_audio.errors import BrainbenchError
 
-HOST = "127.0.0.1"
-PORT = 8000
+HOST, PORT = "127.0.0.1", 8000
 
 
 def add(verbs: Any) -> None:
@@ -31,6 +29,14 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--port", type=int, default=PORT, help=f"{PORT} by default; 0: any free one"
     )
+    parser.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="another name under which this machine is asked, as behind a proxy or a tunnel, "
+        f"with a port where that differs: localhost:9000; it still listens on {HOST} only",
+    )
     add_content(parser)
     parser.set_defaults(run=run)
 
@@ -44,9 +50,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _serve(options: argparse.Namespace, folder: Path) -> int:
+    from brainbench_audio.cli.site_server import SiteServer
+
     build(options, folder)
     try:
-        server = _server(folder, options.port)
+        server = SiteServer(folder, (HOST, options.port), options.host)
     except (OSError, OverflowError) as error:
         raise BrainbenchError(
             f"Cannot serve on port {options.port}: {error}. Give another one with --port."
@@ -56,20 +64,3 @@ def _serve(options: argparse.Namespace, folder: Path) -> int:
         server.serve_forever()
     print("stopped", file=sys.stderr)
     return 0
-
-
-def _server(folder: Path, port: int) -> Any:
-    """Return a server of the files of a folder that says nothing about its visitors."""
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
-    class Handler(SimpleHTTPRequestHandler):
-        def log_message(self, *_: object) -> None:
-            pass
-
-    class Server(ThreadingHTTPServer):
-        def handle_error(self, *request: Any) -> None:
-            # a browser that leaves before it has everything is no error of ours
-            if not isinstance(sys.exception(), ConnectionError):
-                super().handle_error(*request)
-
-    return Server((HOST, port), partial(Handler, directory=str(folder)))

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from brainbench_audio.machine import available_memory
+from brainbench_audio.pipeline.connection import Certificates
 from brainbench_audio.pipeline.forecast import forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import Workbench, score_heard, with_hearing
 from brainbench_audio.pipeline.isolation import hear_where_asked
@@ -26,6 +27,7 @@ def score_many(
     isolate: str | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    certificates: Certificates | None = None,
 ) -> Iterator[Run | Failure]:
     """Score every model on every benchmark, and yield each result as soon as it is there.
 
@@ -44,8 +46,10 @@ def score_many(
     workers : int, optional
         Spread the work over that many processes of this machine.
     scheduler : str, optional
-        Address of a Dask scheduler, ``tcp://host:8786``, whose workers see the same
+        Address of a Dask scheduler, ``tls://host:8786``, whose workers see the same
         ``BRAINBENCH_HOME``.
+    certificates : Certificates, optional
+        Files for a scheduler at ``tls://…``; without them, what Dask's own configuration names.
 
     Yields
     ------
@@ -65,7 +69,12 @@ def score_many(
     """
     pairs = [(_loadable(model), _loadable(each)) for model in models for each in benchmarks]
     return score_pairs(
-        pairs, recompute=recompute, isolate=isolate, workers=workers, scheduler=scheduler
+        pairs,
+        recompute=recompute,
+        isolate=isolate,
+        workers=workers,
+        scheduler=scheduler,
+        certificates=certificates,
     )
 
 
@@ -76,6 +85,7 @@ def score_pairs(
     isolate: str | None = None,
     workers: int | None = None,
     scheduler: str | None = None,
+    certificates: Certificates | None = None,
 ) -> Iterator[Run | Failure]:
     """Score some pairs of model and benchmark, see `score_many`."""
     bench = Workbench()
@@ -88,7 +98,12 @@ def score_pairs(
     else:
         from brainbench_audio.pipeline.cluster import spread
 
-        found = spread(work, forecasts, workers=workers, scheduler=scheduler, **how)
+        where: dict[str, Any] = {
+            "workers": workers,
+            "scheduler": scheduler,
+            "certificates": certificates,
+        }
+        found = spread(work, forecasts, **where, **how)
     with progress_bar(len(pairs), "scoring", "pair") as bar:
         for failure in work.failures:
             bar.update()

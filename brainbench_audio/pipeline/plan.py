@@ -10,15 +10,19 @@ from functools import partial
 from pathlib import Path
 
 from brainbench_audio import settings
-from brainbench_audio.errors import CacheError, DataError
+from brainbench_audio.errors import CacheError, DataError, UnknownId
 from brainbench_audio.files import atomic_file, explained
 from brainbench_audio.pipeline.hearing import Hearing, Workbench
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.run import Failure
 from brainbench_audio.pipeline.targets import Target, look_at
 from brainbench_audio.provenance import environment
+from brainbench_audio.registry.ids import ModelId
 
 Pair = tuple[Loadable, Loadable]
+# options that name data and numbers, no code
+_MODEL_OPTIONS = {"device", "dtype", "weights"}
+_BENCHMARK_OPTIONS = {"bootstrap", "folder", "max_memory", "seed"}
 
 
 @dataclass(frozen=True)
@@ -105,8 +109,12 @@ def keep_failed(failures: Iterable[Failure]) -> None:
         temporary.write_text(json.dumps(content, indent=1, default=os.fspath), encoding="utf-8")
 
 
-def failed_pairs() -> list[Pair]:
-    """Return the pairs that failed in the last run, none if none did.
+def failed_pairs() -> tuple[list[Pair], list[Pair]]:
+    """Return the pairs that failed in the last run: those to try again, and those left out.
+
+    Others may be able to write the list, so it starts no code but that of installed plugins: a pair
+    with a model from a file or of a scheme (``hf:…``), or with an option that is not known to be
+    harmless, is left out.
 
     Raises
     ------
@@ -115,12 +123,26 @@ def failed_pairs() -> list[Pair]:
     """
     try:
         rows = json.loads(failed_file().read_text(encoding="utf-8"))["pairs"]
-        return [(Loadable(**row["model"]), Loadable(**row["benchmark"])) for row in rows]
+        pairs = [(Loadable(**row["model"]), Loadable(**row["benchmark"])) for row in rows]
+        retried = [is_retried(*pair) for pair in pairs]
     except FileNotFoundError:
-        return []
+        return [], []
     except OSError as error:
         raise CacheError(f"Cannot read {failed_file()}: {error}.") from error
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise DataError(
             f"{failed_file()} is damaged ({error!r}): delete it and name models and benchmarks."
         ) from error
+    judged = list(zip(pairs, retried, strict=True))
+    return [pair for pair, again in judged if again], [pair for pair, again in judged if not again]
+
+
+def is_retried(model: Loadable, benchmark: Loadable) -> bool:
+    """Return whether a pair runs no other code than that of plugins, whoever wrote it down."""
+    if not {*model.options} <= _MODEL_OPTIONS or not {*benchmark.options} <= _BENCHMARK_OPTIONS:
+        return False
+    try:
+        wanted = ModelId.parse(model.id)
+    except UnknownId:
+        return False
+    return wanted.file is None and wanted.scheme is None

@@ -14,10 +14,13 @@ ROOT = Path(__file__).parents[2]
 CORE = "brainbench_audio"
 # file (or plugin folder) -> why it may
 NETWORK = {
-    "brainbench_audio/download.py": {"requests", "pooch"},
+    "brainbench_audio/download.py": {"pooch"},
+    "brainbench_audio/transfer.py": {"requests"},
     "brainbench_audio/hub.py": {"huggingface_hub"},
-    "brainbench_audio/cli/serve.py": {"http.server"},  # a site, to this machine only
-    "brainbench_audio/pipeline/cluster.py": {"dask", "distributed"},
+    "brainbench_audio/cli/site_server.py": {"http"},  # a site, to this machine only
+    "brainbench_audio/pipeline/agreement.py": {"distributed"},  # a type
+    "brainbench_audio/pipeline/cluster.py": {"distributed"},
+    "brainbench_audio/pipeline/connection.py": {"dask", "distributed"},
     # "file:" addresses of installed packages; neither opens anything
     "brainbench_audio/pipeline/isolation.py": {"urllib.request"},
 }

@@ -16,6 +16,7 @@ from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 
 pytest.importorskip("distributed")
+pytest.importorskip("cryptography")
 REAL = ["spectrotemporal", "crepe-tiny", "crepe-tiny@untrained", "crepe-tiny@permuted"]
 BENCHMARKS = [
     f"SimCortex{part}-{metric}" for part in ("", ".primary") for metric in ("ridge", "rsa")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -17,7 +18,7 @@ from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.activations.store import stored_sets
 from brainbench_audio.cli.main import ENVIRONMENT, main
 from brainbench_audio.errors import BrainbenchError
-from brainbench_audio.pipeline import cluster
+from brainbench_audio.pipeline import agreement, cluster, connection
 from brainbench_audio.pipeline.hearing import Workbench
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.many import score_many
@@ -153,6 +154,7 @@ def test_processes_of_this_machine(
     heard: Heard,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    pytest.importorskip("cryptography")
     for name, value in ENVIRONMENT.items():  # those that the command itself sets
         monkeypatch.setenv(name, value)
     dead = tmp_path / "dead.py"
@@ -185,7 +187,7 @@ def test_processes_of_this_machine(
 def test_nobody_answers(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "_CONNECT_SECONDS", 1)
+    monkeypatch.setattr(connection, "_CONNECT_SECONDS", 1)
     arguments = ["score", "-m", "tiny-plain", "-b", "Tiny-match"]
     assert main([*arguments, "--scheduler", "tcp://127.0.0.1:9"]) == 1
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
@@ -199,27 +201,81 @@ def test_without_dask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mo
     assert "pip install 'brainbench-audio[cluster]'" in capsys.readouterr().err
 
 
+def context(run: str, **packages: str) -> agreement.Context:
+    return agreement.Context(run, agreement.settings(), agreement.sources(packages))
+
+
 def test_settings_are_those_of_whoever_asks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINBENCH_DATA", "somewhere")
     monkeypatch.setenv("BRAINBENCH_STRICT", "1")
-    given = cluster.settings()
+    given = agreement.settings()
     assert given["BRAINBENCH_DATA"] == str(Path("somewhere").absolute())
+    asked = context("1", brainbench_audio="brainbench-audio")
     monkeypatch.delenv("BRAINBENCH_DATA")
     monkeypatch.setenv("BRAINBENCH_HOME", "/elsewhere")
-    context = cluster.Context("1", given, cluster.package_hash(["brainbench_audio"]))
-    with cluster.applied(context) as bench:
-        assert cluster.settings() == given
+    with agreement.applied(asked) as bench:
+        assert agreement.settings() == given
         assert str(settings.results_home()) == given["BRAINBENCH_HOME"] + "/results"
-    with cluster.applied(context) as same:
+    with agreement.applied(asked) as same:
         assert same is bench
     assert os.environ["BRAINBENCH_HOME"] == "/elsewhere"
     assert "BRAINBENCH_DATA" not in os.environ
 
 
-def test_a_worker_with_another_core_is_refused() -> None:
-    context = cluster.Context("2", cluster.settings(), "another")
-    with pytest.raises(BrainbenchError, match="another version"), cluster.applied(context):
+def test_a_worker_that_comes_later_with_another_plugin_is_refused(tiny: Path) -> None:
+    asked = context("2", brainbench_tiny="brainbench-tiny")
+    assert str(asked.sources["brainbench_tiny"]).startswith("brainbench-tiny 1.5 (source ")
+    (tiny / "cards.py").write_text((tiny / "cards.py").read_text() + "\n# edited\n")
+    refused = pytest.raises(BrainbenchError, match=r"came later has brainbench-tiny 1\.5")
+    with refused, agreement.applied(asked):
         pass
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("source", r"has brainbench-tiny 1\.5 \(source \w{8}\), this machine .* 1\.5"),
+        pytest.param("version", r"has brainbench-tiny 1\.6 \(source", marks=pytest.mark.slow),
+        pytest.param("missing", "has no brainbench-tiny, this machine", marks=pytest.mark.slow),
+    ],
+)
+def test_other_versions_are_found_before_work_is_handed_out(
+    change: str, told: str, tiny: Path, tmp_path: Path, real_cluster: Any
+) -> None:
+    there = tmp_path / "there"
+    shutil.copytree(tiny.parent, there)
+    if change == "source":
+        (there / "brainbench_tiny" / "cards.py").write_text("CARDS = []\n")
+    elif change == "version":
+        metadata = there / "brainbench_tiny-1.5.dist-info" / "METADATA"
+        metadata.write_text(metadata.read_text().replace("1.5", "1.6"))
+    else:
+        shutil.rmtree(there)
+    path = os.environ["PYTHONPATH"].replace(str(tiny.parent), str(there))
+    with (
+        real_cluster(1, PYTHONPATH=path) as running,
+        pytest.raises(BrainbenchError, match=f"Worker tcp://[0-9.:]+ {told}"),
+    ):
+        list(score_many(["tiny-plain"], ["Tiny-match"], scheduler=running.address))
+    assert not list(stored_scores())
+    assert not activations_folder().exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ("tiny-plain", False),  # its weights are not on the hub
+        ("hf:owner/name", True),
+        ("beats-iter1", True),
+    ],
+)
+def test_workers_get_the_token_of_the_hub_where_they_may_need_it(
+    model: str, expected: bool
+) -> None:
+    pytest.importorskip("brainbench_hub")
+    pytest.importorskip("brainbench_beats")
+    work = plan_work(Workbench(), [(Loadable(model), Loadable("Tiny-match"))])
+    assert cluster._from_hub(work) is expected
 
 
 class Recorder:
@@ -256,13 +312,13 @@ def test_models_run_where_workers_declare_a_gpu(
     model = Loadable("tiny-plain", options)
     work = plan_work(Workbench(), [(model, Loadable(name)) for name in BENCHMARKS])
     client = Recorder(**there)
-    futures = cluster._Job(client)._submitted(work.hearings())  # type: ignore[arg-type]
+    futures = cluster._Job(client, context("3"))._submitted(work.hearings())  # type: ignore[arg-type]
     assert len(futures) == 4
     assert client.asked == [("hear_task", expected), *[("score_task", None)] * 4]
 
 
 def test_the_largest_worker_decides_what_fits() -> None:
     client = Recorder()
-    assert cluster._largest_worker(client) == 16  # type: ignore[arg-type]
+    assert connection.largest_worker(client) == 16  # type: ignore[arg-type]
     client.workers["a"]["memory_limit"] = 0  # no limit
-    assert cluster._largest_worker(client) > 10**15  # type: ignore[arg-type]
+    assert connection.largest_worker(client) > 10**15  # type: ignore[arg-type]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -173,31 +174,83 @@ def test_what_is_stored_depends_on_data_source_and_options(tiny: Path) -> None:
 
 
 def test_only_what_failed_is_tried_again(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path, heard: Heard, counted: Callable[..., Any]
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (model,) = counted(1)
-    file = Path(model.rpartition(":")[0])
-    source = file.read_text()
-    file.write_text(
-        source.replace("return super", "raise RuntimeError('not yet')\n        return super")
-    )
-    assert main(["score", "-m", model, "tiny-plain", "-b", "Tiny-match", "--bootstrap", "3"]) == 1
-    capsys.readouterr()
-    assert main(["score", "-m", model, "tiny-plain", "-b", "Tiny-match", "Tiny.a-match"]) == 1
+    arguments = ["score", "-m", "tiny-broken", "tiny-plain", "-b", "Tiny-match", "Tiny.a-match"]
+    assert main(arguments) == 1
     told = capsys.readouterr()
-    assert "activations() raised RuntimeError('not yet')" in told.err
-    assert "2 of 4 pairs failed" in told.err
-    assert [(pair[0].id, pair[1].id) for pair in failed_pairs()] == [
-        (model, "Tiny-match"),
-        (model, "Tiny.a-match"),
+    assert "2 of 4 pairs failed; `brainbench score --retry-failed` tries only these" in told.err
+    again, left_out = failed_pairs()
+    assert [(pair[0].id, pair[1].id) for pair in again] == [
+        ("tiny-broken", "Tiny-match"),
+        ("tiny-broken", "Tiny.a-match"),
     ]
-    file.write_text(source)
+    assert left_out == []
+    from brainbench_tiny import things  # type: ignore[import-not-found]
+
+    monkeypatch.setattr(things, "load_broken_model", things.load_model)
     assert main(["score", "--retry-failed", "--json"]) == 0
     told = capsys.readouterr()
-    assert [row["model"] for row in json.loads(told.out)] == ["Counted0", "Counted0"]
+    assert [row["model"] for row in json.loads(told.out)] == ["tiny-broken", "tiny-broken"]
     assert not failed_file().exists()
     assert main(["score", "--retry-failed", "--json"]) == 0
     assert "nothing failed in the last run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("model", "options"),
+    [
+        ("{marker}.py:Evil", {}),
+        ("{marker}.py:Evil@step=3", {}),
+        ("brainbench-tiny:{marker}.py:Evil", {}),
+        ("{marker}.py:Evil#1a2b3c4d", {"weights": "x"}),
+        ("hf:owner/name", {"trust_remote_code": True}),
+        ("hf:owner/name", {}),
+        ("tiny-plain", {"trust_remote_code": True}),
+        ("tiny-plain", {"loader": "os:system"}),
+        ("tiny-plain@nonsense", {}),
+    ],
+)
+def test_a_list_that_others_wrote_runs_no_code(
+    model: str,
+    options: dict[str, Any],
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    marker = tmp_path / "it's mine"
+    Path(f"{marker}.py").write_text(f"open({str(marker)!r}, 'w')\nclass Evil: ...\n")
+    monkeypatch.setattr("brainbench_audio.registry.ids.installed_schemes", lambda: ["hf:"])
+    model = model.format(marker=marker)
+    row = {"cause": "model", "message": "\x1b[31m", "benchmark": {"id": "Tiny-match"}}
+    rows = [{**row, "model": {"id": model, "options": options}}]
+    plain = {**row, "model": {"id": "tiny-plain"}}
+    failed_file().parent.mkdir(parents=True)
+    failed_file().write_text(json.dumps({"pairs": rows}))
+    assert main(["score", "--retry-failed", "--json"]) == 1
+    told = capsys.readouterr()
+    assert "1 pairs are left out" in told.err
+    assert f"brainbench score --model {shlex.quote(model)} --benchmark Tiny-match" in told.err
+    assert failed_file().exists()
+    failed_file().write_text(json.dumps({"pairs": [*rows, plain]}))
+    assert main(["score", "--retry-failed", "--json"]) == 1, "not all was done"
+    assert [row["model"] for row in json.loads(capsys.readouterr().out)] == ["tiny-plain"]
+    assert not marker.exists()
+
+
+def test_models_of_ones_own_are_not_said_to_be_tried_again(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "own.py").write_text("class Own:\n    def __init__(self):\n        1 / 0\n")
+    model = f"{tmp_path}/own.py:Own"
+    assert main(["score", "-m", model, "-b", "Tiny-match"]) == 1
+    assert "1 of 1 pairs failed\n" in capsys.readouterr().err
+    assert main(["score", "-m", model, "tiny-broken", "-b", "Tiny-match"]) == 1
+    assert "2 of 2 pairs failed; `brainbench score --retry-failed` tries only 1 of these again" in (
+        capsys.readouterr().err
+    )
+    assert main(["score", "--retry-failed"]) == 1
+    assert f"--model {model} --benchmark Tiny-match" in capsys.readouterr().err
 
 
 def test_a_damaged_list_of_failures(capsys: pytest.CaptureFixture[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
+from pathlib import Path
 from subprocess import CompletedProcess
 
 import numpy as np
@@ -14,6 +15,7 @@ from brainbench_audio.report.families import FAMILIES
 from brainbench_audio.report.figures import compared, style
 from brainbench_audio.report.results import Result
 
+Run = Callable[..., CompletedProcess[str]]
 Colour = npt.NDArray[np.float64]
 # Machado, Oliveira and Fernandes 2009: what is left of linear red, green and blue
 # for people without red cones, and without green ones.
@@ -118,7 +120,7 @@ def test_type_is_readable_in_print() -> None:
     assert all(7 <= text.get_fontsize() <= 9 for text in texts)
 
 
-def test_nothing_global_changes(python: Callable[..., CompletedProcess[str]]) -> None:
+def test_nothing_global_changes(python: Run) -> None:
     pytest.importorskip("matplotlib")
     code = """
 import sys, matplotlib, pathlib
@@ -131,3 +133,20 @@ print(before == matplotlib.rcParams.copy(), "matplotlib.pyplot" in sys.modules)
 """
     told = python(code)
     assert told.stdout.strip() == "True False", told.stderr
+
+
+def test_settings_of_the_current_folder_do_not_count(python: Run, tmp_path: Path) -> None:
+    """A downloaded folder may hold a matplotlibrc, which can have LaTeX read and run files."""
+    draw = (
+        "import sys, pathlib, matplotlib.figure\n"
+        "from brainbench_audio.report.figures.style import look, save\n"
+        "with look():\n"
+        "    figure = matplotlib.figure.Figure()\n"
+        "    figure.suptitle('title')\n"
+        "    save(figure, pathlib.Path(sys.argv[1]))\n"
+        "print(matplotlib.rcParams['text.usetex'])\n"
+    )
+    assert python(draw, "plain.png").stdout == "False\n"
+    (tmp_path / "matplotlibrc").write_text("text.usetex: True\nfigure.facecolor: red\n")
+    assert python(draw, "hostile.png").stdout == "True\n"
+    assert (tmp_path / "hostile.png").read_bytes() == (tmp_path / "plain.png").read_bytes()

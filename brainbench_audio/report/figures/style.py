@@ -114,7 +114,10 @@ def look() -> Iterator[None]:
         raise BrainbenchError(
             f"Figures need matplotlib ({error}): pip install 'brainbench-audio[report]'."
         ) from error
-    with matplotlib.rc_context(_SETTINGS):
+    with matplotlib.rc_context():
+        # matplotlib reads a matplotlibrc of the current folder, which may have LaTeX run
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(_SETTINGS)
         yield
 
 

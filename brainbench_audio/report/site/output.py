@@ -24,7 +24,7 @@ def check_folder(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise DataError(f"{folder} is a file: give a folder for the site.")
-    _pages(folder)
+    written_pages(folder)
     if not (folder / MARKER).exists() and next(folder.iterdir(), None) is not None:
         raise DataError(
             f"{folder} holds files but no site of brainbench, so nothing was written. Give another "
@@ -55,7 +55,7 @@ def write_folder(folder: Path, pages: Mapping[str, str]) -> int:
         The folder cannot be written to or is full.
     """
     check_folder(folder)
-    before = _pages(folder)
+    before = written_pages(folder)
     # first, and with the old pages too: a run that is killed leaves a folder that is still ours
     _mark(folder, {*before, *pages})
     size = 0
@@ -75,8 +75,14 @@ def _mark(folder: Path, names: set[str]) -> None:
         temporary.write_text(json.dumps({"pages": sorted(names)}, indent=1), encoding="utf-8")
 
 
-def _pages(folder: Path) -> list[str]:
-    """Return the pages that an earlier run wrote; none if there was no such run."""
+def written_pages(folder: Path) -> list[str]:
+    """Return the pages that the last run wrote; none if there was no such run.
+
+    Raises
+    ------
+    DataError
+        The list of them is damaged.
+    """
     try:
         names = json.loads((folder / MARKER).read_text(encoding="utf-8"))["pages"]
     except FileNotFoundError:

@@ -27,6 +27,7 @@ from brainbench_natsound165.stimuli import published_folds, stimulus_set
 from brainbench_natsound165.voxels import READERS, TABLE
 
 URL = "https://mcdermottlab.mit.edu//tuckute_feather_2023/data.tar"
+_SIZE = 180_000_000  # bytes, as on the cards
 ARCHIVE = "data.tar"
 ARCHIVE_FOLDER = "tuckute2023"
 FORMAT = 1
@@ -74,7 +75,7 @@ class Voxels(BaseSource):
         ``source`` is the published archive or what it unpacks to. It is downloaded once for both
         data sets and all regions; without ``sha256``, that of the first download is pinned.
         """
-        remote = Remote(ARCHIVE, (URL,), sha256)
+        remote = Remote(ARCHIVE, (URL,), sha256, _SIZE)
         given = source or fetch(remote, settings.data_home() / ARCHIVE_FOLDER)
         demanded = sha256 if source else None  # a download has been held to it
         target = _installed(card)

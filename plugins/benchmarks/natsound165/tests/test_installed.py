@@ -414,6 +414,9 @@ def site(small_archive: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[
             start = int(wanted.removeprefix("bytes=")[:-1]) if wanted else 0
             self.send_response(206 if start else 200)
             self.send_header("ETag", f'"{hashlib.md5(content).hexdigest()}"')
+            if start:
+                whole = len(content)
+                self.send_header("Content-Range", f"bytes {start}-{whole - 1}/{whole}")
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
             cut, state["cut"] = state["cut"], None
