@@ -107,7 +107,14 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.mark.skipif(sys.platform != "linux", reason="capabilities are Linux's")
 @pytest.mark.usefixtures("scores")
-@pytest.mark.parametrize("verb", [*VERBS, "cache", "results"])
+@pytest.mark.parametrize(
+    "verb",
+    [
+        *("figure", "cache"),
+        *(pytest.param(verb, marks=pytest.mark.slow) for verb in ("new", "export", "report")),
+        pytest.param("results", marks=pytest.mark.slow),
+    ],
+)
 def test_a_user_who_may_not_write(tmp_path: Path, verb: str) -> None:
     target = tmp_path / "theirs"
     target.mkdir()
