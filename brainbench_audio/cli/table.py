@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
 from brainbench_audio.files import json_ready
 from brainbench_audio.names import is_control, printable, printable_lines
+
+_UNUSUAL = re.compile(r"[^\n -~]")
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -74,9 +77,11 @@ def json_text(value: Any) -> str:
     '"\\u009b31m"'
     """
     text = json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False)
-    return "".join(
-        json.dumps(sign)[1:-1] if sign != "\n" and is_control(sign) else sign for sign in text
-    )
+    return _UNUSUAL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if is_control(found[0]) else found[0]
 
 
 def size_in_words(size: int) -> str:
