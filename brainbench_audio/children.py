@@ -121,6 +121,17 @@ def started_python(arguments: Sequence[str], environment: Mapping[str, str]) -> 
             process.wait()
 
 
+def open_python(arguments: Sequence[str]) -> Child:
+    """Start Python and return at once; it is spoken to through its standard input and output."""
+    return subprocess.Popen(
+        _command(arguments, None),
+        env=child_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def last_lines(output: bytes, number: int = 1) -> str:
     """Return the last lines that a child wrote, on one line."""
     return " / ".join(output.decode("utf-8", "replace").strip().splitlines()[-number:])

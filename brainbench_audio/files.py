@@ -7,67 +7,67 @@ import hashlib
 import json
 import math
 import os
-import shutil
 import tempfile
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from brainbench_audio import settings
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.locks import Lock
+from brainbench_audio.temporaries import temporary_path
 
 _BLOCK = 1 << 20
-TEMPORARY = ".part-"
-_FULL = 1 << 20  # bytes free on a disk that counts as full
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
-def explained(path: Path, *also: type[Exception]) -> Iterator[None]:
+def explained(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write into an error that says what to do.
 
     Parameters
     ----------
     path : Path
         What the block writes.
-    *also : type of exception
-        What a library makes of a full disk, where that is no OSError: netCDF4 and torch raise
-        RuntimeError. Give it only for a block that does nothing but write.
 
     Raises
     ------
     CacheError
         The folder cannot be written to or is full.
     """
-    refusals: tuple[type[Exception], ...] = (OSError, *also)
     try:
         yield
-    except refusals as error:
-        if isinstance(error, OSError) and (isinstance(error, FileNotFoundError) or not error.errno):
+    except OSError as error:
+        if isinstance(error, FileNotFoundError) or not error.errno:
             raise
-        variable = "TMPDIR or BRAINBENCH_HOME" if _is_temporary(path) else "BRAINBENCH_HOME"
         raise CacheError(
-            f"Cannot write {path}: {_reason(path, error)}. Free some space or choose another "
-            f"folder with {variable}. Nothing was left half-written."
+            f"Cannot write {path}: {error.strerror}. {_advice(path, error.errno)} Nothing was left "
+            f"half-written."
         ) from error
+
+
+def _advice(path: Path, number: int) -> str:
+    homes = (settings.cache_home(), settings.results_home(), settings.data_home())
+    if _is_temporary(path):
+        elsewhere = "choose another folder with TMPDIR or BRAINBENCH_HOME"
+    elif any(path.absolute().is_relative_to(home.absolute()) for home in homes):
+        elsewhere = "choose another folder with BRAINBENCH_HOME"
+    else:
+        elsewhere = "choose another folder"
+    if number in _FULL:
+        return f"Free some space or {elsewhere}."
+    if number in _FORBIDDEN:
+        return f"You may not write there: {elsewhere}."
+    return f"Look at the disk, or {elsewhere}."
 
 
 def _is_temporary(path: Path) -> bool:
     try:
-        return path.is_relative_to(tempfile.gettempdir())
+        return path.absolute().is_relative_to(tempfile.gettempdir())
     except FileNotFoundError:  # no folder for temporary files can be written to
         return True
-
-
-def _reason(path: Path, error: Exception) -> str:
-    """Return what the system said; libraries say only `HDF error` where a disk is full."""
-    if isinstance(error, OSError) and (error.errno or 0) > 0:  # those of netCDF4 are below
-        return str(error.strerror)
-    with suppress(OSError):
-        if shutil.disk_usage(path.parent).free < _FULL:
-            return os.strerror(errno.ENOSPC)
-    return str(getattr(error, "strerror", None) or error)
 
 
 @contextmanager
@@ -87,17 +87,40 @@ def atomic_file(path: Path) -> Iterator[Path]:
     CacheError
         The folder cannot be written to or is full.
     """
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # not tempfile: its files are private, and a store on a shared folder is read by the group
-        temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}{path.suffix}")
+    with explained(path), temporary_path(path.parent, path.suffix) as temporary:
         temporary.touch(exist_ok=False)
-        try:
-            yield temporary
-            _flush(temporary)
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+
+
+def hashed_file(path: Path, digits: int, write: Callable[[Path], None]) -> Path:
+    """Write a file whose name ends with the digest of its bytes; return its path.
+
+    Processes that write the same thing at the same time do not get in each other's way, locks or
+    not.
+
+    Parameters
+    ----------
+    path : Path
+        Without the digest: ``chunk.nc`` becomes ``chunk-<digest>.nc``.
+    digits : int
+        Of the digest.
+    write : callable
+        Writes the file that it is given.
+
+    Raises
+    ------
+    CacheError
+        The folder cannot be written to or is full.
+    """
+    with explained(path), temporary_path(path.parent, path.suffix) as temporary:
+        temporary.touch(exist_ok=False)
+        write(temporary)
+        _flush(temporary)
+        named = path.with_name(f"{path.stem}-{hash_file(temporary)[:digits]}{path.suffix}")
+        os.replace(temporary, named)
+    return named
 
 
 @contextmanager
@@ -111,22 +134,17 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     CacheError
         The parent folder cannot be written to or is full.
     """
-    with explained(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}")
+    with explained(path), temporary_path(path.parent) as temporary:
         temporary.mkdir()
+        yield temporary
+        for file in temporary.rglob("*"):
+            if file.is_file():
+                _flush(file)
         try:
-            yield temporary
-            for file in temporary.rglob("*"):
-                if file.is_file():
-                    _flush(file)
-            try:
-                temporary.rename(path)
-            except OSError:
-                if not path.is_dir():
-                    raise
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+            temporary.rename(path)
+        except OSError:
+            if not path.is_dir():
+                raise
 
 
 @contextmanager
@@ -164,25 +182,6 @@ def set_aside(path: Path) -> Path:
                 path.rename(aside)
             return aside
     raise CacheError(f"{path.parent} holds 1,000 damaged copies of {path.name}: delete them.")
-
-
-def remove_leftovers(folder: Path, older_than: float) -> int:
-    """Delete temporary files that a killed process left below ``folder``; return how many.
-
-    Parameters
-    ----------
-    folder : Path
-        Searched with its subfolders.
-    older_than : float
-        Unix time; younger leftovers may belong to a running process and stay.
-    """
-    found = [path for path in folder.rglob(f"{TEMPORARY}*") if _modified(path) < older_than]
-    for path in found:
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink(missing_ok=True)
-    return len(found)
 
 
 def hash_file(path: Path) -> str:
@@ -243,10 +242,3 @@ def hash_sources(folder: Path) -> str:
 def _flush(path: Path) -> None:
     with path.open("rb") as file:
         os.fsync(file.fileno())
-
-
-def _modified(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return float("inf")

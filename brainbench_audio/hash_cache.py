@@ -1,10 +1,12 @@
 """Remembers the hashes of large sets of files, so that unchanged files are not read again.
 
-    <cache>/hashes/<hash of the folder's path>.json    {name: [size, times and inode, SHA-256]}
+    <cache>/hashes/<hash of the folder's path>.json    {name: [mark, SHA-256]}
 
-A file counts as unchanged while size, modification time, change time and inode are. A file that was
-changed within two seconds before it was hashed is not remembered: another change may fall on the
-same tick of the file system's clock.
+The mark is size, modification time, change time, inode and device: a file counts as unchanged while
+it is the same. A file that was changed within two seconds before it was hashed is not remembered:
+another change may fall on the same tick of the file system's clock. What leaves the mark alone is
+not noticed: a program that goes on writing through a memory map, or somebody who writes to the disk
+itself. `forget_hashes` is for that.
 """
 
 from __future__ import annotations
@@ -63,6 +65,22 @@ def hash_files(files: Sequence[Path], description: str = "hashing") -> list[str]
     return [known[file] for file in files]
 
 
+def forget_hashes() -> int:
+    """Forget all hashes, so that every file is read again; return how many bytes that frees.
+
+    Raises
+    ------
+    CacheError
+        They cannot be removed.
+    """
+    folder, freed = settings.cache_home() / "hashes", 0
+    for store in folder.glob("*.json"):
+        with locked(store):
+            freed += store.stat().st_size if store.exists() else 0
+            store.unlink(missing_ok=True)
+    return freed
+
+
 def _hashed(remembered: Mapping[str, list[Any]], file: Path) -> tuple[str, _Mark | None]:
     """Return a file's hash, and its mark if that is new and can be relied on."""
     started = time.time_ns()
@@ -77,7 +95,8 @@ def _hashed(remembered: Mapping[str, list[Any]], file: Path) -> tuple[str, _Mark
 
 def _mark(file: Path) -> _Mark:
     status = file.stat()
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    times = (status.st_mtime_ns, status.st_ctime_ns)
+    return [status.st_size, *times, status.st_ino, status.st_dev]
 
 
 def _store(folder: Path) -> Path:

@@ -11,7 +11,6 @@ import tempfile
 import time
 import uuid
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +24,16 @@ _OTHER_MACHINE = 3600.0  # seconds until a holder on another machine, which may 
 _POLL = 0.1
 # what file systems without locks say: NFS, Lustre, some FUSE and cluster file systems
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL, errno.EMLINK}
+_FLOCK: dict[int, bool] = {}  # by device, whether it locks files
 
 
 class Lock:
     """A lock on ``path``: a file ``<path>.lock`` that the system locks.
 
-    Where the file system cannot, whoever makes ``<path>.lock.held`` first holds the lock; it names
-    process and machine. If that process has died on this machine, the lock is taken over.
+    Where the file system cannot, or only says so, whoever makes ``<path>.lock.held`` first holds
+    the lock; it names process and machine. If that process has died on this machine, the lock is
+    taken over; one of another machine is waited for an hour.
 
     Parameters
     ----------
@@ -85,6 +87,16 @@ class Lock:
         if self._held is not None:
             self._held.unlink(missing_ok=True)
 
+    def discard(self) -> None:
+        """Let go of a lock that nobody is to take again, and remove its file."""
+        with suppress(OSError):  # Windows removes no file that is open
+            self.file.unlink(missing_ok=True)
+        self.release()
+
+    def is_there(self) -> bool:
+        """Tell whether the file of a lock that was taken is still there, so that others see it."""
+        return self._held is not None or self.file.exists()
+
     @property
     def _lock_file(self) -> Path:
         return self._soft if self._soft.exists() else self.file
@@ -107,20 +119,32 @@ class Lock:
         unique = Path(f"{self.file}.{uuid.uuid4().hex}")
         unique.write_text(json.dumps(_myself()), encoding="utf-8")
         try:
+            taken = self._put(unique) or (self._drop_dead() and self._put(unique))
+        finally:
+            unique.unlink(missing_ok=True)
+        self._held = self._soft if taken else None
+        return taken
+
+    def _put(self, unique: Path) -> bool:
+        try:
             # a link appears whole and only once, on file systems of a network as well
             os.link(unique, self._soft)
         except FileExistsError:
-            self._drop_dead()
             return False
-        finally:
-            unique.unlink(missing_ok=True)
-        self._held = self._soft
+        except OSError as error:
+            if error.errno not in _NO_LINKS:
+                raise
+            with suppress(FileExistsError), self._soft.open("x", encoding="utf-8") as file:
+                file.write(unique.read_text(encoding="utf-8"))
+                return True
+            return False
         return True
 
-    def _drop_dead(self) -> None:
+    def _drop_dead(self) -> bool:
+        """Remove the lock of a process of this machine that has died; tell whether it had."""
         holder = self._holder()
         if holder.get("host") != platform.node() or _runs(holder):
-            return
+            return False
         aside = Path(f"{self.file}.{uuid.uuid4().hex}")
         with suppress(OSError):
             self._soft.rename(aside)
@@ -128,6 +152,7 @@ class Lock:
             if _read(aside) != holder:
                 os.link(aside, self._soft)
             aside.unlink(missing_ok=True)
+        return True
 
     def _holder(self) -> dict[str, Any]:
         return _read(self._soft)
@@ -175,21 +200,30 @@ def _named(holder: dict[str, Any]) -> str:
 
 
 def _has_flock(folder: Path) -> bool:
-    return _device_has_flock(folder.stat().st_dev, folder)
+    device = folder.stat().st_dev
+    if device not in _FLOCK:
+        _FLOCK[device] = _tried(folder)
+    return _FLOCK[device]
 
 
-@lru_cache(maxsize=64)
-def _device_has_flock(_device: int, folder: Path) -> bool:
-    """Whether the file system can lock files, tried on a file without a name."""
+def _tried(folder: Path) -> bool:
+    """Whether the file system locks files: it must refuse a second lock on one that is locked."""
     try:
         import fcntl
     except ImportError:  # Windows, where filelock has another way
         return True
-    with tempfile.TemporaryFile(dir=folder) as file:
+    exclusively = fcntl.LOCK_EX | fcntl.LOCK_NB
+    # a name that is taken for a leftover if this process dies
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=".part-") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, exclusively)
         except OSError as error:
             if error.errno in _NO_LOCKS:
                 return False
             raise
-    return True
+        try:
+            with Path(file.name).open("rb") as other:
+                fcntl.flock(other, exclusively)
+        except (BlockingIOError, FileNotFoundError):  # not found: it was taken for a leftover
+            return True
+    return False

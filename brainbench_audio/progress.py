@@ -10,6 +10,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from brainbench_audio.names import printable
+
 
 def progress_bar(total: int, description: str, unit: str, **options: Any) -> tqdm[Any]:
     """Return a bar to be used as a context manager and moved on with ``update``.
@@ -25,5 +27,11 @@ def progress_bar(total: int, description: str, unit: str, **options: Any) -> tqd
     """
     disable = True if os.environ.get("TQDM_DISABLE") else None
     return tqdm(
-        total=total, desc=description, unit=unit, disable=disable, delay=2, leave=False, **options
+        total=total,
+        desc=printable(description),
+        unit=unit,
+        disable=disable,
+        delay=2,
+        leave=False,
+        **options,
     )

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.names import one_form
+from brainbench_audio.names import one_form, printable
 
 _SEPARATORS = ",;\t"
 _QUOTED = re.compile(r'"[^"]*"')
+# what a spreadsheet takes for the begin of a formula; wide forms too
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _EMPTY = ("", "na", "n/a", "nan", "#n/a")
 
 
@@ -50,6 +55,39 @@ def read_number(cell: str, separator: str = ",") -> float:
     if separator != "," and "," in cell and "." not in cell and cell.count(",") == 1:
         cell = cell.replace(",", ".")
     return float(cell)
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    r"""Return rows as a CSV file, a text that a spreadsheet would run as a formula behind a ``'``.
+
+    Parameters
+    ----------
+    rows : iterable of sequence
+        Numbers stay numbers, None is an empty cell, and truth values are 0 and 1.
+
+    Examples
+    --------
+    >>> csv_text([["model", "value"], ["=1+1", -1.5]])
+    "model,value\n'=1+1,-1.5\n"
+    """
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([[_cell(cell) for cell in row] for row in rows])
+    return text.getvalue()
+
+
+def without_quote(cell: str) -> str:
+    """Return a text as it was before `csv_text` put a ``'`` before it."""
+    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if not isinstance(value, str):
+        return value
+    # a carriage return would begin another row
+    text = printable(value) if _CONTROL.search(value) else value
+    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 @dataclass(frozen=True)

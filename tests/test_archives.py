@@ -130,7 +130,7 @@ def test_a_long_name_is_no_bomb(tmp_path: Path) -> None:
     assert found == [tmp_path / "out" / name]
 
 
-def test_a_sparse_file_counts_in_full(tmp_path: Path) -> None:
+def test_a_sparse_file_is_refused(tmp_path: Path) -> None:
     """GNU tar notes holes instead of zeros: a few bytes of archive, and a disk is full."""
     member = tarfile.TarInfo("holes")
     member.type = tarfile.GNUTYPE_SPARSE
@@ -139,7 +139,7 @@ def test_a_sparse_file_counts_in_full(tmp_path: Path) -> None:
     head[148:156] = b"        "
     head[148:156] = b"%06o\0 " % sum(head)
     (tmp_path / "x.tar").write_bytes(bytes(head) + bytes(1024))
-    with pytest.raises(DataError, match=r"more than|cut off"):
+    with pytest.raises(DataError, match="holes is a sparse file"):
         unpack(tmp_path / "x.tar", tmp_path / "out", largest=LARGEST)
     assert not (tmp_path / "out").exists()
 
@@ -165,13 +165,14 @@ def test_a_full_disk(tmp_path: Path, small_disk: Path) -> None:
 def test_an_archive_is_opened_for_as_long_as_it_is_used(tmp_path: Path) -> None:
     archive = pack(tmp_path / "x.tar", {"a/one": CONTENT, "two": b""})
     scratch = tmp_path / "scratch"
-    (scratch / "a").mkdir(parents=True)
-    (scratch / "a" / "old").write_text("what a killed process left")
+    left = tmp_path / ".part-of-a-killed-process"
+    left.mkdir()
     whole = hash_file(archive)
     with opened(
         archive, scratch, lambda path: path.name != "two", largest=LARGEST, sha256=whole
     ) as folder:
         assert [path.name for path in folder.rglob("*") if path.is_file()] == ["one"]
+        assert not left.exists()
     assert not scratch.exists()
     with pytest.raises(ZeroDivisionError), opened(archive, scratch, largest=LARGEST):
         raise ZeroDivisionError

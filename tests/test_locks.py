@@ -34,7 +34,7 @@ with locked(Path(sys.argv[1])):
 
 @pytest.fixture(params=[0, errno.ENOLCK, errno.ENOSYS])
 def flock_error(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    locks._device_has_flock.cache_clear()
+    locks._FLOCK.clear()
     if request.param:
         import fcntl
 
@@ -43,7 +43,7 @@ def flock_error(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 
         monkeypatch.setattr(fcntl, "flock", refused)
     yield request.param
-    locks._device_has_flock.cache_clear()
+    locks._FLOCK.clear()
 
 
 def held(path: Path, error: int, seconds: float = 60) -> subprocess.Popen[str]:

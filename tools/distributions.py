@@ -21,6 +21,11 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+if __package__:
+    from .components import write_components
+else:
+    from components import write_components
+
 ROOT = Path(__file__).parents[1]
 DIST = ROOT / "dist"
 OWN = "brainbench"
@@ -56,10 +61,24 @@ def build(project: Project) -> None:
     """Build sdist and wheel into dist/; the wheel from the sdist, so that nothing is left out."""
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(DIST)]
     done = subprocess.run(
-        [*command, str(project.folder)], capture_output=True, text=True, check=False
+        [*command, str(project.folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=build_environment(),
     )
     if done.returncode:
         raise SystemExit(f"{project.name} cannot be built:\n{done.stdout}{done.stderr}")
+
+
+def build_environment() -> dict[str, str]:
+    """Return variables that give the same source the same wheel, whenever it is built."""
+    moment = os.environ.get("SOURCE_DATE_EPOCH")
+    if moment is None:
+        command = ["git", "log", "-1", "--format=%ct"]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        moment = done.stdout.strip() or "0"
+    return {**os.environ, "SOURCE_DATE_EPOCH": moment}
 
 
 def try_alone(project: Project, known: dict[str, Project]) -> bool:
@@ -169,6 +188,8 @@ def main() -> int:
     shutil.rmtree(DIST, ignore_errors=True)
     for name in sorted(needed):
         build(known[name])
+    os.environ["SOURCE_DATE_EPOCH"] = build_environment()["SOURCE_DATE_EPOCH"]
+    write_components((known[name].wheel for name in needed), DIST / "components.cdx.json")
     failed = []
     for project in chosen:
         print(project.name, flush=True)

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +21,18 @@ import numpy.typing as npt
 
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import (
-    TEMPORARY,
     atomic_file,
-    explained,
     hash_file,
     hash_json,
+    hashed_file,
     set_aside,
 )
+from brainbench_audio.netcdf import packed
 
 _log = logging.getLogger(__name__)
 _DIGITS = 16
 _MANIFEST = "manifest.json"
+_CHECKSUM = "sha256"  # of the rest of a manifest
 FORMAT = 1
 Features = npt.NDArray[np.float32]
 
@@ -96,14 +96,19 @@ class StoredActivations(Mapping[str, Features]):
         """
         folder = store / plan.key
         manifest = folder / _MANIFEST
+        files = _sound_chunks(folder)
         chunk = _stored_chunk(manifest)
         if chunk is None:
+            # what is there was cut as the first chunk was; without that one nobody can tell
+            while files and 0 not in files:
+                files.popitem()[1].unlink(missing_ok=True)
+            plan = replace(plan, chunk=_rows(files[0]) if files else plan.chunk)
             with atomic_file(manifest) as temporary:
                 temporary.write_text(_manifest(plan), encoding="utf-8")
         else:
-            plan = Plan(plan.fields, plan.stimuli, plan.layers, chunk)
+            plan = replace(plan, chunk=chunk)
         stored = cls(folder, plan)
-        stored._find_chunks()
+        stored._files = {index: file for index, file in files.items() if index < len(plan.chunks())}
         return stored
 
     def missing(self) -> list[int]:
@@ -125,17 +130,15 @@ class StoredActivations(Mapping[str, Features]):
         CacheError
             The folder is full or cannot be written to.
         """
-        unnamed = self.folder / f"{TEMPORARY}chunk-{index:05d}.nc"
-        with atomic_file(unnamed) as temporary, explained(unnamed, RuntimeError):
-            with netCDF4.Dataset(temporary, "w", format="NETCDF4") as data:
-                rows = len(self.plan.chunks()[index])
-                data.createDimension("stimulus", rows)
-                for number, layer in enumerate(self.plan.layers):
-                    _write_layer(data, number, layer, activations[layer])
-            digest = hash_file(temporary)[:_DIGITS]
-        named = self.folder / f"chunk-{index:05d}-{digest}.nc"
-        os.replace(unnamed, named)
-        self._files[index] = named
+
+        def fill(data: netCDF4.Dataset) -> None:
+            data.createDimension("stimulus", len(self.plan.chunks()[index]))
+            for number, layer in enumerate(self.plan.layers):
+                _write_layer(data, number, layer, activations[layer])
+
+        content = packed(fill)
+        named = self.folder / f"chunk-{index:05d}.nc"
+        self._files[index] = hashed_file(named, _DIGITS, lambda file: _put(file, content))
 
     def __getitem__(self, layer: str) -> Features:
         if layer not in self.plan.layers:
@@ -193,14 +196,26 @@ class StoredActivations(Mapping[str, Features]):
         """Key of the plan."""
         return self.plan.key
 
-    def _find_chunks(self) -> None:
-        for file in sorted(self.folder.glob(f"chunk-*-{'?' * _DIGITS}.nc")):
-            _, index, digest = file.stem.split("-")
+
+def _sound_chunks(folder: Path) -> dict[int, Path]:
+    """Return the chunks of a folder by number; damaged ones are set aside."""
+    found = {}
+    for file in sorted(folder.glob(f"chunk-*-{'?' * _DIGITS}.nc")):
+        _, index, digest = file.stem.split("-")
+        try:
             if _sound(file, digest):
-                self._files[int(index)] = file
-            else:
-                aside = set_aside(file)
-                _log.warning("%s is damaged: set aside as %s, computed again", file, aside.name)
+                found[int(index)] = file
+                continue
+        except FileNotFoundError:  # another process has just removed it
+            continue
+        aside = set_aside(file)
+        _log.warning("%s is damaged: set aside as %s, computed again", file, aside.name)
+    return found
+
+
+def _rows(chunk: Path) -> int:
+    with netCDF4.Dataset(chunk) as data:
+        return len(data.dimensions["stimulus"])
 
 
 def _sound(file: Path, digest: str) -> bool:
@@ -215,11 +230,12 @@ def is_complete(store: Path, key: str) -> bool:
     """Return whether all chunks of a key are there, by their number; no chunk is read."""
     folder = store / key
     try:
-        content = json.loads((folder / _MANIFEST).read_text(encoding="utf-8"))
-        chunks = -(-len(content["stimuli"]) // int(content["chunk"]))
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        content = _read_manifest(folder / _MANIFEST)
+    except (OSError, ValueError):
         return False
-    return len(list(folder.glob("chunk-*.nc"))) >= chunks
+    wanted = -(-len(content["stimuli"]) // content["chunk"])
+    numbers = {file.name.split("-")[1] for file in folder.glob("chunk-*.nc")}
+    return len(numbers) >= int(wanted)
 
 
 def stored_sets(store: Path) -> list[dict[str, Any]]:
@@ -227,12 +243,25 @@ def stored_sets(store: Path) -> list[dict[str, Any]]:
     found = []
     for manifest in sorted(store.glob(f"*/{_MANIFEST}")):
         try:
-            content = json.loads(manifest.read_text(encoding="utf-8"))
+            content = _read_manifest(manifest)
+        except FileNotFoundError:  # just removed, with the folder
+            continue
         except (OSError, ValueError):
             content = {}
-        size = sum(file.stat().st_size for file in manifest.parent.iterdir() if file.is_file())
+        size = sum(map(_size, manifest.parent.glob("*")))
         found.append({**content, "bytes": size, "folder": str(manifest.parent)})
     return found
+
+
+def _size(file: Path) -> int:
+    try:
+        return file.stat().st_size
+    except FileNotFoundError:  # another process has just finished or removed it
+        return 0
+
+
+def _put(file: Path, content: bytes) -> None:
+    file.write_bytes(content)
 
 
 def _write_layer(data: netCDF4.Dataset, number: int, layer: str, values: Features) -> None:
@@ -256,19 +285,43 @@ def _manifest(plan: Plan) -> str:
         "layers": list(plan.layers),
         "chunk": plan.chunk,
     }
-    return json.dumps(content, indent=1)
+    return json.dumps({**content, _CHECKSUM: hash_json(content)}, indent=1)
+
+
+def _read_manifest(manifest: Path) -> dict[str, Any]:
+    """Return what a manifest says.
+
+    Raises
+    ------
+    ValueError
+        It is damaged.
+    """
+    try:
+        content = json.loads(manifest.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ValueError("lists in lists without end") from error
+    if not isinstance(content, dict):
+        raise ValueError("no object")
+    if content.pop(_CHECKSUM, None) != hash_json(content):
+        raise ValueError("its content does not give its checksum")
+    # whoever may write here can write a fitting checksum, too
+    types = {"fields": dict, "stimuli": list, "layers": list, "chunk": int}
+    if not all(isinstance(content.get(name), kind) for name, kind in types.items()):
+        raise ValueError("a field is missing or of no use")
+    if content["chunk"] < 1:
+        raise ValueError(f"chunk size {content['chunk']}")
+    return content
 
 
 def _stored_chunk(manifest: Path) -> int | None:
     """Return the chunk size that an earlier run chose, or None where there is none to be read."""
     try:
-        chunk = int(json.loads(manifest.read_text(encoding="utf-8"))["chunk"])
-        if chunk < 1:
-            raise ValueError(f"chunk size {chunk}")
+        return int(_read_manifest(manifest)["chunk"])
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError) as error:
         aside = set_aside(manifest)
-        _log.warning("%s is damaged (%s): set aside as %s", manifest, error, aside.name)
+        _log.warning(
+            "%s is damaged (%s): set aside as %s, written again", manifest, error, aside.name
+        )
         return None
-    return chunk

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import pickle
 import re
+import tarfile
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -25,6 +27,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # how torch names the class or function that it refuses
 _REFUSED = re.compile(r"(?:GLOBAL|[Uu]nsupported class|type|global) `?([A-Za-z_][\w.]*\.\w+)")
 _PICKLES = 5  # in a file as torch wrote them before 1.6
+_ENCRYPTED = 1  # flag of a member of a zip archive
+_ZIP_END = 22  # bytes of the record at the end of one that has no comment
 _LARGEST_PICKLE = 1 << 28  # bytes; it holds names and shapes, not the numbers
 
 
@@ -83,18 +87,70 @@ def _plain(error: BaseException) -> str:
 
 
 def _check_pickles(path: Path) -> None:
-    """Refuse tuples in tuples without end, which torch would hash; see `nesting`."""
-    if zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                if member.filename.endswith("data.pkl"):
-                    if member.file_size > _LARGEST_PICKLE:
-                        raise pickle.UnpicklingError(f"{member.filename} is too large")
-                    check_nesting(archive.read(member))
-        return
-    with path.open("rb") as file, suppress(ValueError):
-        for _ in range(_PICKLES):
-            check_nesting(file)
+    """Refuse tuples in tuples without end, which torch would hash; see `nesting`.
+
+    The pickles must be those that torch will read, so its rules decide what a file is.
+    """
+    with path.open("rb") as file:
+        head = file.read(tarfile.BLOCKSIZE)
+        if head.startswith(b"PK\3\4"):
+            _check_zip(file)
+            return
+        if _is_tar(head):  # torch would hand it to `tarfile`, which can hang
+            raise pickle.UnpicklingError("it is a tar archive")
+        file.seek(0)
+        with suppress(ValueError):
+            for _ in range(_PICKLES):
+                check_nesting(file)
+
+
+def _is_tar(head: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(head, "utf-8", "surrogateescape")
+    except tarfile.TarError:
+        return False
+    return True
+
+
+def _check_zip(file: BinaryIO) -> None:
+    """Refuse an archive that torch never writes: its reader and Python's may see other members.
+
+    Torch's reader takes names without regard to case, and the first of two.
+    """
+    with zipfile.ZipFile(file) as archive:
+        members = archive.infolist()
+        names = [member.filename.casefold() for member in members]
+        odd = [member.orig_filename for member in members if _is_odd(member)]
+        if odd or len(set(names)) < len(names) or archive.comment or not _is_compact(file, members):
+            named = f" ({odd[0]!r})" if odd else ""
+            raise pickle.UnpicklingError(f"no archive as torch writes it{named}")
+        for member in members:
+            if member.filename.endswith(".pkl"):
+                if member.file_size > _LARGEST_PICKLE:
+                    raise pickle.UnpicklingError(f"{member.filename} is too large")
+                check_nesting(archive.read(member))
+
+
+def _is_odd(member: zipfile.ZipInfo) -> bool:
+    """Whether a member is packed, encrypted, or has a name that readers may read differently."""
+    name = member.orig_filename
+    ending = name[name.rfind(".") :]
+    return (
+        name != member.filename
+        or "\\" in name
+        or not name.isprintable()
+        or member.compress_type != zipfile.ZIP_STORED
+        or member.file_size != member.compress_size
+        or bool(member.flag_bits & _ENCRYPTED)
+        or (ending.casefold() == ".pkl" and ending != ".pkl")
+    )
+
+
+def _is_compact(file: BinaryIO, members: Sequence[zipfile.ZipInfo]) -> bool:
+    """Whether nothing stands before the archive or behind it, where another could hide."""
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - _ZIP_END))
+    return file.read(4) == b"PK\5\6" and min((one.header_offset for one in members), default=1) == 0
 
 
 def load_strictly(network: torch.nn.Module, state: State, where: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import time
 from collections.abc import Sequence, Set
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -14,8 +13,6 @@ from brainbench_audio.cli.table import print_json, print_table, size_in_words
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
-
-_HOUR = 3600
 
 
 def add(verbs: Any) -> None:
@@ -34,7 +31,12 @@ def add(verbs: Any) -> None:
         "--model", metavar="ID", help="of this model only, MODEL#VERSION: of one version"
     )
     clear.add_argument("--results", action="store_true", help="delete the stored scores too")
-    clear.set_defaults(run=clear_cache)
+    clear.add_argument(
+        "--hashes",
+        action="store_true",
+        help="only forget the hashes of files, which are all read again; nothing else goes",
+    )
+    clear.set_defaults(run=clear_cache, misused=clear.error)
 
 
 def print_info(options: argparse.Namespace) -> int:
@@ -74,9 +76,12 @@ def clear_cache(options: argparse.Namespace) -> int:
     from brainbench_audio import settings
     from brainbench_audio.activations.extraction import activations_folder
     from brainbench_audio.activations.store import stored_sets
-    from brainbench_audio.files import locked, remove_leftovers
+    from brainbench_audio.files import locked
     from brainbench_audio.scores.store import remove_stored
+    from brainbench_audio.temporaries import remove_leftovers
 
+    if options.hashes:
+        return _forget(options)
     results = read_files() if options.results or options.model else []
     sets = stored_sets(activations_folder())
     if options.model:
@@ -91,8 +96,19 @@ def clear_cache(options: argparse.Namespace) -> int:
     if options.results:
         freed += sum(remove_stored(one.path) for one in results if one.path)
     for folder in (activations_folder(), settings.results_home(), settings.data_home()):
-        remove_leftovers(folder, older_than=time.time() - _HOUR)
+        remove_leftovers(folder)
     print(f"freed {size_in_words(freed)}")
+    return 0
+
+
+def _forget(options: argparse.Namespace) -> int:
+    """Forget what is remembered of files as long as their size and times stay."""
+    from brainbench_audio.hash_cache import forget_hashes
+    from brainbench_audio.pipeline.targets import forget_targets
+
+    if options.model or options.results:
+        options.misused("--hashes stands alone")
+    print(f"freed {size_in_words(forget_hashes() + forget_targets())}")
     return 0
 
 

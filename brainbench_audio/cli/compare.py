@@ -7,8 +7,9 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.selection import add_selection, chosen_results, read_results
-from brainbench_audio.cli.table import p_text, print_json, print_table, printable
+from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.errors import DataError
+from brainbench_audio.names import printable
 
 if TYPE_CHECKING:
     from brainbench_audio.report.comparison import Comparison

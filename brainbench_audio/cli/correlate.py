@@ -11,8 +11,9 @@ from brainbench_audio.cli.selection import (
     chosen_results,
     read_results,
 )
-from brainbench_audio.cli.table import p_text, print_json, print_table, printable
+from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.errors import DataError
+from brainbench_audio.names import printable
 
 if TYPE_CHECKING:
     from brainbench_audio.report.correlations import CorrelationTable

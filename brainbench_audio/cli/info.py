@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from brainbench_audio.cli.table import print_json, print_table, printable
+from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.names import printable
 
 Facts = dict[str, Any]
 _LATER = "known once it is loaded"

@@ -12,7 +12,8 @@ import argparse
 import logging
 import os
 from collections.abc import Sequence
-from typing import Any
+from contextlib import redirect_stdout
+from typing import Any, NoReturn
 
 from brainbench_audio.cli import (
     cache,
@@ -34,8 +35,9 @@ from brainbench_audio.cli import (
     serve,
     trajectory,
 )
-from brainbench_audio.cli.table import printable
+from brainbench_audio.cli.table import PlainOutput, tell
 from brainbench_audio.errors import BrainbenchError, UnknownId
+from brainbench_audio.names import printable_lines
 
 _VERBS = (
     score,
@@ -81,13 +83,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     options = parser().parse_args(arguments)
-    logging.basicConfig(format="brainbench: %(message)s", level=logging.WARNING)
+    handler = logging.StreamHandler()
+    handler.setFormatter(_PlainFormatter("brainbench: %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
-        return int(options.run(options))
+        with redirect_stdout(PlainOutput(sys.stdout)):
+            return int(options.run(options))
     except BrainbenchError as error:
         if options.debug:
             raise
-        print("\n".join(map(printable, f"brainbench: {error}".split("\n"))), file=sys.stderr)
+        tell(f"brainbench: {error}")
         return USAGE if isinstance(error, UnknownId) else FAILURE
     except KeyboardInterrupt:
         print("brainbench: interrupted; what was finished is kept", file=sys.stderr)
@@ -100,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = _Parser(
         prog="brainbench",
         description="How brain-like is an audio model, and how good is it at listening?",
     )
@@ -114,7 +119,21 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-class _VerbParser(argparse.ArgumentParser):
+class _PlainFormatter(logging.Formatter):
+    """Leaves control characters out of what the log says."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return printable_lines(super().format(record))
+
+
+class _Parser(argparse.ArgumentParser):
+    """Repeats what was typed without control characters."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable_lines(message))
+
+
+class _VerbParser(_Parser):
     """Tells the usage of a verb, not that of the whole, where an argument is not known."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:

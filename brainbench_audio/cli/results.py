@@ -20,8 +20,9 @@ from brainbench_audio.cli.selection import (
     read_results,
     tell_older,
 )
-from brainbench_audio.cli.table import print_json, print_table, printable, size_in_words
+from brainbench_audio.cli.table import print_json, print_table, size_in_words, tell
 from brainbench_audio.errors import AmbiguousId, CacheError
+from brainbench_audio.names import printable
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
@@ -171,7 +172,7 @@ def _removed(paths: Sequence[Path]) -> int:
             failures.append(error)
     print(f"{len(paths) - len(failures)} removed, freed {size_in_words(freed)}")
     for failure in failures:
-        print(f"brainbench: {failure}", file=sys.stderr)
+        tell(f"brainbench: {failure}")
     return 1 if failures else 0
 
 

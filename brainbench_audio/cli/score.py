@@ -17,7 +17,7 @@ from brainbench_audio.cli.score_output import (
     print_runs,
     write_runs,
 )
-from brainbench_audio.cli.table import print_json
+from brainbench_audio.cli.table import print_json, tell
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.connection import Certificates
@@ -137,10 +137,7 @@ def run(options: argparse.Namespace) -> int:
     else:
         pairs = _asked_for(options)
     if options.output and options.output.suffix == ".nc" and len(pairs) != 1:
-        print(
-            f"brainbench: {options.output} holds one pair, these are {len(pairs)}: give a folder.",
-            file=sys.stderr,
-        )
+        tell(f"brainbench: {options.output} holds one pair, these are {len(pairs)}: give a folder.")
         return 2
     status = _planned(pairs, options) if options.dry_run else _scored(pairs, options)
     return status or int(bool(left_out))
@@ -181,7 +178,7 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     try:
         keep_failed(failures)
     except CacheError as error:  # the scores are there all the same
-        print(f"brainbench: --retry-failed will not know these failures: {error}", file=sys.stderr)
+        tell(f"brainbench: --retry-failed will not know these failures: {error}")
     if options.json:
         print_json([as_json(each) for each in runs])
     elif runs:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,9 +13,11 @@ from brainbench_audio.cli.table import (
     p_text,
     print_json,
     print_table,
-    printable,
     size_in_words,
+    tell,
 )
+from brainbench_audio.names import printable
+from brainbench_audio.tables import csv_text
 
 if TYPE_CHECKING:
     from brainbench_audio.cards import WeightsFile
@@ -154,7 +155,7 @@ def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None
         grouped.setdefault((name, failure.message), []).append(failure)
     for alike in grouped.values():
         reason = alike[0].trace if debug and alike[0].trace else alike[0].message
-        print(f"brainbench: {printable(_failed(alike))} failed: {reason}", file=sys.stderr)
+        tell(f"brainbench: {_failed(alike)} failed: {reason}")
     if failures:
         again = sum(is_retried(failure.model, failure.benchmark) for failure in failures)
         these = "these" if again == len(failures) else f"{again} of these"
@@ -281,11 +282,10 @@ def write_runs(runs: Sequence[Run], output: Path) -> None:
         with atomic_file(output) as temporary:
             temporary.write_text(json_text([as_json(run) for run in runs]), encoding="utf-8")
     elif output.suffix == ".csv":
-        with atomic_file(output) as temporary, temporary.open("w", newline="") as file:
-            flat = [_flat(as_json(run)) for run in runs]
-            writer = csv.DictWriter(file, list(flat[0]))
-            writer.writeheader()
-            writer.writerows(flat)
+        flat = [_flat(as_json(run)) for run in runs]
+        with atomic_file(output) as temporary:
+            rows = [list(flat[0]), *(list(row.values()) for row in flat)]
+            temporary.write_text(csv_text(rows), encoding="utf-8")
     else:
         for run, model in zip(runs, _names(runs), strict=True):
             name = Path(f"{model}_{run.benchmark}.nc").name

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import re
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from brainbench_audio.cli.table import tell
 from brainbench_audio.errors import AmbiguousId, DataError, UnknownId
 
 if TYPE_CHECKING:
@@ -227,7 +227,7 @@ def tell_older(results: Iterable[Result]) -> None:
     from brainbench_audio.report.results import not_shown
 
     if line := not_shown(results):
-        print(f"brainbench: {line}", file=sys.stderr)
+        tell(f"brainbench: {line}")
 
 
 def _with_version(text: str, results: Sequence[Result]) -> list[Result]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
-import unicodedata
+import re
+import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from brainbench_audio.files import json_ready
+from brainbench_audio.names import is_control, printable, printable_lines
 
-# control characters, and those that turn the direction of writing
-_CONTROL = {"Cc", "Cf", "Cs"}
+_UNUSUAL = re.compile(r"[^\n -~]")
 
 
 def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -29,17 +31,36 @@ def print_table(head: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         print("  ".join(padded).rstrip())
 
 
-def printable(text: str) -> str:
-    r"""Return a text without control characters, which could write anything to a terminal.
+class PlainOutput(io.TextIOBase):
+    """Standard output without control characters but the ends of lines, whoever writes them.
 
-    Examples
-    --------
-    >>> printable("red \x1b[31m")
-    'red \\x1b[31m'
+    Names come from plugins, files and scores of others.
     """
-    return "".join(
-        repr(sign)[1:-1] if unicodedata.category(sign) in _CONTROL else sign for sign in text
-    )
+
+    def __init__(self, output: TextIO) -> None:
+        self._output = output
+
+    def write(self, text: str) -> int:
+        """Write a text."""
+        self._output.write(printable_lines(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Write what is buffered."""
+        self._output.flush()
+
+    def fileno(self) -> int:
+        """Return the number of the file."""
+        return self._output.fileno()
+
+    def isatty(self) -> bool:
+        """Tell whether somebody looks at it."""
+        return self._output.isatty()
+
+
+def tell(text: str) -> None:
+    """Print a message on standard error, without control characters but the ends of lines."""
+    print(printable_lines(text), file=sys.stderr)
 
 
 def print_json(value: Any) -> None:
@@ -48,8 +69,19 @@ def print_json(value: Any) -> None:
 
 
 def json_text(value: Any) -> str:
-    """Return a value as JSON; numpy numbers become plain ones and NaN becomes null."""
-    return json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False)
+    r"""Return a value as JSON; numpy numbers become plain ones and NaN becomes null.
+
+    Examples
+    --------
+    >>> json_text("\x9b31m")
+    '"\\u009b31m"'
+    """
+    text = json.dumps(json_ready(value), indent=2, ensure_ascii=False, allow_nan=False)
+    return _UNUSUAL.sub(_escaped, text)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if is_control(found[0]) else found[0]
 
 
 def size_in_words(size: int) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import traceback
 from collections import defaultdict
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.score import given
 from brainbench_audio.cli.score_output import as_json, interval_text
-from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.cli.table import print_json, print_table, tell
 
 if TYPE_CHECKING:
     from brainbench_audio.training.trajectory import StepRun
@@ -97,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
         write_trajectory(found.data, options.output)
     for what, error in found.failures:
         told = "".join(traceback.format_exception(error)) if options.debug else described(error)
-        print(f"brainbench: {what} failed: {told}", file=sys.stderr)
+        tell(f"brainbench: {what} failed: {told}")
     return 1 if found.failures else 0
 
 

@@ -12,21 +12,22 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
 
 from brainbench_audio import revisions, settings
 from brainbench_audio.activations.identity import Identity
-from brainbench_audio.errors import BrainbenchError, CacheError
-from brainbench_audio.files import atomic_file, hash_json
+from brainbench_audio.errors import BrainbenchError, CacheError, DataError
+from brainbench_audio.files import atomic_file, explained, hash_json
 from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.registry.lookup import data_source, find_benchmark
+from brainbench_audio.stimuli.audio import told_length
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
@@ -117,6 +118,26 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
     return target
 
 
+def forget_targets() -> int:
+    """Forget what was found, so that all data are looked at again; return how many bytes went.
+
+    Raises
+    ------
+    CacheError
+        They cannot be removed.
+    """
+    freed = 0
+    for file in _folder_of_targets().glob("*.json"):
+        with explained(file):
+            freed += file.stat().st_size
+            file.unlink(missing_ok=True)
+    return freed
+
+
+def _folder_of_targets() -> Path:
+    return settings.cache_home() / "benchmarks"
+
+
 def _heard(stimuli: StimulusSet) -> dict[str, str]:
     rates = {str(rate): stimuli.at_rate(rate).fingerprint for rate in stimuli.recordings}
     return {**rates, "": stimuli.at_rate(stimuli.sample_rate or 0).fingerprint}
@@ -127,10 +148,9 @@ def _duration(stimuli: StimulusSet) -> float:
     step = max(1, len(stimuli) // _MEASURED_SOUNDS)
     lengths = []
     for file in stimuli.files[::step]:
-        try:
-            lengths.append(float(soundfile.info(file).duration))
-        except (OSError, RuntimeError):  # whoever reads the sound says what is wrong with it
-            continue
+        with suppress(DataError):  # whoever reads the sound says what is wrong with it
+            samples, rate = told_length(file)
+            lengths.append(samples / rate)
     return len(stimuli) * float(np.mean(lengths)) if lengths else 0.0
 
 
@@ -148,7 +168,7 @@ def _file_of(card: BenchmarkCard, wanted: Loadable) -> Path | None:
         )
     except (TypeError, ValueError):
         return None
-    return settings.cache_home() / "benchmarks" / f"{key}.json"
+    return _folder_of_targets() / f"{key}.json"
 
 
 def _remembered(file: Path | None, wanted: Loadable, card: BenchmarkCard) -> Target | None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.influence import Influence, stored_influence
-from brainbench_audio.scores.profiles import open_raw
+from brainbench_audio.scores.profiles import read_raw
 
 from .results import Result
 
@@ -41,8 +41,8 @@ class Evidence:
         if result.published or file is None:
             return None
         units = UNITS.get(unit(result) or "", "")
-        with open_raw(file) as raw:
-            influence = stored_influence(raw, result.parts, result.value, units)
+        raw = read_raw(file, "influence", "pair_sketch")
+        influence = stored_influence(raw, result.parts, result.value, units)
         if influence is None:
             return None
         size = influence.stimuli.shape

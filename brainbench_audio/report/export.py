@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file, explained
+from brainbench_audio.files import atomic_file, json_ready
+from brainbench_audio.names import printable
+from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.scores.score import CHANCE, OVER
+from brainbench_audio.tables import csv_text
 
 from .published_files import EXPORTED
 from .results import Result, matrix, preferred
@@ -42,7 +43,7 @@ def export(results: Sequence[Result], path: Path) -> None:
     check_format(path)
     if not results:
         raise DataError(f"There are no results to write to {path}.")
-    with atomic_file(path) as temporary, explained(path, RuntimeError):
+    with atomic_file(path) as temporary:
         _WRITERS[path.suffix.lower()](results, temporary)
 
 
@@ -129,7 +130,7 @@ def escape(text: str) -> str:
     >>> print(escape("a_b"))
     a\_b
     """
-    return "".join(_LATEX.get(sign, sign) for sign in text)
+    return "".join(_LATEX.get(sign, sign) for sign in printable(text))
 
 
 def _cell(result: Result | None, best: float) -> str:
@@ -144,23 +145,12 @@ def _cell(result: Result | None, best: float) -> str:
 
 
 def _write_csv(results: Sequence[Result], path: Path) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, EXPORTED, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    for result in results:
-        row = record(result)
-        writer.writerow({column: _csv_cell(row[column]) for column in EXPORTED})
-    path.write_text(text.getvalue(), encoding="utf-8")
-
-
-def _csv_cell(value: Any) -> Any:
-    if value is None:
-        return ""
-    return int(value) if isinstance(value, bool) else value
+    rows = [[record(result)[column] for column in EXPORTED] for result in results]
+    path.write_text(csv_text([EXPORTED, *rows]), encoding="utf-8")
 
 
 def _write_json(results: Sequence[Result], path: Path) -> None:
-    rows = [record(result) for result in results]
+    rows = [json_ready(record(result)) for result in results]
     text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False, default=str)
     path.write_text(text + "\n", encoding="utf-8")
 
@@ -186,7 +176,7 @@ def _write_netcdf(results: Sequence[Result], path: Path) -> None:
         attrs={"published": "1 where a score is published, not measured here"},
     )
     data["published"] = values.dims, published
-    data.to_netcdf(path, engine="netcdf4")
+    write_dataset(data, path)
 
 
 def _write_latex(results: Sequence[Result], path: Path) -> None:

@@ -9,7 +9,6 @@ are comments. Spreadsheets write such files in many ways, see `tables`.
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping
@@ -23,7 +22,7 @@ from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
 from brainbench_audio.names import one_form
-from brainbench_audio.tables import read_number, read_text, separator_of
+from brainbench_audio.tables import csv_text, read_number, read_text, separator_of, without_quote
 
 REQUIRED = ("model", "benchmark", "value")
 OPTIONAL = ("error", "reading_error", "approximate", "source")
@@ -194,7 +193,9 @@ def _parsed(
 ) -> PublishedScore:
     if None in row or None in row.values():
         raise DataError(f"{place}: not as many cells as the head.")
-    cells = {str(column): one_form(str(cell).strip()) for column, cell in row.items()}
+    cells = {
+        str(column): one_form(without_quote(str(cell).strip())) for column, cell in row.items()
+    }
     if not cells["model"] or not cells["benchmark"]:
         raise DataError(f"{place}: model or benchmark is empty.")
     if cells["model"].startswith("#"):
@@ -237,22 +238,19 @@ def _number(
 
 
 def _as_csv(scores: Iterable[PublishedScore], source: str) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(REQUIRED + OPTIONAL)
-    for score in scores:
-        numbers = (score.error, score.reading_error)
-        writer.writerow(
-            [
-                score.model,
-                score.benchmark,
-                repr(score.value),
-                *("" if number is None else repr(number) for number in numbers),
-                int(score.approximate),
-                score.source or source,
-            ]
-        )
-    return text.getvalue()
+    rows = [
+        [
+            score.model,
+            score.benchmark,
+            score.value,
+            score.error,
+            score.reading_error,
+            score.approximate,
+            score.source or source,
+        ]
+        for score in scores
+    ]
+    return csv_text([REQUIRED + OPTIONAL, *rows])
 
 
 def _lines(text: str) -> list[str]:

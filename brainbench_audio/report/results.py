@@ -12,7 +12,7 @@ import numpy as np
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
-from brainbench_audio.scores.store import StoredScore, kept_scores, read_stored, stored_scores
+from brainbench_audio.scores.store import StoredScore, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
 from .versions import Current, Row, described, parsed_model, rows_of
@@ -135,9 +135,9 @@ class Result:
 def newest_scores() -> dict[tuple[ModelVersion, str], StoredScore]:
     """Return the newest stored score of each version of a model on each benchmark.
 
-    Scores with other options, such as --bootstrap, are files of their own, see `kept_scores`.
+    Scores with other options, such as --bootstrap, are files of their own, see `stored_scores`.
     """
-    entries = sorted(kept_scores(), key=lambda entry: entry.age)
+    entries = sorted(stored_scores(), key=lambda entry: entry.age)
     return {(entry.version, entry.benchmark): entry for entry in entries}
 
 

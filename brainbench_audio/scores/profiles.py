@@ -7,8 +7,7 @@ metric's own: they are kept, and nothing here reads them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -19,6 +18,7 @@ import xarray as xr
 
 from brainbench_audio.assemblies.assembly import by_subject
 from brainbench_audio.errors import DataError
+from brainbench_audio.netcdf import read_dataset
 from brainbench_audio.scores.score import Score
 
 # dimensions that may have any name: one for what is scored, one for how often
@@ -133,20 +133,16 @@ def present(found: Found | None, name: str) -> Found:
     return found
 
 
-@contextmanager
-def open_raw(path: Path) -> Iterator[xr.Dataset]:
-    """Yield the raw part of a stored score, of which only what is used is read.
+def read_raw(path: Path, *names: str) -> xr.Dataset:
+    """Return the raw part of a stored score: variables of the schema, and all of one dimension.
 
     Raises
     ------
     DataError
-        The file is missing or damaged, also where that shows within the block.
+        The file is missing or damaged.
     """
-    try:
-        with xr.open_dataset(path, engine="netcdf4", decode_times=False, cache=False) as raw:
-            yield raw
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path} is damaged: {error}. Score the pair again.") from error
+    wanted = [each for name in names for each in (name, *_FORMER.get(name, ()))]
+    return read_dataset(path, wanted, checked=True, decode_times=False)
 
 
 def layer_targets(raw: xr.Dataset) -> xr.DataArray | None:

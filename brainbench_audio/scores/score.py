@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from brainbench_audio.errors import ContractError, DataError
-from brainbench_audio.files import atomic_file, explained
+from brainbench_audio.files import atomic_file
+from brainbench_audio.netcdf import read_attributes, read_dataset, write_dataset
 
 _ATTRIBUTE = "brainbench_score"
 _CHECKSUM = "brainbench_score_sha256"
@@ -139,8 +140,8 @@ class Score:
             if variable.dtype.kind in "fiub" and variable.ndim and variable.size
         }
         try:
-            with atomic_file(Path(path)) as temporary, explained(Path(path), RuntimeError):
-                data.to_netcdf(temporary, engine="netcdf4", encoding=checked)
+            with atomic_file(Path(path)) as temporary:
+                write_dataset(data, temporary, checked)
         except (TypeError, ValueError) as error:
             raise ContractError(f"NetCDF cannot hold the raw part of a score: {error}.") from error
 
@@ -154,11 +155,7 @@ class Score:
             The file is missing, damaged or not a score.
         """
         summary = read_summary(path)
-        try:
-            with xr.open_dataset(path, engine="netcdf4") as data:
-                raw = data.load()
-        except Exception as error:  # xarray raises many kinds on a damaged file
-            raise DataError(f"{path} is damaged: {error!r}. Score the pair again.") from error
+        raw = read_dataset(Path(path), checked=True)
         for name in (_ATTRIBUTE, _CHECKSUM):
             raw.attrs.pop(name, None)
         return cls.from_summary(summary, raw)
@@ -191,17 +188,17 @@ def read_summary(path: str | Path) -> dict[str, Any]:
     DataError
         The file is missing, damaged or not a score.
     """
-    import netCDF4
-
     if not Path(path).is_file():
         raise DataError(f"{path} does not exist.")
+    attributes = read_attributes(Path(path))
+    text = attributes.get(_ATTRIBUTE)
+    # a file without one is still held to its fields
+    expected = attributes.get(_CHECKSUM)
+    if not isinstance(text, str):
+        raise DataError(f"{path} is not a stored score.")
     try:
-        with netCDF4.Dataset(path) as data:
-            text = data.getncattr(_ATTRIBUTE)
-            # a file without one is still held to its fields
-            expected = data.__dict__.get(_CHECKSUM)
         summary = json.loads(text)
-    except (OSError, RuntimeError, AttributeError, ValueError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path} is damaged or not a stored score: {error}.") from error
     if not isinstance(summary, dict):
         raise DataError(f"{path} is not a stored score.")

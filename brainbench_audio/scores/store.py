@@ -6,9 +6,9 @@ The digest is that of the file's bytes, so a damaged file gives itself away.
 from __future__ import annotations
 
 import logging
-import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import CacheError, DataError
-from brainbench_audio.files import TEMPORARY, hash_file, locked, set_aside
+from brainbench_audio.files import hash_file, hashed_file, locked, set_aside
 from brainbench_audio.names import one_form
 from brainbench_audio.scores.identities import ModelVersion, version_of
 from brainbench_audio.scores.score import Score, read_summary
@@ -25,6 +25,7 @@ _log = logging.getLogger(__name__)
 _DIGITS = 24
 _DIGEST = 16
 _PATIENCE = 10.0
+_TRIES = 5  # where a file is replaced while it is looked at
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ def find_summary(stem: Path) -> Score | None:
 
 
 def _found(stem: Path, read: Callable[[Path], Score]) -> Score | None:
-    for path in sorted(stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc")):
+    for path in _alike(stem):
         try:
             return read(path)
         except DataError as error:
@@ -107,47 +108,36 @@ def is_stored(stem: Path) -> bool:
 
 
 def keep_score(stem: Path, score: Score) -> Path:
-    """Write a score, replacing one of the same key; return the file.
+    """Write a score, replacing older ones of the same key; return the file.
 
     Raises
     ------
     CacheError
         The store is full or cannot be written to.
     """
-    unnamed = stem.with_name(f"{TEMPORARY}{stem.name}.nc")
-    score.to_netcdf(unnamed)
-    named = stem.with_name(f"{stem.name}-{hash_file(unnamed)[:_DIGEST]}.nc")
-    os.replace(unnamed, named)
-    for older in stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc"):
+    # found before ours is there: without locks, two processes would remove each other's file
+    replaced = _alike(stem)
+    named = hashed_file(stem.with_name(f"{stem.name}.nc"), _DIGEST, score.to_netcdf)
+    for older in replaced:
         if older != named:
             older.unlink(missing_ok=True)
     return named
 
 
 def stored_scores() -> list[StoredScore]:
-    """Return all scores of the store, the newest first; damaged files are reported and left out."""
-    found = []
-    for path in sorted(settings.results_home().glob(f"*/*/*-{'?' * _DIGEST}.nc")):
-        try:
-            found.append(StoredScore(path, read_summary(path)))
-        except DataError as error:
-            _log.warning("%s", error)
-    return sorted(found, key=lambda entry: entry.created, reverse=True)
-
-
-def kept_scores() -> list[StoredScore]:
-    """Return one score a key, the newest first.
+    """Return all scores of the store, the newest first; damaged files are reported and left out.
 
     A killed run may leave two files of one key. Then it is the one that `find_score` takes.
     """
-    by_key: dict[Path, list[StoredScore]] = {}
-    for entry in stored_scores():
-        by_key.setdefault(_stem(entry.path), []).append(entry)
-    return [alike[0] if len(alike) == 1 else _taken(alike) for alike in by_key.values()]
+    files = settings.results_home().glob(f"*/*/*-{'?' * _DIGEST}.nc")
+    found = [_entry(stem) for stem in sorted({_stem(path) for path in files})]
+    return sorted(
+        (entry for entry in found if entry), key=lambda entry: entry.created, reverse=True
+    )
 
 
 def remove_stored(path: Path) -> int:
-    """Delete a file of the store, while nobody writes it; return how many bytes it had.
+    """Delete a score and all of the same key, while nobody writes it; return how many bytes it had.
 
     Raises
     ------
@@ -155,11 +145,13 @@ def remove_stored(path: Path) -> int:
         Another process is scoring the same pair, or the folder cannot be written to.
     """
     with locked(_stem(path), timeout=_PATIENCE):
-        size = path.stat().st_size if path.is_file() else 0
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise CacheError(f"Cannot remove {path}: {error.strerror}.") from error
+        size = 0
+        for alike in _alike(_stem(path)):
+            try:
+                size += alike.stat().st_size
+                alike.unlink(missing_ok=True)
+            except OSError as error:
+                raise CacheError(f"Cannot remove {alike}: {error.strerror}.") from error
     return size
 
 
@@ -168,14 +160,30 @@ def _stem(path: Path) -> Path:
     return path.with_name(path.stem.rpartition("-")[0])
 
 
-def _taken(alike: list[StoredScore]) -> StoredScore:
-    def last(entry: StoredScore) -> tuple[bool, Path]:
-        try:
-            return not _is_whole(entry.path), entry.path
-        except (DataError, FileNotFoundError):  # a writer is just removing it
-            return True, entry.path
+def _alike(stem: Path) -> list[Path]:
+    """Return the files of one key, that written last first: it is the one that counts."""
+    found = []
+    for path in stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc"):
+        with suppress(FileNotFoundError):  # a writer has just removed it
+            found.append((path.stat().st_mtime_ns, path.name, path))
+    return [path for *_, path in sorted(found, reverse=True)]
 
-    return min(alike, key=last)
+
+def _entry(stem: Path) -> StoredScore | None:
+    """Return the score of a key that `find_score` takes; of one file not all bytes are checked."""
+    for _ in range(_TRIES):
+        alike = _alike(stem)
+        for path in alike:
+            try:
+                if len(alike) > 1 and not _is_whole(path):
+                    continue
+                return StoredScore(path, read_summary(path))
+            except (DataError, FileNotFoundError) as error:
+                if path.exists():
+                    _log.warning("%s", error)
+        if all(path.exists() for path in alike):
+            return None
+    return None
 
 
 def _is_whole(path: Path) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +13,7 @@ import soxr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.stimuli.codecs import Refused
-from brainbench_audio.stimuli.containers import Sound, whole_sound
+from brainbench_audio.stimuli.containers import Sound, is_known, whole_sound
 
 Waveform = npt.NDArray[np.float32]
 _RATES = (1000, 1_000_000)  # Hz; resampling from a forged rate would take for ever
@@ -74,6 +76,50 @@ def read_waveform(
         return samples
     # forged samples beyond the range of 32 bits become NaN only now
     return check_waveform(resample(samples, rate, sample_rate), str(path), silence=True)
+
+
+def told_length(path: Path) -> tuple[int, int]:
+    """Return how many samples a sound has by its header, and its rate in Hz; none is read.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or is in no container that `read_waveform` takes.
+    """
+    try:
+        if not is_known(path):
+            raise Refused("is in no container that is read")
+        about = soundfile.info(path)
+    except Refused as error:
+        raise DataError(f"{path} {error}.") from error
+    except (OSError, RuntimeError, TypeError, ValueError) as error:
+        raise DataError(f"{path} cannot be read as audio: {error}.") from error
+    if about.frames <= 0 or about.samplerate <= 0:
+        raise DataError(f"{path} has {about.frames} samples at {about.samplerate} Hz.")
+    return about.frames, about.samplerate
+
+
+def write_waveform(path: Path, samples: npt.NDArray[Any], sample_rate: int) -> None:
+    """Write a sound as WAV with 16 bits.
+
+    It is put together in memory: libsndfile does not say why a disk refuses it.
+
+    Parameters
+    ----------
+    path : Path
+    samples : array
+        Floats within [-1, 1], or integers of 16 bits; 1-D.
+    sample_rate : int
+        Hz.
+
+    Raises
+    ------
+    OSError
+        The file cannot be written.
+    """
+    content = io.BytesIO()
+    soundfile.write(content, samples, sample_rate, "PCM_16", format="WAV")
+    path.write_bytes(content.getvalue())
 
 
 def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:

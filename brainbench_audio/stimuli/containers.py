@@ -205,6 +205,23 @@ def whole_sound(path: Path) -> Sound:
     raise Refused(f"cannot be read: it is none of {names}. Fetch it again, or make it WAV or FLAC")
 
 
+def is_known(path: Path) -> bool:
+    """Return whether a file's first bytes are those of a container in the tables.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    """
+    with path.open("rb", buffering=0) as file:
+        try:
+            magic = _Header(file).read(16).decode("latin-1")
+        except struct.error:
+            return False
+    patterns = [pattern for pattern, _ in (*CONTAINERS.values(), *CODECS.values())]
+    return any(re.match(pattern, magic, re.DOTALL) for pattern in patterns)
+
+
 def _settle(path: Path, header: _Header, samples: _Samples) -> Sound:
     """Compare what is promised with what is there."""
     there, promised = header.size - samples.begin, samples.promised

@@ -159,10 +159,10 @@ def _is_project(folder: Path) -> bool:
 def _write_data(folder: Path, name: str) -> str:
     """Write made-up sounds and responses to them; return the checksum for the card."""
     import numpy as np
-    import soundfile
 
     from brainbench_audio.assemblies.assembly import build, content_hash
     from brainbench_audio.files import hash_json
+    from brainbench_audio.stimuli.audio import write_waveform
     from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
     generator = np.random.default_rng(0)
@@ -173,7 +173,7 @@ def _write_data(folder: Path, name: str) -> str:
     bands = []
     for path, category in zip(paths, categories, strict=True):
         sound = _sound(category, generator)
-        soundfile.write(path, sound, _RATE, "PCM_16")
+        write_waveform(path, sound, _RATE)
         power = np.abs(np.fft.rfft(sound)) ** 2
         bands.append([np.log(part.mean() + 1e-3) for part in np.array_split(power, 8)])
     mixed = np.asarray(bands) @ generator.standard_normal((8, _COMPONENTS))

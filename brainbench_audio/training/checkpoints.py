@@ -15,7 +15,7 @@ from brainbench_audio.activations.identity import Identity, LazyModel
 from brainbench_audio.activations.weights_files import fetch_weights
 from brainbench_audio.cards import WeightsFile
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import TEMPORARY, locked
+from brainbench_audio.files import locked
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import SCHEME, list_files
 from brainbench_audio.interfaces import Model
@@ -24,6 +24,7 @@ from brainbench_audio.pipeline.loading import Loadable, load_identified
 from brainbench_audio.registry.ids import ModelId, is_pattern
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.temporaries import TEMPORARY
 from brainbench_audio.training.steps import SUFFIXES, step_of
 
 _log = logging.getLogger(__name__)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import os
 import random
@@ -26,6 +24,7 @@ from brainbench_audio.pipeline.loading import load_benchmark
 from brainbench_audio.scores.profiles import layer_means
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.tables import csv_text
 from brainbench_audio.training.lightning import make_callback
 from brainbench_audio.training.listening import Forward, Function, listener
 from brainbench_audio.training.trajectory import label_scores
@@ -265,14 +264,10 @@ def _append(path: Path, rows: Sequence[tuple[Any, ...]]) -> None:
         The file cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     with path.open("ab+") as file:
-        if not file.seek(0, os.SEEK_END):
-            writer.writerow(_COLUMNS)
-        else:
+        end, start = file.seek(0, os.SEEK_END), ""
+        if end:
             file.seek(-1, os.SEEK_END)
-            if file.read(1) != b"\n":
-                text.write("\n")
-        writer.writerows(rows)
-        file.write(text.getvalue().encode())
+            start = "" if file.read(1) == b"\n" else "\n"
+        text = csv_text(rows if end else [_COLUMNS, *rows])
+        file.write(f"{start}{text}".encode())

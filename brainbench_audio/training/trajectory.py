@@ -13,7 +13,8 @@ import numpy as np
 import xarray as xr
 
 from brainbench_audio.errors import ContractError
-from brainbench_audio.files import atomic_file, explained
+from brainbench_audio.files import atomic_file
+from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_benchmark
 from brainbench_audio.pipeline.run import Run, run
@@ -206,8 +207,8 @@ def write_trajectory(data: xr.Dataset, path: Path) -> None:
     CacheError
         The file cannot be written.
     """
-    with atomic_file(path) as temporary, explained(path, RuntimeError):
-        data.to_netcdf(temporary, engine="netcdf4")
+    with atomic_file(path) as temporary:
+        write_dataset(data, temporary)
 
 
 _SINGLE: dict[str, Any] = {

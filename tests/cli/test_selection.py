@@ -14,6 +14,7 @@ import pytest
 import xarray as xr
 
 from brainbench_audio.cli.main import main
+from brainbench_audio.files import hash_json
 from brainbench_audio.scores.identities import ModelVersion, add_tag, record_version
 
 Told = pytest.CaptureFixture[str]
@@ -293,7 +294,9 @@ def test_activations_of_one_version_are_cleared(
     for key in (f"a-{OLD}", f"a-{NEW}", f"b-{OLD}", "never-scored"):
         stored = activations_folder() / key
         stored.mkdir(parents=True)
-        (stored / "manifest.json").write_text(json.dumps({"fields": {"model": "Net"}}))
+        content = {"fields": {"model": "Net"}, "stimuli": [], "layers": [], "chunk": 1}
+        text = json.dumps({**content, "sha256": hash_json(content)})
+        (stored / "manifest.json").write_text(text)
 
     def left() -> set[str]:
         return {path.name for path in activations_folder().iterdir() if path.is_dir()}

@@ -14,6 +14,7 @@ import pickletools
 import shutil
 import signal
 import uuid
+import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -25,13 +26,15 @@ import pytest
 import scipy.io
 import soundfile
 import torch
+import xarray as xr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brainbench_audio.activations.store import Plan, StoredActivations
+from brainbench_audio.activations.store import Plan, StoredActivations, is_complete, stored_sets
 from brainbench_audio.activations.weights import read_checkpoint
 from brainbench_audio.download import pinned
 from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.files import hash_json
 from brainbench_audio.report.published_files import import_scores, imported_scores, read_scores
 from brainbench_audio.scores.score import Score, read_summary
 from brainbench_audio.stimuli.audio import read_waveform
@@ -315,7 +318,7 @@ def stored_score(length: int) -> bytes:
     return path.read_bytes()
 
 
-@fuzzed(few=30, length=st.sampled_from([0, 70_000]), edits=EDITS)
+@fuzzed(few=100, many=2000, length=st.sampled_from([0, 70_000]), edits=EDITS)
 def test_scores(folder: Path, length: int, edits: list[Edit]) -> None:
     path = folder / "score.nc"
     path.write_bytes(mutated(stored_score(length), edits))
@@ -324,17 +327,17 @@ def test_scores(folder: Path, length: int, edits: list[Edit]) -> None:
     assert Score.from_netcdf(path).value == 0.25
 
 
-@fuzzed(content=JSON, key=st.none() | st.sampled_from(["value", "parts", "provenance", "interval"]))
+@fuzzed(
+    few=100,
+    many=2000,
+    content=JSON,
+    key=st.none() | st.sampled_from(["value", "parts", "provenance", "interval"]),
+)
 def test_scores_that_somebody_else_wrote(folder: Path, content: Any, key: str | None) -> None:
-    import netCDF4
-
     path = folder / "score.nc"
     path.write_bytes(stored_score(0))
-    with netCDF4.Dataset(path, "a") as data:
-        right = json.loads(data.getncattr("brainbench_score"))
-        data.delncattr("brainbench_score_sha256")
-        changed = content if key is None else {**right, key: content}
-        data.setncattr("brainbench_score", json.dumps(changed))
+    changed = content if key is None else {**read_summary(path), key: content}
+    xr.Dataset(attrs={"brainbench_score": json.dumps(changed)}).to_netcdf(path)
     score = Score.from_netcdf(path)
     assert is_number(score.value)
     assert isinstance(score.provenance, dict)
@@ -345,7 +348,10 @@ VALUES = np.arange(9, dtype=np.float32).reshape(3, 3)
 
 
 @fuzzed(
-    few=25, target=st.sampled_from(["manifest.json", "chunk-00000", "chunk-00001"]), edits=EDITS
+    few=100,
+    many=2000,
+    target=st.sampled_from(["manifest.json", "chunk-00000", "chunk-00001"]),
+    edits=EDITS,
 )
 def test_activations(folder: Path, target: str, edits: list[Edit]) -> None:
     written = StoredActivations.open(folder, PLAN)
@@ -362,6 +368,33 @@ def test_activations(folder: Path, target: str, edits: list[Edit]) -> None:
             rows = found.plan.chunks()[index]
             found.write(index, {"one": VALUES[rows.start : rows.stop]})
     np.testing.assert_array_equal(found["one"], VALUES)
+
+
+@fuzzed(
+    few=100,
+    many=2000,
+    name=st.sampled_from(["format", "fields", "stimuli", "layers", "chunk", "sha256", "more"]),
+    value=JSON,
+    fitting=st.booleans(),
+)
+def test_manifests_that_somebody_else_wrote(
+    folder: Path, name: str, value: Any, fitting: bool
+) -> None:
+    written = StoredActivations.open(folder, PLAN)
+    for index, rows in enumerate(PLAN.chunks()):
+        written.write(index, {"one": VALUES[rows.start : rows.stop]})
+    manifest = written.folder / "manifest.json"
+    content = json.loads(manifest.read_text())
+    changed = {**content, name: value}
+    if fitting:
+        changed.pop("sha256", None)
+        changed["sha256"] = hash_json(changed)
+    manifest.write_text(json.dumps(changed))
+    assert len(stored_sets(folder)) == 1
+    is_complete(folder, PLAN.key)
+    found = StoredActivations.open(folder, PLAN)
+    if found.plan.chunk == PLAN.chunk:
+        np.testing.assert_array_equal(found["one"], VALUES)
 
 
 CSV = b'model,benchmark,value,error\na,B-x,0.5,0.1\n"b, c",B-x,-1e-3,\n# note\nd,B-x,2,0\n'
@@ -382,7 +415,7 @@ def test_published_scores(folder: Path, edits: list[Edit], row: list[str]) -> No
     assert again == [(score.model, score.benchmark, score.value, score.error) for score in scores]
 
 
-@fuzzed(content=st.binary(max_size=70))
+@fuzzed(few=100, many=2000, content=st.binary(max_size=70))
 def test_pins(folder: Path, content: bytes) -> None:
     pin = folder / "file.sha256"
     pin.write_bytes(content)
@@ -399,11 +432,41 @@ def checkpoint(zipped: bool) -> bytes:
     return file.getvalue()
 
 
-@fuzzed(few=30, zipped=st.booleans(), edits=EDITS)
-def test_checkpoints(folder: Path, zipped: bool, edits: list[Edit]) -> None:
+def in_a_child(read: Callable[[Path], Any], path: Path) -> None:
+    """Read a file in a process of its own; it may raise what it likes on purpose, but not crash."""
+    child = os.fork()
+    if not child:
+        signal.alarm(int(SECONDS))
+        try:
+            read(path)
+        except BrainbenchError:
+            os._exit(0)
+        except BaseException:
+            os._exit(1)
+        os._exit(0)
+    status = os.waitpid(child, 0)[1]
+    assert not status, f"ended with {status}"
+
+
+@fuzzed(
+    few=100, many=2000, zipped=st.booleans(), member=st.none() | st.integers(0, 20), edits=EDITS
+)
+def test_checkpoints(folder: Path, zipped: bool, member: int | None, edits: list[Edit]) -> None:
+    """A changed member has the checksum that fits it, else the archive's own would find it."""
     path = folder / "step=3.ckpt"
-    path.write_bytes(mutated(checkpoint(zipped), edits))
-    read_checkpoint(path)
+    if member is None or not zipped:
+        path.write_bytes(mutated(checkpoint(zipped), edits))
+    else:
+        with (
+            zipfile.ZipFile(io.BytesIO(checkpoint(True))) as good,
+            zipfile.ZipFile(path, "w") as bad,
+        ):
+            names = good.namelist()
+            chosen = names[member] if member < len(names) else f"{names[0].split('/')[0]}/data.pkl"
+            for name in names:
+                content = good.read(name)
+                bad.writestr(name, mutated(content, edits) if name == chosen else content)
+    in_a_child(read_checkpoint, path)
 
 
 OPCODES = {operation.name: operation.code.encode("latin-1") for operation in pickletools.opcodes}
@@ -466,8 +529,6 @@ def test_pickles_that_would_never_end(tmp_path: Path, name: str, zipped: bool | 
     path = tmp_path / "bomb.pt"
     path.write_bytes(BOMBS[name])
     if zipped:
-        import zipfile
-
         with (
             zipfile.ZipFile(io.BytesIO(checkpoint(True))) as good,
             zipfile.ZipFile(path, "w") as bad,

@@ -177,7 +177,7 @@ def test_of_other_options_the_newest_of_one_key_the_one_that_is_found(keep_versi
         taken = find_score(stem)
         assert taken is not None
         assert rows(stored_results()) == {("Net", "A-x"): taken.value}
-        assert len(stored_files()) == 3
+        assert len(stored_files()) == 2
         last = max(first, other)
         last.unlink()
         first = min(first, other)

@@ -40,10 +40,10 @@ def test_the_whole_schema_is_checked_and_survives_a_file(tmp_path: Path) -> None
     assert check_raw(raw) == []
     Score(value=0.5, raw=raw).to_netcdf(tmp_path / "x.nc")
     assert check_raw(Score.from_netcdf(tmp_path / "x.nc").raw) == []
-    with profiles.open_raw(tmp_path / "x.nc") as stored:
-        assert check_raw(stored) == []
-        draws = profiles.bootstrap_draws(stored)
-        curves = profiles.learning_curves(stored)
+    stored = profiles.read_raw(tmp_path / "x.nc", *profiles.SCHEMA)
+    assert check_raw(stored) == []
+    draws = profiles.bootstrap_draws(stored)
+    curves = profiles.learning_curves(stored)
     assert draws is not None
     assert (draws[0].tolist(), draws[1]) == ([0.5] * 5, 3)
     assert curves is not None
@@ -161,10 +161,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     middle = len(content) // 2
     content[middle : middle + 200] = bytes(200)
     (tmp_path / "x.nc").write_bytes(content)
-    with (
-        pytest.raises(DataError, match=r"x.nc is damaged"),
-        profiles.open_raw(tmp_path / "x.nc") as raw,
-    ):
-        profiles.best_rdm(raw)
-    with pytest.raises(DataError, match=r"gone.nc"), profiles.open_raw(tmp_path / "gone.nc"):
-        pass
+    with pytest.raises(DataError, match=r"x.nc is damaged"):
+        profiles.read_raw(tmp_path / "x.nc")
+    with pytest.raises(DataError, match=r"gone.nc"):
+        profiles.read_raw(tmp_path / "gone.nc")

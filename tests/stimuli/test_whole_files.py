@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.stimuli.audio import Waveform, read_waveform
+from brainbench_audio.stimuli.audio import Waveform, read_waveform, told_length
 from brainbench_audio.stimuli.codecs import check_flac, check_mpeg
 
 RATE = 16000
@@ -344,3 +344,14 @@ def test_lossy_codecs_may_overshoot(tmp_path: Path, kind: str) -> None:
     clipped = np.sign(NOISE)
     soundfile.write(path, clipped, RATE, format=kind, compression_level=0.5)
     assert 1.5 < np.abs(read_waveform(path, RATE)).max() < 4
+
+
+@pytest.mark.parametrize("kind", ["MAT4", "PAF", "VOC", "XI"])
+def test_the_length_of_other_containers_is_not_asked_for(tmp_path: Path, kind: str) -> None:
+    subtype = "DPCM_16" if kind == "XI" else "PCM_16"
+    path = tmp_path / "sound.wav"
+    soundfile.write(path, np.zeros(400), 8000, subtype, format=kind)
+    with pytest.raises(DataError, match=r"sound\.wav is in no container that is read"):
+        told_length(path)
+    soundfile.write(path, np.zeros(400), 8000)
+    assert told_length(path) == (400, 8000)

@@ -6,6 +6,7 @@ changes, and no figure stays in memory.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -123,8 +124,10 @@ def look() -> Iterator[None]:
 def save(figure: Figure, path: Path) -> None:
     """Write a figure, whole or not at all."""
     suffix = path.suffix.lower()
+    content = io.BytesIO()  # drawn in memory: Pillow does not say why a disk refuses it
+    figure.savefig(content, format=suffix[1:], metadata=_METADATA[suffix])
     with atomic_file(path) as temporary:
-        figure.savefig(temporary, format=suffix[1:], metadata=_METADATA[suffix])
+        temporary.write_bytes(content.getvalue())
 
 
 def new_figure(width: float, height: float, layout: str = "constrained") -> Figure:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.netcdf import read_dataset
 from brainbench_audio.report.figures import style
 from brainbench_audio.report.versions import parsed_model
 from brainbench_audio.scores.score import Score
@@ -74,11 +75,7 @@ def read_trajectory(path: Path) -> xr.Dataset:
             f"{path} does not exist. This makes it: brainbench trajectory --model ID --checkpoints "
             f"SOURCE --benchmark ID --output {path}"
         )
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as data:
-            return data.load()
-    except (OSError, RuntimeError, ValueError) as error:
-        raise DataError(f"{path} is damaged or no netCDF: {error}.") from error
+    return read_dataset(path)
 
 
 def stored_steps(

@@ -42,10 +42,9 @@ class LayerProfile:
 
 
 def read_profile(path: Path) -> LayerProfile | None:
-    """Return the profile of a stored score, reading one small variable; None if it has none."""
+    """Return the profile of a stored score, reading small variables; None if it has none."""
     try:
-        with profiles.open_raw(path) as raw:
-            found = _profile(raw)
+        found = _profile(profiles.read_raw(path, "layer_score", "profile", "layer_weights"))
     except DataError as error:
         _log.warning("%s has no layer profile that can be read: %s", path, error)
         return None

@@ -10,13 +10,15 @@ import pytest
 import xarray as xr
 
 from brainbench_audio.report.site.profiles import LayerProfile, read_profile
+from brainbench_audio.scores.score import Score
 
 LAYERS = ["a", "b", "c"]
 
 
 def kept(folder: Path, variables: dict[str, Any], **coordinates: Any) -> LayerProfile | None:
     path = folder / "score.nc"
-    xr.Dataset(variables, {"layer": LAYERS, **coordinates}).to_netcdf(path)
+    raw = xr.Dataset(variables, {"layer": LAYERS, **coordinates})
+    Score(value=0.5, raw=raw).to_netcdf(path)
     return read_profile(path)
 
 
@@ -75,7 +77,7 @@ def test_of_many_parts_their_mean_is_shown(tmp_path: Path) -> None:
 
 def test_one_layer_is_no_profile(tmp_path: Path) -> None:
     path = tmp_path / "score.nc"
-    xr.Dataset({"rho": ("layer", [0.5])}, {"layer": ["a"]}).to_netcdf(path)
+    Score(value=0.5, raw=xr.Dataset({"rho": ("layer", [0.5])}, {"layer": ["a"]})).to_netcdf(path)
     assert read_profile(path) is None
 
 

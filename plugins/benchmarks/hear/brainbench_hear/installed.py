@@ -12,19 +12,22 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from brainbench_audio import settings
-from brainbench_audio.archives import opened
+from brainbench_audio.archives import check_complete, opened
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.data_source import BaseSource
 from brainbench_audio.download import Remote, fetch, remote_size
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_folder, locked
+from brainbench_audio.files import atomic_folder, explained, locked
 from brainbench_audio.progress import progress_bar
+from brainbench_audio.temporaries import temporary_path
 from brainbench_hear.cards import TASKS, Published
 from brainbench_hear.sounds import complete_rates
 from brainbench_hear.task import METADATA, read_task
 
 _PLACE = Path("hear", "tasks")
 _LARGEST = 1 << 38  # bytes; the largest published task unpacks to less than a tenth of that
+_LARGEST_CLIP = 1 << 27  # bytes: twelve minutes at 48 kHz
+_OTHER_FILES = 10_000  # labels, splits
 _DEPTH = 4  # folders above a task folder, as in hear-2021.0.6/tasks/<task>
 
 
@@ -130,8 +133,12 @@ def _install(
 ) -> list[Path]:
     """Install the tasks wanted that are in a folder or an archive: each whole or not at all."""
     scratch = _home().parent / f"{given.name}.unpacked"  # on the tasks' disk: they can be moved
-    with opened(given, scratch, _visible, largest=_LARGEST, sha256=sha256) as folder:
-        place = _moved if folder == scratch else _copied
+    limits = {
+        "largest": min(_LARGEST, card.stimuli * _LARGEST_CLIP),
+        "members": 2 * card.stimuli + _OTHER_FILES,
+    }
+    with opened(given, scratch, _visible, sha256=sha256, **limits) as folder:
+        place = _copied if folder == given else _moved
         return _put(card, chosen, folder, place, every=every)
 
 
@@ -166,29 +173,29 @@ def _copied(folder: Path, target: Path) -> None:
     files = [path for path in folder.rglob("*") if path.is_file()]
     if target.is_dir() and target.samefile(folder):
         return
-    new = target.with_name(f"{target.name}.new")
-    shutil.rmtree(new, ignore_errors=True)  # what a killed process left
+    sizes = {PurePosixPath(file.relative_to(folder)): file.stat().st_size for file in files}
     with (
+        explained(target),
         progress_bar(len(files), f"copying {folder.name}", "file") as bar,
-        atomic_folder(new) as temporary,
+        temporary_path(target.parent) as new,
     ):
-        for file in files:
-            copy = temporary / file.relative_to(folder)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, copy)
-            bar.update()
-    _moved(new, target)
+        with atomic_folder(new) as temporary:
+            for file in files:
+                copy = temporary / file.relative_to(folder)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)
+                bar.update()
+            check_complete(temporary, sizes)
+        _moved(new, target)
 
 
 def _moved(folder: Path, target: Path) -> None:
     """Move a folder on one disk, in the place of an older one."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    old = target.with_name(f"{target.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if target.exists():
-        target.rename(old)
-    folder.rename(target)
-    shutil.rmtree(old, ignore_errors=True)
+    with temporary_path(target.parent) as old:
+        if target.exists():
+            target.rename(old)
+        folder.rename(target)
 
 
 def _visible(path: PurePosixPath) -> bool:

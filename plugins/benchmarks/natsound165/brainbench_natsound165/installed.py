@@ -20,7 +20,8 @@ from brainbench_audio.cards import DatasetCard
 from brainbench_audio.data_source import BaseSource, LoadedDataset
 from brainbench_audio.download import Remote, fetch
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file, explained, hash_file, hash_json, locked
+from brainbench_audio.files import atomic_file, hash_file, hash_json, locked
+from brainbench_audio.netcdf import write_dataset
 from brainbench_natsound165.files import find_sounds, install_sounds, registry, sounds_folder
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 from brainbench_natsound165.voxels import READERS, TABLE
@@ -130,8 +131,8 @@ def convert(
         "sha256": json.dumps({file.name: hash_file(file) for file in read}),
         "checks": _CHECKS,
     }
-    with atomic_file(target) as temporary, explained(target, RuntimeError):
-        assembly.rename("responses").to_netcdf(temporary, engine="netcdf4")
+    with atomic_file(target) as temporary:
+        write_dataset(assembly.to_dataset(name="responses"), temporary)
 
 
 def read_installed(file: Path) -> xr.DataArray:

@@ -344,7 +344,7 @@ def test_a_damaged_or_foreign_installed_file_is_named(
 def test_what_a_killed_process_left_is_no_obstacle(
     small: Any, sounds: Path, small_archive: Path
 ) -> None:
-    leftover = settings.data_home() / "NH2015.unpacked" / "data"
+    leftover = settings.data_home() / ".part-of-a-killed-process" / "data"
     leftover.mkdir(parents=True)
     VOXELS_SOURCE.fetch(NH2015, source=small_archive)
     assert not leftover.exists()

@@ -10,13 +10,14 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import soundfile
 import xarray as xr
 from numpy.typing import NDArray
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_folder, explained, hash_file, locked, set_aside
+from brainbench_audio.files import atomic_folder, hash_file, locked, set_aside
+from brainbench_audio.netcdf import write_dataset
+from brainbench_audio.stimuli.audio import write_waveform
 
 from .cortex import Cortex, simulate
 from .features import LAYERS, PERCEPTS, Array, Calibration, percepts
@@ -123,8 +124,7 @@ def generate(folder: Path, seed: int = SEED) -> None:
         rng = np.random.default_rng([seed, 2])
         cortex = simulate(layers, tuple(sorted(CATEGORIES)), rng)
         _write_planted(temporary / PLANTED, Planted(calibration, layers))
-        with explained(folder, RuntimeError):
-            _write_responses(temporary / RESPONSES, chosen, cortex)
+        _write_responses(temporary / RESPONSES, chosen, cortex)
         files = sorted(file for file in temporary.rglob("*") if file.is_file())
         hashes = {file.relative_to(temporary).as_posix(): hash_file(file) for file in files}
         manifest = {"version": DATA_VERSION, "seed": seed, "files": hashes}
@@ -186,7 +186,7 @@ def read_responses(folder: Path) -> xr.Dataset:
 def _make_sound(folder: Path, exemplar: Exemplar, seed: int) -> dict[str, Array]:
     """Write one sound, and return what is heard in it as it was written."""
     sound: NDArray[np.int16] = synthesise(exemplar, seed)
-    soundfile.write(sound_file(folder, exemplar.name), sound, SAMPLE_RATE, subtype="PCM_16")
+    write_waveform(sound_file(folder, exemplar.name), sound, SAMPLE_RATE)
     return percepts(sound / FULL_SCALE)
 
 
@@ -218,7 +218,7 @@ def _write_responses(path: Path, chosen: tuple[Exemplar, ...], cortex: Cortex) -
         },
         {"version": DATA_VERSION, "percepts": ", ".join(PERCEPTS)},
     )
-    data.to_netcdf(path, engine="netcdf4")
+    write_dataset(data, path)
 
 
 def _move_away(folder: Path, found: str) -> None:

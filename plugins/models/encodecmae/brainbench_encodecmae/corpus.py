@@ -16,7 +16,7 @@ from torch import nn
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.stimuli.audio import Waveform, resample
+from brainbench_audio.stimuli.audio import Waveform, resample, told_length
 
 from .configuration import SAMPLE_RATE, SHORTEST
 from .encodec import HOP
@@ -88,11 +88,10 @@ def find_sounds(folders: Iterable[Path]) -> list[Sound]:
         with progress_bar(len(paths), f"files of {folder.name}", "file") as bar:
             for path in paths:
                 try:
-                    about = soundfile.info(path)
                     name = path.relative_to(folder).as_posix()
-                    found.append(Sound(path, name, about.frames, about.samplerate))
-                except (soundfile.LibsndfileError, RuntimeError) as error:
-                    broken.append(f"{path} ({error})")
+                    found.append(Sound(path, name, *told_length(path)))
+                except DataError as error:
+                    broken.append(str(error).removesuffix("."))
                 bar.update()
     if broken:
         rest = f" and {len(broken) - _SHOWN} more" if len(broken) > _SHOWN else ""
@@ -174,7 +173,7 @@ def read_crop(sound: Sound, random: np.random.Generator) -> Waveform:
         with soundfile.SoundFile(sound.path) as file:
             file.seek(start)
             samples = file.read(wanted, dtype="float32", always_2d=True)
-    except (soundfile.LibsndfileError, RuntimeError) as error:
+    except (OSError, RuntimeError, ValueError) as error:
         raise DataError(f"{sound.path} cannot be read as audio: {error}.") from error
     if len(samples) < wanted or not np.isfinite(samples).all():
         raise DataError(

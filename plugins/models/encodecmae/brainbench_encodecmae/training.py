@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,8 +12,9 @@ import torch
 from brainbench_audio.activations.torch_model import choose_device
 from brainbench_audio.activations.weights import read_checkpoint
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_file, locked, remove_leftovers
+from brainbench_audio.files import atomic_file, locked
 from brainbench_audio.progress import progress_bar
+from brainbench_audio.temporaries import remove_leftovers
 
 from .checkpoints import save_checkpoint
 from .configuration import Configuration
@@ -98,7 +98,7 @@ def pretrain(
     }
     with locked(run / "run", timeout=0):
         claim(run, described, resume=resume)
-        remove_leftovers(run, time.time())  # of a kill while a checkpoint was written
+        remove_leftovers(run)  # of a kill while a checkpoint was written
         training = _Training(
             run, sounds, configuration, targets, settings=settings, device=choose_device(device)
         )

@@ -1,0 +1,135 @@
+"""Parses netCDF files that come through a pipe. Run as a script by `netcdf`, never imported.
+
+It may open nothing any more once it begins: a file that refers to another one, by an external link,
+by external storage or as a virtual data set, gets nowhere.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from typing import Any, BinaryIO
+
+import netCDF4
+import numpy as np
+
+# a file may hold so many times its size, more than deflate can make of it, or so much
+RATIO, SMALL = 1100, 1 << 20
+
+
+class RefusedError(Exception):
+    """What the file holds is nothing that a stored score can hold."""
+
+
+def main() -> None:
+    """Answer one request after the other until there are no more."""
+    _limit(int(sys.argv[1]))
+    source, target = sys.stdin.buffer, sys.stdout.buffer
+    while line := source.readline():
+        size, *asked = json.loads(line)
+        content = source.read(size)
+        try:
+            about, values = _parsed(content, *asked)
+        except MemoryError:
+            about, values = {"error": "it takes too much memory"}, []
+        except Exception as error:  # the library raises many kinds
+            about, values = {"error": str(error) or repr(error)}, []
+        _answer(target, about, values)
+
+
+def _limit(memory: int) -> None:
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    # files that are open stay so; whatever else the library tries to open, it does not get
+    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    with contextlib.suppress(ValueError, OSError):  # macOS
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _parsed(
+    content: bytes, wanted: list[str] | bool, checked: bool, largest: int
+) -> tuple[dict[str, Any], list[Any]]:
+    """Return what is to be told of a file, and its arrays: all, those wanted, or none."""
+    with netCDF4.Dataset("score.nc", memory=content) as data:
+        data.set_auto_maskandscale(False)
+        data.set_auto_chartostring(False)
+        about: dict[str, Any] = {"attributes": _attributes(data), "variables": []}
+        if wanted is False:
+            return about, []
+        if data.groups or data.cmptypes or data.vltypes or data.enumtypes:
+            raise RefusedError("it holds groups or types of its own")
+        most = min(largest, max(SMALL, RATIO * len(content)))
+        chosen = {
+            name: variable
+            for name, variable in data.variables.items()
+            if wanted is True or name in wanted or variable.ndim < 2
+        }
+        if sum(map(_size, chosen.values())) > most:
+            raise RefusedError(f"it declares more than {most} bytes")
+        values = []
+        for name, variable in chosen.items():
+            if checked and not _is_checked(variable):
+                raise RefusedError(f"{name} has no checksums, or lies in another file")
+            value = np.asarray(variable[...])
+            described = {
+                "name": name,
+                "dims": variable.dimensions,
+                "shape": value.shape,
+                "attributes": _attributes(variable),
+            }
+            if variable.dtype is str:
+                described["text"] = value.ravel().tolist()
+            else:
+                described["dtype"] = value.dtype.str
+                values.append(np.ascontiguousarray(value))
+            about["variables"].append(described)
+        return about, values
+
+
+def _is_checked(variable: Any) -> bool:
+    """Whether HDF5 checks what it reads, as numbers of a score are written; none is virtual."""
+    plain = variable.dtype is str or not variable.ndim or not variable.size
+    return plain or variable.dtype.kind == "S" or bool((variable.filters() or {}).get("fletcher32"))
+
+
+def _size(variable: Any) -> int:
+    """Return the bytes that a variable declares; a text counts as its place."""
+    kind = np.dtype(object if variable.dtype is str else variable.dtype)
+    if kind.kind not in "fiubSO":
+        raise RefusedError(f"{variable.name} is of type {kind}")
+    size = kind.itemsize
+    for length in variable.shape:
+        size *= int(length)
+    return size
+
+
+def _attributes(holder: Any) -> dict[str, Any]:
+    """Return each attribute as text, or as the type and the values of an array."""
+    found: dict[str, Any] = {}
+    for name in holder.ncattrs():
+        value = holder.getncattr(name)
+        if isinstance(value, str):
+            found[name] = value
+        elif isinstance(value, list):  # of text
+            found[name] = ["text", value]
+        else:
+            array = np.asarray(value)
+            if array.dtype.kind not in "fiub":
+                raise RefusedError(f"its attribute {name} is of type {array.dtype}")
+            found[name] = [array.dtype.str, array.tolist()]
+    return found
+
+
+def _answer(target: BinaryIO, about: dict[str, Any], values: list[Any]) -> None:
+    target.write(json.dumps(about).encode() + b"\n")
+    for value in values:
+        target.write(value.data if value.size else b"")
+    target.flush()
+
+
+if __name__ == "__main__":
+    main()
