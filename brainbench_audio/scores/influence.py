@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -221,12 +222,10 @@ class Influence:
         error of `estimate`. Scores of the same stimuli and subjects are paired by the seed.
         """
         estimate = self.estimate()
-        generator = np.random.default_rng(seed)
-        weights = generator.standard_normal((number, len(self.stimuli)))
-        moved = weights @ self.stimuli.mean(axis=1)
+        of_stimuli, of_parts = _weights(number, *self.stimuli.shape, seed)
+        moved = of_stimuli @ self.stimuli.mean(axis=1)
         if self._enough:
-            weights = generator.standard_normal((number, len(self.parts)))
-            moved += weights @ (self.parts - self.parts.mean()) / len(self.parts)
+            moved += of_parts @ (self.parts - self.parts.mean()) / len(self.parts)
         spread = moved.std()
         return np.asarray(estimate.value + moved * (estimate.error / spread if spread else 0.0))
 
@@ -307,6 +306,14 @@ def sketch(owed: npt.ArrayLike) -> Array:
     bins = generator.integers(BINS, size=values.shape[1])
     signs = generator.choice([-1.0, 1.0], size=values.shape[1])
     return np.stack([np.bincount(bins, signs * one, BINS) for one in values], axis=1)
+
+
+@lru_cache(maxsize=1)  # a board asks for the same ones for each model
+def _weights(number: int, stimuli: int, parts: int, seed: int) -> tuple[Array, Array]:
+    """Return normal weights of stimuli, (draw, stimulus), and of parts, (draw, part)."""
+    generator = np.random.default_rng(seed)
+    of_stimuli = generator.standard_normal((number, stimuli))
+    return of_stimuli, generator.standard_normal((number, parts))
 
 
 def _student() -> Any:

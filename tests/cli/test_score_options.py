@@ -24,11 +24,23 @@ def scored(capsys: Told, *arguments: str) -> dict[str, Any]:
     return dict(row)
 
 
+def test_permutations_reach_the_metric(capsys: Told) -> None:
+    plain = scored(capsys)
+    assert plain["permutations"] == 199
+    assert 0 < plain["p"] <= 1
+    other = scored(capsys, "--permutations", "19", "--seed", "1")
+    assert (other["permutations"], other["cached"]) == (19, False)
+    assert other["p"] * 20 == pytest.approx(round(other["p"] * 20))
+    assert scored(capsys, "--permutations", "0")["p"] is None
+    assert main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", "--permutations", "5"]) == 1
+    assert "at least 19 permutations" in capsys.readouterr().err
+
+
 def test_bootstrap_and_seed_reach_the_metric(capsys: Told) -> None:
     plain = scored(capsys)
     other = scored(capsys, "--bootstrap", "30", "--seed", "3")
     assert other["score"] == plain["score"]
-    assert other["interval"] != plain["interval"]
+    assert other["interval"] == plain["interval"]
     assert other["cached"] is False
     scores = [Score.from_netcdf(entry.path) for entry in stored_scores()]
     (newest,) = [score for score in scores if score.provenance["inputs"]["options"]]
@@ -36,7 +48,6 @@ def test_bootstrap_and_seed_reach_the_metric(capsys: Told) -> None:
     assert (newest.raw.attrs["bootstrap"], newest.raw.attrs["seed"]) == (30, 3)
     assert newest.provenance["inputs"]["options"] == {"bootstrap": 30, "seed": 3}
     assert scored(capsys, "--bootstrap", "30", "--seed", "3")["cached"] is True
-    assert scored(capsys, "--bootstrap", "0")["interval"] is None
 
 
 def test_memory_is_no_part_of_the_key(capsys: Told) -> None:

@@ -163,9 +163,8 @@ def _models(content: Content, benchmark: str, rows: list[Row], path: str) -> Mar
     ]
     head = ("Model", "Rank", "Group", "Score", "Error", "95 % interval", "Normalised")
     caption = (
-        f"Models on {benchmark}. Rank: place, and its range in 95 % of draws of sounds and "
-        "listeners. Models of one group do not differ from its best after control of false "
-        "discoveries."
+        f"Models on {benchmark}. Rank: place, and its range in 95 % of draws. Models of "
+        "one group do not differ from its best after control of false discoveries."
     )
     return table((*head, "Best layer"), cells, caption, numeric=tuple(range(1, 7)))
 

@@ -16,10 +16,10 @@ from brainbench_audio.report.site.relations import rank_text
 
 _EXPLAINED = (
     "Rank: the place on the benchmark that the table was last sorted by, and in brackets the range "
-    "of places in 95 % of draws of sounds and listeners; models whose ranges overlap should not be "
-    "told apart by it. A published number without an error has no range. Bars are 95 % intervals, "
-    "or ± one standard error where there is no interval. Normalised: score divided by the ceiling, "
-    "where one is known; ranks are those of raw scores."
+    "of places in 95 % of draws; models whose ranges overlap should not be told apart by "
+    "it. A published number without an error has no range. Bars are 95 % intervals, or ± one "
+    "standard error where there is no interval. Normalised: score divided by the ceiling, where "
+    "one is known; ranks are those of raw scores."
 )
 
 

@@ -15,10 +15,12 @@ import xarray as xr
 
 from brainbench_audio.report.results import all_results
 from brainbench_audio.report.site import build_site
+from brainbench_audio.scores.influence import BINS
+from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import score_stem
 
 MODELS, BENCHMARKS = 36, 20
-VOXELS, LAYERS, SUBJECTS, DRAWS = 30_000, 13, 20, 1000
+VOXELS, LAYERS, SUBJECTS, STIMULI = 30_000, 13, 20, 165
 SECONDS, BYTES = 30, 5e6
 
 
@@ -34,10 +36,14 @@ def voxels(seed: int) -> xr.Dataset:
             "chosen_layer": (("fold", "voxel"), generator.integers(LAYERS, size=(5, VOXELS))),
             "penalty": (("fold", "voxel"), generator.random((5, VOXELS))),
             "profile": ("layer", np.sort(generator.random(LAYERS))),
-            "bootstrap": ("draw", generator.normal(0.3, 0.02, DRAWS)),
+            "influence": (("left_out", "part"), generator.normal(0, 0.001, (STIMULI, SUBJECTS))),
+            "pair_sketch": (("bin", "part"), generator.normal(0, 1e-5, (BINS, SUBJECTS))),
         },
-        {"layer": [f"block_{place}" for place in range(LAYERS)], "subject": ("voxel", subject)},
-        {"seed": 0},
+        {
+            "layer": [f"block_{place}" for place in range(LAYERS)],
+            "subject": ("voxel", subject),
+            "part": [f"subject-{place}" for place in range(SUBJECTS)],
+        },
     )
 
 
@@ -59,7 +65,7 @@ def fill_store(folder: Path) -> None:
                 "ceiling": 0.8,
                 "parts": {f"subject-{place}": one for place, one in enumerate(parts)},
                 "layer": "block_7",
-                "n": {"stimulus": 165, "subject": SUBJECTS, "voxel": VOXELS},
+                "n": {"stimulus": STIMULI, "subject": SUBJECTS, "voxel": VOXELS},
                 "provenance": provenance(f"family{model % 6}-{model}", name),
             }
             path = score_stem(name, f"family{model % 6}-{model}", "0" * 24)

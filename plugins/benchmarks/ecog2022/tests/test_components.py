@@ -73,14 +73,16 @@ def test_scores_over_time(small: np.ndarray) -> None:
     pytest.importorskip("brainbench_ridge", reason="the metric ridge is a plugin of its own")
     found = SOURCE.load(CARDS[0], "time")
     layers = {"copy": found.assembly.values[:, :10], "noise": small[:, 0] ** 2}
-    result = load_metric("ridge", bootstrap=20)(layers, found.assembly, np.asarray(found.folds))
+    result = load_metric("ridge", permutations=0)(layers, found.assembly, np.asarray(found.folds))
     assert list(result.parts) == ["C1", "C2", "C3"]
     first = result.raw["r2"].values[(result.raw["component"] == "C1").values]
     assert result.parts["C1"] == pytest.approx(first.mean())
     assert result.parts["C1"] > 0.9 > 0.3 > result.parts["C3"]
     assert result.value == pytest.approx(np.mean(list(result.parts.values())))
     np.testing.assert_allclose(result.raw["time"].values, np.tile(TIMES, 3))
-    assert result.raw["bootstrap"].mean() == pytest.approx(result.value, abs=0.05)
+    # errors are of components, each over all its times
+    assert list(result.part_errors) == ["C1", "C2", "C3"]
+    assert result.raw["influence"].sizes == {"left_out": len(found.assembly), "part": 3}
 
 
 def test_one_component(small: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
