@@ -236,7 +236,23 @@ def test_p_of_student() -> None:
 def test_roots_of_squares() -> None:
     root = Estimate(0.25, 0.1, 7, "sounds").root()
     assert root == Estimate(0.5, 0.1, 7, "sounds")
-    assert Estimate(-0.1, 0.1, 7, "sounds").root() == Estimate(0.0, 0.0, 7, "sounds")
+    # nothing tells how far a root of 0 is from others, unless by how much it can be off at most
+    assert Estimate(0.0, 0.1, 7, "sounds").root() == Estimate(0.0, np.inf, 7, "sounds")
+    assert Estimate(0.0, 0.1, 7, "sounds").root(0.2) == Estimate(0.0, 0.2, 7, "sounds")
+    assert Estimate(0.0001, 0.1, 7, "sounds").root(0.2).error == 0.2
+
+
+def test_the_largest_error_of_a_root_is_never_exceeded() -> None:
+    generator = np.random.default_rng(0)
+    roots = Influence(generator.standard_normal(3), generator.standard_normal((40, 3)))
+    for _ in range(50):
+        direction = generator.standard_normal(3)
+        direction /= np.linalg.norm(direction)
+        moved = roots.stimuli @ direction / np.sqrt(3)
+        error = np.sqrt(39 / 40 * np.square(moved).sum())
+        assert error <= roots.largest_error() * (1 + 1e-12)
+    alone = roots.part(1)
+    assert alone.largest_error() == pytest.approx(alone.estimate().error)
 
 
 def test_differences_of_the_same_stimuli_are_paired() -> None:

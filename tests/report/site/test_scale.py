@@ -16,7 +16,6 @@ import xarray as xr
 from brainbench_audio.report.results import all_results
 from brainbench_audio.report.site import build_site
 from brainbench_audio.scores.influence import BINS
-from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import score_stem
 
 MODELS, BENCHMARKS = 36, 20
