@@ -46,7 +46,7 @@ class Probe:
         Of initial weights, minibatches, dropout and the bootstrap.
     max_memory : int or None
         Bytes that the arrays of the metric may take, besides one layer; None: 3 GB, or half of what
-        is free. It changes no result.
+        is free. It changes results by rounding at most.
     device : str
         ``"auto"`` is the first GPU, if there is one.
     settings : tuple of Setting
