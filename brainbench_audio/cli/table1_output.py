@@ -76,7 +76,7 @@ def _print_recomputed(cells: Sequence[Beside]) -> None:
         if (row := cell.recomputed)
     ]
     if rows:
-        print("Recomputed from published scores, which were read off figures")
+        print("Recomputed from published scores (the paper's: read off its figures)")
         head = ("benchmark", "with", "subset", "r", "p", "low", "high", "models")
         print_table((*head, "printed", "notebook"), rows)
 
