@@ -12,6 +12,7 @@ from brainbench_audio.cli.selection import (
     read_results,
 )
 from brainbench_audio.cli.table import p_text, print_json, print_table
+from brainbench_audio.cli.table1_output import plain, print_beside
 from brainbench_audio.errors import DataError
 from brainbench_audio.names import printable
 
@@ -45,7 +46,10 @@ def add(verbs: Any) -> None:
         help="overall z-score that models of the subset exceed (default: %(default)s)",
     )
     parser.add_argument(
-        "--published", action="store_true", help="published scores alone, none measured here"
+        "--published",
+        action="store_true",
+        help="the paper's table 1 as printed and as released, and what published scores give; "
+        "nothing measured here",
     )
     parser.add_argument(
         "--controls", action="store_true", help="count controls and training steps (@…) as models"
@@ -66,27 +70,39 @@ def run(options: argparse.Namespace) -> int:
     """Print the table."""
     from brainbench_audio.report.correlations import SUBSETS, correlations
     from brainbench_audio.report.results import OVERALL
+    from brainbench_audio.report.table1 import COLUMNS, beside
 
     found = read_results("only" if options.published else "none")
     if not options.controls:
         found = [result for result in found if not result.is_control]
     found = chosen_results(found, options.model, ())
     scored = {result.benchmark for result in found} | {OVERALL}
+    if options.published:
+        scored |= set(COLUMNS)
+    subsets = (options.subset,) if options.subset else SUBSETS
+    benchmarks = chosen_benchmarks(options.benchmark, scored) or None
+    compared = chosen_benchmarks(options.compared or (), scored) or None
     table = correlations(
         found,
-        chosen_benchmarks(options.benchmark, scored) or None,
-        chosen_benchmarks(options.compared or (), scored) or None,
-        subsets=[options.subset] if options.subset else SUBSETS,
+        benchmarks,
+        compared,
+        subsets=subsets,
         least_z=options.least_z,
         draws=options.bootstrap,
         seed=options.seed,
     )
-    if not table.rows:
+    cells = beside(table, benchmarks, compared, subsets) if options.published else []
+    if not table.rows and not cells:
         raise DataError(_nothing(table))
     if options.json:
-        print_json([_plain(row) for row in table.rows])
+        rows = [plain(cell) for cell in cells] or [_plain(row) for row in table.rows]
+        print_json(rows)
         return 0
-    _print(table, options.least_z)
+    if options.published:
+        print_beside(cells)
+    else:
+        _print_rows(table)
+    _print_notes(table, options.least_z)
     return 0
 
 
@@ -102,12 +118,16 @@ def _plain(row: Any) -> dict[str, Any]:
     }
 
 
-def _print(table: CorrelationTable, least_z: float) -> None:
+def _print_rows(table: CorrelationTable) -> None:
     rows = [
         (row.benchmark, row.compared, row.subset, row.r, p_text(row.p), *row.interval, row.n)
         for row in table.rows
     ]
     print_table(("benchmark", "with", "subset", "r", "p", "low", "high", "models"), rows)
+
+
+def _print_notes(table: CorrelationTable, least_z: float) -> None:
+    """Say what the overall z-scores are made from, and what is left out."""
     means = table.overall
     if means.values:
         over = ", ".join(means.tasks) if means.tasks else "the paper's tasks, as published"

@@ -1,4 +1,4 @@
-"""Benchmarks against benchmarks over models: table 1 of the paper."""
+"""Benchmarks against benchmarks over models, as in table 1 of the paper."""
 
 from __future__ import annotations
 

@@ -71,16 +71,14 @@ def shipped_scores() -> list[PublishedScore]:
     return parse_scores(_shipped("scores.csv"), "scores.csv")
 
 
-def shipped_correlations() -> list[dict[str, Any]]:
-    """Return table 1 of the paper: ``benchmark``, ``subset`` (all or sub), ``with`` and ``r``."""
-    rows = csv.DictReader(_lines(_shipped("correlations.csv")))
-    return [{**row, "r": float(row["r"])} for row in rows]
+def shipped_rows(name: str) -> list[dict[str, str]]:
+    """Return the rows of a table that comes with the package."""
+    return list(csv.DictReader(_lines(_shipped(name))))
 
 
 def toplines() -> dict[str, float]:
     """Return the similarity of each subject with the others, as published, for each benchmark."""
-    rows = csv.DictReader(_lines(_shipped("toplines.csv")))
-    return {row["benchmark"]: float(row["value"]) for row in rows}
+    return {row["benchmark"]: float(row["value"]) for row in shipped_rows("toplines.csv")}
 
 
 def imported_folder() -> Path:

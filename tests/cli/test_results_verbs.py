@@ -13,7 +13,6 @@ import xarray as xr
 from scipy.stats import ttest_rel
 
 from brainbench_audio.cli.main import main
-from brainbench_audio.report.published_files import shipped_correlations
 from brainbench_audio.report.results import stored_results
 from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.uncertainty import uncertainty
@@ -25,19 +24,61 @@ Keep = Callable[..., Path]
 def test_table_1_from_published_scores(capsys: Told) -> None:
     assert main(["correlate", "--published", "--json"]) == 0
     rows = json.loads(capsys.readouterr().out)
-    expected = {
-        (row["benchmark"], row["subset"]): row["r"]
-        for row in shipped_correlations()
-        if row["with"] == "overall"
-    }
-    assert len(rows) == len(expected) == 20
+    assert len(rows) == 10 * 7 * 2
+    recomputed = [row for row in rows if row["r"] is not None]
+    assert len(recomputed) == 20
     for row in rows:
-        assert list(row) == ["benchmark", "with", "subset", "r", "p", "interval", "n"]
-        assert row["with"] == "overall"
-        assert row["r"] == pytest.approx(expected[row["benchmark"], row["subset"]], abs=0.01)
+        assert list(row)[:7] == ["benchmark", "with", "subset", "r", "p", "interval", "n"]
+        assert row["printed"].keys() == row["notebook"].keys() == {"r", "p"}
+        assert (row["r"] is None) == (row["with"] != "overall") == bool(row["not_recomputed"])
+    for row in recomputed:
+        assert row["r"] == pytest.approx(row["notebook"]["r"], abs=0.006)
+        assert row["r"] == pytest.approx(row["printed"]["r"], abs=0.08)
         assert row["interval"][0] < row["r"] < row["interval"][1]
         assert row["p"] < 0.05
         assert row["n"] == {"all": 36, "sub": 32}[row["subset"]]
+
+
+def test_table_1_for_people(capsys: Told) -> None:
+    assert main(["correlate", "--published", "--benchmark", "B2021-ridge"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    printed, notebook, recomputed = (
+        next(place for place, line in enumerate(lines) if line.startswith(start))
+        for start in ("Table 1 as printed", "Values of the notebook", "Recomputed from")
+    )
+    assert "-0.75" in lines[printed]
+    assert lines[printed + 1].split()[2:] == [
+        *("nsynth_pitch", "gtzan", "speech_commands", "crema_d", "fsd50k", "esc50", "overall")
+    ]
+    assert lines[printed + 3].split()[1:] == [
+        *("all", "0.672**", "0.747**", "0.567**", "0.657**", "0.858**", "0.776**", "0.907**")
+    ]
+    assert lines[notebook + 4].split()[1:] == [
+        *("sub", "0.362*", "0.468**", "0.223", "0.405*", "0.662**", "0.676**", "0.703**")
+    ]
+    assert lines[recomputed + 3].split()[:5] == [
+        "B2021-ridge",
+        "overall",
+        "all",
+        "0.895",
+        "1.9e-13",
+    ]
+    assert lines[recomputed + 3].split()[-2:] == ["0.907", "0.895"]
+    text = "\n".join(lines)
+    assert "0.000 " not in text
+    assert "recomputed: 2 of these 14 published correlations; scores of single listening" in text
+    assert "largest difference from printed: 0.0174 (B2021-ridge with overall, sub)" in text
+    assert "largest difference from notebook: 0.0004 (B2021-ridge with overall, sub)" in text
+
+
+def test_a_column_that_cannot_be_recomputed(capsys: Told) -> None:
+    arguments = ["correlate", "--published", "-b", "NH2015-rsa", "--with", "HEAR.gtzan-probe"]
+    assert main([*arguments, "--subset", "sub"]) == 0
+    told = capsys.readouterr().out
+    assert "0.506**" in told
+    assert "0.503**" in told
+    assert "Recomputed from" not in told
+    assert "recomputed: 0 of these 1 published correlations" in told
 
 
 def test_correlations_for_people(capsys: Told) -> None:

@@ -21,6 +21,7 @@ FAMILIES = [
     "encodecmae-small",
     "encodecmae-spec-base",
     "metricgan",
+    "resemblyzer",
     "s2t",
     "sepformer",
     "spectrotemporal",

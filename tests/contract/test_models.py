@@ -53,6 +53,7 @@ QUICK = [
     Quick("dasheng-base", 1e-5, relative=True),
     Quick("dcase2020", 1e-5, relative=True),
     Quick("metricgan", 1e-5),
+    Quick("resemblyzer", 0.0),
     Quick("sepformer", 1e-5, short=800, slow=True),
     Quick("spectrotemporal", 0.0),
     Quick("zerospeech2020", 1e-5, relative=True),
@@ -68,7 +69,7 @@ def only(chosen: list[Quick], slow: bool = False) -> pytest.MarkDecorator:
 @pytest.fixture(scope="module", params=QUICK, ids=[quick.id for quick in QUICK])
 def quick(request: pytest.FixtureRequest) -> tuple[Quick, TorchModel]:
     chosen: Quick = request.param
-    if chosen.id == "crepe-tiny":
+    if chosen.id in ("crepe-tiny", "resemblyzer"):
         return chosen, loaded(chosen.id)
     if chosen.id == "dasheng-base":
         return chosen, loaded(chosen.id, weights="untrained", depth=2)

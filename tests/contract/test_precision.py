@@ -14,9 +14,9 @@ from .families import BIG, FAMILIES, untrained
 
 LIMITS = {"bfloat16": 0.02, "float16": 0.003}
 """Largest distance of a layer from float32, in its standard deviations; in docs/how-to/gpu.md."""
-# crepe-tiny has no stand-in weights; those of encodecmae-ec-base make each frame attend to one
-# other alone, and which one it is depends on the last digit
-INITIAL_WEIGHTS = ("crepe-tiny", "encodecmae-ec-base")
+# crepe-tiny and resemblyzer have no stand-in weights; those of encodecmae-ec-base make each frame
+# attend to one other alone, and which one it is depends on the last digit
+INITIAL_WEIGHTS = ("crepe-tiny", "encodecmae-ec-base", "resemblyzer")
 FAST = ("beats-iter1", "metricgan", "zerospeech2020")
 
 

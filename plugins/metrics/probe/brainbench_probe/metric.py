@@ -55,7 +55,7 @@ class Probe:
         Of initial weights, minibatches, dropout, permutations and draws.
     max_memory : int or None
         Bytes that the arrays of the metric may take, besides one layer; None: 3 GB, or half of what
-        is free. It changes no result.
+        is free. It changes results by rounding at most.
     device : str
         ``"auto"`` is the first GPU, if there is one.
     settings : tuple of Setting

@@ -3,11 +3,14 @@
 Each network is
 
     x = Σ_l w_l e_l,  w = |a| / Σ|a|
-    h_k = W_k y_(k-1),  y_k = ReLU(dropout(batch norm(h_k))),  y_0 = x
+    h_k = W_k y_(k-1) + b_k,  y_k = ReLU(dropout(batch norm(h_k))),  y_0 = x
     z = V y_K + c
 
 Activations are (network, unit, clip), so that the statistics of batch normalisation run along
-memory. There is no bias in front of a batch normalisation, which would take it away again.
+memory. Batch normalisation takes `b` away again in training, but in validation the running mean is
+late: it starts at 0, and Adam lets `b` wander, as it divides a gradient of mere rounding by its
+size. When training stops depends on that, so `b` is there, as in the released network.
+
 Gradients are written out: temporary arrays are made once and used in every step, and no gradient
 is kept longer than until its parameter has moved.
 """
@@ -39,16 +42,15 @@ def initial_parameters(
     """Return the parameters of one network before training, by name.
 
     ``mix`` (layer,) are the `a` above; for hidden layer k from 1: ``weight{k}`` (unit, input),
-    ``gain{k}``, ``shift{k}``, ``mean{k}``, ``variance{k}`` (unit,) of the batch normalisation and,
-    where it comes last, ``bias{k}`` (unit,); ``out`` (label, unit) and ``out_bias`` (label,).
+    ``bias{k}`` (unit,), and ``gain{k}``, ``shift{k}``, ``mean{k}``, ``variance{k}`` (unit,) of the
+    batch normalisation; ``out`` (label, unit) and ``out_bias`` (label,).
     """
     units = protocol.hidden_units
     found = {"mix": torch.ones(layers)}
     width = features
     for k in range(1, setting.hidden_layers + 1):
         found[f"weight{k}"] = _matrix(units, width, setting, 1.0, generator)
-        if protocol.norm_after_activation:
-            found[f"bias{k}"] = _bias(units, width, generator)
+        found[f"bias{k}"] = _bias(units, width, generator)
         found |= {f"gain{k}": torch.ones(units), f"shift{k}": torch.zeros(units)}
         found |= {f"mean{k}": torch.zeros(units), f"variance{k}": torch.ones(units)}
         width = units
@@ -169,13 +171,13 @@ class Stack:
         below, trace = inputs.transpose(1, 2), []
         for k in range(1, self.depth + 1):
             weight = self.values[f"weight{k}"][part]
+            bias = self.values[f"bias{k}"][part, :, None]
             shape = (len(weight), weight.shape[1], below.shape[2])
-            hidden = torch.bmm(weight, below, out=space.take(f"hidden{k}", *shape))
+            hidden = torch.baddbmm(bias, weight, below, out=space.take(f"hidden{k}", *shape))
             step = {"below": below, "hidden": hidden}
             above = space.take(f"above{k}", *shape)
             mask = None if masks is None else masks[k - 1]
             if self.after:
-                hidden.add_(self.values[f"bias{k}"][part, :, None])
                 _activate(hidden, mask)
                 self._normalise(k, part, hidden, above, step, training=masks is not None)
             else:
@@ -261,7 +263,7 @@ class Stack:
                     below, step["hidden"], 0, grad_input=below
                 )
                 below.mul_(1 / keep)
-                changes[f"bias{k}"] = below.sum(dim=2)
+            changes[f"bias{k}"] = below.sum(dim=2)
             changes[f"weight{k}"] = _product(below, step["below"].mT, space, f"weight{k}")
             weight = self.values[f"weight{k}"][part]
             if k > 1:

@@ -56,16 +56,23 @@ class Predictions:
 
     @cached_property
     def correct(self) -> Array:
-        """1 where the most confident label is the (first) right one, else 0; (clip,)."""
-        hit = self.logits.argmax(axis=1) == self.labels.argmax(axis=1)
-        return np.asarray(hit, dtype=np.float64)
+        """1 where the clip has the most confident label, else 0; (clip,).
+
+        A clip without labels counts as wrong, whatever is predicted.
+        """
+        return self._at_best(self.labels)
 
     @cached_property
     def chroma_correct(self) -> Array:
-        """1 where the predicted note is right but for octaves, else 0; (clip,)."""
+        """1 where the clip has the predicted note in any octave, else 0; (clip,)."""
         chroma = np.array([int(name) % _OCTAVE for name in self._names])
-        hit = chroma[self.logits.argmax(axis=1)] == chroma[self.labels.argmax(axis=1)]
-        return np.asarray(hit, dtype=np.float64)
+        same = chroma[:, np.newaxis] == chroma
+        return self._at_best((self.labels @ same > 0).astype(np.float64))
+
+    def _at_best(self, values: Array) -> Array:
+        """Return of each clip the value (clip, label) of its most confident label."""
+        best = self.logits.argmax(axis=1, keepdims=True)
+        return np.take_along_axis(values, best, axis=1)[:, 0]
 
     @cached_property
     def _sorted(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:

@@ -187,7 +187,8 @@ class Trainer:
         flat, wide = embedded.view(layers, -1), mixed.view(len(weights), -1)
 
         def mix(piece: slice) -> None:
-            torch.mm(weights, flat[:, piece], out=wide[:, piece])
+            for part in self._together(len(weights)):
+                torch.mm(weights[part], flat[:, piece], out=wide[part, piece])
 
         self._workers.map(mix, _pieces(flat.shape[1]))
         ends = np.cumsum([len(stack) for stack in stacks]).tolist()
@@ -226,7 +227,8 @@ class Trainer:
             wide = gradient.reshape(len(stack), -1)
 
             def project(piece: slice, wide: Tensor = wide) -> Tensor:
-                return wide[:, piece] @ flat[:, piece].T
+                parts = self._together(len(wide))
+                return torch.cat([wide[part, piece] @ flat[:, piece].T for part in parts])
 
             # summed in a fixed order, so that the same seed gives the same score
             by_weight = sum(self._workers.map(project, _pieces(flat.shape[1]))) * self._scale
@@ -270,9 +272,20 @@ class Trainer:
         Deep networks come first, so that no worker is left with one when others are done.
         """
         return [
-            (index, slice(start, min(start + self.at_once, len(stack))))
+            (index, part)
             for index, stack in reversed(list(enumerate(stacks)))
-            for start in range(0, len(stack), self.at_once)
+            for part in self._together(len(stack))
+        ]
+
+    def _together(self, networks: int) -> list[slice]:
+        """Return which of some networks share a product.
+
+        A product of more rows is rounded otherwise, which the biases make visible in validation. So
+        networks that are computed alone are so in every product, and none depends on the others.
+        """
+        return [
+            slice(start, min(start + self.at_once, networks))
+            for start in range(0, networks, self.at_once)
         ]
 
     def _validate(self, stacks: Sequence[Stack], found: Mapping[int, Trained]) -> None:

@@ -28,10 +28,9 @@ class Plain(torch.nn.Module):
         self.masks: list[Masked] = []
         for k in range(1, depth + 1):
             units, width = start[f"weight{k}"].shape
-            linear, norm = torch.nn.Linear(width, units, bias=after), torch.nn.BatchNorm1d(units)
+            linear, norm = torch.nn.Linear(width, units), torch.nn.BatchNorm1d(units)
             linear.weight.data.copy_(start[f"weight{k}"])
-            if after:
-                linear.bias.data.copy_(start[f"bias{k}"])
+            linear.bias.data.copy_(start[f"bias{k}"])
             self.masks.append(Masked())
             rest = [self.masks[-1], torch.nn.ReLU()]
             parts += [linear, *rest, norm] if after else [linear, norm, *rest]
@@ -93,6 +92,19 @@ def plain_training(
             logits = model(embeddings.batch(torch.from_numpy(split.valid)) * scale).numpy()
         scores.append(task.predictions(split.valid, logits).score(task.metrics[0]))
     return scores, losses, model
+
+
+def plain_parameters(model: Plain) -> dict[str, torch.Tensor]:
+    """Return what a network has learned, by the names of `initial_parameters`."""
+    *hidden, last = [
+        part for part in model.rest if isinstance(part, torch.nn.Linear | torch.nn.BatchNorm1d)
+    ]
+    found = {"mix": model.mix, "out": last.weight, "out_bias": last.bias}
+    for k, (linear, norm) in enumerate(zip(hidden[::2], hidden[1::2], strict=True), start=1):
+        found |= {f"weight{k}": linear.weight, f"bias{k}": linear.bias}
+        found |= {f"gain{k}": norm.weight, f"shift{k}": norm.bias}
+        found |= {f"mean{k}": norm.running_mean, f"variance{k}": norm.running_var}
+    return {name: value.detach() for name, value in found.items()}
 
 
 def made_up(
