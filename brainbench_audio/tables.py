@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.names import one_form
+from brainbench_audio.names import as_on_disk, one_form
 
 _SEPARATORS = ",;\t"
 _QUOTED = re.compile(r'"[^"]*"')
@@ -122,7 +122,7 @@ def read_text(path: Path) -> str:
         It is missing, or in another encoding.
     """
     try:
-        content = path.read_bytes()
+        content = as_on_disk(path).read_bytes()
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
         return content.decode("utf-16" if utf16 else "utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:

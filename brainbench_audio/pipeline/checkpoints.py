@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.files import TEMPORARY
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import SCHEME, list_files
+from brainbench_audio.names import as_on_disk
 from brainbench_audio.pipeline.steps import SUFFIXES, step_of
 from brainbench_audio.registry.ids import is_pattern
 
@@ -71,7 +73,7 @@ def list_checkpoints(source: str | Path) -> list[Checkpoint]:
     if text.startswith(SCHEME):
         named = [(file.path, file.url, file.size, file.sha256) for file in list_files(text)]
     else:
-        files = _local_files(Path(text).expanduser())
+        files = _local_files(as_on_disk(Path(text).expanduser()))
         named = [(str(file), str(file), file.stat().st_size, None) for file in files]
     found: dict[int, Checkpoint] = {}
     for name, location, size, sha256 in named:
@@ -103,7 +105,9 @@ def _local_files(path: Path) -> list[Path]:
     parts = path.parts
     first = next((place for place, part in enumerate(parts) if is_pattern(part)), len(parts))
     pattern = "/".join(parts[first:])
-    found = Path(*parts[:first]).glob(pattern) if pattern else []
+    folder = as_on_disk(Path(*parts[:first]))
+    forms = {unicodedata.normalize(form, pattern) for form in ("NFC", "NFD")} - {""}
+    found = {match for form in forms for match in folder.glob(form)}
     return sorted(
         file
         for match in found

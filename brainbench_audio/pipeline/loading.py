@@ -21,6 +21,7 @@ from brainbench_audio.errors import (
 from brainbench_audio.files import hash_json
 from brainbench_audio.hashing.sources import imported, load_tree
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.names import as_on_disk
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.fingerprint import fingerprinted
 from brainbench_audio.registry.ids import ModelId, split_data
@@ -110,6 +111,10 @@ def model_asked_for(identifier: str, options: Mapping[str, Any]) -> tuple[ModelI
     asked = [rest.pop("control", None), wanted.control]
     if isinstance(weights, str) and weights in CONTROLS:
         asked.append(rest.pop("weights"))
+    elif isinstance(weights, str | Path):
+        file = as_on_disk(Path(weights).expanduser())
+        if file.exists():  # else a name that the loader knows, or an address
+            rest["weights"] = type(weights)(file)
     controls = {control for control in asked if control}
     if len(controls) > 1 or (controls and wanted.step is not None):
         raise ContractError(f"{identifier} is to be {' and '.join(sorted(controls))}: choose one.")
