@@ -24,6 +24,7 @@ _OLD_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # how torch names the class or function that it refuses
 _REFUSED = re.compile(r"(?:GLOBAL|[Uu]nsupported class|type|global) `?([A-Za-z_][\w.]*\.\w+)")
+_BLOCK = 1 << 22
 _PICKLES = 5  # in a file as torch wrote them before 1.6
 _LARGEST_PICKLE = 1 << 28  # bytes; it holds names and shapes, not the numbers
 
@@ -43,7 +44,7 @@ def read_checkpoint(path: Path) -> Any:
             import safetensors.torch
 
             return safetensors.torch.load_file(path)
-        _check_pickles(path)
+        _check_content(path)
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         # torch's own message is long, coloured, and advises to switch the check off
@@ -82,19 +83,32 @@ def _plain(error: BaseException) -> str:
     return type(error).__name__ if not first or "weights_only" in first else first
 
 
-def _check_pickles(path: Path) -> None:
-    """Refuse tuples in tuples without end, which torch would hash; see `nesting`."""
+def _check_content(path: Path) -> None:
+    """Refuse bytes that are not what their checksum says, which torch would load all the same.
+
+    And tuples in tuples without end, which it would hash; see `nesting`.
+    """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
-                if member.filename.endswith("data.pkl"):
-                    if member.file_size > _LARGEST_PICKLE:
-                        raise pickle.UnpicklingError(f"{member.filename} is too large")
-                    check_nesting(archive.read(member))
+                _check_member(archive, member)
         return
     with path.open("rb") as file, suppress(ValueError):
         for _ in range(_PICKLES):
             check_nesting(file)
+
+
+def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    if not member.CRC:
+        del member.CRC  # torch can write without: there is nothing to hold the bytes to
+    with archive.open(member) as file:
+        if member.filename.endswith("data.pkl"):
+            if member.file_size > _LARGEST_PICKLE:
+                raise pickle.UnpicklingError(f"{member.filename} is too large")
+            check_nesting(file.read())
+        elif member.compress_type == zipfile.ZIP_STORED:  # torch compresses nothing
+            while file.read(_BLOCK):
+                pass
 
 
 def load_strictly(network: torch.nn.Module, state: State, where: str) -> None:

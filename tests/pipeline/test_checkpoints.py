@@ -43,6 +43,9 @@ from brainbench_audio.training import checkpoints
         ("seed=3-1000.pt", 1000),
         ("step-20/model-00001-of-00002.safetensors", 20),
         ("1000.pt", 1000),
+        ("iter_5.pt", 5),
+        ("epoch_2_iter_5.pt", 5),
+        ("2026-01_iter_80000.pth", 80_000),
     ],
 )
 def test_the_step_is_in_the_name(name: str, step: int | None) -> None:
@@ -57,6 +60,8 @@ def test_the_step_is_in_the_name(name: str, step: int | None) -> None:
         ("wav2vec2-16k-5.ckpt", "5 or 16000"),
         ("step=10-iter=20.pt", "10 or 20"),
         ("10-20/model.pt", "10 or 20"),
+        ("beats_iter3+-checkpoint-500.pt", "3 or 500"),
+        ("beats-iter3_500.pt", "3 or 500"),
     ],
 )
 def test_a_name_with_two_readings_is_refused_with_both(name: str, told: str) -> None:
