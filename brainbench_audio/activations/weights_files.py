@@ -96,7 +96,10 @@ def _given(card: ModelCard, path: Path) -> list[Path]:
         paths = [path]
     for file in paths:
         if not file.is_file():
-            raise DataError(f"Weights file {file} does not exist.")
+            raise DataError(
+                f"Weights file {file} does not exist. Give the path of a local copy of the "
+                f"weights of {card.id}: --weights FILE, weights=FILE."
+            )
         if members and tarfile.is_tarfile(file):
             target = _folder(card, card.weights[0]) / names[0]
             raise DataError(

@@ -280,15 +280,13 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
         raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
     try:
         module, tree = load_tree(file)
-        maker = getattr(module, wanted.name)
     except BrainbenchError:
         raise
-    except AttributeError as error:
-        raise PluginLoadError(
-            f"{file} has no {wanted.name!r} ({error}): give it as {file}:ClassName."
-        ) from error
     except (Exception, SystemExit) as error:
         raise PluginLoadError(f"{file} cannot be imported: {error!r}.") from error
+    if not hasattr(module, wanted.name):
+        raise PluginLoadError(_no_model(file, module, wanted.name))
+    maker = getattr(module, wanted.name)
     word = f"model {wanted}"
     made = _invoke(maker, word, (), dict(options)) if callable(maker) else maker
     model = _checked_model(made, str(wanted))
@@ -298,6 +296,21 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
     fingerprint = {"given": own, "class": wanted.name, "tree": tree}
     code = {"tree": str(file), "hash": tree}
     return model, fingerprinted(identity, model, fingerprint, code, options)
+
+
+def _no_model(file: Path, module: Any, name: str) -> str:
+    """Say which models a file has in place of one that it does not have."""
+    own = {
+        other: value
+        for other, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+    }
+    models = [other for other, value in own.items() if hasattr(value, "activations")]
+    models = models or [other for other in own if not other.startswith("_")]  # that make one
+    return (
+        f"{file} has no model {name!r}, only {', '.join(models) or 'none'}: give it as "
+        f"{file}:{models[-1] if models else 'ClassName'}."
+    )
 
 
 def _call(path: str, word: str, *arguments: Any, **options: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -113,6 +114,12 @@ def compare(results: Iterable[Result], draws: int | None = None, seed: int = 0) 
     return [replace(one, q=q) for one, q in zip(found, adjusted.tolist(), strict=True)]
 
 
+def _asked_for(result: Result) -> str:
+    """Return a model as `brainbench score` takes it; one of a file is named with its path."""
+    own = result.source.endswith(".py")
+    return shlex.quote(f"{result.source}:{result.id}" if own else result.name)
+
+
 def _compared(first: Evidence, second: Evidence, draws: int | None, seed: int) -> Comparison:
     one, other = first.result, second.result
     for result in (one, other):
@@ -131,9 +138,9 @@ def _compared(first: Evidence, second: Evidence, draws: int | None, seed: int) -
         raise DataError(
             f"{one.model} and {other.model} cannot be compared on {one.benchmark}: their scores "
             f"share no subjects, and no bootstrap of the same stimuli. Draw the same ones for "
-            f"both: brainbench score --model {one.name} {other.name} --benchmark {one.benchmark} "
-            f"--bootstrap 1000 --seed 0. A metric that draws none (see brainbench info "
-            f"{one.benchmark}) gives nothing to compare by."
+            f"both: brainbench score --model {_asked_for(one)} {_asked_for(other)} "
+            f"--benchmark {one.benchmark} --bootstrap 1000 --seed 0. A metric that draws none (see "
+            f"brainbench info {one.benchmark}) gives nothing to compare by."
         )
     difference, over = drawn
     p, test, n = _tested(first, second, parts, difference, seed)
