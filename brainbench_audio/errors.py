@@ -23,8 +23,8 @@ class ContractError(BrainbenchError):
     """An object that does not keep the contract of `interfaces.py`: a model that returns NaN."""
 
 
-class ShortSound(ContractError):
-    """A sound with fewer samples than the model takes.
+class UnfitSound(ContractError):
+    """A sound that a model cannot hear.
 
     Parameters
     ----------
@@ -40,6 +40,14 @@ class ShortSound(ContractError):
 
     def __str__(self) -> str:
         return f"Sound {self.index} {self.fact}"
+
+
+class ShortSound(UnfitSound):
+    """A sound with fewer samples than the model takes."""
+
+
+class LongSound(UnfitSound):
+    """A sound for which the model needs more memory than there is."""
 
 
 class DataError(BrainbenchError):

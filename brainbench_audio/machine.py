@@ -1,47 +1,112 @@
-"""What this machine has to give: memory within the limits of its container."""
+"""What this machine has to give: memory within the limits of its container and of the process."""
 
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
-_LIMIT_FILES = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+try:
+    import resource
+except ImportError:  # not on Windows
+    resource = None  # type: ignore[assignment]
+
+# mount of each version of cgroups, name of its controller, and files: limit, usage; a line of
+# memory.stat: the part of the usage that is a cache of files
+_CGROUPS = (
+    ("/sys/fs/cgroup", "", ("memory.max", "memory.current", "inactive_file")),
     (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+        "/sys/fs/cgroup/memory",
+        "memory",
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
     ),
 )
+_PROC = Path("/proc")
 _UNKNOWN = 4 << 30
+_EXHAUSTED = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
 
 
 def available_memory() -> int:
     """Return the bytes of memory that a process can still take.
 
-    The smaller of what the system has free and what the container (cgroup) still allows; 4 GiB
-    where neither can be told.
+    The smallest of what the system has free, what the container (cgroup) still allows, and what the
+    limits of the process (``ulimit -v``, ``ulimit -d``) leave; 4 GiB where nothing can be told.
     """
-    found = [value for value in (_system_free(), _container_free()) if value is not None]
-    return max(0, min(found, default=_UNKNOWN))
+    left = [*_system_free(), *_containers_free(), *_process_free()]
+    return max(0, min(left, default=_UNKNOWN))
 
 
-def _system_free() -> int | None:
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error says that there was not enough memory.
+
+    Examples
+    --------
+    >>> is_out_of_memory(MemoryError()), is_out_of_memory(RuntimeError("shapes differ"))
+    (True, False)
+    """
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+        return True
+    # torch has a class for accelerators only: on a CPU nothing but the text tells
+    return isinstance(error, RuntimeError) and bool(_EXHAUSTED.search(str(error)))
+
+
+def _system_free() -> Iterator[int]:
     try:
-        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+        for line in (_PROC / "meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
+                yield int(line.split()[1]) * 1024
+                return
     except OSError:
         pass
     try:  # not Linux
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        yield os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
     except (ValueError, OSError, AttributeError):
-        return None
+        return
 
 
-def _container_free() -> int | None:
-    for limit, usage in _LIMIT_FILES:
-        try:
-            return int(Path(limit).read_text()) - int(Path(usage).read_text())
-        except (OSError, ValueError):  # no such cgroup, or "max": no limit
-            continue
-    return None
+def _containers_free() -> Iterator[int]:
+    """Yield what the group of this process allows, and each group that it is in."""
+    for mount, controller, (limit, usage, cached) in _CGROUPS:
+        groups = [Path(mount) / group.lstrip("/") for group in _groups(controller)]
+        for folder in {Path(mount), *(up for group in groups for up in (group, *group.parents))}:
+            if not folder.is_relative_to(mount):
+                continue
+            try:
+                free = int((folder / limit).read_text()) - int((folder / usage).read_text())
+            except (OSError, ValueError):  # no such cgroup, or "max": no limit
+                continue
+            yield free + _cached(folder, cached)
+
+
+def _groups(controller: str) -> list[str]:
+    """Return the cgroup of this process, as the system names it."""
+    try:
+        lines = (_PROC / "self/cgroup").read_text().splitlines()
+    except OSError:
+        return []
+    parsed = [line.split(":", 2) for line in lines if line.count(":") >= 2]
+    return [path for _, names, path in parsed if controller in names.split(",")]
+
+
+def _cached(folder: Path, name: str) -> int:
+    """Return the bytes that the system gives back when they are needed."""
+    try:
+        lines = (folder / "memory.stat").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) for line in lines if line.split()[:1] == [name])
+
+
+def _process_free() -> Iterator[int]:
+    if resource is None:
+        return
+    try:
+        # pages: all, …, data and stack
+        pages = [int(field) for field in (_PROC / "self/statm").read_text().split()]
+    except OSError:
+        return
+    for limit, used in ((resource.RLIMIT_AS, pages[0]), (resource.RLIMIT_DATA, pages[5])):
+        soft = resource.getrlimit(limit)[0]
+        if soft != resource.RLIM_INFINITY:
+            yield soft - used * resource.getpagesize()

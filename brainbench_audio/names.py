@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
+from pathlib import Path
+
+from brainbench_audio.errors import DataError
 
 # control characters, and those that turn the direction of writing
 _CONTROL = {"Cc", "Cf", "Cs"}
@@ -49,3 +53,37 @@ def printable_lines(text: str) -> str:
 def is_control(sign: str) -> bool:
     """Tell whether a character controls a terminal or turns the direction of writing."""
     return unicodedata.category(sign) in _CONTROL
+
+
+def as_on_disk(path: Path) -> Path:
+    """Return a path as the disk spells it; one that is not there as it is.
+
+    Raises
+    ------
+    DataError
+        Two files have a name that looks like that.
+    """
+    if str(path).isascii():
+        return path
+    found = Path(path.anchor)
+    for part in path.parts[1:] if path.anchor else path.parts:
+        found = _entry(found, part)
+    return found
+
+
+def _entry(folder: Path, name: str) -> Path:
+    if name.isascii():
+        return folder / name
+    forms = {name, *(unicodedata.normalize(form, name) for form in ("NFC", "NFD"))}
+    paths = [folder / form for form in sorted(forms) if (folder / form).exists()]
+    if not paths and folder.is_dir() and os.access(folder, os.R_OK):  # a mixture of both forms
+        paths = [path for path in sorted(folder.iterdir()) if one_form(path.name) == one_form(name)]
+    # some disks of macOS find one file under both forms
+    others = [path for path in paths[1:] if not path.samefile(paths[0])]
+    if others:
+        names = f"{paths[0].name!a} and {others[0].name!a}"
+        raise DataError(
+            f"{folder.absolute()} has two files whose names look the same, {names}; expected one. "
+            f"Rename or remove the other."
+        )
+    return paths[0] if paths else folder / name

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.names import one_form, printable
+from brainbench_audio.names import as_on_disk, one_form, printable
 
 _SEPARATORS = ",;\t"
 _QUOTED = re.compile(r'"[^"]*"')
+_DECLARED = re.compile(r'"?sep=(.)"?')
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
 # what a spreadsheet takes for the begin of a formula; wide forms too
 _FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -36,25 +40,53 @@ def separator_of(head: str) -> str:
     return max(_SEPARATORS, key=plain.count)
 
 
-def read_number(cell: str, separator: str = ",") -> float:
-    """Return the number in a cell.
+def decimal_sign(cells: Iterable[str], separator: str) -> str:
+    """Return the decimal sign of all numbers of a table, ``.`` or ``,``.
 
-    Where cells are separated by something else than a comma, a comma may be the decimal sign, as in
-    spreadsheets of many languages.
+    It may be a comma where cells are separated by something else, as in spreadsheets of many
+    languages.
 
     Raises
     ------
     ValueError
-        It is no number, or one that could be read in two ways (``1.234,5``).
+        There are both signs, as where thousands are marked, or a comma that may mark thousands.
 
     Examples
     --------
-    >>> read_number("1.5"), read_number("-1,5", ";")
+    >>> decimal_sign(["1,5", "2"], ";"), decimal_sign(["1.5", "2"], ";")
+    (',', '.')
+    """
+    # a cell with both signs is no number either way
+    signs = [(cell.strip(), "," in cell) for cell in cells if ("," in cell) != ("." in cell)]
+    with_comma = [cell for cell, comma in signs if comma]
+    if separator == "," or not with_comma:
+        return "."
+    if with_point := [cell for cell, comma in signs if not comma]:
+        raise ValueError(f"{with_comma[0]} and {with_point[0]} have two decimal signs")
+    if all(_THOUSANDS.fullmatch(cell) for cell in with_comma):
+        cell = with_comma[0]
+        raise ValueError(f"{cell} may be {cell.replace(',', '.')} or {cell.replace(',', '')}")
+    return ","
+
+
+def read_number(cell: str, decimal: str = ".") -> float:
+    """Return the number in a cell.
+
+    Raises
+    ------
+    ValueError
+        It is no finite number.
+
+    Examples
+    --------
+    >>> read_number("1.5"), read_number("-1,5", ",")
     (1.5, -1.5)
     """
-    if separator != "," and "," in cell and "." not in cell and cell.count(",") == 1:
-        cell = cell.replace(",", ".")
-    return float(cell)
+    plain = cell.strip() if decimal == "." else cell.strip().replace(decimal, ".")
+    # float() takes 1_000, and makes infinity of 1e999
+    if not _NUMBER.fullmatch(plain) or not math.isfinite(number := float(plain)):
+        raise ValueError(f"{cell!r} is no number")
+    return number
 
 
 def csv_text(rows: Iterable[Sequence[Any]]) -> str:
@@ -132,21 +164,29 @@ class Table:
         Raises
         ------
         DataError
-            A cell is no number; the message says which one.
+            A cell is no finite number, or numbers have two decimal signs; the message says which.
         """
+        cells = [[row[name] for name in columns] for row in self.rows]
+        told = [cell for row in cells for cell in row if cell.lower() not in _EMPTY]
+        try:
+            decimal = decimal_sign(told, self.separator)
+        except ValueError as error:
+            raise DataError(
+                f"{self.name}: {error}, expected numbers such as 1.5. Write all of them with a "
+                f"point, and without marks of thousands."
+            ) from error
         values = np.full((len(self.rows), len(columns)), np.nan)
-        for place, row in enumerate(self.rows):
-            for column, name in enumerate(columns):
-                cell = row[name]
+        for place, row in enumerate(cells):
+            for column, cell in enumerate(row):
                 if cell.lower() in _EMPTY:
                     continue
                 try:
-                    values[place, column] = read_number(cell, self.separator)
+                    values[place, column] = read_number(cell, decimal)
                 except ValueError as error:
                     raise DataError(
-                        f"{self.name}, row {place + 1} below the head: {name} is {cell!r}, "
-                        f"expected a number such as 1.5. Mend the cell, or leave it empty where "
-                        f"the number is missing."
+                        f"{self.name}, row {place + 1} below the head: {columns[column]} is "
+                        f"{cell!r}, expected a number such as 1.5. Mend the cell, or leave it "
+                        f"empty where the number is missing."
                     ) from error
         return values
 
@@ -160,17 +200,94 @@ def read_text(path: Path) -> str:
         It is missing, or in another encoding.
     """
     try:
-        content = path.read_bytes()
+        content = as_on_disk(path).read_bytes()
         utf16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
-        return content.decode("utf-16" if utf16 else "utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        text = content.decode("utf-16" if utf16 else "utf-8-sig")
+        if "\0" in text:
+            raise ValueError("it holds zeros, as UTF-16 without its mark and UTF-32 do")
+    except (OSError, ValueError) as error:
         raise DataError(
             f"{path} cannot be read as text: {error}. In a spreadsheet, save it as CSV UTF-8."
         ) from error
+    return text
+
+
+def split_rows(text: str, comment: str | None = None) -> tuple[list[list[str]], str]:
+    r"""Return the cells of a table's text, and what separates them.
+
+    That is said by a first line ``sep=;``. Else it is what the head has most of, and where rows
+    have as many cells as the head with one sign alone, that one. Only line feeds and carriage
+    returns outside of quotes end a row. Rows without text are left out.
+
+    Parameters
+    ----------
+    text : str
+    comment : str, optional
+        Rows that start with it are left out.
+
+    Raises
+    ------
+    csv.Error
+        A quote is not closed, text stands behind one, or there are two ways to separate cells.
+
+    Examples
+    --------
+    >>> split_rows("a;b\n1;2")
+    ([['a', 'b'], ['1', '2']], ';')
+    """
+    lines = io.StringIO(text, newline="")
+    head = next((line for line in lines if _is_row(line, comment)), "")
+    if declared := _DECLARED.fullmatch(head.strip("\r\n ")):
+        return _rows(lines.read(), declared[1], comment), declared[1]
+    likely = separator_of(head)
+    plain = _QUOTED.sub("", head)
+    others = [sign for sign in _SEPARATORS if sign in plain and sign != likely]
+    if not others:
+        return _rows(text, likely, comment), likely
+    split = {sign: rows for sign in (likely, *others) if (rows := _even(text, sign, comment))}
+    tied = [sign for sign in split if plain.count(sign) == plain.count(likely)]
+    if len(tied) > 1:
+        raise csv.Error(
+            f"cells may be separated by {tied[0]!r} or by {tied[1]!r}: put a first line "
+            f"sep={tied[0]} above them, or text that holds the other sign into quotes"
+        )
+    chosen = next(iter(split), likely)
+    return split.get(chosen) or _rows(text, chosen, comment), chosen
+
+
+def _even(text: str, separator: str, comment: str | None) -> list[list[str]]:
+    """Return the rows of a text if all have as many cells as the first."""
+    try:
+        rows = _rows(text, separator, comment)
+    except csv.Error:
+        return []
+    return rows if len({len(row) for row in rows}) == 1 else []
+
+
+def _rows(text: str, separator: str, comment: str | None) -> list[list[str]]:
+    between = True  # rows: what looks like a comment within quotes is none
+
+    def lines() -> Iterator[str]:
+        nonlocal between
+        for line in io.StringIO(text, newline=""):
+            if not between or _is_row(line, comment):
+                between = False
+                yield line
+
+    rows = []
+    for row in csv.reader(lines(), delimiter=separator, strict=True):
+        between = True
+        if any(map(str.strip, row)):
+            rows.append(row)
+    return rows
+
+
+def _is_row(line: str, comment: str | None) -> bool:
+    return bool(line.strip()) and not (comment and line.startswith(comment))
 
 
 def read_table(path: Path) -> Table:
-    """Read a table with a head; separators are commas, semicolons or tabs, whichever it has.
+    """Read a table with a head, see `split_rows`.
 
     Names of columns and cells are stripped and in `one_form`; rows and columns that are empty, as
     spreadsheets leave them, are left out.
@@ -181,14 +298,11 @@ def read_table(path: Path) -> Table:
         The file is missing or no text, has no rows, a row has not as many cells as the head, or two
         columns have one name.
     """
-    lines = read_text(path).splitlines()
-    declared = lines and re.fullmatch(r'"?sep=(.)"?', lines[0].strip())
-    separator = declared[1] if declared else separator_of(lines[0] if lines else "")
     try:
-        parsed = list(csv.reader(lines[1 if declared else 0 :], delimiter=separator, strict=True))
+        parsed, separator = split_rows(read_text(path))
     except csv.Error as error:
         raise DataError(f"{path} is no table: {error}.") from error
-    cells = [[one_form(cell.strip()) for cell in row] for row in parsed if any(map(str.strip, row))]
+    cells = [[one_form(cell.strip()) for cell in row] for row in parsed]
     head = cells[0] if cells else []
     while head and not head[-1] and not any(row[len(head) - 1 :] != [""] for row in cells[1:]):
         head, cells = head[:-1], [row[: len(head) - 1] for row in cells]

@@ -16,9 +16,10 @@ import numpy.typing as npt
 from brainbench_audio import revisions, settings
 from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy
 from brainbench_audio.activations.store import Features, Plan, StoredActivations
-from brainbench_audio.errors import BrainbenchError, ContractError, ShortSound
+from brainbench_audio.errors import BrainbenchError, ContractError, UnfitSound
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Model
+from brainbench_audio.machine import is_out_of_memory
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.stimuli.audio import Waveform
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -128,6 +129,7 @@ def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> 
     if not missing:
         return stored
     chunks = stored.plan.chunks()
+    missing = _largest_first(missing, chunks, stimuli.at_rate(model.sample_rate).files)
     total = sum(len(chunks[index]) for index in missing)
     name, rate = model.identity.id, model.sample_rate
     with progress_bar(total, f"{name} hears {stimuli.name}", "sound") as bar:
@@ -136,7 +138,7 @@ def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> 
         pieces = _pieces(stimuli.at_rate(rate), chunks, missing, rate)
         for index, rows, waveforms in _ahead(pieces):
             names = [stimuli.names[row] for row in rows]
-            part = _checked(model, waveforms, plan, names)
+            part = _heard(model, waveforms, plan, names)
             if trouble := _other_widths(widths, part, names):
                 # nothing of such a model is worth keeping
                 stored.remove()
@@ -148,6 +150,18 @@ def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> 
                 parts = []
     model.settle()
     return stored
+
+
+def _largest_first(
+    missing: Sequence[int], chunks: Sequence[range], files: Sequence[Path]
+) -> list[int]:
+    """Put the chunk of the largest file first: one too long for the memory is refused at once."""
+    sizes = {index: max(_size(files[row]) for row in chunks[index]) for index in missing}
+    return sorted(missing, key=lambda index: sizes[index] < max(sizes.values()))
+
+
+def _size(file: Path) -> int:
+    return file.stat().st_size if file.exists() else 0  # who reads it says that it is missing
 
 
 def _pieces(
@@ -202,6 +216,30 @@ def _other_widths(
     return None
 
 
+def _heard(
+    model: LazyModel, waveforms: list[Waveform], plan: Plan, names: Sequence[str]
+) -> dict[str, Features]:
+    """Run the model; where memory runs out, on half of the sounds at a time."""
+    try:
+        return _checked(model, waveforms, plan, names)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(waveforms) == 1:
+            seconds = len(waveforms[0]) / model.sample_rate
+            raise ContractError(
+                f"Sound {names[0]} lasts {seconds:.4g} s; memory ran out while model "
+                f"{model.identity.id} heard it. Leave the sound out, cut it into shorter ones, or "
+                f"use a machine with more memory."
+            ) from error
+    half = len(waveforms) // 2
+    parts = [
+        _heard(model, waveforms[some], plan, names[some])
+        for some in (slice(half), slice(half, None))
+    ]
+    return _joined(parts, plan.layers)
+
+
 def _checked(
     model: LazyModel, waveforms: list[Waveform], plan: Plan, names: Sequence[str]
 ) -> dict[str, Features]:
@@ -209,11 +247,13 @@ def _checked(
     where = f"Model {model.identity.id}, sounds {names[0]} to {names[-1]}"
     try:
         given = model.activations(waveforms, layers=list(plan.layers))
-    except ShortSound as error:
+    except UnfitSound as error:
         raise ContractError(f"Sound {names[error.index]} {error.fact}") from error
     except BrainbenchError:
         raise
     except Exception as error:
+        if is_out_of_memory(error):
+            raise
         raise ContractError(f"{where}: activations() raised {error!r}.") from error
     if not isinstance(given, Mapping):
         raise ContractError(f"{where}: activations() returned {type(given).__name__}, no mapping.")

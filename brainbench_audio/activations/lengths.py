@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 
 from brainbench_audio.errors import ContractError
+from brainbench_audio.machine import is_out_of_memory
 
 Hearing = Callable[[torch.Tensor], Sequence[torch.Tensor]]
 _LEAST = 3e-6
@@ -87,7 +88,7 @@ def works_with(hear: Hearing, samples: int) -> bool:
         with torch.inference_mode(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # means over nothing, divisions by zero
             return told_apart(hear(noises))
-    except torch.OutOfMemoryError:
-        raise
-    except Exception:  # every library and architecture has errors of its own
+    except Exception as error:  # every library and architecture has errors of its own
+        if is_out_of_memory(error):
+            raise
         return False

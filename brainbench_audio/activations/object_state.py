@@ -163,7 +163,8 @@ def _looked_at(model: Model) -> State:
 def _attributes(model: Model) -> Iterator[tuple[str, Any]]:
     """Yield the class of an instance and the attributes that may decide its activations."""
     yield _CLASS, type(model)
-    transient = {_SEAL, *getattr(type(model), "transient", ())}
+    named = [vars(base).get("transient", ()) for base in type(model).__mro__]
+    transient = {_SEAL}.union(*named)  # a class does not take back what its base names
     names = dict.fromkeys(getattr(model, "__dict__", ()))
     for base in type(model).__mro__:
         slots = base.__dict__.get("__slots__", ())

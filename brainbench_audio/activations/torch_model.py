@@ -12,14 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from brainbench_audio.activations.footprint import Footprint, free_memory
 from brainbench_audio.activations.precision import mixed_precision
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError, ShortSound
-from brainbench_audio.machine import available_memory
+from brainbench_audio.errors import ContractError, LongSound, ShortSound
+from brainbench_audio.machine import is_out_of_memory
 
 Pooling = Callable[[torch.Tensor], torch.Tensor]
 DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_LARGEST_BATCH = 32
+_HEARD_UNASKED = 10  # seconds of a sound that fits anywhere
 
 
 def mean_over_time(output: torch.Tensor) -> torch.Tensor:
@@ -85,7 +86,7 @@ class TorchModel:
     """
 
     # where it runs decides nothing; of the card, layers and rate count by themselves
-    transient = frozenset({"card", "device", "files"})
+    transient = frozenset({"card", "device", "files", "_footprint"})
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class TorchModel:
         self.device = choose_device(device)
         self.dtype = dtype
         self.network.to(self.device)
+        self._footprint = Footprint()
 
     @property
     def fingerprint(self) -> Any:
@@ -153,6 +155,9 @@ class TorchModel:
         ------
         ShortSound
             A sound has fewer samples than ``card.shortest``.
+        LongSound
+            A sound of more than 10 s takes more memory than is free, told before it is heard; or
+            memory ran out.
         ContractError
             An unknown layer, a waveform that is not mono, a layer that the network did not reach,
             or one with other dims than on the card.
@@ -161,12 +166,14 @@ class TorchModel:
         rows: dict[str, dict[int, npt.NDArray[np.float32]]] = {layer: {} for layer in chosen}
         by_length = _of_one_length(waveforms)
         self._refuse_short(waveforms)
+        self._refuse_long(waveforms, chosen)
         for indices in by_length:
             clips = np.stack([waveforms[i] for i in indices])
-            for start, found in self._in_batches(clips, chosen):
-                for layer, values in found.items():
-                    for offset, row in enumerate(values):
-                        rows[layer][indices[start + offset]] = row
+            with self._naming(indices[0], clips.shape[1]):
+                for start, found in self._in_batches(clips, chosen):
+                    for layer, values in found.items():
+                        for offset, row in enumerate(values):
+                            rows[layer][indices[start + offset]] = row
         return {layer: self._stacked(layer, found) for layer, found in rows.items()}
 
     def _stacked(
@@ -202,18 +209,61 @@ class TorchModel:
                     f"{rate} Hz). Leave the sound out, or pad it yourself.",
                 )
 
+    def _refuse_long(
+        self, waveforms: Sequence[npt.NDArray[np.float32]], layers: Sequence[str]
+    ) -> None:
+        """Refuse the longest sound where it does not fit; its beginnings tell what it takes."""
+        lengths = [len(waveform) for waveform in waveforms]
+        samples, start = max(lengths, default=0), int(_HEARD_UNASKED * self.sample_rate)
+        if samples <= start:
+            return
+        index, free = lengths.index(samples), free_memory(self.device)
+        first = [start // part for part in (4, 2, 1) if start // part >= self.card.shortest]
+        with self._naming(index, samples):
+            for length in self._footprint.unsure(samples, first, free):
+                self._measured(waveforms[index][None, :length], layers)
+        if (needed := self._footprint.guess(samples)) > free:
+            would = f"model {self.card.id} would need about {needed / 1e9:.2g} GB of memory for it"
+            raise self._too_long(index, samples, would)
+
+    @contextmanager
+    def _naming(self, index: int, samples: int) -> Iterator[None]:
+        """Say of which sound it is that memory ran out."""
+        try:
+            yield
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            why = f"memory ran out while model {self.card.id} heard it"
+            raise self._too_long(index, samples, why) from error
+
+    def _too_long(self, index: int, samples: int, why: str) -> LongSound:
+        return LongSound(
+            index,
+            f"lasts {samples / self.sample_rate:.4g} s; {why}, and "
+            f"{free_memory(self.device) / 1e9:.2g} GB are free on the {self.device.type}. Leave "
+            f"the sound out, cut it into shorter ones, or use a machine with more memory.",
+        )
+
+    def _measured(
+        self, clip: npt.NDArray[np.float32], layers: Sequence[str]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        with self._footprint.measured(clip.shape[1], self.network):
+            return self._forward(clip, layers)
+
     def _in_batches(
         self, clips: npt.NDArray[np.float32], layers: Sequence[str]
     ) -> Iterator[tuple[int, dict[str, npt.NDArray[np.float32]]]]:
         """Yield the first row and the layers of each batch; the first clip tells how many fit."""
-        with _counted_bytes(self.network) as counted:
-            yield 0, self._forward(clips[:1], layers)
-        start, size = 1, _fitting(counted[0], self.device)
+        samples = clips.shape[1]
+        known = len(clips) == 1 and samples <= self._footprint.longest
+        yield 0, (self._forward if known else self._measured)(clips[:1], layers)
+        start, size = 1, min(len(clips), self._footprint.batch(samples, self.device))
         while start < len(clips):
             try:
                 found = self._forward(clips[start : start + size], layers)
-            except torch.OutOfMemoryError:
-                if size == 1:
+            except (RuntimeError, MemoryError) as error:
+                if size == 1 or not is_out_of_memory(error):
                     raise
                 size //= 2
                 continue
@@ -301,26 +351,3 @@ def _of_one_length(waveforms: Sequence[npt.NDArray[np.float32]]) -> list[list[in
             )
         by_length.setdefault(len(waveform), []).append(index)
     return list(by_length.values())
-
-
-@contextmanager
-def _counted_bytes(network: torch.nn.Module) -> Iterator[list[int]]:
-    """Count what all modules put out in one forward pass, more than is ever held at once."""
-    counted = [0]
-
-    def count(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-        if isinstance(output, torch.Tensor):
-            counted[0] += output.numel() * output.element_size()
-
-    handles = [module.register_forward_hook(count) for module in network.modules()]
-    try:
-        yield counted
-    finally:
-        for handle in handles:
-            handle.remove()
-
-
-def _fitting(clip_bytes: int, device: torch.device) -> int:
-    """Return how many clips go into a quarter of the free memory."""
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else available_memory()
-    return max(1, min(_LARGEST_BATCH, free // 4 // max(clip_bytes, 1)))

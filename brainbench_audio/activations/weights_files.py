@@ -14,6 +14,7 @@ from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import locked
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import SCHEME, HubPath
+from brainbench_audio.names import as_on_disk
 
 _LARGEST = 8_000_000_000  # bytes of one model's file in an archive; larger is a mistake
 
@@ -41,7 +42,7 @@ def local_weights(card: ModelCard, weights: str | Path | None = None) -> list[Pa
         The path leads to no weights, or an installed file is not the published one.
     """
     if weights is not None:
-        return _given(card, Path(weights).expanduser())
+        return _given(card, as_on_disk(Path(weights).expanduser()))
     paths = [_local(card, published) for published in card.weights]
     there = [path for path in paths if path is not None]
     return there if len(there) == len(paths) else None
@@ -96,7 +97,10 @@ def _given(card: ModelCard, path: Path) -> list[Path]:
         paths = [path]
     for file in paths:
         if not file.is_file():
-            raise DataError(f"Weights file {file} does not exist.")
+            raise DataError(
+                f"Weights file {file} does not exist. Give the path of a local copy of the "
+                f"weights of {card.id}: --weights FILE, weights=FILE."
+            )
         if members and tarfile.is_tarfile(file):
             target = _folder(card, card.weights[0]) / names[0]
             raise DataError(

@@ -243,12 +243,15 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
 def _paired(
     models: list[str], benchmarks: list[tuple[str, dict[str, Any]]], options: argparse.Namespace
 ) -> list[Pair]:
+    from brainbench_audio.names import as_on_disk
     from brainbench_audio.pipeline.loading import Loadable
     from brainbench_audio.registry.ids import ModelId
 
     load = given(options, "weights", "device", "dtype", "trust_remote_code")
-    if "weights" in load and (file := Path(load["weights"]).expanduser()).exists():
-        load["weights"] = str(file.absolute())  # other processes may work in another folder
+    if "weights" in load:
+        file = as_on_disk(Path(load["weights"]).expanduser())
+        if file.exists():
+            load["weights"] = str(file.absolute())  # other processes may work in another folder
     metric = given(options, "permutations", "bootstrap", "seed", "max_memory")
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
     return [

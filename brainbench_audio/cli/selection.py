@@ -69,8 +69,7 @@ def parsed(text: str) -> ModelId:
 def matched(wanted: ModelId, results: Iterable[Result]) -> list[Result]:
     """Return the results of the models that an id, a glob or a name stands for, all versions."""
     results = list(results)
-    if wanted.file is not None:
-        file = wanted.file.expanduser().resolve()
+    if (file := wanted.absolute().file) is not None:
         of_file = [one for one in results if one.source and Path(one.source).resolve() == file]
         found = [one for one in of_file if fnmatchcase(one.id, wanted.label)]
         # else it may be a name from a table, which only ends like the file's path
@@ -274,7 +273,8 @@ def _unscored(pattern: str, kind: Kind, scored: Iterable[str]) -> Exception:
 
     installed = list_ids(kind)
     wanted = parsed(pattern)
-    is_file = wanted.file is not None and wanted.file.expanduser().is_file()
+    file = wanted.absolute().file
+    is_file = file is not None and file.is_file()
     if is_file or any(fnmatchcase(one, wanted.name) for one in installed):
         other = {"model": "--benchmark ID", "benchmark": "--model ID"}.get(kind, "")
         return DataError(

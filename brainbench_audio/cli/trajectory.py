@@ -66,11 +66,11 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Score all steps; failures are told at the end and do not stop the others."""
+    from brainbench_audio.pipeline.checkpoints import list_checkpoints
     from brainbench_audio.pipeline.loading import load_benchmark
     from brainbench_audio.pipeline.run import described
     from brainbench_audio.registry.ids import ModelId
     from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
-    from brainbench_audio.training.checkpoints import list_checkpoints
     from brainbench_audio.training.trajectory import trajectory, write_trajectory
 
     if ModelId.parse(options.model).file is None:

@@ -12,4 +12,6 @@
 `forecast`     steps become memory, disk and time, before anything is loaded
 `many`         all of it for many pairs, in this process
 `cluster`      or on many
+`checkpoints`  a folder, a glob or a place on the hub becomes the checkpoints of a training
+`steps`        the name of a checkpoint becomes its step
 """

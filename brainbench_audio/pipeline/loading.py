@@ -21,6 +21,7 @@ from brainbench_audio.errors import (
 from brainbench_audio.files import hash_json
 from brainbench_audio.hashing.sources import imported, load_tree
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.names import as_on_disk
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.fingerprint import fingerprinted
 from brainbench_audio.registry.ids import ModelId, split_data
@@ -110,6 +111,10 @@ def model_asked_for(identifier: str, options: Mapping[str, Any]) -> tuple[ModelI
     asked = [rest.pop("control", None), wanted.control]
     if isinstance(weights, str) and weights in CONTROLS:
         asked.append(rest.pop("weights"))
+    elif isinstance(weights, str | Path):
+        file = as_on_disk(Path(weights).expanduser())
+        if file.exists():  # else a name that the loader knows, or an address
+            rest["weights"] = type(weights)(file)
     controls = {control for control in asked if control}
     if len(controls) > 1 or (controls and wanted.step is not None):
         raise ContractError(f"{identifier} is to be {' and '.join(sorted(controls))}: choose one.")
@@ -275,15 +280,13 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
         raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
     try:
         module, tree = load_tree(file)
-        maker = getattr(module, wanted.name)
     except BrainbenchError:
         raise
-    except AttributeError as error:
-        raise PluginLoadError(
-            f"{file} has no {wanted.name!r} ({error}): give it as {file}:ClassName."
-        ) from error
     except (Exception, SystemExit) as error:
         raise PluginLoadError(f"{file} cannot be imported: {error!r}.") from error
+    if not hasattr(module, wanted.name):
+        raise PluginLoadError(_no_model(file, module, wanted.name))
+    maker = getattr(module, wanted.name)
     word = f"model {wanted}"
     made = _invoke(maker, word, (), dict(options)) if callable(maker) else maker
     model = _checked_model(made, str(wanted))
@@ -293,6 +296,21 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
     fingerprint = {"given": own, "class": wanted.name, "tree": tree}
     code = {"tree": str(file), "hash": tree}
     return model, fingerprinted(identity, model, fingerprint, code, options)
+
+
+def _no_model(file: Path, module: Any, name: str) -> str:
+    """Say which models a file has in place of one that it does not have."""
+    own = {
+        other: value
+        for other, value in vars(module).items()
+        if getattr(value, "__module__", "") == module.__name__
+    }
+    models = [other for other, value in own.items() if hasattr(value, "activations")]
+    models = models or [other for other in own if not other.startswith("_")]  # that make one
+    return (
+        f"{file} has no model {name!r}, only {', '.join(models) or 'none'}: give it as "
+        f"{file}:{models[-1] if models else 'ClassName'}."
+    )
 
 
 def _call(path: str, word: str, *arguments: Any, **options: Any) -> Any:

@@ -11,18 +11,24 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
 from brainbench_audio.names import one_form
-from brainbench_audio.tables import csv_text, read_number, read_text, separator_of, without_quote
+from brainbench_audio.tables import (
+    csv_text,
+    decimal_sign,
+    read_number,
+    read_text,
+    split_rows,
+    without_quote,
+)
 
 REQUIRED = ("model", "benchmark", "value")
 OPTIONAL = ("error", "reading_error", "approximate", "source")
@@ -34,6 +40,7 @@ EXPORTED = (
     *("id", "version", "model_source"),
 )
 _FOLDER = "published"
+_NUMBERS = ("value", "error", "reading_error")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,14 +163,11 @@ def read_scores(path: Path, keep_path: bool = False) -> list[PublishedScore]:
 
 def parse_scores(text: str, name: str, path: Path | None = None) -> list[PublishedScore]:
     """Return the rows of such a file's text; errors call it ``name``."""
-    lines = _lines(text)
-    separator = separator_of(lines[0] if lines else "")
-    reader = csv.DictReader(lines, strict=True, delimiter=separator)
     try:
-        head = [column.strip() for column in reader.fieldnames or ()]
+        rows, separator = split_rows(text, comment="#")
     except csv.Error as error:
         raise DataError(f"{name} is not comma-separated text: {error}.") from error
-    reader.fieldnames = head
+    head = [cell.strip() for cell in rows[0]] if rows else []
     lacking = [column for column in REQUIRED if column not in head]
     unknown = [column for column in head if column not in EXPORTED]
     if lacking or unknown or len(set(head)) < len(head):
@@ -171,34 +175,39 @@ def parse_scores(text: str, name: str, path: Path | None = None) -> list[Publish
             f"{name} has the columns {', '.join(head) or 'none'}: it needs {', '.join(REQUIRED)} "
             f"and may have {', '.join(OPTIONAL)}, each once."
         )
-    found: dict[tuple[str, str], PublishedScore] = {}
-    try:
-        for number, row in enumerate(reader, start=1):
-            place = f"{name}, row {number} below the head"
-            score = _parsed(row, place, path, separator)
-            if (score.model, score.benchmark) in found:
-                raise DataError(f"{place}: a second score of {score.model} on {score.benchmark}.")
-            found[score.model, score.benchmark] = score
-    except csv.Error as error:
-        raise DataError(f"{name} is not comma-separated text: {error}.") from error
-    if not found:
+    if len(rows) == 1:
         raise DataError(f"{name} has no rows.")
+    cells = [_cells(row, head, f"{name}, row {at} below the head") for at, row in enumerate(rows)]
+    try:
+        told = [row[column] for row in cells[1:] for column in _NUMBERS if column in row]
+        decimal = decimal_sign(told, separator)
+    except ValueError as error:
+        raise DataError(f"{name}: {error}. Write all numbers with a point, as 1234.5.") from error
+    found: dict[tuple[str, str], PublishedScore] = {}
+    for number, row in enumerate(cells[1:], start=1):
+        place = f"{name}, row {number} below the head"
+        score = _parsed(row, place, path, decimal)
+        if (score.model, score.benchmark) in found:
+            raise DataError(f"{place}: a second score of {score.model} on {score.benchmark}.")
+        found[score.model, score.benchmark] = score
     return list(found.values())
 
 
-def _parsed(
-    row: Mapping[str | None, Any], place: str, path: Path | None, separator: str
-) -> PublishedScore:
-    if None in row or None in row.values():
+def _cells(row: Sequence[str], head: Sequence[str], place: str) -> dict[str, str]:
+    if len(row) != len(head):
         raise DataError(f"{place}: not as many cells as the head.")
-    cells = {
-        str(column): one_form(without_quote(str(cell).strip())) for column, cell in row.items()
-    }
+    cleaned = (one_form(without_quote(cell.strip())) for cell in row)
+    return dict(zip(head, cleaned, strict=True))
+
+
+def _parsed(
+    cells: Mapping[str, str], place: str, path: Path | None, decimal: str
+) -> PublishedScore:
     if not cells["model"] or not cells["benchmark"]:
         raise DataError(f"{place}: model or benchmark is empty.")
     if cells["model"].startswith("#"):
         raise DataError(f"{place}: a model's id cannot start with #, which starts a comment.")
-    number = partial(_number, cells, place=place, separator=separator)
+    number = partial(_number, cells, place=place, decimal=decimal)
     value = number("value")
     if value is None:
         raise DataError(f"{place}: value is empty.")
@@ -220,17 +229,17 @@ def _number(
     cells: Mapping[str, str],
     column: str,
     place: str,
-    separator: str,
+    decimal: str,
     least: float = -math.inf,
 ) -> float | None:
     text = cells.get(column, "")
     if not text:
         return None
     try:
-        number = read_number(text, separator)
+        number = read_number(text, decimal)
     except ValueError as error:
         raise DataError(f"{place}: {column} is {text!r}, which is no number.") from error
-    if not math.isfinite(number) or number < least:
+    if number < least:
         raise DataError(f"{place}: {column} is {text}, it must be finite and not below {least}.")
     return number
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from stat import S_ISREG
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file, hash_json
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.names import as_on_disk
 from brainbench_audio.stimuli.audio import Waveform, read_waveform
 
 _Mark = tuple[int, ...]
@@ -27,7 +28,7 @@ class StimulusSet:
     names : tuple of str
         One a stimulus, all different.
     files : tuple of Path
-        One a stimulus.
+        One a stimulus; found in either Unicode form, see `names.as_on_disk`.
     categories : tuple of str
         One a stimulus; empty where there are none.
     sample_rate : int or None
@@ -40,7 +41,8 @@ class StimulusSet:
     Raises
     ------
     DataError
-        Names are repeated, or there is not one file (and category) for each.
+        Names are repeated, there is not one file (and category) for each, or two files have names
+        that look the same.
     """
 
     name: str
@@ -67,6 +69,9 @@ class StimulusSet:
                 f"Stimulus set {self.name}: {len(self.names)} names, "
                 f"{len(self.categories)} categories."
             )
+        recordings = {rate: _on_disk(files) for rate, files in self.recordings.items()}
+        object.__setattr__(self, "files", _on_disk(self.files))
+        object.__setattr__(self, "recordings", recordings)
 
     def __len__(self) -> int:
         return len(self.names)
@@ -161,6 +166,10 @@ class StimulusSet:
         """
         others = {str(rate): self.at_rate(rate).hashes for rate in self.recordings}
         return hash_json([self.names, self.hashes, *([others] if others else [])])
+
+
+def _on_disk(files: Iterable[Path]) -> tuple[Path, ...]:
+    return tuple(as_on_disk(file) for file in files)
 
 
 def _mark(file: Path) -> _Mark | None:

@@ -147,3 +147,24 @@ def test_a_safetensors_file_is_known_by_its_content(tmp_path: Path) -> None:
     safetensors = pytest.importorskip("safetensors.torch")
     safetensors.save_file({"a": torch.ones(2)}, tmp_path / "pytorch_model.bin")
     assert read_checkpoint(tmp_path / "pytorch_model.bin")["a"].tolist() == [1, 1]
+
+
+def test_a_flipped_bit_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    values = torch.arange(600.0)
+    torch.save({"a": values}, path)
+    content = bytearray(path.read_bytes())
+    content[bytes(content).index(values.numpy().tobytes()) + 100] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"weights\.pt is damaged or no weights file: Bad CRC-32"):
+        read_checkpoint(path)
+
+
+def test_weights_that_torch_wrote_without_checksums(tmp_path: Path) -> None:
+    path = tmp_path / "weights.pt"
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.arange(3.0)}, path)
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_checkpoint(path)["a"].tolist() == [0, 1, 2]

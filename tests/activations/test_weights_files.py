@@ -167,7 +167,7 @@ def test_no_weights_at_all(tmp_path: Path) -> None:
         fetch_weights(card)
     (tmp_path / "mine.pt").write_bytes(b"weights")
     assert local_weights(card, tmp_path / "mine.pt") == [tmp_path / "mine.pt"]
-    with pytest.raises(DataError, match=r"yours\.pt does not exist"):
+    with pytest.raises(DataError, match=r"yours\.pt does not exist\. Give .* --weights FILE"):
         local_weights(card, tmp_path / "yours.pt")
 
 

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 import brainbench_audio
+from brainbench_audio import load_model
 from brainbench_audio.cli.main import main, parser
+from brainbench_audio.errors import PluginLoadError
 
 ROOT = Path(brainbench_audio.__file__).parents[1]
 SOURCES = sorted(
@@ -174,3 +176,27 @@ def test_an_unknown_id_is_told_with_what_there_is(
 ) -> None:
     assert main(arguments) == 2
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "told"),
+    [
+        (
+            "class Mine:\n    activations = None\n",
+            "Nope",
+            "has no model 'Nope', only Mine: give it",
+        ),
+        ("class Mine:\n    activations = None\n", "", "has no model '', only Mine: give it as"),
+        ("from pathlib import Path\n\ndef make(): ...\n", "Mine", "only make: give it as"),
+        ("x = 1\n", "Mine", "only none: give it as mine.py:ClassName."),
+        ("import math\nmath.nope\n", "Mine", "cannot be imported: AttributeError"),
+    ],
+)
+def test_a_model_file_without_the_model_tells_what_it_has(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, name: str, told: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.py").write_text(source)
+    with pytest.raises(PluginLoadError) as refused:
+        load_model(f"./mine.py:{name}")
+    assert told in str(refused.value).replace(f"{tmp_path}/", "")

@@ -228,11 +228,16 @@ def test_without_known_responses_the_sounds_decide(keep: Keep) -> None:
         compare([results["one"], results["three"]])
 
 
-def test_what_cannot_be_compared(keep: Keep) -> None:
+def test_what_cannot_be_compared(keep: Keep, keep_version: Keep) -> None:
     keep("one", "B-x", 0.5)
     keep("two", "B-x", 0.4)
     with pytest.raises(DataError, match=r"not say what it owes .* --benchmark B-x --recompute"):
         compare(stored_results())
+    keep_version("Net", "/my models/net.py", "1", "B-y", 0.1)
+    keep_version("Net", "brainbench-net", "1", "B-y", 0.1)
+    told = r"--model brainbench-net:Net '/my models/net\.py:Net' --benchmark B-y --bootstrap"
+    with pytest.raises(DataError, match=told):
+        compare([one for one in stored_results() if one.benchmark == "B-y"])
     published = [one for one in published_results() if one.benchmark == "NH2015-ridge"][:2]
     with pytest.raises(DataError, match="is published"):
         compare(published)

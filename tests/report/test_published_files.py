@@ -52,7 +52,7 @@ def test_all_columns() -> None:
         (f"{HEAD}\n ,B-x,1\n", "model or benchmark is empty"),
         (f"{HEAD}\nm,B-x,\n", "value is empty"),
         (f"{HEAD}\nm,B-x,high\n", "value is 'high', which is no number"),
-        (f"{HEAD}\nm,B-x,nan\n", "value is nan, it must be finite"),
+        (f"{HEAD}\nm,B-x,nan\n", "value is 'nan', which is no number"),
         (f"{HEAD},error\nm,B-x,1,-1\n", "error is -1, it must be finite and not below 0"),
         (f"{HEAD},approximate\nm,B-x,1,yes\n", "approximate is 'yes'"),
         (

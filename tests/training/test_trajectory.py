@@ -21,13 +21,13 @@ from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import ContractError, DataError, UnknownId
 from brainbench_audio.hub import list_files
+from brainbench_audio.pipeline.checkpoints import list_checkpoints
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.profiles import layer_means, layer_scores
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
-from brainbench_audio.training.checkpoints import Step, list_checkpoints
-from brainbench_audio.training.steps import step_of
+from brainbench_audio.training.checkpoints import Step
 from brainbench_audio.training.trajectory import (
     Trajectory,
     label_scores,
@@ -110,88 +110,6 @@ def toy(tiny: Path, install: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 def run(source: Any, benchmarks: Sequence[str] = ("Tiny-match",), **options: Any) -> Trajectory:
     return trajectory("toy-base", list_checkpoints(source), benchmarks, **options)
-
-
-@pytest.mark.parametrize(
-    ("name", "step"),
-    [
-        ("epoch=0-step=250.ckpt", 250),
-        ("step_30-loss=0.25.ckpt", 30),
-        ("mel256-ec-base=77000.pt", 77000),
-        ("model.0012.safetensors", 12),
-        ("iteration7-v3", 7),
-        ("last.ckpt", None),
-        ("last-v1.ckpt", None),
-        ("epoch=3-step=1000.ckpt", 1000),
-        ("epoch=3-step=1000-v1.ckpt", 1000),
-        ("step=1000-epoch=3.ckpt", 1000),
-        ("epoch=12.ckpt", 12),
-        ("model_epoch10.pt", 10),
-        ("wav2vec2.pt", None),
-        ("wav2vec2-5.ckpt", 5),
-        ("wav2vec2-base-v1.2-step500.pt", 500),
-        ("checkpoint-1000/model.safetensors", 1000),
-        ("runs/2024/checkpoint-1000/model.safetensors", 1000),
-        ("checkpoint3.pt", 3),
-        ("step_1k.pt", 1000),
-        ("step_1k/model.pt", 1000),
-        ("steps-1.5M.pt", 1_500_000),
-        ("10k_steps.pt", 10_000),
-        ("global_step500/pytorch_model.bin", 500),
-        ("iter_0005000.pth", 5000),
-        ("model-1000-val_loss=0.25.pt", 1000),
-        ("seed=3-1000.pt", 1000),
-        ("step-20/model-00001-of-00002.safetensors", 20),
-        ("1000.pt", 1000),
-    ],
-)
-def test_the_step_is_in_the_name(name: str, step: int | None) -> None:
-    assert step_of(name) == step
-
-
-@pytest.mark.parametrize(
-    ("name", "told"),
-    [
-        ("checkpoint_3_1000.pt", "3 or 1000"),
-        ("model_epoch10_500.pt", "10 or 500"),
-        ("wav2vec2-16k-5.ckpt", "5 or 16000"),
-        ("step=10-iter=20.pt", "10 or 20"),
-        ("10-20/model.pt", "10 or 20"),
-    ],
-)
-def test_a_name_with_two_readings_is_refused_with_both(name: str, told: str) -> None:
-    with pytest.raises(DataError, match=f"could be of step {told}: rename it"):
-        step_of(name)
-
-
-def test_folders_of_one_step_each(tmp_path: Path) -> None:
-    for step in (500, 1000):
-        folder = tmp_path / "run" / f"checkpoint-{step}"
-        folder.mkdir(parents=True)
-        for name in ("model.safetensors", "optimizer.pt", "rng_state.pth"):
-            (folder / name).write_bytes(b"x")
-    (tmp_path / "run" / "logs").mkdir()
-    for source in ("run", "run/checkpoint-*", "run/checkpoint-*/model.safetensors"):
-        found = list_checkpoints(tmp_path / source)
-        assert [each.step for each in found] == [500, 1000]
-        assert {Path(each.location).name for each in found} == {"model.safetensors"}
-    (only,) = list_checkpoints(tmp_path / "run/checkpoint-500/model.safetensors")
-    assert only.step == 500
-
-
-def test_folders_and_globs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("step=9.ckpt", "step=10.ckpt", "last.ckpt", "losses.csv", ".part-1.ckpt"):
-        (tmp_path / name).write_bytes(b"x")
-    assert [found.step for found in list_checkpoints(tmp_path)] == [9, 10]
-    assert "last.ckpt is left out" in caplog.text
-    assert [found.step for found in list_checkpoints(tmp_path / "step=?.*")] == [9]
-    folders = str(tmp_path.parent / f"{tmp_path.name[:-1]}?" / "step=1*")
-    assert [found.step for found in list_checkpoints(folders)] == [10]
-    (tmp_path / "other-10.pt").write_bytes(b"x")
-    with pytest.raises(DataError, match="are both of step 10"):
-        list_checkpoints(tmp_path)
-    with pytest.raises(DataError, match="There are no checkpoints"):
-        list_checkpoints(tmp_path / "nowhere" / "*.ckpt")
 
 
 def test_every_step_is_a_model_of_its_own(toy: Toy) -> None:

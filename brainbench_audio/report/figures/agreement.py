@@ -135,7 +135,7 @@ def plot(found: Agreement) -> Figure:
                 axes.set_ylabel(f"{_broken(below)}\n({found.units[row]})")
     entries = compared.family_entries(found.models)
     entries += compared.source_entries(found.models, bars=False)
-    figure.legend(handles=entries, loc="outside lower center", ncols=5)
+    style.legend(figure, entries, loc="outside lower center", ncols=5)
     return figure
 
 

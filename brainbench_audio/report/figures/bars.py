@@ -85,7 +85,7 @@ def plot(panels: Sequence[Panel]) -> Figure:
         axes.set_title(panel.benchmark)
     entries = [*compared.source_entries(shown, bars=True), *style.entries_of(every)]
     if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=2 * len(panels))
+        style.legend(figure, entries, loc="outside lower center", ncols=2 * len(panels))
     return figure
 
 
@@ -117,6 +117,8 @@ def _draw_lines(axes: Any, panel: Panel) -> None:
         value, error = panel.baseline.value, panel.baseline.error or 0.0
         if error:
             axes.axvspan(value - error, value + error, color=style.BAND, zorder=0, linewidth=0)
-        axes.axvline(value, color=style.FAINT, linewidth=1.6, label=panel.baseline.label)
+        axes.axvline(
+            value, color=style.FAINT, linewidth=1.6, label=style.shown(panel.baseline.label)
+        )
     if panel.ceiling is not None:
         axes.axvline(panel.ceiling, color=style.INK, linestyle="--", linewidth=0.9, label="ceiling")

@@ -168,7 +168,7 @@ def family_entries(results: Sequence[Result]) -> list[Any]:
 
     looks = family_looks(results)
     return [
-        Line2D([], [], **point_look(looks[family], False, False), label=name)
+        Line2D([], [], **point_look(looks[family], False, False), label=style.shown(name))
         for family, name in family_names(results).items()
     ]
 

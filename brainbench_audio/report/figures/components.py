@@ -120,7 +120,7 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
                 color=style.FAINT,
                 linewidth=1.6,
                 zorder=0.5,
-                label=baseline.result.label,
+                label=style.shown(baseline.result.label),
             )
         axes.set_title(NAMES.get(component, component.capitalize()))
         axes.set_xlabel(unit)
@@ -130,9 +130,9 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
     low, high = every[0].get_xlim()
     every[0].set_xlim(min(low, 0.0), max(high, 1.0))
     entries = compared.source_entries([one.result for one in shown], bars=False)
-    entries += every[0].get_legend_handles_labels()[0]
+    entries += style.entries_of(every[:1])
     if entries:
-        figure.legend(handles=entries, loc="outside lower center", ncols=3)
+        style.legend(figure, entries, loc="outside lower center", ncols=3)
     return figure
 
 

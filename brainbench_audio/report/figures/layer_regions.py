@@ -75,7 +75,7 @@ def draw_positions(axes: Any, found: xr.Dataset) -> None:
     axes.set_xlim(-0.5, len(regions) - 0.5)
     axes.set_ylim(-0.05, 1.05)
     axes.set_ylabel("relative position of best layer")
-    axes.figure.legend(*axes.get_legend_handles_labels(), loc="outside lower left", ncols=2)
+    style.legend(axes.figure, style.entries_of([axes]), loc="outside lower left", ncols=2)
 
 
 def draw_shares(axes: Any, found: xr.Dataset) -> Any:

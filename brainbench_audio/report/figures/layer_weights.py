@@ -76,13 +76,13 @@ def plot(weights: Mapping[str, xr.DataArray], title: str) -> Figure:
             linewidth=0.8,
             markersize=3,
             capsize=1.2,
-            label=benchmark,
+            label=style.shown(benchmark),
             **style.series(number),
         )
     axes.axhline(1 / len(layers), color=style.FAINT, linestyle="--", label="all equal")
     axes.set_ylim(bottom=0)
     axes.set_ylabel("share of the weight")
     label_layers(axes, layers)
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=1)
+    style.legend(figure, style.entries_of([axes]), loc="outside lower center", ncols=1)
     figure.suptitle(title)
     return figure

@@ -72,7 +72,7 @@ def plot(profiles: Mapping[str, xr.DataArray], units: Mapping[str, str], title: 
         axes.set_visible(False)
     if any(profile.shape[1] > 1 for profile in profiles.values()):
         entries = style.entries_of(every[:count])
-        figure.legend(handles=entries, loc="outside lower center", ncols=2 * columns)
+        style.legend(figure, entries, loc="outside lower center", ncols=2 * columns)
     figure.suptitle(title)
     return figure
 
@@ -92,11 +92,11 @@ def _draw(axes: Any, profile: xr.DataArray) -> None:
     part, count = _part(profile), values.shape[1]
     if count > 1 and (part == "subject" or count > _MOST_LINES):
         lines = axes.plot(places, values, color=style.FAINT, linewidth=0.5, alpha=0.7)
-        lines[0].set_label(part)
+        lines[0].set_label(style.shown(part))
     elif count > 1:
         for number, name in enumerate(profile[_part(profile)].values.tolist()):
-            look = style.series(number)
-            axes.plot(places, values[:, number], linewidth=0.8, markersize=2.5, label=name, **look)
+            look = {**style.series(number), "label": style.shown(str(name))}
+            axes.plot(places, values[:, number], linewidth=0.8, markersize=2.5, **look)
     mean = values.mean(axis=1)
     errors = [_spread(profile, row) for row in values]
     bars = None if None in errors else errors

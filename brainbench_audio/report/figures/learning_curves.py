@@ -69,7 +69,13 @@ def plot(curves: Mapping[str, xr.DataArray], title: str) -> Figure:
         axes.set_xlabel("epoch")
         axes.set_ylabel(f"{found.attrs['metric']}, validation")
         axes.set_title(benchmark)
-        axes.legend(loc="upper left", bbox_to_anchor=(0, -0.2), borderaxespad=0)
+        style.legend(
+            axes,
+            style.entries_of([axes]),
+            loc="upper left",
+            bbox_to_anchor=(0, -0.2),
+            borderaxespad=0,
+        )
     for axes in every[len(curves) :]:
         axes.set_visible(False)
     figure.suptitle(title)

@@ -137,7 +137,7 @@ def plot(panels: Sequence[Panel]) -> Figure:
     for axes in every[len(panels) :]:
         axes.set_visible(False)
     entries = compared.family_entries(shown) + compared.source_entries(shown, bars=False)
-    figure.legend(handles=entries, loc="outside lower center", ncols=5)
+    style.legend(figure, entries, loc="outside lower center", ncols=5)
     # labels are placed where nothing else is, so all else has to be in place
     figure.draw_without_rendering()
     for axes, panel in zip(every, panels, strict=False):

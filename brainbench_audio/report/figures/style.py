@@ -7,7 +7,7 @@ changes, and no figure stays in memory.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ SHADES, ORDER = "cividis", "viridis"
 SERIES = ("#0072B2", "#D55E00", "#008F68", "#882255", "#117733", "#332288", "#000000")
 SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _PUBLISHED_SHARE = 0.45
+_UNSEEN = "\u200b"  # a space without width
 _MM = 25.4
 # Nothing of the day or the version in the file: the same numbers give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
@@ -158,6 +159,20 @@ def series(number: int) -> dict[str, Any]:
     """Return colour and marker of a line that is no family's."""
     place = number % len(SERIES)
     return {"color": SERIES[place], "marker": SERIES_MARKERS[place]}
+
+
+def shown(name: str) -> str:
+    """Return a name as the label of a legend entry: matplotlib leaves out those that start with _.
+
+    `legend` takes off again what hides the underscore.
+    """
+    return f"{_UNSEEN}{name}" if name.startswith("_") else name
+
+
+def legend(place: Any, entries: Sequence[Any], **options: Any) -> None:
+    """Draw the legend of a figure or of axes, with these entries in this order."""
+    for text in place.legend(handles=entries, **options).get_texts():
+        text.set_text(text.get_text().removeprefix(_UNSEEN))
 
 
 def entries_of(every: Iterable[Any]) -> list[Any]:

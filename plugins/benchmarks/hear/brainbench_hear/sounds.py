@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.names import one_form
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_hear.task import Task
 
@@ -82,7 +83,8 @@ def _missing(files: Iterable[Path]) -> list[Path]:
     for file in files:
         if file.parent not in listed:
             folder = file.parent
-            listed[folder] = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-        if file.name not in listed[file.parent]:
+            there = folder.iterdir() if folder.is_dir() else []
+            listed[folder] = {one_form(path.name) for path in there}
+        if one_form(file.name) not in listed[file.parent]:
             missing.append(file)
     return missing

@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.tables import separator_of
+from brainbench_audio.names import one_form
+from brainbench_audio.tables import read_text, split_rows
 
 METADATA = "task_metadata.json"
 VOCABULARY = "labelvocabulary.csv"
@@ -143,6 +144,8 @@ def read_metadata(folder: Path) -> Metadata:
 def read_vocabulary(file: Path) -> tuple[str, ...]:
     """Read ``labelvocabulary.csv`` (columns idx and label); return the labels in order of idx.
 
+    They are in `names.one_form`.
+
     Raises
     ------
     DataError
@@ -151,12 +154,10 @@ def read_vocabulary(file: Path) -> tuple[str, ...]:
     if not file.is_file():
         raise DataError(f"{file} does not exist. Fetch the task again.")
     try:
-        with file.open(encoding="utf-8-sig", newline="") as lines:
-            separator = separator_of(lines.readline())
-            lines.seek(0)
-            rows = list(csv.DictReader(lines, strict=True, delimiter=separator))
-        numbered = {int(row["idx"]): row["label"] for row in rows}
-    except (OSError, KeyError, TypeError, ValueError, csv.Error) as error:
+        head, *rows = split_rows(read_text(file))[0]
+        index, label = head.index("idx"), head.index("label")
+        numbered = {int(row[index]): one_form(row[label]) for row in rows}
+    except (IndexError, ValueError, csv.Error) as error:
         raise DataError(
             f"{file} is damaged ({error!r}): it needs the columns idx (a number) and label."
         ) from error
@@ -241,7 +242,7 @@ def _labels(file: Path, name: str, given: Any) -> tuple[str, ...]:
     listed = given if isinstance(given, list) else [given]
     if any(isinstance(label, bool) or not isinstance(label, (str, int)) for label in listed):
         raise DataError(f"{file}: {name} has the labels {given!r}, expected a list of labels.")
-    return tuple(dict.fromkeys(str(label) for label in listed))
+    return tuple(dict.fromkeys(one_form(str(label)) for label in listed))
 
 
 def _chosen(file: Path, content: dict[str, Any], field: str, known: tuple[str, ...]) -> str:

@@ -109,6 +109,16 @@ def test_sounds_that_are_named_but_missing_are_counted(make: Make) -> None:
         loaded(folder)
 
 
+def test_clips_are_found_in_either_unicode_form(make: Make) -> None:
+    folder = make()
+    listed = json.loads((folder / "valid.json").read_text())
+    labels = [listed.pop(name) for name in ("clip0001.wav",)]
+    (folder / "valid.json").write_text(json.dumps({"\u00e9.wav": labels[0], **listed}))
+    (written,) = folder.glob("*/valid/clip0001.wav")
+    found = written.rename(written.with_name("e\u0301.wav"))
+    assert found in loaded(folder).stimuli.files
+
+
 def test_no_sounds_at_all(make: Make) -> None:
     folder = make()
     shutil.rmtree(folder / "16000")

@@ -201,3 +201,15 @@ def test_something_else(tmp_path: Path) -> None:
     for folder in (tmp_path, tmp_path / "nowhere"):
         with pytest.raises(DataError, match=r"is no folder in HEAR format.*task_metadata\.json"):
             read_task(folder)
+
+
+def test_labels_are_the_same_in_both_unicode_forms(make: Make) -> None:
+    folder = make()
+    vocabulary = folder / "labelvocabulary.csv"
+    vocabulary.write_text(vocabulary.read_text().replace("low", "gr\u00e4ve"))
+    for split in ("train", "valid", "test"):
+        file = folder / f"{split}.json"
+        file.write_text(file.read_text().replace('"low"', '"gra\u0308ve"'))
+    task = read_task(folder)
+    assert "gr\u00e4ve" in task.vocabulary
+    assert any("gr\u00e4ve" in clip.labels for clip in task.clips)

@@ -34,7 +34,7 @@ FORMAT = 1
 _LARGEST = 1 << 30  # bytes; the four files of a data set have 125 MB at most
 _CHECKS = (
     "shapes, types and counts of voxels and subjects; names and order of the 165 sounds; voxels of "
-    "array and ROI table; region and hemisphere labels; no infinite values"
+    "array and ROI table; region labels; no infinite values"
 )
 
 

@@ -1,4 +1,7 @@
-"""NH2015 and B2021: reads the voxel responses as they were published, and checks every assumption.
+"""NH2015 and B2021: reads voxel responses as they were published, checks what decides a score.
+
+That is the number of stimuli and their order, and which voxel is whose and in which region. Where a
+voxel lies decides nothing: what is odd there is told once, and reading goes on.
 
 The files lie in ``neural/<data set>/`` of the archive that came with "Many but not all deep neural
 network audio models capture brain responses" (2023). What is read here becomes one netCDF file
@@ -7,7 +10,6 @@ network audio models capture brain responses" (2023). What is read here becomes 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -22,6 +24,7 @@ from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
 from brainbench_natsound165.files import registry
 from brainbench_natsound165.matlab import load_mat
+from brainbench_natsound165.positions import PLACES, read_positions, text_of
 from brainbench_natsound165.safe_pickle import Column, read_table
 
 RESPONSES = "voxel_features_array.npy"
@@ -29,7 +32,6 @@ VOXELS = "voxel_features_meta.npy"
 TABLE = "df_roi_meta.pkl"
 REGIONS = ("Primary", "Lateral", "Anterior", "Posterior")
 SESSIONS = 3
-_HEMISPHERES = {"lh": "left", "rh": "right"}
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,13 @@ def read_nh2015(folder: Path, published: Published = NH2015) -> xr.DataArray:
     -------
     xr.DataArray
         Percent signal change as published (NaN included), with the coordinates ``subject``,
-        ``region``, ``hemisphere``, ``x``, ``y``, ``voxel_id`` on ``voxel``.
+        ``region``, ``hemisphere``, ``x``, ``y``, ``voxel_id`` on ``voxel``. Places are NaN and
+        hemispheres empty where they are not given.
 
     Raises
     ------
     DataError
-        Naming the file and the field that is not as published.
+        Naming the file and the field that is not as published, if it decides a score.
     """
     file = folder / VOXELS
     responses = _responses(folder / RESPONSES, published)
@@ -99,14 +102,14 @@ def read_nh2015(folder: Path, published: Published = NH2015) -> xr.DataArray:
         )
     sounds = folder / published.sounds
     records = _records(sounds, published.stimuli)
-    stimuli = [_text(value) for value in _field(records, "filename", sounds)]
+    stimuli = [text_of(value) for value in _field(records, "filename", sounds)]
     _check_order(stimuli, sounds, "filename")
     table = _table(folder / TABLE, published.kept)
-    for name in ("voxel_id", "subj_idx", "x_ras", "y_ras"):
-        # the places are not known to be in both files; where they are, they must agree
-        if name in (voxels.dtype.names or ()) or name in ("voxel_id", "subj_idx"):
-            _check_same(_field(voxels, name, file)[kept], table[name], folder, name)
-    return _label(responses[:, kept], table, folder / TABLE, published)
+    for name in ("voxel_id", "subj_idx"):
+        _check_same(_field(voxels, name, file)[kept], table[name], folder, name)
+    given = set(PLACES.values()) & set(voxels.dtype.names or ())
+    others = {name: _field(voxels, name, file)[kept] for name in given}
+    return _label(responses[:, kept], table, folder / TABLE, published, others)
 
 
 def read_b2021(folder: Path, published: Published = B2021) -> xr.DataArray:
@@ -139,17 +142,20 @@ READERS = {"NH2015": (read_nh2015, NH2015), "B2021": (read_b2021, B2021)}
 
 
 def _label(
-    responses: npt.NDArray[Any], table: Mapping[str, Column], file: Path, published: Published
+    responses: npt.NDArray[Any],
+    table: Mapping[str, Column],
+    file: Path,
+    published: Published,
+    others: Mapping[str, Column] | None = None,
 ) -> xr.DataArray:
+    """Label responses by the ROI table; ``others`` are places that another file gives as well."""
     values = np.ascontiguousarray(responses, responses.dtype.newbyteorder("="))
     if np.isinf(values).any():
         raise DataError(f"{file.with_name(RESPONSES)} has infinite responses.")
     coordinates = {
         "subject": _subjects(table["subj_idx"], file, published),
         "region": _regions(table["roi_label_general"], file),
-        "hemisphere": _hemispheres(table["hemi"], file),
-        "x": table["x_ras"].astype(np.float64),
-        "y": table["y_ras"].astype(np.float64),
+        **read_positions(table, file, others or {}),
         "voxel_id": table["voxel_id"],
     }
     return build(values, [name for name, _, _ in registry()], "voxel", coordinates)
@@ -171,26 +177,12 @@ def _subjects(numbers: Column, file: Path, published: Published) -> npt.NDArray[
 
 
 def _regions(labels: Column, file: Path) -> npt.NDArray[np.str_]:
-    known = {name: name for name in REGIONS}
-    return _translated(labels, known, file, "roi_label_general", missing="")
-
-
-def _hemispheres(labels: Column, file: Path) -> npt.NDArray[np.str_]:
-    return _translated(labels, _HEMISPHERES, file, "hemi")
-
-
-def _translated(
-    labels: Column, known: Mapping[str, str], file: Path, name: str, missing: str | None = None
-) -> npt.NDArray[np.str_]:
-    """Translate labels; None, NaN and empty ones to ``missing``."""
-    words = []
-    for label in labels.tolist():
-        absent = label in (None, "") or (isinstance(label, float) and math.isnan(label))
-        word = missing if absent else known.get(_text(label))
-        if word is None:
-            raise DataError(f"{file}: {name} has {label!r}, expected one of {list(known)}.")
-        words.append(word)
-    return np.array(words)
+    regions = [text_of(label) for label in labels.tolist()]
+    if unknown := sorted(set(regions) - {"", *REGIONS}):
+        raise DataError(
+            f"{file}: roi_label_general has {unknown[0]!r}, expected one of {list(REGIONS)}."
+        )
+    return np.array(regions)
 
 
 def _load(file: Path) -> npt.NDArray[Any]:
@@ -234,7 +226,7 @@ def _field(records: npt.NDArray[Any], name: str, file: Path) -> npt.NDArray[Any]
 
 def _table(file: Path, rows: int) -> dict[str, Column]:
     table = read_table(file)
-    needed = ("voxel_id", "subj_idx", "roi_label_general", "hemi", "x_ras", "y_ras")
+    needed = ("voxel_id", "subj_idx", "roi_label_general")
     missing = [name for name in needed if name not in table]
     if missing:
         raise DataError(f"{file} has no column {missing[0]}; its columns are {', '.join(table)}.")
@@ -246,9 +238,6 @@ def _table(file: Path, rows: int) -> dict[str, Column]:
             table[name] = column.astype(np.int64)
         elif column.dtype.kind not in "iu":
             raise DataError(f"{file}: {name} is {column.dtype}, expected whole numbers.")
-    for name in ("x_ras", "y_ras"):
-        if table[name].dtype.kind not in "iuf":
-            raise DataError(f"{file}: {name} is {table[name].dtype}, expected numbers.")
     return table
 
 
@@ -292,7 +281,3 @@ def _check_same(found: Column, expected: Column, folder: Path, name: str) -> Non
             f"{folder / VOXELS} and {TABLE} list other voxels: {name} of voxel {row} is "
             f"{found[row]} and {expected[row]}."
         )
-
-
-def _text(value: Any) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

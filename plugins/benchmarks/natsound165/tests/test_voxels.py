@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 from brainbench_natsound165.voxels import REGIONS, RESPONSES, TABLE, VOXELS
 
 from brainbench_audio.errors import DataError
@@ -112,21 +114,21 @@ def object_array(values: np.ndarray) -> np.ndarray:
 Change = Callable[[dict[str, Any]], None]
 TABLE_CHANGES: dict[str, tuple[Change, str]] = {
     "no column": (
-        lambda part: part.update({TABLE: part[TABLE].rename(columns={"hemi": "side"})}),
-        "no column hemi; its columns are subj_idx, side",
+        lambda part: part.update({TABLE: part[TABLE].rename(columns={"subj_idx": "who"})}),
+        "no column subj_idx; its columns are who, hemi",
     ),
     "unknown region": (
         lambda part: part[TABLE].replace({"Lateral": "Insula"}, inplace=True),
         "roi_label_general has 'Insula', expected one of",
     ),
-    "unknown hemisphere": (
-        lambda part: part[TABLE].replace({"lh": "L"}, inplace=True),
-        "hemi has 'L'",
-    ),
     "fewer rows": (lambda part: part.update({TABLE: part[TABLE][1:]}), "expected .* voxels"),
     "text for numbers": (
-        lambda part: part.update({TABLE: part[TABLE].assign(x_ras="a")}),
-        "x_ras is object, expected numbers",
+        lambda part: part.update({TABLE: part[TABLE].assign(voxel_id="a")}),
+        "voxel_id is object, expected whole numbers",
+    ),
+    "missing subjects": (
+        lambda part: part.update({TABLE: part[TABLE].assign(subj_idx=np.nan)}),
+        "subj_idx is float64, expected whole numbers",
     ),
     "broken subject numbers": (
         lambda part: part.update({TABLE: part[TABLE].assign(subj_idx=0.5)}),
@@ -199,9 +201,9 @@ SOUND_CHANGES: dict[tuple[str, str], tuple[Change, str]] = {
         lambda part: part[VOXELS]["n_reps"].__setitem__(slice(0, 20), 2),
         "n_reps is 3 for .. voxels, expected 48",
     ),
-    ("NH2015", "other places"): (
-        lambda part: part[VOXELS]["x_ras"].fill(-1),
-        "list other voxels: x_ras of voxel 0 is -1 and",
+    ("NH2015", "other subjects"): (
+        lambda part: part[VOXELS]["subj_idx"].fill(-1),
+        "list other voxels: subj_idx of voxel 0 is -1 and",
     ),
     ("B2021", "swapped"): (
         lambda part: part[SOUNDS["B2021"]]["stim_info"].update(
@@ -280,3 +282,104 @@ def test_a_subject_with_too_few_voxels_is_named(
         maker.arrays[VOXELS]["subj_idx"][kept[few]] = 6
     with pytest.raises(DataError, match=r"gives subjects 1 to .. voxels, expected"):
         maker.read(maker.write(tmp_path))
+
+
+def with_places(records: np.ndarray, dtype: str, change: Callable[..., Any]) -> np.ndarray:
+    """Return records whose places are of another type, and changed."""
+    types = [
+        (name, dtype if name in ("x_ras", "y_ras") else kind) for name, kind in records.dtype.descr
+    ]
+    copy = records.astype(types)
+    for name in ("x_ras", "y_ras"):
+        copy[name] = change(copy[name])
+    return copy
+
+
+@pytest.mark.parametrize(("table", "array"), [("<f8", "<f4"), ("<f4", "<f8"), ("<f8", ">f8")])
+def test_places_agree_across_types_and_where_they_are_missing(
+    tmp_path: Path,
+    make: Callable[..., Any],
+    caplog: pytest.LogCaptureFixture,
+    table: str,
+    array: str,
+) -> None:
+    maker = make("NH2015")
+    kept = maker.arrays["kept"]
+    exact = np.random.default_rng(1).uniform(-90, 90, len(maker.arrays[VOXELS]))
+    exact[kept[5]] = np.nan
+    maker.arrays[TABLE] = maker.arrays[TABLE].assign(
+        x_ras=exact[kept].astype(table), y_ras=exact[kept].astype(table)
+    )
+    maker.arrays[VOXELS] = with_places(maker.arrays[VOXELS], array, lambda _: exact)
+    assembly = maker.read(maker.write(tmp_path))
+    np.testing.assert_array_equal(assembly["x"], exact[kept].astype(table).astype(np.float64))
+    assert np.isnan(assembly["y"].values[5])
+    assert not caplog.records
+
+
+def other_places(part: dict[str, Any]) -> None:
+    part[VOXELS]["x_ras"][part["kept"][7]] = -1
+    part[VOXELS]["y_ras"].fill(-1)
+
+
+ODD: dict[str, tuple[str, Change, str]] = {
+    "other places": (
+        "NH2015",
+        other_places,
+        r"x_ras of 1 voxels is not that of the array of voxels; of voxel 7, .* and -1; y_ras of 48",
+    ),
+    "no number": (
+        "B2021",
+        lambda part: part.update({TABLE: part[TABLE].assign(x_ras="a")}),
+        "x_ras has 'a', expected numbers",
+    ),
+    "no places": (
+        "NH2015",
+        lambda part: part.update({TABLE: part[TABLE].drop(columns=["x_ras", "y_ras"])}),
+        "there is no column x_ras; there is no column y_ras",
+    ),
+    "unknown hemisphere": (
+        "B2021",
+        lambda part: part[TABLE].replace({"lh": "L"}, inplace=True),
+        r"hemi has 'L', expected one of \['lh', 'rh'\]",
+    ),
+    "no hemisphere": (
+        "NH2015",
+        lambda part: part.update({TABLE: part[TABLE].drop(columns=["hemi"])}),
+        "there is no column hemi",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_what_decides_no_score_is_told_once_and_reading_goes_on(
+    tmp_path: Path, make: Callable[..., Any], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    dataset, edit, told = ODD[name]
+    expected = make(dataset).read(make(dataset).write(tmp_path / "as published"))
+    assert not caplog.records
+    maker = make(dataset)
+    edit(maker.arrays)
+    found = maker.read(maker.write(tmp_path / "odd"))
+    assert len(caplog.records) == 1
+    assert re.search(told, caplog.text)
+    for same in ("subject", "region", "voxel_id"):
+        np.testing.assert_array_equal(found[same], expected[same])
+    np.testing.assert_array_equal(found.values, expected.values)
+    for place in ("x", "y"):
+        assert found[place].dtype == np.float64
+    sides = {"unknown hemisphere": {"L", "right"}, "no hemisphere": {""}}
+    assert set(found["hemisphere"].values) == sides.get(name, {"left", "right"})
+
+
+@pytest.mark.parametrize("dtype", ["<f4", "<f8", "<i2"])
+def test_voxels_and_subjects_are_the_same_in_any_type_of_number(
+    tmp_path: Path, make: Callable[..., Any], dtype: str
+) -> None:
+    maker = make("NH2015")
+    expected = maker.read(maker.write(tmp_path / "as published"))
+    records = maker.arrays[VOXELS]
+    maker.arrays[VOXELS] = records.astype(
+        [(name, dtype if kind == "<i8" else kind) for name, kind in records.dtype.descr]
+    )
+    xr.testing.assert_identical(maker.read(maker.write(tmp_path / "other")), expected)

@@ -17,6 +17,7 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.download import Remote, fetch
 from brainbench_audio.errors import ContractError, DataError, PluginLoadError
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.machine import is_out_of_memory
 from brainbench_audio.registry.ids import unknown
 
 from .hugging_face import what_is_asked
@@ -58,9 +59,9 @@ class Extractor(nn.Module):
     def _means(self, waveform: Tensor) -> list[Tensor]:
         try:
             features, _ = self.model.extract_features(waveform)  # type: ignore[operator]
-        except torch.OutOfMemoryError:
-            raise
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             raise ContractError(
                 f"{self.name} cannot take a sound of {waveform.shape[1]} samples: {error}."
             ) from error

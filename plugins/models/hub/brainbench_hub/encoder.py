@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from brainbench_audio.activations.lengths import find_shortest
 from brainbench_audio.errors import ContractError
+from brainbench_audio.machine import is_out_of_memory
 
 from .padding import longest, mean_over_sound, share
 
@@ -83,9 +84,9 @@ class Encoder(nn.Module):
         try:
             inputs = self._inputs(waveforms)
             outputs = self.encoder(**inputs, output_hidden_states=True)
-        except torch.OutOfMemoryError:
-            raise
         except Exception as error:  # every architecture has errors of its own
+            if is_out_of_memory(error):
+                raise
             raise ContractError(
                 f"{self.name} cannot take a sound of {samples} samples at "
                 f"{self.extractor.sampling_rate} Hz: {error!r}."

@@ -14,6 +14,7 @@ from brainbench_audio.errors import ContractError, DataError, UnknownId
 from brainbench_audio.files import hash_json
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import fetch_snapshot
+from brainbench_audio.names import as_on_disk
 
 _CONFIGURATION = ("config.json", "preprocessor_config.json", "processor_config.json")
 _SAFE = ("model.safetensors", "model.safetensors.index.json", "model-*.safetensors")
@@ -72,7 +73,7 @@ def find_source(location: str, *, code: bool) -> Source:
         The code to be run comes from yet another repository, so that nothing pins it.
     """
     if location.startswith(("/", ".", "~")) or Path(location).is_absolute():
-        source = _in_folder(Path(location).expanduser(), code)
+        source = _in_folder(as_on_disk(Path(location).expanduser()), code)
     elif _REPOSITORY.fullmatch(location):
         source = _on_hub(location, code)
     else:

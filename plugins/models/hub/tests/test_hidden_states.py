@@ -212,3 +212,8 @@ def test_where_time_is_among_patches() -> None:
         )
     moved = over_time(after - before, model.config)[0].abs().amax(dim=1) > 1e-4
     assert moved.tolist() == [10 * column + 16 > 66 for column in range(9)]
+
+
+def test_a_folder_is_found_in_either_unicode_form(folder: Folder, tmp_path: Path) -> None:
+    (tmp_path / "mode\u0300le").symlink_to(folder("ast"))
+    assert load_model(f"hf:{tmp_path}/mod\u00e8le", device="cpu").layers

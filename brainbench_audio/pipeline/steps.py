@@ -9,7 +9,8 @@ from brainbench_audio.errors import DataError
 
 SUFFIXES = (".ckpt", ".pt", ".pth", ".th", ".bin", ".safetensors")
 _NUMBER = r"(?P<number>[0-9]+(?:\.[0-9]+(?=[km]))?)(?P<unit>[km]?)(?![0-9a-z])(?!\.[0-9])"
-_STEP = r"(?:global[_-]?steps?|steps?|iterations?|iters?|updates?)"
+_ITERATION = r"(?:iterations?|iters?)"
+_STEP = rf"(?:global[_-]?steps?|steps?|updates?|{_ITERATION})"
 _EPOCH = r"(?:epochs?|ep)"
 _LABELLED = r"(?<![a-z]){word}[=_ -]?" + _NUMBER
 _COUNTED = r"(?<![a-z0-9.])" + _NUMBER.replace("(?![0-9a-z])", "") + r"[_ -]?{word}(?![a-z])"
@@ -20,6 +21,7 @@ _OTHER = re.compile(
     r"[a-z_]*(?:loss|acc|accuracy|wer|lr|rate|seed|fold|rank|version|size|dim|heads|layers)"
     r"[=_-]?[0-9]+(?:\.[0-9]+)?(?:e-?[0-9]+)?|(?<![a-z0-9])v[0-9][0-9.]*|[0-9]+-of-[0-9]+"
 )
+_FEW = 10
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 
 
@@ -62,9 +64,14 @@ def step_of(name: str) -> int | None:
 
 
 def _readings(text: str) -> set[int]:
-    if steps := _named(_STEP, text):
+    steps = _named(_STEP, text)
+    if steps and (max(steps) >= _FEW or steps != _named(_ITERATION, text)):
         return steps
     rest = _OTHER.sub("~", text)
+    if steps:
+        # `iter3` may be part of a model's name, as of BEATs, and another number the counter
+        others = re.sub(_LABELLED.replace("{word}", _EPOCH), "~", rest)
+        return steps | {_value(found) for found in _ALONE.finditer(others)}
     epochs = _named(_EPOCH, rest)
     if not epochs and (behind := re.search(r"=([0-9]+)$", rest)):
         return {int(behind[1])}

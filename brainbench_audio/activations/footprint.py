@@ -1,0 +1,162 @@
+"""How much memory a sound takes in a network, told from shorter ones before it is heard."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import inf
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.optimize import nnls
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from brainbench_audio.machine import available_memory
+
+# A process takes up to twice what its tensors hold: 1.3 to 2 for nine families and 40 s of sound,
+# because of the workspace of kernels and what the allocator cannot give back.
+_BYTES_A_BYTE = 2
+_LARGEST_BATCH = 32
+
+
+class Footprint:
+    """What sounds of some lengths took in a forward pass; longer ones are foretold from them.
+
+    No network here takes more than four times the memory for twice the sound: attention does, all
+    else takes less. That is the bound, far above what a network without attention takes. The guess
+    is a sum of a constant, a linear and a quadratic term, none negative, through the last three
+    measurements of which each is at least twice as long as the one before.
+
+    Attributes
+    ----------
+    taken : dict of int to int
+        Samples to bytes.
+
+    Examples
+    --------
+    >>> footprint = Footprint()
+    >>> footprint.taken.update({100: 10_100, 200: 20_100, 400: 40_100})  # linear
+    >>> footprint.bound(800), footprint.guess(800)
+    (160400.0, 80100.0)
+    """
+
+    def __init__(self) -> None:
+        self.taken: dict[int, int] = {}
+
+    @property
+    def longest(self) -> int:
+        """Samples of the longest sound that was measured; 0 if none was."""
+        return max(self.taken, default=0)
+
+    @contextmanager
+    def measured(self, samples: int, network: torch.nn.Module) -> Iterator[None]:
+        """Measure what one sound of some samples takes in the block."""
+        with _Held(network) as held:
+            yield
+        self.taken[samples] = _BYTES_A_BYTE * held.peak
+
+    def unsure(self, samples: int, first: Sequence[int], free: int) -> Iterator[int]:
+        """Yield lengths to measure, the shortest first, until it is known whether a sound fits.
+
+        Parameters
+        ----------
+        samples : int
+            Of the sound.
+        first : sequence of int
+            Lengths that fit for certain.
+        free : int
+            Bytes.
+        """
+        if self.bound(samples) <= free:
+            return
+        yield from (length for length in first if length not in self.taken)
+        while self.bound(samples) > free and 2 * self.longest < samples:
+            if self.guess(2 * self.longest) > free:
+                return
+            yield 2 * self.longest
+
+    def bound(self, samples: int) -> float:
+        """Return the bytes that a sound takes at most; infinite as long as nothing is measured."""
+        if not self.taken:
+            return inf
+        if samples <= self.longest:
+            return self.taken[min(length for length in self.taken if length >= samples)]
+        return self.taken[self.longest] * (samples / self.longest) ** 2
+
+    def guess(self, samples: int) -> float:
+        """Return the bytes that a sound is expected to take, at most `bound`."""
+        lengths: list[int] = []
+        for length in sorted(self.taken, reverse=True):
+            if not lengths or 2 * length <= lengths[-1]:
+                lengths.append(length)
+        if samples <= self.longest or len(lengths) < 3:
+            return self.bound(samples)
+        taken = np.array([self.taken[length] for length in lengths[:3]], np.float64)
+        terms = np.vander(np.array(lengths[:3]) / samples, 3)
+        # each measurement counts by its relative error
+        weights, _ = nnls(terms / taken[:, None], np.ones(3))
+        return min(self.bound(samples), max(float(weights.sum()), self.taken[self.longest]))
+
+    def batch(self, samples: int, device: torch.device) -> int:
+        """Return how many sounds of a length that was measured go into half of the free memory."""
+        fitting = free_memory(device) / 2 / max(self.bound(samples), 1)
+        return max(1, min(_LARGEST_BATCH, int(fitting)))
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that a forward pass can still take on a device."""
+    if device.type != "cuda":
+        return available_memory()
+    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + kept
+
+
+class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of all tensors that are there at a time, but for a network's weights."""
+
+    def __init__(self, network: torch.nn.Module) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.now = self.peak = 0
+        weights = [*network.parameters(), *network.buffers()]
+        self._known = {_storage(tensor)._cdata for tensor in weights if _is_plain(tensor)}
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Run an operation and count what it puts out; one made of others, by these."""
+        options = dict(kwargs or {})
+        output = NotImplemented
+        if isinstance(func, torch._ops.OpOverload) and func is not torch.ops.prim.device.default:
+            with self:
+                output = func.decompose(*args, **options)
+        if output is NotImplemented:
+            output = func(*args, **options)
+        for value in tree_leaves((args, options, output)):
+            if isinstance(value, torch.Tensor) and _is_plain(value):
+                self._count(_storage(value))
+        return output
+
+    def _count(self, storage: Any) -> None:
+        place, size = storage._cdata, storage.nbytes()
+        if place in self._known:
+            return
+        self._known.add(place)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._freed, place, size).atexit = False
+
+    def _freed(self, place: int, size: int) -> None:
+        self._known.discard(place)
+        self.now -= size
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Return whether a tensor has one storage: sparse ones have several."""
+    return tensor.layout is torch.strided
+
+
+def _storage(tensor: torch.Tensor) -> Any:
+    return tensor.untyped_storage()
