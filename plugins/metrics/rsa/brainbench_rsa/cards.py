@@ -28,7 +28,7 @@ RSA = MetricCard(
     licence="MIT",
     packages=("brainbench_rsa",),
     loader="brainbench_rsa.metric:load",
-    revision=2,
+    revision=3,
     properties=frozenset({"identity", "noise", "permutation", "scale"}),
     stores=frozenset({"layer_score"}),
 )
