@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from brainbench_audio.activations.labels import refuse_sibling
 from brainbench_audio.activations.torch_model import Pooling, TorchModel, mean_over_time
 from brainbench_audio.activations.weights import (
     State,
@@ -221,6 +222,7 @@ class Family:
             if not isinstance(content, Mapping):
                 kind = type(content).__name__
                 raise DataError(f"The weights file holds {kind}, expected named tensors.")
+            refuse_sibling(card, content, hashes)
         if hash_files(paths, told) != hashes:
             raise DataError(f"{paths[0]} was replaced while it was read: load {card.id} again.")
         named = dict(zip((path.name for path in paths), hashes, strict=True))

@@ -12,6 +12,7 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainbench_audio.activations.weights import OLD_TORCH, SAFETENSORS, nested, weights_format
+from brainbench_audio.activations.weights import (
+    OLD_TORCH,
+    SAFETENSORS,
+    nested,
+    read_checkpoint,
+    weights_format,
+)
 from brainbench_audio.errors import DataError
 from brainbench_audio.nesting import check_nesting
 
@@ -35,15 +42,17 @@ _DTYPES = {
 }
 
 
-def read(checkpoint: Any) -> Mapping[str, Any]:
-    """Return the state dict of what `read_snapshot` found.
+def open_checkpoint(path: Path) -> Any:
+    """Return what is in a file: all of a plain one in any format, of others as `read_snapshot`.
 
     Raises
     ------
     DataError
-        There is none.
+        It is neither.
     """
-    return nested(checkpoint, [STATE])
+    with suppress(DataError):  # said by `read_snapshot`
+        return read_checkpoint(path)
+    return read_snapshot(path)
 
 
 def read_snapshot(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.cards import ModelCard
 
 from .cards import DEPTH, HOP, WIDTH, WINDOW
-from .checkpoint import read, read_snapshot
+from .checkpoint import open_checkpoint
 
 LABELS = 29
 CHANNELS = 32
@@ -155,6 +155,5 @@ FAMILY = Family(
     build=lambda _card: DeepSpeechNetwork(),
     read_outs=read_outs,
     layer_pooling=dict.fromkeys(_CONVOLUTIONS, mean_over_frames),
-    open=read_snapshot,
-    read=read,
+    open=open_checkpoint,
 )

@@ -130,9 +130,14 @@ def test_damaged_files(tmp_path: Path, file: Path) -> None:
         NARROW(SHORT, tmp_path / "other.ckpt")
 
 
-def test_another_format_is_named(tmp_path: Path) -> None:
+def test_another_format(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
     old = tmp_path / "old.pth"
-    torch.save({"state_dict": {}}, old, _use_new_zipfile_serialization=False)
+    torch.save({"state_dict": state}, old, _use_new_zipfile_serialization=False)
+    ours = NARROW(SHORT, old).network.state_dict()
+    assert all(torch.equal(ours[name], tensor) for name, tensor in state.items())
+    # with an object of a foreign class, which only the snapshot may have
+    content = {"state_dict": state, "path": Path("x")}
+    torch.save(content, old, _use_new_zipfile_serialization=False)
     with pytest.raises(DataError, match=r"old\.pth is a file as torch wrote them before 1\.6"):
         NARROW(SHORT, old)
 
