@@ -129,8 +129,10 @@ def unwrap(content: Mapping[Any, Any], fit: Fit) -> Unwrapped:
         elif closest is None or misfits < closest[0]:
             closest = misfits, unwrapped
     if fitting is not None:
-        # what the conversion drops feeds no layer, either
-        dropped = [name for name, x in fitting.state.items() if not fit.convert({name: x})]
+        # what the conversion drops feeds no layer, either; most tensors come through as they are
+        kept = {id(tensor) for tensor in fit.convert(fitting.state).values()}
+        others = {name: tensor for name, tensor in fitting.state.items() if id(tensor) not in kept}
+        dropped = [name for name, tensor in others.items() if not fit.convert({name: tensor})]
         return replace(fitting, aside=(*fitting.aside, *dropped))
     if first_error is not None:
         raise first_error
