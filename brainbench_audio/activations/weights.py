@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from brainbench_audio.activations.snapshots import read_snapshot
 from brainbench_audio.errors import DataError
 from brainbench_audio.nesting import check_nesting
 
@@ -32,6 +33,9 @@ _LARGEST_PICKLE = 1 << 28  # bytes; it holds names and shapes, not the numbers
 def read_checkpoint(path: Path) -> Any:
     """Read a safetensors or torch file; nothing in it is executed.
 
+    Of a zip archive of torch with objects of other packages (fairseq's ``args``), such as torch
+    refuses, the tensors, texts and numbers are read, see `snapshots`.
+
     Raises
     ------
     DataError
@@ -49,6 +53,8 @@ def read_checkpoint(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         # torch's own message is long, coloured, and advises to switch the check off
         if found := _REFUSED.search(str(error)):
+            if tensors_alone := _without_objects(path):
+                return tensors_alone
             raise DataError(
                 f"{path} holds a {found[1]}, expected tensors and plain values only. It is not "
                 f"loaded, because making one could run code: where it was written, save the "
@@ -62,6 +68,19 @@ def read_checkpoint(path: Path) -> Any:
         raise DataError(
             f"{path} is damaged or no weights file: {_plain(error)}. Fetch it again."
         ) from error
+
+
+def _without_objects(path: Path) -> dict[str, Any]:
+    """Return what is plain in a file that also holds objects; empty if there are no tensors."""
+    if not zipfile.is_zipfile(path):
+        return {}
+    try:
+        content = read_snapshot(path)
+    except DataError:  # what torch said of it counts
+        return {}
+    inside = [x for value in content.values() if isinstance(value, dict) for x in value.values()]
+    there = any(isinstance(x, torch.Tensor) for x in (*content.values(), *inside))
+    return content if there else {}
 
 
 def weights_format(path: Path) -> str:
