@@ -12,17 +12,19 @@ from typing import Any
 
 import torch
 
+from brainbench_audio.activations.labels import refuse_sibling
 from brainbench_audio.activations.torch_model import Pooling, TorchModel, mean_over_time
 from brainbench_audio.activations.weights import (
     State,
+    check_finite,
     hash_state,
     load_strictly,
-    nested,
     permuted,
     read_checkpoint,
     tensors,
 )
 from brainbench_audio.activations.weights_files import fetch_weights, local_weights
+from brainbench_audio.activations.wrappers import Fit, Unwrapped, collapsed, kind_of, unwrap
 from brainbench_audio.cards import CONTROLS, ModelCard
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.hash_cache import hash_files
@@ -70,9 +72,16 @@ class Family:
     open : callable
         Takes the path of a published file, returns what is in it.
     read : callable
-        Takes what is in the published file, returns its state dict under the published names, with
-        nesting and prefixes taken off. Of a model published as several files it takes a mapping of
-        their names to what is in them. By default the file is a bare state dict.
+        Takes what is in the file, checks what it says of itself, and returns it for `unwrap` to
+        find the state dict in. Of a model published as several files it takes a mapping of their
+        names to what is in them, and joins these.
+    entries : tuple of str
+        Where the published file has the state dict, if under no usual name such as ``model``.
+    unused : str
+        Pattern of whole published names that feed no layer, such as those of a classifier: they
+        may be there, in whatever shape, and are left aside.
+    told_by : callable
+        Takes the card, returns the names among them without which a file is not its model's.
     strip : callable
         Takes a state dict under published names, from a file or given as a mapping, returns it
         without the entries that the network computes by itself.
@@ -97,7 +106,10 @@ class Family:
     pooling: Pooling = mean_over_time
     layer_pooling: Mapping[str, Pooling] = field(default_factory=dict)
     open: Callable[[Path], Any] = read_checkpoint
-    read: Callable[[Any], Mapping[str, Any]] = nested
+    read: Callable[[Any], Any] = lambda content: content
+    entries: tuple[str, ...] = ()
+    unused: str = ""
+    told_by: Callable[[ModelCard], Sequence[str]] = lambda _card: ()
     strip: Callable[[Mapping[str, Any]], Mapping[str, Any]] = dict
     rename: Callable[[State], State] = dict
     configure: Callable[..., Configured] | None = None
@@ -180,34 +192,43 @@ class Family:
         options: Mapping[str, Any],
     ) -> TorchModel:
         """Return a model with the weights of files or of a mapping."""
-        paths: list[Path] | None = None
-        if isinstance(weights, Mapping):
-            content: Any = weights
-            state, where = tensors(self.strip(weights)), "the given mapping"
-            fingerprint: dict[str, Any] = {"weights": hash_state(state)}
-            configured = self._configured(card, content, options)
-        else:
-            paths = _paths(card, weights)
-            where = str(paths[0])
-            told = f"hashing the weights of {card.id}"
-            hashes = hash_files(paths, told)
-            with _naming(paths):
-                contents = {path.name: self.open(path) for path in paths}
-                content = contents if len(paths) > 1 else contents[paths[0].name]
-                state = tensors(self.strip(self.read(content)))
-                configured = self._configured(card, content, options)
-            if hash_files(paths, told) != hashes:
-                raise DataError(f"{where} was replaced while it was read: load {card.id} again.")
-            fingerprint = {
-                "weights": dict(zip(contents, hashes, strict=True)) if paths[1:] else hashes[0]
-            }
+        source = self._opened(card, weights)
+        with _naming(source.paths or []):
+            configured = self._configured(card, source.content, options)
+            with torch.random.fork_rng(devices=[]):  # initial weights that are replaced at once
+                network = self.build(configured.card, **configured.arguments)
+            names = network.state_dict().keys()
+            fit = Fit(names, self.strip, self.rename, self.unused, self.entries)
+            unwrapped = unwrap(source.content, fit)
+            _refuse_unmarked(card, unwrapped, self.told_by(card))
+        state, where = unwrapped.state, f"{card.id}: {source.where}"
+        check_finite(state, where)
+        fingerprint: dict[str, Any] = {"weights": source.hashes or hash_state(state)}
         if control == "permuted":
             state = permuted(state, seed)
             fingerprint |= {"control": "permuted", "seed": seed}
-        with torch.random.fork_rng(devices=[]):  # initial weights that are replaced at once
-            network = self.build(configured.card, **configured.arguments)
-        load_strictly(network, self.rename(state), f"{card.id}: {where}")
-        return self._model(configured, network, fingerprint, paths)
+        load_strictly(network, fit.convert(state), where, source.kind)
+        return self._model(configured, network, fingerprint, source.paths, unwrapped)
+
+    def _opened(self, card: ModelCard, weights: Weights | None) -> _Source:
+        """Return what is in the files of a model, or in a mapping."""
+        if isinstance(weights, Mapping):
+            return _Source(tensors(weights), "the given mapping")
+        paths = _paths(card, weights)
+        told = f"hashing the weights of {card.id}"
+        hashes = hash_files(paths, told)
+        with _naming(paths):
+            content = self.read(_contents(card, {path.name: self.open(path) for path in paths}))
+            if not isinstance(content, Mapping):
+                kind = type(content).__name__
+                raise DataError(f"The weights file holds {kind}, expected named tensors.")
+            refuse_sibling(card, content, hashes)
+        if hash_files(paths, told) != hashes:
+            raise DataError(f"{paths[0]} was replaced while it was read: load {card.id} again.")
+        named = dict(zip((path.name for path in paths), hashes, strict=True))
+        return _Source(
+            content, str(paths[0]), kind_of(content), paths, named if paths[1:] else hashes[0]
+        )
 
     def _configured(self, card: ModelCard, content: Any, options: Mapping[str, Any]) -> Configured:
         return (
@@ -220,6 +241,7 @@ class Family:
         network: torch.nn.Module,
         fingerprint: Mapping[str, Any],
         files: Sequence[Path] | None,
+        unwrapped: Unwrapped | None = None,
     ) -> TorchModel:
         card = configured.card
         versions = {name: metadata.version(name) for name in self.libraries}
@@ -230,10 +252,56 @@ class Family:
             fingerprint={**fingerprint, **versions, **configured.facts},
             pooling={**dict.fromkeys(card.layers, self.pooling), **self.layer_pooling},
             files=files,
+            provenance=_told(unwrapped) if unwrapped else None,
         )
 
 
 _PARAMETERS = ("card", "weights", "control", "seed")
+
+
+@dataclass(frozen=True)
+class _Source:
+    """What is in the files of a model, or a mapping that was given."""
+
+    content: Any
+    where: str
+    kind: str = ""
+    paths: list[Path] | None = None
+    hashes: str | Mapping[str, str] | None = None
+
+
+def _contents(card: ModelCard, contents: dict[str, Any]) -> Any:
+    """Return what is in the file of a model, or by name what is in each of its files."""
+    if len(contents) == 1:
+        return next(iter(contents.values()))
+    if len(card.weights) > 1:
+        return contents
+    joined: dict[str, Any] = {}  # shards of one file
+    for name, shard in contents.items():
+        if twice := [entry for entry in shard if entry in joined]:
+            raise DataError(f"{name} holds {twice[0]}, and so does another shard.")
+        joined |= shard
+    return joined
+
+
+def _refuse_unmarked(card: ModelCard, found: Unwrapped, marks: Sequence[str]) -> None:
+    there = {name.removeprefix(found.prefix) for name in found.aside}
+    if missing := [name for name in marks if name not in there]:
+        raise DataError(
+            f"The weights are not those of {card.id}: 1 missing: {missing[0]}. Nothing else tells "
+            f"it from its siblings: load it as one of them."
+        )
+
+
+def _told(unwrapped: Unwrapped) -> dict[str, Any]:
+    """Return what the provenance says of how weights were found, if there is anything to say."""
+    facts = {
+        "entry": unwrapped.entry,
+        "prefix": unwrapped.prefix,
+        "left_aside": collapsed(unwrapped.aside),
+    }
+    there = {name: fact for name, fact in facts.items() if fact}
+    return {"weights": there} if there else {}
 
 
 def _refuse_weights(card: ModelCard, weights: Weights | None, control: str | None) -> None:
@@ -257,6 +325,9 @@ def _paths(card: ModelCard, weights: str | Path | None) -> list[Path]:
 @contextmanager
 def _naming(paths: Sequence[Path]) -> Iterator[None]:
     """Say in an error which file, or which folder of several files, it is about."""
+    if not paths:
+        yield
+        return
     path = paths[0] if len(paths) == 1 else paths[0].parent
     try:
         yield

@@ -78,6 +78,8 @@ class TorchModel:
     files : sequence of Path, optional
         Every file besides the plugin's source that decides the activations, such as that of the
         weights; empty if there is none. None: not known, or the weights came from memory.
+    provenance : mapping, optional
+        JSON-able; goes into the provenance of scores and decides nothing.
 
     Raises
     ------
@@ -86,7 +88,7 @@ class TorchModel:
     """
 
     # where it runs decides nothing; of the card, layers and rate count by themselves
-    transient = frozenset({"card", "device", "files", "_footprint"})
+    transient = frozenset({"card", "device", "files", "provenance", "_footprint"})
 
     def __init__(
         self,
@@ -99,8 +101,10 @@ class TorchModel:
         device: str = "auto",
         dtype: str = "float32",
         files: Sequence[Path] | None = None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> None:
         self.card = card
+        self.provenance = dict(provenance or {})
         self.files = None if files is None else tuple(files)
         self.network = network.eval()
         self.place(device, dtype)

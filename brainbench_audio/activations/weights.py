@@ -16,12 +16,14 @@ from typing import Any, BinaryIO
 import numpy as np
 import torch
 
+from brainbench_audio.activations.snapshots import read_snapshot
 from brainbench_audio.errors import DataError
 from brainbench_audio.nesting import check_nesting
 
 State = dict[str, torch.Tensor]
 SAFETENSORS, OLD_TORCH = "a safetensors file", "a file as torch wrote them before 1.6"
-_SHOWN = 10
+SHOWN = 3
+"""Names in an error."""
 _OLD_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P"
 _COLOURS = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 # how torch names the class or function that it refuses
@@ -35,6 +37,9 @@ _LARGEST_PICKLE = 1 << 28  # bytes; it holds names and shapes, not the numbers
 
 def read_checkpoint(path: Path) -> Any:
     """Read a safetensors or torch file; nothing in it is executed.
+
+    Of a zip archive of torch with objects of other packages (fairseq's ``args``), such as torch
+    refuses, the tensors, texts and numbers are read, see `snapshots`.
 
     Raises
     ------
@@ -53,6 +58,8 @@ def read_checkpoint(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         # torch's own message is long, coloured, and advises to switch the check off
         if found := _REFUSED.search(str(error)):
+            if tensors_alone := _without_objects(path):
+                return tensors_alone
             raise DataError(
                 f"{path} holds a {found[1]}, expected tensors and plain values only. It is not "
                 f"loaded, because making one could run code: where it was written, save the "
@@ -66,6 +73,19 @@ def read_checkpoint(path: Path) -> Any:
         raise DataError(
             f"{path} is damaged or no weights file: {_plain(error)}. Fetch it again."
         ) from error
+
+
+def _without_objects(path: Path) -> dict[str, Any]:
+    """Return what is plain in a file that also holds objects; empty if there are no tensors."""
+    if not zipfile.is_zipfile(path):
+        return {}
+    try:
+        content = read_snapshot(path)
+    except DataError:  # what torch said of it counts
+        return {}
+    inside = [x for value in content.values() if isinstance(value, dict) for x in value.values()]
+    there = any(isinstance(x, torch.Tensor) for x in (*content.values(), *inside))
+    return content if there else {}
 
 
 def weights_format(path: Path) -> str:
@@ -164,13 +184,23 @@ def _check_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
             pass
 
 
-def load_strictly(network: torch.nn.Module, state: State, where: str) -> None:
+def load_strictly(network: torch.nn.Module, state: State, where: str, kind: str = "") -> None:
     """Load a state dict whose names and shapes must be exactly those of the network.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+    state : mapping of str to Tensor
+        float16 and bfloat16 become the network's float32, which is exact.
+    where : str
+        Model and file, for an error.
+    kind : str
+        What the file looks like, for an error.
 
     Raises
     ------
     DataError
-        Naming the first ten that are missing, unexpected or of another shape.
+        Naming the first three that are missing, unexpected or of another shape or kind of number.
     """
     own = network.state_dict()
     problems = {
@@ -181,15 +211,46 @@ def load_strictly(network: torch.nn.Module, state: State, where: str) -> None:
             for name in own
             if name in state and own[name].shape != state[name].shape
         ],
+        "of another kind of number": [
+            f"{name} {state[name].dtype} instead of {own[name].dtype}"
+            for name in own
+            if name in state
+            and own[name].is_floating_point()
+            and (state[name].is_quantized or not state[name].is_floating_point())
+        ],
     }
     told = [
-        f"{len(names)} {word}: {', '.join(names[:_SHOWN])}{' …' if len(names) > _SHOWN else ''}"
+        f"{len(names)} {word}: {', '.join(names[:SHOWN])}{' …' if len(names) > SHOWN else ''}"
         for word, names in problems.items()
         if names
     ]
     if told:
-        raise DataError(f"The weights do not fit the network ({where}). {'; '.join(told)}.")
+        looks = f" The file looks like {kind}." if kind else ""
+        raise DataError(f"The weights do not fit the network ({where}). {'; '.join(told)}.{looks}")
     network.load_state_dict(state, strict=True)
+
+
+def check_finite(state: Mapping[str, torch.Tensor], where: str) -> None:
+    """Refuse a state dict with NaN or infinity, naming the first three entries that have one.
+
+    Raises
+    ------
+    DataError
+        It has.
+    """
+    # one pass without a copy: both extremes are NaN where there is one
+    broken = [
+        name
+        for name, tensor in state.items()
+        if tensor.is_floating_point() and tensor.numel() and not tensor.is_meta
+        if not all(bool(extreme.isfinite()) for extreme in tensor.aminmax())
+    ]
+    if broken:
+        raise DataError(
+            f"The weights have NaN or infinity ({where}): {', '.join(broken[:SHOWN])}"
+            f"{' …' if len(broken) > SHOWN else ''}. The training that wrote them diverged, or "
+            f"they were cut to float16: give another checkpoint."
+        )
 
 
 def permuted(state: Mapping[str, Any], seed: int) -> State:
@@ -244,7 +305,7 @@ def nested(checkpoint: Any, keys: Iterable[str] = ()) -> Mapping[str, Any]:
     found = checkpoint
     for key in keys:
         if not isinstance(found, Mapping) or key not in found:
-            there = list(found)[:_SHOWN] if isinstance(found, Mapping) else type(found).__name__
+            there = list(found)[:SHOWN] if isinstance(found, Mapping) else type(found).__name__
             raise DataError(f"The weights file has no entry {key!r}, only {there}.")
         found = found[key]
     if not isinstance(found, Mapping):

@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from brainbench_audio import hub, settings
+from brainbench_audio.activations.shards import shards
 from brainbench_audio.archives import unpack
 from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.download import Remote, fetch, pinned, write_pin
@@ -28,7 +29,8 @@ def local_weights(card: ModelCard, weights: str | Path | None = None) -> list[Pa
         Its own ``id``, without a control.
     weights : None or path
         None: the published files, in the order of the card. A path: a local copy of the file, or
-        the folder that holds it; of several files, the path of any stands for their folder.
+        the folder that holds it; of several files, the path of any stands for their folder. For a
+        file that was cut into shards, their index or the folder that holds it.
 
     Returns
     -------
@@ -89,6 +91,8 @@ def _given(card: ModelCard, path: Path) -> list[Path]:
     members = [PurePosixPath(file.member) for file in card.weights if file.member]
     if path.is_dir() and members:
         paths = [_below(path, member, card) for member in members]
+    elif len(names) == 1 and not (path / names[0]).is_file() and (cut := shards(path)):
+        paths = cut
     elif path.is_dir() and names:
         paths = [path / name for name in names]
     elif len(names) > 1 and path.name in names:

@@ -15,7 +15,6 @@ from brainbench_audio import settings
 from brainbench_audio.activations.family import Configured, Family
 from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.activations.torch_model import TorchModel, mean_over_time
-from brainbench_audio.activations.weights import nested, without_prefix
 from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
@@ -32,7 +31,6 @@ def build(_card: ModelCard, width: int = 2) -> torch.nn.Module:
 
 NET = Family(
     build=build,
-    read=lambda content: without_prefix(nested(content, ["model"]), "net."),
     rename=lambda state: {name.replace("layer", "0"): value for name, value in state.items()},
 )
 
@@ -145,7 +143,7 @@ def test_missing_files_and_entries(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.pt does not exist"):
         NET(CARD, tmp_path / "nowhere.pt")
     torch.save({"state": {}}, tmp_path / "other.pt")
-    with pytest.raises(DataError, match=r"other\.pt.*no entry 'model', only \['state'\]"):
+    with pytest.raises(DataError, match=r"other\.pt: .*no named tensors.* it holds state\."):
         NET(CARD, tmp_path / "other.pt")
 
 

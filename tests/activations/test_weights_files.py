@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tarfile
 from collections.abc import Callable
@@ -200,3 +201,30 @@ print(*sorted({"torch", "transformers", "torchcrepe", "xarray"} & set(sys.module
 """
     told = python(code)
     assert (told.stdout.split(), told.returncode) == ([], 0), told.stdout + told.stderr
+
+
+def test_shards_are_found_by_their_index(tmp_path: Path) -> None:
+    index = tmp_path / "net.safetensors.index.json"
+    shards = [tmp_path / f"net-0000{number}-of-00002.safetensors" for number in (1, 2)]
+    named = {"a": shards[0].name, "b": shards[1].name, "c": shards[0].name}
+    index.write_text(json.dumps({"metadata": {}, "weight_map": named}))
+    with pytest.raises(DataError, match=r"net-00001-of-00002\.safetensors does not exist"):
+        local_weights(CARD, index)
+    for shard in shards:
+        shard.write_bytes(b"")
+    assert local_weights(CARD, index) == local_weights(CARD, tmp_path) == shards
+    (tmp_path / "net.pt").write_bytes(b"")
+    assert local_weights(CARD, tmp_path) == [tmp_path / "net.pt"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", '{"weight_map": {}}', '{"weight_map": {"a": "../b"}}', '{"weight_map": {"a": 3}}'],
+)
+def test_an_index_that_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "net.index.json").write_text(content)
+    with pytest.raises(DataError, match=r"net\.index\.json (is no index|does not name files)"):
+        local_weights(CARD, tmp_path)
+    (tmp_path / "two.index.json").write_text(content)
+    with pytest.raises(DataError, match=r"several indices.* net\.index\.json, two\.index\.json"):
+        local_weights(CARD, tmp_path)

@@ -26,16 +26,16 @@ NETWORK = {
 }
 # unpicklers that look up every name in a table of their own
 UNPICKLERS = {
+    "brainbench_audio/activations/snapshots.py",
     "plugins/benchmarks/natsound165/brainbench_natsound165/safe_pickle.py",
-    "plugins/models/deepspeech2/brainbench_deepspeech2/checkpoint.py",
 }
 WRITES_ARCHIVES = {
     "plugins/benchmarks/natsound165/brainbench_natsound165/testing.py",
     "plugins/benchmarks/hear/brainbench_hear/testing.py",
 }
 READS_ZIP = {
+    "brainbench_audio/activations/snapshots.py",
     "brainbench_audio/activations/weights.py",
-    "plugins/models/deepspeech2/brainbench_deepspeech2/checkpoint.py",
 }
 COMPILES = {
     "brainbench_audio/hashing/imported_code.py",  # to compare with what was imported; never run

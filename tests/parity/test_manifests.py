@@ -20,8 +20,8 @@ IDS = {
     for identifier in (name, *manifest["also"])
     if manifest["state_dict"]
 }
-# Cards count what is heard (encodecmae) or the whole model (s2t), networks have more or less.
-PARTLY_USED = ("encodecmae", "s2t")
+# Cards count what is heard (encodecmae) or the whole model, networks have more or no head.
+PARTLY_USED = ("beats", "encodecmae", "s2t", "wav2vec2")
 
 
 def published_shapes(identifier: str) -> dict[str, list[int]]:

@@ -1,11 +1,10 @@
-"""Reads the published files: ``{"cfg": hyper-parameters, "model": state dict}``."""
+"""Checks the published files: ``{"cfg": hyper-parameters, "model": state dict}``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from brainbench_audio.activations.weights import nested
 from brainbench_audio.errors import DataError
 
 ARCHITECTURE: Mapping[str, Any] = {
@@ -29,15 +28,19 @@ ARCHITECTURE: Mapping[str, Any] = {
 """Hyper-parameters of the network that is built here; most leave no trace in names and shapes."""
 
 
-def read(checkpoint: Any) -> Mapping[str, Any]:
-    """Return the state dict of a published file.
+def read(checkpoint: Any) -> Any:
+    """Return what is in a file, if its ``cfg`` says that its architecture is the one built here.
+
+    A file without ``cfg``, such as one of safetensors, is told by names and shapes alone.
 
     Raises
     ------
     DataError
-        The file has no such entries, or is of a network of another architecture.
+        It is of a network of another architecture.
     """
-    found = nested(checkpoint, ["cfg"])
+    found = checkpoint.get("cfg") if isinstance(checkpoint, Mapping) else None
+    if not isinstance(found, Mapping):
+        return checkpoint
     different = [
         f"{name} {found.get(name)!r} instead of {expected!r}"
         for name, expected in ARCHITECTURE.items()
@@ -48,4 +51,4 @@ def read(checkpoint: Any) -> Mapping[str, Any]:
             f"The weights file is of another architecture than BEATs iteration 1 to 3: its cfg "
             f"has {', '.join(different)}. Give one of the published files."
         )
-    return nested(checkpoint, ["model"])
+    return checkpoint

@@ -29,29 +29,25 @@ _TAPS = 128
 _GROUPS = 16
 _SCALE = 2.0**15
 _MEAN, _DEVIATION = 15.41663, 6.55582
-_CLASSES = {ITER3_AS2M.id: 527}
+# the classifier of a fine-tuned network, of however many classes
+_UNUSED = r"predictor\.(weight|bias)"
+# what its file has and those that it could be taken for have not
+_MARKS = {ITER3_AS2M.id: ("predictor.weight",)}
 
 
 class BeatsNetwork(nn.Module):
-    """BEATs, with parameters named as in the published files.
+    """BEATs without a classifier, with parameters named as in the published files."""
 
-    Parameters
-    ----------
-    classes : int
-        Outputs of the classifier of a fine-tuned network; 0: none.
-    """
-
-    def __init__(self, classes: int = 0) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.filter_bank = LogMel(SAMPLE_RATE, _BANDS, FRAME, HOP)
         self.patch_embedding = nn.Conv2d(1, _PATCH_WIDTH, PATCH, stride=PATCH, bias=False)
         self.layer_norm = nn.LayerNorm(_PATCH_WIDTH)
         self.post_extract_proj = nn.Linear(_PATCH_WIDTH, WIDTH)
         self.encoder = Encoder()
-        self.predictor = nn.Linear(WIDTH, classes) if classes else None
 
     def forward(self, waveforms: Tensor) -> Tensor:
-        """Return the last layer (batch, position, 768), or probabilities (batch, class).
+        """Return the last layer (batch, position, 768).
 
         Parameters
         ----------
@@ -61,10 +57,7 @@ class BeatsNetwork(nn.Module):
         patches = self.patch_embedding(self.image(waveforms).unsqueeze(1))
         # Position = 8 x time + frequency; a last incomplete patch in time is dropped.
         sequence = self.layer_norm(patches.flatten(2).transpose(1, 2))
-        sequence = self.encoder(self.post_extract_proj(sequence))
-        if self.predictor is None:
-            return cast(Tensor, sequence)
-        return cast(Tensor, self.predictor(sequence).mean(1).sigmoid())
+        return cast(Tensor, self.encoder(self.post_extract_proj(sequence)))
 
     @in_float32
     def image(self, waveforms: Tensor) -> Tensor:
@@ -151,5 +144,9 @@ def read_outs(card: ModelCard) -> dict[str, str]:
 
 # a layer is the mean over all patches
 FAMILY = Family(
-    build=lambda card: BeatsNetwork(_CLASSES.get(card.id, 0)), read_outs=read_outs, read=read
+    build=lambda _card: BeatsNetwork(),
+    read_outs=read_outs,
+    read=read,
+    unused=_UNUSED,
+    told_by=lambda card: _MARKS.get(card.id, ()),
 )

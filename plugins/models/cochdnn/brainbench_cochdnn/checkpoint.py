@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.activations.weights import State, nested, read_checkpoint
+from brainbench_audio.activations.weights import State, read_checkpoint
 from brainbench_audio.errors import DataError
 
 _NETWORK = "module.model.1."
 _FRONT_END = ("module.model.0.", "module.preproc.")
 _DUPLICATES = "module.attacker."
+_PARALLEL = "module."
 
 
 def open_checkpoint(path: Path) -> Any:
@@ -39,25 +39,16 @@ def open_checkpoint(path: Path) -> Any:
         raise
 
 
-def read(checkpoint: Any) -> Mapping[str, Any]:
-    """Return the state dict of a checkpoint: its entry ``model``, or else ``state_dict``.
-
-    Raises
-    ------
-    DataError
-        It has neither.
-    """
-    second = isinstance(checkpoint, Mapping) and "model" not in checkpoint
-    return nested(checkpoint, ["state_dict" if second and "state_dict" in checkpoint else "model"])
-
-
 def rename(state: State) -> State:
     """Take the published wrapping off the names of a state dict.
 
     The file has the network behind its front end (``module.model.1.``), and all of that again below
     ``module.attacker.``. Duplicates and the front end's buffers go; whatever else is there keeps
-    its name, so that loading refuses it.
+    its name, so that loading refuses it. A file that was written without DataParallel has the same
+    names without ``module.``.
     """
+    if not any(name.startswith(_PARALLEL) for name in state):
+        state = {_PARALLEL + name: tensor for name, tensor in state.items()}
     renamed = {}
     for name, tensor in state.items():
         if name.startswith(_DUPLICATES) and f"module.{name.removeprefix(_DUPLICATES)}" in state:

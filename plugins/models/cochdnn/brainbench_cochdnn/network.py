@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from brainbench_audio.activations.family import Family
 from brainbench_audio.cards import ModelCard
 
-from .checkpoint import open_checkpoint, read, rename
+from .checkpoint import open_checkpoint, rename
 from .cochcnn9 import CochCNN9
 from .cochresnet50 import CochResNet50
 from .heads import ALL_HEADS, WORDS, Heads
@@ -72,6 +72,5 @@ FAMILY = Family(
     build=build,
     read_outs=lambda card: {layer: f"read_outs.{layer}" for layer in card.layers},
     open=open_checkpoint,
-    read=read,
     rename=rename,
 )

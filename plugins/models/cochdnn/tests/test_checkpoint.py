@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from brainbench_cochdnn.cards import CARDS
-from brainbench_cochdnn.checkpoint import read, rename
+from brainbench_cochdnn.checkpoint import rename
 from brainbench_cochdnn.network import FAMILY
 
 from brainbench_audio import settings
@@ -88,11 +88,12 @@ def test_an_unpacked_archive(cards: Cards, small_states: dict[str, State], tmp_p
         FAMILY(cards[RESNET], tmp_path)
 
 
-def test_another_nesting() -> None:
-    with pytest.raises(DataError, match="has no entry 'model', only"):
-        read({"epoch": 5})
-    with pytest.raises(DataError, match="has no entry 'model', only list"):
-        read([1])
+def test_files_written_without_data_parallel(cards: Cards, small_states: dict[str, State]) -> None:
+    plain = {name.removeprefix("module."): x for name, x in small_states[CNN].items()}
+    ours, expected = (
+        FAMILY(cards[CNN], state).network.state_dict() for state in (plain, small_states[CNN])
+    )
+    assert all(torch.equal(ours[name], tensor) for name, tensor in expected.items())
 
 
 def test_duplicates_and_the_front_end_are_dropped(small_states: dict[str, State]) -> None:

@@ -41,7 +41,6 @@ def _card(
     parameters: int,
     url: str,
     training: str = _PRETRAINING,
-    loader: str = "brainbench_dasheng.network:FAMILY",
 ) -> ModelCard:
     layers = tuple(f"blocks.{block}" for block in blocks)
     return ModelCard(
@@ -60,7 +59,7 @@ def _card(
         packages=("brainbench_dasheng",),
         # one token; a frame stands on the first sample and on each hop
         shortest=(FRAMES - 1) * HOP,
-        loader=loader,
+        loader="brainbench_dasheng.network:FAMILY",
     )
 
 
@@ -96,7 +95,6 @@ BASE_AS = _card(
     parameters=85_447_808,
     url="https://zenodo.org/records/13315686/files/dasheng_audioset_mAP497.pt?download=1",
     training=f"{_PRETRAINING}; then AudioSet with labels (527 classes)",
-    loader="brainbench_dasheng.network:FINE_TUNED",
 )
 
 CARDS = [BASE, LARGE, LARGEST, BASE_AS]

@@ -14,7 +14,7 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
 from .cards import BASE, BASE_AS, FRAMES, HOP, LARGE, LARGEST
-from .checkpoint import read, rename, rename_fine_tuned
+from .checkpoint import rename
 from .front_end import CHANNELS, STEPS, LogMel
 
 EPSILON = 1e-6
@@ -180,6 +180,9 @@ def configure(card: ModelCard, _content: Any, *, depth: int | None = None) -> Co
 
 # a layer is the mean over all tokens
 FAMILY = Family(
-    build=lambda _card, size: DashengNetwork(size), read=read, rename=rename, configure=configure
+    build=lambda _card, size: DashengNetwork(size),
+    rename=rename,
+    # a classifier, of however many classes, and the decoder of pretraining
+    unused=r"(outputlayer|decoder)\..+",
+    configure=configure,
 )
-FINE_TUNED = replace(FAMILY, rename=rename_fine_tuned)

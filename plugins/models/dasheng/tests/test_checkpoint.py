@@ -9,7 +9,7 @@ import pytest
 import safetensors.torch
 import torch
 from brainbench_dasheng.cards import BASE, BASE_AS
-from brainbench_dasheng.network import FAMILY, FINE_TUNED
+from brainbench_dasheng.network import FAMILY
 from torch import Tensor
 
 from brainbench_audio.cards import ModelCard
@@ -49,8 +49,7 @@ def expected(weights: State) -> np.ndarray:
 
 
 def assert_loads(card: ModelCard, path: Path | State | None, expected: np.ndarray) -> None:
-    family = FINE_TUNED if card is BASE_AS else FAMILY
-    model = family(card, path, depth=1)
+    model = FAMILY(card, path, depth=1)
     np.testing.assert_array_equal(model.activations([SOUND])["blocks.0"], expected)
 
 
@@ -76,12 +75,27 @@ def test_the_form_of_the_fine_tuned_model(
     assert_loads(BASE_AS, path, expected)
 
 
-def test_other_names(weights: State, fine_tuned_weights: State) -> None:
+def test_heads_and_decoders_are_left_aside(
+    tmp_path: Path, weights: State, expected: np.ndarray
+) -> None:
+    head = {"outputlayer.1.weight": torch.zeros(50, 768), "outputlayer.1.bias": torch.zeros(50)}
+    assert_loads(BASE, weights | head, expected)
+    path = tmp_path / "pretrained.pt"
+    whole = {f"encoder.{name}": x for name, x in (weights | FRONT_END).items()}
+    torch.save(whole | {"decoder.mask_token": torch.zeros(1, 1, 512)}, path)
+    assert_loads(BASE, path, expected)
+    assert FAMILY(BASE, path, depth=1).provenance["weights"] == {
+        "prefix": "encoder.",
+        "left_aside": ["decoder.mask_token", *FRONT_END],
+    }
+
+
+def test_other_names(weights: State) -> None:
     missing = {name: x for name, x in weights.items() if name != "norm.bias"}
     with pytest.raises(DataError, match=r"1 missing: norm\.bias"):
         FAMILY(BASE, missing, depth=1)
-    with pytest.raises(DataError, match=r"4 unexpected: outputlayer\.0\.weight"):
-        FAMILY(BASE, fine_tuned_weights, depth=1)
+    with pytest.raises(DataError, match=r"1 unexpected: classifier\.weight"):
+        FAMILY(BASE, weights | {"classifier.weight": torch.zeros(50, 768)}, depth=1)
     with pytest.raises(DataError, match=r"132 missing: blocks\.1\.norm1\.weight, .* …"):
         FAMILY(BASE, weights)
 

@@ -14,7 +14,6 @@ from brainbench_audio.activations.precision import in_float32
 from brainbench_audio.cards import ModelCard
 
 from .cards import DEPTH, HOP, WIDTH, WINDOW
-from .checkpoint import read, read_snapshot
 
 LABELS = 29
 CHANNELS = 32
@@ -155,6 +154,4 @@ FAMILY = Family(
     build=lambda _card: DeepSpeechNetwork(),
     read_outs=read_outs,
     layer_pooling=dict.fromkeys(_CONVOLUTIONS, mean_over_frames),
-    open=read_snapshot,
-    read=read,
 )

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Configured, Family
-from brainbench_audio.activations.weights import nested
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
@@ -227,6 +226,5 @@ FAMILY = Family(
     read_outs=lambda card: {
         layer: f"read_outs.{layer.removeprefix('layer_')}" for layer in card.layers
     },
-    read=lambda content: nested(content, [STATE]),
     configure=configure,
 )

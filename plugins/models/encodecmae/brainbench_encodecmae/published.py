@@ -117,7 +117,9 @@ class PublishedFile:
     def _follow_heads(self, bindings: Mapping[str, Any], state: Mapping[str, Any]) -> None:
         expected = self.configuration
         heads = bindings.get("NUM_ENCODER_HEADS", expected.heads)
-        inner = len(state[_QUERIES]) if _QUERIES in state else expected.attention_width
+        # a wrapper's prefix may be before it
+        queries = [value for name, value in state.items() if str(name).endswith(_QUERIES)]
+        inner = len(queries[0]) if queries else expected.attention_width
         if not isinstance(heads, int) or heads < 1 or inner % heads:
             raise DataError(
                 f"Its config sets NUM_ENCODER_HEADS = {heads!r}, which does not divide the {inner} "

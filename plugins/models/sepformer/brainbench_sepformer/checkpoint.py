@@ -13,6 +13,7 @@ from typing import Any
 import torch
 
 from brainbench_audio.activations.weights import State, nested
+from brainbench_audio.activations.wrappers import bare
 from brainbench_audio.errors import DataError
 
 from .cards import FILES
@@ -29,7 +30,7 @@ _TOLERANCE = 1e-2
 
 
 def read(checkpoint: Any) -> Mapping[str, Any]:
-    """Return the state dict of the published files, under names that start with the file's.
+    """Return what is in the published files, under names that start with the file's.
 
     Parameters
     ----------
@@ -44,16 +45,11 @@ def read(checkpoint: Any) -> Mapping[str, Any]:
     """
     found = nested(checkpoint, ())
     if set(found) != set(FILES):
-        if not any(str(name).startswith("masknet.") for name in found):
-            raise DataError(
-                f"These are not the weights of SepFormer, which are three files: give the folder "
-                f"that holds {', '.join(FILES)}."
-            )
         return found
     return {
         f"{Path(file).stem}.{name}": value
         for file in FILES
-        for name, value in nested(found, (file,)).items()
+        for name, value in bare(nested(found, (file,))).items()
     }
 
 
@@ -63,8 +59,13 @@ def without_tables(state: Mapping[str, Any]) -> dict[str, Any]:
     Raises
     ------
     DataError
-        A table is not the one that the network computes.
+        A table is not the one that the network computes, or the mask network is not there.
     """
+    if not any(str(name).startswith("masknet.") for name in state):
+        raise DataError(
+            f"These are not the weights of SepFormer, which are three files: give the folder that "
+            f"holds {', '.join(FILES)}."
+        )
     for name in TABLES:
         if name in state and not _is_ours(state[name]):
             raise DataError(

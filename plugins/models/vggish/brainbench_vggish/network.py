@@ -82,4 +82,6 @@ def _per_sound(values: Tensor, sounds: int) -> Tensor:
 FAMILY = Family(
     build=lambda card: VggishNetwork(card.layers),
     read_outs=lambda card: {layer: f"read_outs.{layer}" for layer in card.layers},
+    # the PCA, which torch.hub's model has beside the network
+    unused=r"pproc\..+",
 )

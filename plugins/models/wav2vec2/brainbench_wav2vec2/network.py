@@ -9,22 +9,19 @@ from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.transformers_library import import_transformers
-from brainbench_audio.activations.weights import State
 
 from .cards import BLOCKS, KERNELS, STRIDES, WIDTH
 
-_VOCABULARY = 32
 _EPS = 1e-7
-_CONVOLUTION = "wav2vec2.encoder.pos_conv_embed.conv."
-# torch has renamed the two tensors of weight norm since the file was written
-_WEIGHT_NORM = {
-    f"{_CONVOLUTION}weight_g": f"{_CONVOLUTION}parametrizations.weight.original0",
-    f"{_CONVOLUTION}weight_v": f"{_CONVOLUTION}parametrizations.weight.original1",
-}
+# heads for letters, for classes and of pretraining, and what stands for masked frames
+_UNUSED = (
+    r"(lm_head|projector|classifier|quantizer|project_hid|project_q)\..+"
+    r"|wav2vec2\.masked_spec_embed"
+)
 
 
 class Wav2Vec2Network(nn.Module):
-    """The transformer, and the unused head of the published file.
+    """The transformer, without the head of the published file.
 
     ``layers[0]`` puts out what enters the first block: the projected frames with positions added
     and normalised; ``layers[n]`` the output of block n. Each is (batch, frame, 768).
@@ -33,7 +30,6 @@ class Wav2Vec2Network(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.wav2vec2 = import_transformers().Wav2Vec2Model(configuration())
-        self.lm_head = nn.Linear(WIDTH, _VOCABULARY)
         self.layers = nn.ModuleList(nn.Identity() for _ in range(BLOCKS + 1))
 
     def forward(self, waveforms: Tensor) -> None:
@@ -59,7 +55,6 @@ def normalised(waveforms: Tensor) -> Tensor:
 def configuration() -> Any:
     """Return the published architecture, without what acts in training only."""
     return import_transformers().Wav2Vec2Config(
-        vocab_size=_VOCABULARY,
         hidden_size=WIDTH,
         num_hidden_layers=BLOCKS,
         num_attention_heads=12,
@@ -83,14 +78,9 @@ def configuration() -> Any:
     )
 
 
-def rename(state: State) -> State:
-    """Return the published state dict under the names of the network."""
-    return {_WEIGHT_NORM.get(name, name): tensor for name, tensor in state.items()}
-
-
 FAMILY = Family(
     build=lambda _card: Wav2Vec2Network(),
     read_outs=lambda card: {layer: f"layers.{index}" for index, layer in enumerate(card.layers)},
-    rename=rename,
+    unused=_UNUSED,
     libraries=("transformers",),
 )

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum, normalise_peaks, slaney_filters
 from brainbench_audio.activations.precision import in_float32
-from brainbench_audio.activations.weights import State, nested
 from brainbench_audio.cards import ModelCard
 
 from .cards import CHANNELS, HOP, TRANSFORM, WINDOW
@@ -29,7 +25,7 @@ _PRE_EMPHASIS = 0.97
 _FLOOR = 1e-5
 _RANGE = 80.0
 # chances of the random jitter of codes
-_TRAINING_ONLY = "jitter.prob"
+_TRAINING_ONLY = r"jitter\.prob"
 
 
 class LogMel(nn.Module):
@@ -98,22 +94,6 @@ class ZeroSpeechNetwork(nn.Module):
         return codes
 
 
-def read(checkpoint: Any) -> Mapping[str, Any]:
-    """Return the encoder's state dict, which lies in the file beside decoder and optimiser.
-
-    Raises
-    ------
-    DataError
-        The file has no such entry.
-    """
-    return nested(checkpoint, ["encoder"])
-
-
-def rename(state: State) -> State:
-    """Return a state dict without what only training uses."""
-    return {name: tensor for name, tensor in state.items() if name != _TRAINING_ONLY}
-
-
 def read_outs(card: ModelCard) -> dict[str, str]:
     """Return the module whose output is a layer: the third of each convolution, norm and ReLU."""
     return {layer: f"encoder.{3 * block + 2}" for block, layer in enumerate(card.layers)}
@@ -128,6 +108,7 @@ FAMILY = Family(
     build=lambda _card: ZeroSpeechNetwork(),
     read_outs=read_outs,
     pooling=mean_over_steps,
-    read=read,
-    rename=rename,
+    # beside decoder and optimiser
+    entries=("encoder",),
+    unused=_TRAINING_ONLY,
 )

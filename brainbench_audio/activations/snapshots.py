@@ -1,8 +1,7 @@
-"""Reads the published file: a training snapshot that also holds objects of foreign packages.
+"""Reads the tensors of a training snapshot that also holds objects of foreign packages.
 
 torch's own ``weights_only`` refuses such a file as a whole. Here every class that is not needed
-becomes an inert stand-in, so nothing foreign is imported or called, and only the tensors of the
-state dict are read from the disk.
+becomes an inert stand-in, so nothing foreign is imported or called.
 """
 
 from __future__ import annotations
@@ -19,12 +18,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from brainbench_audio.activations.weights import OLD_TORCH, SAFETENSORS, nested, weights_format
 from brainbench_audio.errors import DataError
 from brainbench_audio.nesting import check_nesting
 
-STATE = "state_dict"
-
+_DEEPEST = 3  # entries in entries; the states of optimisers lie deeper, and under numbers
 _DTYPES = {
     "FloatStorage": torch.float32,
     "DoubleStorage": torch.float64,
@@ -35,19 +32,8 @@ _DTYPES = {
 }
 
 
-def read(checkpoint: Any) -> Mapping[str, Any]:
-    """Return the state dict of what `read_snapshot` found.
-
-    Raises
-    ------
-    DataError
-        There is none.
-    """
-    return nested(checkpoint, [STATE])
-
-
 def read_snapshot(path: Path) -> dict[str, Any]:
-    """Return the entries of a snapshot, with the tensors of ``state_dict`` read.
+    """Return tensors, texts and numbers of a snapshot under their names; all else is left out.
 
     Parameters
     ----------
@@ -57,24 +43,15 @@ def read_snapshot(path: Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        The file is missing, damaged or something else; or its state dict holds more than weights.
+        It is damaged or something else.
     """
-    if not path.is_file():
-        raise DataError(f"Weights file {path} does not exist.")
-    if (kind := weights_format(path)) in (SAFETENSORS, OLD_TORCH):
-        raise DataError(
-            f"{path} is {kind}; the published snapshot is a zip archive of torch. Load it with "
-            f"torch and save it anew, or give its state dict as a mapping."
-        )
     try:
         with zipfile.ZipFile(path) as archive:
             return _Snapshot(archive).read()
     except DataError:
         raise
     except Exception as error:  # a damaged pickle can raise anything
-        raise DataError(
-            f"{path} is damaged or not the published snapshot: {error!r}. Fetch it again."
-        ) from error
+        raise DataError(f"{path} is damaged or no snapshot: {error!r}. Fetch it again.") from error
 
 
 @dataclass(frozen=True)
@@ -148,20 +125,33 @@ class _Snapshot:
             raise DataError(f"{archive.filename} is a zip archive, but not one of torch.")
         self._folder = found[0].removesuffix("data.pkl")
         self._storages: dict[str, Tensor] = {}
+        self._seen: set[int] = set()
 
     def read(self) -> dict[str, Any]:
         program = self._archive.read(f"{self._folder}data.pkl")
         check_nesting(program)
         found = _Unpickler(io.BytesIO(program)).load()
-        entries = dict(found) if isinstance(found, Mapping) else {}
-        state = nested(entries, [STATE])
-        return entries | {STATE: {name: self._tensor(name, value) for name, value in state.items()}}
+        return self._plain(found, _DEEPEST) if isinstance(found, Mapping) else {}
 
-    def _tensor(self, name: str, wanted: Any) -> Tensor:
-        if not isinstance(wanted, _Strided) or not isinstance(wanted.storage, _Storage):
-            raise DataError(f"The state dict holds more than weights: {name!r}.")
-        storage = self._storage(wanted.storage)
-        return storage.as_strided(wanted.shape, wanted.stride, wanted.offset).clone()
+    def _plain(self, found: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
+        if id(found) in self._seen:  # mappings that hold themselves, a thousand times over
+            return kept
+        self._seen.add(id(found))
+        for name, value in found.items():
+            if not isinstance(name, str):
+                continue
+            if isinstance(value, _Strided) and isinstance(value.storage, _Storage):
+                kept[name] = self._tensor(value, value.storage)
+            elif isinstance(value, Mapping) and depth > 1:
+                kept[name] = self._plain(value, depth - 1)
+            elif isinstance(value, str | int | float):
+                kept[name] = value
+        return kept
+
+    def _tensor(self, wanted: _Strided, storage: _Storage) -> Tensor:
+        numbers = self._storage(storage)
+        return numbers.as_strided(wanted.shape, wanted.stride, wanted.offset).clone()
 
     def _storage(self, wanted: _Storage) -> Tensor:
         if wanted.key not in self._storages:
