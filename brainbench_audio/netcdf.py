@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brainbench_audio import hdf5_times
 from brainbench_audio.children import Child, open_python
 from brainbench_audio.errors import DataError
 
@@ -129,7 +130,8 @@ def write_dataset(data: xr.Dataset, path: Path, encoding: Mapping[Any, Any] | No
 def packed(fill: Callable[[Any], None]) -> bytes:
     """Return the bytes of a netCDF file that a function fills; it is given a `netCDF4.Dataset`.
 
-    The library does not keep the order of variables in such a file, which nothing here relies on.
+    The same arrays give the same bytes. The library does not keep the order of variables in such a
+    file, which nothing here relies on.
     """
     import netCDF4
 
@@ -139,7 +141,8 @@ def packed(fill: Callable[[Any], None]) -> bytes:
     finally:
         content = bytes(file.close())
     if content[8] in _NEW_SUPERBLOCKS:  # memory is taken in large steps
-        return content[: int.from_bytes(content[_END : _END + 8], "little")]
+        end = int.from_bytes(content[_END : _END + 8], "little")
+        return hdf5_times.without_times(content[:end])
     return content
 
 

@@ -9,13 +9,14 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.names import as_on_disk, one_form, printable
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 _SEPARATORS = ",;\t"
 _QUOTED = re.compile(r'"[^"]*"')
@@ -166,6 +167,8 @@ class Table:
         DataError
             A cell is no finite number, or numbers have two decimal signs; the message says which.
         """
+        import numpy as np  # light verbs write tables, too
+
         cells = [[row[name] for name in columns] for row in self.rows]
         told = [cell for row in cells for cell in row if cell.lower() not in _EMPTY]
         try:

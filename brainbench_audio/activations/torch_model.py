@@ -107,6 +107,7 @@ class TorchModel:
         self.provenance = dict(provenance or {})
         self.files = None if files is None else tuple(files)
         self.network = network.eval()
+        self._footprint = Footprint()
         self.place(device, dtype)
         self._given = fingerprint
         self.read_outs = dict(read_outs)

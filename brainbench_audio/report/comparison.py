@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -14,7 +13,7 @@ from brainbench_audio.scores.comparison import false_discovery, rank_ranges, tie
 from brainbench_audio.scores.influence import Estimate
 from brainbench_audio.scores.statistics import Array
 
-from .evidence import Evidence, read_evidence
+from .evidence import Evidence, asked_for, read_evidence
 from .results import Result
 
 DRAWS = 10_000
@@ -97,18 +96,12 @@ def compare(results: Iterable[Result]) -> list[Comparison]:
     return [replace(one, q=q) for one, q in zip(found, adjusted.tolist(), strict=True)]
 
 
-def _asked_for(result: Result) -> str:
-    """Return a model as `brainbench score` takes it; one of a file is named with its path."""
-    own = result.source.endswith(".py")
-    return shlex.quote(f"{result.source}:{result.id}" if own else result.name)
-
-
 def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> Comparison:
     if first.origin != second.origin:
         raise DataError(
             f"{one.model} and {other.model} were scored on other sounds or listeners of "
             f"{one.benchmark}. Score both with the same data: brainbench score --model "
-            f"{_asked_for(one)} {_asked_for(other)} --benchmark {one.benchmark} --recompute"
+            f"{asked_for(one)} {asked_for(other)} --benchmark {one.benchmark} --recompute"
         )
     difference = first.influence - second.influence
     if reason := difference.trouble():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -72,6 +73,12 @@ def unit(result: Result) -> str | None:
     return None
 
 
+def asked_for(result: Result) -> str:
+    """Return a model as `brainbench score` takes it; one of a file is named with its path."""
+    own = result.source.endswith(".py")
+    return shlex.quote(f"{result.source}:{result.id}" if own else result.name)
+
+
 def read_evidence(result: Result) -> Evidence:
     """Return the evidence of a score.
 
@@ -90,7 +97,7 @@ def read_evidence(result: Result) -> Evidence:
         raise DataError(
             f"The score of {result.model} on {result.benchmark} does not say what it owes to "
             f"single sounds: an earlier version made it, or its metric does not store that. Score "
-            f"it again: brainbench score --model {result.name} --benchmark {result.benchmark} "
-            f"--recompute"
+            f"it again: brainbench score --model {asked_for(result)} --benchmark "
+            f"{result.benchmark} --recompute"
         )
     return evidence

@@ -9,6 +9,7 @@ are comments. Spreadsheets write such files in many ways, see `tables`.
 from __future__ import annotations
 
 import csv
+import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -22,7 +23,6 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
 from brainbench_audio.names import one_form
 from brainbench_audio.tables import (
-    csv_text,
     decimal_sign,
     read_number,
     read_text,
@@ -252,12 +252,15 @@ def _as_csv(scores: Iterable[PublishedScore], source: str) -> str:
             score.value,
             score.error,
             score.reading_error,
-            score.approximate,
+            int(score.approximate),
             score.source or source,
         ]
         for score in scores
     ]
-    return csv_text([REQUIRED + OPTIONAL, *rows])
+    # read by us alone, so names stay as they are
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([REQUIRED + OPTIONAL, *rows])
+    return text.getvalue()
 
 
 def _lines(text: str) -> list[str]:

@@ -16,7 +16,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.comparison import Comparison, compare, ranking
-from brainbench_audio.report.evidence import Evidence, unit
+from brainbench_audio.report.evidence import Evidence, asked_for, unit
 from brainbench_audio.report.results import Result, all_results, published_results, stored_results
 from brainbench_audio.scores.comparison import false_discovery
 from brainbench_audio.scores.influence import Influence
@@ -235,9 +235,10 @@ def test_what_cannot_be_compared(keep: Keep, keep_version: Keep) -> None:
         compare(stored_results())
     keep_version("Net", "/my models/net.py", "1", "B-y", 0.1)
     keep_version("Net", "brainbench-net", "1", "B-y", 0.1)
-    told = r"--model brainbench-net:Net '/my models/net\.py:Net' --benchmark B-y --bootstrap"
-    with pytest.raises(DataError, match=told):
-        compare([one for one in stored_results() if one.benchmark == "B-y"])
+    models = [one for one in stored_results() if one.benchmark == "B-y"]
+    assert sorted(map(asked_for, models)) == ["'/my models/net.py:Net'", "brainbench-net:Net"]
+    with pytest.raises(DataError, match=r"Net'? --benchmark B-y --recompute"):
+        compare(models)
     published = [one for one in published_results() if one.benchmark == "NH2015-ridge"][:2]
     with pytest.raises(DataError, match="is published"):
         compare(published)

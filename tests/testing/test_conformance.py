@@ -253,12 +253,16 @@ def test_data_without_a_checksum_are_told_theirs(written: Written) -> None:
 
 
 SPOILT_METRICS = {
-    "reference": (("metric.py", "float(shares[best].mean()),", "0.9,"), "plain reference", "gives"),
+    "reference": (
+        ("metric.py", "float(shares[best].mean())\n", "0.9\n"),
+        "plain reference",
+        "gives",
+    ),
     "random": (
         (
             "metric.py",
-            "value=float(shares",
-            "value=np.random.default_rng().random() + float(shares",
+            "value = float(shares",
+            "value = np.random.default_rng().random() + float(shares",
         ),
         "the same twice",
         "seed",

@@ -126,7 +126,10 @@ class Ridge:
         """
         targets = Targets.from_assembly(target)
         labels = np.asarray(folds)
-        found, correction = self._fit(layers, target, targets, labels)
+        mixed = self._orders(targets)
+        together = self._together(targets, target, len(layers), np.unique(labels).size)
+        first = _mixed(targets, mixed[:together])
+        found, correction, by_chance = self._fit(layers, target, targets, labels, first)
         assert found.layer_r2 is not None
         warn_if_stuck(found, list(layers), targets.dimension)
         profile = targets.aggregate(found.layer_r2)
@@ -136,14 +139,18 @@ class Ridge:
         names = list(layers)
         part_names = [targets.part_names[part] for part in known] if targets.part_names else []
         unsure = self._uncertainty(found, targets, correction, known, part_names)
-        chance = self._chance(layers, targets, labels, float(targets.aggregate(found.r2)))
+        for start in range(together, len(mixed), together):
+            some = _mixed(targets, mixed[start : start + together])
+            again = self._nested(layers, some, labels, "against chance", profile=False)
+            by_chance = np.concatenate([by_chance, again.r2])
+        tested = self._chance(targets, float(targets.aggregate(found.r2)), by_chance)
         return Score(
             value=float(parts.mean()),
             **unsure.fields,
             ceiling=_ceiling(targets) if correction is None else 1.0,
             provenance=self._normalisation(found, targets, target, correction)
             | unsure.provenance
-            | chance,
+            | tested,
             parts=dict(zip(part_names, parts.tolist(), strict=False)),
             layer=names[int(profile.argmax())],
             n=counts(found, targets, correction),
@@ -183,25 +190,32 @@ class Ridge:
             seed=self.seed,
         )
 
-    def _chance(
-        self, layers: Layers, targets: Targets, folds: npt.NDArray[Any], value: float
-    ) -> dict[str, Any]:
-        """Return the test against chance of uncorrected R²: everything is fitted anew each time."""
+    def _orders(self, targets: Targets) -> npt.NDArray[np.intp]:
+        """Return the orders of stimuli for the test against chance, (permutation, stimulus)."""
         stimuli, columns = targets.responses.shape
         number = self.permutations
         if number is None:
             number = FEW_PERMUTATIONS if columns <= FEW_TARGETS else 0
-        if not number:
-            return {}
-        together = max(1, AT_ONCE // columns)
-        sizes = len(layers), np.unique(folds).size, self.max_memory
-        while together > 1 and not Memory(stimuli, together * columns, *sizes).fits():
+        return orders(stimuli, number, self.seed)
+
+    def _together(self, targets: Targets, target: xr.DataArray, layers: int, folds: int) -> int:
+        """Return how many orders are fitted at a time, the first beside the responses."""
+        stimuli, columns = targets.responses.shape
+        # of corrected scores each session is one more target
+        own = columns * (1 + target.sizes.get("session", 0) * (self.variant == "corrected"))
+        together: int = max(1, AT_ONCE // columns)
+        sizes = layers, folds, self.max_memory
+        while together > 1 and not Memory(stimuli, own + together * columns, *sizes).fits():
             together //= 2
-        scores: list[float] = []
-        for some in np.array_split(orders(stimuli, number, self.seed), -(-number // together)):
-            responses = targets.responses[some.T].reshape(stimuli, -1)
-            r2 = self._nested(layers, responses, folds, "against chance", profile=False).r2
-            scores += [float(targets.aggregate(one)) for one in r2.reshape(len(some), columns)]
+        return together
+
+    def _chance(
+        self, targets: Targets, value: float, r2: npt.NDArray[np.float64]
+    ) -> dict[str, Any]:
+        """Return the test against chance of uncorrected R²: everything is fitted anew each time."""
+        if not r2.size:
+            return {}
+        scores = [float(targets.aggregate(one)) for one in r2.reshape(-1, targets.kept.size)]
         return chance(value, scores, self.seed)
 
     def _normalisation(
@@ -220,24 +234,37 @@ class Ridge:
         return found
 
     def _fit(
-        self, layers: Layers, target: xr.DataArray, targets: Targets, folds: npt.NDArray[Any]
-    ) -> tuple[NestedRidge, Correction | None]:
-        """Predict the targets and, for the correction, their sessions from the same layers."""
-        if self.variant != "corrected":
-            return self._nested(layers, targets.responses, folds, "ridge regression"), None
-        if "session" not in target.dims:
-            raise DataError("Responses without sessions cannot be corrected for their noise.")
-        sessions = SessionTargets.append(targets.responses, target.values[:, targets.kept])
-        found = self._nested(
-            layers, sessions.responses, folds, "ridge regression", leaders=sessions.leaders
-        )
+        self,
+        layers: Layers,
+        target: xr.DataArray,
+        targets: Targets,
+        folds: npt.NDArray[Any],
+        mixed: npt.NDArray[Any],
+    ) -> tuple[NestedRidge, Correction | None, npt.NDArray[np.float64]]:
+        """Predict the targets and, for the correction, their sessions from the same layers.
+
+        With them responses in other orders, so that layers are read once; their R² comes last.
+        """
+        responses, leaders, sessions = targets.responses, None, None
+        if self.variant == "corrected":
+            if "session" not in target.dims:
+                raise DataError("Responses without sessions cannot be corrected for their noise.")
+            sessions = SessionTargets.append(responses, target.values[:, targets.kept])
+            places = np.arange(sessions.leaders.size, sessions.leaders.size + mixed.shape[1])
+            responses, leaders = sessions.responses, np.concatenate([sessions.leaders, places])
+        own = responses.shape[1]
+        together = np.hstack([responses, mixed]) if mixed.size else responses
+        every = self._nested(layers, together, folds, "ridge regression", leaders=leaders)
+        found, by_chance = every.first(own), every.r2[own:]
+        if sessions is None:
+            return found, None, by_chance
         correction = sessions.correct(found)
         if np.isnan(correction.measured).all():
             raise DataError(
                 f"None of the {correction.r2.size} {targets.dimension}s has two complete sessions "
                 f"that differ between stimuli, so their noise is not known."
             )
-        return found.first(correction.r2.size), correction
+        return found.first(correction.r2.size), correction, by_chance
 
     def _nested(
         self,
@@ -263,6 +290,11 @@ class Ridge:
                 group=group,
                 **options,
             )
+
+
+def _mixed(targets: Targets, some: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
+    """Return the responses in some orders of their stimuli, (stimulus, order and target)."""
+    return targets.responses[some.T].reshape(len(targets.responses), -1)
 
 
 def load(
