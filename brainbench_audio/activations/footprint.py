@@ -123,6 +123,11 @@ class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
         weights = [*network.parameters(), *network.buffers()]
         self._known = {_storage(tensor)._cdata for tensor in weights if _is_plain(tensor)}
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False: skipping it would import it, which takes a second and sets variables."""
+        return False
+
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:

@@ -127,8 +127,8 @@ class Ridge:
         targets = Targets.from_assembly(target)
         labels = np.asarray(folds)
         mixed = self._orders(targets)
-        together = self._together(targets, target, len(layers), np.unique(labels).size)
-        first = _mixed(targets, mixed[:together])
+        beside, together = self._together(targets, target, len(layers), np.unique(labels).size)
+        first = _mixed(targets, mixed[:beside])
         found, correction, by_chance = self._fit(layers, target, targets, labels, first)
         assert found.layer_r2 is not None
         warn_if_stuck(found, list(layers), targets.dimension)
@@ -139,7 +139,7 @@ class Ridge:
         names = list(layers)
         part_names = [targets.part_names[part] for part in known] if targets.part_names else []
         unsure = self._uncertainty(found, targets, correction, known, part_names)
-        for start in range(together, len(mixed), together):
+        for start in range(beside, len(mixed), together):
             some = _mixed(targets, mixed[start : start + together])
             again = self._nested(layers, some, labels, "against chance", profile=False)
             by_chance = np.concatenate([by_chance, again.r2])
@@ -198,16 +198,22 @@ class Ridge:
             number = FEW_PERMUTATIONS if columns <= FEW_TARGETS else 0
         return orders(stimuli, number, self.seed)
 
-    def _together(self, targets: Targets, target: xr.DataArray, layers: int, folds: int) -> int:
-        """Return how many orders are fitted at a time, the first beside the responses."""
+    def _together(
+        self, targets: Targets, target: xr.DataArray, layers: int, folds: int
+    ) -> tuple[int, int]:
+        """Return how many orders are fitted beside the responses, and how many then at a time."""
         stimuli, columns = targets.responses.shape
         # of corrected scores each session is one more target
         own = columns * (1 + target.sizes.get("session", 0) * (self.variant == "corrected"))
-        together: int = max(1, AT_ONCE // columns)
-        sizes = layers, folds, self.max_memory
-        while together > 1 and not Memory(stimuli, own + together * columns, *sizes).fits():
+
+        def fits(number: int) -> bool:
+            size = own + number * columns
+            return Memory(stimuli, size, layers, folds, self.max_memory).fits()
+
+        together = max(1, AT_ONCE // columns)
+        while together > 1 and not fits(together):
             together //= 2
-        return together
+        return together if fits(together) else 0, together
 
     def _chance(
         self, targets: Targets, value: float, r2: npt.NDArray[np.float64]
@@ -254,7 +260,9 @@ class Ridge:
             responses, leaders = sessions.responses, np.concatenate([sessions.leaders, places])
         own = responses.shape[1]
         together = np.hstack([responses, mixed]) if mixed.size else responses
-        every = self._nested(layers, together, folds, "ridge regression", leaders=leaders)
+        every = self._nested(
+            layers, together, folds, "ridge regression", leaders=leaders, apart=own
+        )
         found, by_chance = every.first(own), every.r2[own:]
         if sessions is None:
             return found, None, by_chance

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from threading import local
 from typing import Any
 
@@ -53,6 +54,7 @@ def nested_ridge(
     progress: Callable[[int], object] | None = None,
     block: int | None = None,
     group: int | None = None,
+    apart: int = 0,
 ) -> NestedRidge:
     r"""Predict each target from the layer and with the penalty that suit it best.
 
@@ -93,6 +95,9 @@ def nested_ridge(
     group : int, optional
         Number of outer folds treated together, all by default; bounds the memory where there are
         many folds.
+    apart : int
+        So many of the first targets are in blocks of their own: what is found for them does not
+        depend on the others, to the last digit.
 
     Returns
     -------
@@ -127,7 +132,9 @@ def nested_ridge(
     followed = None if leaders is None else checked_leaders(leaders, checked.shape[1])
     best = Best.empty(len(layers), partition, checked.shape[1], profile=profile)
     with single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
-        fit = _Fit(checked, partition, best, pool, block=block or BLOCK, leaders=followed)
+        fit = _Fit(
+            checked, partition, best, pool, block=block or BLOCK, leaders=followed, apart=apart
+        )
         size = group or partition.folds
         starts = range(0, partition.folds, size)
         groups = [range(start, min(start + size, partition.folds)) for start in starts]
@@ -166,6 +173,7 @@ class _Fit:
         *,
         block: int,
         leaders: IndexArray | None,
+        apart: int,
     ) -> None:
         self._leaders = leaders
         self._targets = targets
@@ -173,6 +181,12 @@ class _Fit:
         self._best = best
         self._pool = pool
         self._block = block
+        bounds = (0, apart, targets.shape[1])
+        self._blocks = [
+            slice(at, min(at + block, end))
+            for start, end in pairwise(bounds)
+            for at in range(start, end, block)
+        ]
         self._local = local()
         # outer training parts of the layers that some target has chosen so far
         self._parts: dict[int, list[TrainingPart]] = {}
@@ -327,8 +341,7 @@ class _Fit:
         return Responses.measure(self._targets.take(targets, axis=1), self._partition)
 
     def _for_blocks(self, function: Callable[[slice], None]) -> None:
-        starts = range(0, self._targets.shape[1], self._block)
-        list(self._pool.map(function, (slice(at, at + self._block) for at in starts)))
+        list(self._pool.map(function, self._blocks))
 
     @property
     def _scratch(self) -> Scratch:

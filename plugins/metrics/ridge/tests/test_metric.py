@@ -79,7 +79,7 @@ def test_raw_holds_everything_with_coordinates(tmp_path: Path) -> None:
     found = nested_ridge(layers, responses.mean(axis=2), np.asarray(FOLDS))
     raw = score.raw
     np.testing.assert_array_equal(raw["r2"], found.r2)
-    np.testing.assert_array_equal(raw["layer_score"], found.layer_r2)
+    np.testing.assert_allclose(raw["layer_score"], found.layer_r2, rtol=1e-12, atol=1e-15)
     np.testing.assert_array_equal(raw["chosen_layer"], found.layer)
     np.testing.assert_array_equal(raw["penalty"], found.penalty)
     np.testing.assert_allclose(raw["prediction"], found.predictions, rtol=1e-5, atol=1e-5)

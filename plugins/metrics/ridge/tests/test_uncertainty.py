@@ -356,7 +356,6 @@ def test_progress_counts_layers_and_is_silent_without_a_terminal(
     assert [bar.total for bar in bars] == [2, 2]
     assert bars[1].n == 2
     assert "2/2" in capsys.readouterr().err
-    # the test against chance reads the layers once for all permutations
+    # the test against chance is part of the same walk through the layers
     Ridge(permutations=19)(layers, target, FOLDS)
-    assert [bar.total for bar in bars[2:]] == [2, 2]
-    assert "against chance: 100%" in capsys.readouterr().err
+    assert [bar.total for bar in bars[2:]] == [2]
