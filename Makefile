@@ -44,6 +44,9 @@ demo: setup
 		echo "NH2015comp-ridge skipped: $$(tail -n 1 $(VENV)/demo.log)"; \
 	fi
 
+# one more than there are cores: many tests wait for processes and clocks
+WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+
 # pytest compiles the tests anew each time where Python may not keep what it compiled
 quick: export PYTHONDONTWRITEBYTECODE :=
 quick: export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
@@ -53,10 +56,10 @@ quick: setup
 
 # one thread a process: two processes with two threads each would fight over the cores
 test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-all: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile -m ''
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m ''
 
 lint: setup
 	$(BIN)/ruff format --check .

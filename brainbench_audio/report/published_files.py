@@ -9,7 +9,6 @@ are comments. Spreadsheets write such files in many ways, see `tables`.
 from __future__ import annotations
 
 import csv
-import io
 import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,8 +20,9 @@ from pathlib import Path
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
-from brainbench_audio.names import one_form
+from brainbench_audio.names import one_form, printable
 from brainbench_audio.tables import (
+    csv_text,
     decimal_sign,
     read_number,
     read_text,
@@ -196,7 +196,7 @@ def parse_scores(text: str, name: str, path: Path | None = None) -> list[Publish
 def _cells(row: Sequence[str], head: Sequence[str], place: str) -> dict[str, str]:
     if len(row) != len(head):
         raise DataError(f"{place}: not as many cells as the head.")
-    cleaned = (one_form(without_quote(cell.strip())) for cell in row)
+    cleaned = (printable(one_form(without_quote(cell.strip()))) for cell in row)
     return dict(zip(head, cleaned, strict=True))
 
 
@@ -257,10 +257,7 @@ def _as_csv(scores: Iterable[PublishedScore], source: str) -> str:
         ]
         for score in scores
     ]
-    # read by us alone, so names stay as they are
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([REQUIRED + OPTIONAL, *rows])
-    return text.getvalue()
+    return csv_text([REQUIRED + OPTIONAL, *rows])
 
 
 def _lines(text: str) -> list[str]:
