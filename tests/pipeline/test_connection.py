@@ -65,6 +65,7 @@ def local_addresses(processes: list[int]) -> set[str]:
     return found
 
 
+@pytest.mark.slow  # strangers that connect to a busy machine can make it wait for minutes
 def test_workers_of_this_machine(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -80,7 +81,7 @@ def test_workers_of_this_machine(
     before = dict(os.environ)
     with on_this_machine(1, 1 << 30, ["HF_TOKEN"]) as client:
         assert dict(os.environ) == before, "ours is left alone"
-        variables, path, parents, processes = client.submit(surroundings, 0).result()
+        variables, path, parents, processes = client.submit(surroundings, 0).result(timeout=60)
         assert variables["HF_TOKEN"] == "hf_secret"
         assert "GITHUB_TOKEN" not in variables
         assert "GITHUB_TOKEN=" not in parents
@@ -94,10 +95,10 @@ def test_workers_of_this_machine(
                 strangers(each, port(each))
         strangers(address, port(address))
         nothing_is_shown(client)
-        found = client.submit(modes, 0).result()
+        found = client.submit(modes, 0).result(timeout=60)
         assert len(found) == 4
         assert not any(mode & 0o077 for mode in found.values()), "for the owner alone"
-        client.submit(speak, 0).result()
+        client.submit(speak, 0).result(timeout=60)
     told = capfd.readouterr()
     assert (told.out, told.err) == ("", "a word on stdout\na word of warning\n")
     assert not (tmp_path / "ran").exists()
@@ -206,12 +207,12 @@ def test_a_scheduler_with_certificates(certificates: Certificates, tmp_path: Pat
         require_encryption=True,
     )
     with distributed.LocalCluster(
+        dashboard_address="127.0.0.1:0",
         n_workers=1,
         processes=False,
         protocol="tls",
         host="127.0.0.1",
         security=security,
-        dashboard_address=None,
         threads_per_worker=1,
     ) as cluster:
         with at(cluster.scheduler_address, certificates) as client:
