@@ -64,6 +64,8 @@ def print_runs(runs: Sequence[Run]) -> None:
     """Print a table of scores, and their parts where these are few."""
     from brainbench_audio.scores.score import WITHHELD
 
+    for line in _meanings(runs):
+        print(line, file=sys.stderr)  # whoever reads the table by a program wants its rows
     head = ("model", "benchmark", "score", "error", "95 % interval", "p", "ceiling", "normalised")
     rows = [
         (
@@ -92,8 +94,6 @@ def print_runs(runs: Sequence[Run]) -> None:
         if 1 < len(run.score.parts) <= _MOST_PARTS:
             print(f"\n{printable(name)} on {run.benchmark}, in parts:")
             _print_parts(run.score)
-    for line in _footnotes(runs):
-        print(line)
 
 
 def _print_parts(score: Score) -> None:
@@ -104,7 +104,7 @@ def _print_parts(score: Score) -> None:
     print_table(tuple(score.parts), rows)
 
 
-def _footnotes(runs: Sequence[Run]) -> list[str]:
+def _meanings(runs: Sequence[Run]) -> list[str]:
     """Return what errors and p of the table mean, a line each."""
     from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
 
@@ -119,7 +119,7 @@ def _footnotes(runs: Sequence[Run]) -> list[str]:
     if numbers:
         told = " or ".join(f"{number:,}" for number in sorted(numbers))
         found.append(f"p: of a score as high with sounds matched at random, {told} times.")
-    return ["", *found] if found else []
+    return found
 
 
 def _alike(runs: Sequence[Run]) -> bool:

@@ -54,7 +54,7 @@ def test_json_has_errors_of_parts_and_the_test_against_chance() -> None:
     assert (plain["over"], plain["p"], plain["permutations"]) == (None, None, 0)
 
 
-def test_what_errors_and_p_mean_stands_below_the_table(capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_errors_and_p_mean_stands_above_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     print_runs(
         [
             run(provenance={"error_over": "sounds", "chance": CHANCE}),
@@ -63,16 +63,16 @@ def test_what_errors_and_p_mean_stands_below_the_table(capsys: pytest.CaptureFix
             run(model="d", provenance={"chance": CHANCE | {"permutations": 1999, "p": 0.0005}}),
         ]
     )
-    told = capsys.readouterr().out
+    table, told = capsys.readouterr()
     assert "Errors and intervals: over sounds.\n" in told
     assert "Errors and intervals: over sounds and listeners.\n" in told
     assert "c on Brain-ridge: 9 sounds are too few to say anything.\n" in told
     assert "sounds matched at random, 199 or 1,999 times." in told
-    rows = {line.split()[0]: line for line in told.splitlines() if "Brain-ridge" in line}
+    rows = {line.split()[0]: line for line in table.splitlines() if "Brain-ridge" in line}
     assert "0.005" in rows["mine"]
     assert "5.0e-04" in rows["d"] or "0.0005" in rows["d"] or "5e-04" in rows["d"]
     print_runs([run()])
-    told = capsys.readouterr().out
+    told = capsys.readouterr().err
     assert "Errors" not in told
     assert "p: of" not in told
 
