@@ -87,11 +87,17 @@ def atomic_file(path: Path) -> Iterator[Path]:
     CacheError
         The folder cannot be written to or is full.
     """
-    with explained(path), temporary_path(path.parent, path.suffix) as temporary:
-        temporary.touch(exist_ok=False)
+    with _part_of(path) as temporary:
         yield temporary
         _flush(temporary)
         os.replace(temporary, path)
+
+
+@contextmanager
+def _part_of(path: Path) -> Iterator[Path]:
+    with explained(path), temporary_path(path.parent, path.suffix) as temporary:
+        temporary.touch(exist_ok=False)
+        yield temporary
 
 
 def hashed_file(path: Path, digits: int, write: Callable[[Path], None]) -> Path:
@@ -114,8 +120,7 @@ def hashed_file(path: Path, digits: int, write: Callable[[Path], None]) -> Path:
     CacheError
         The folder cannot be written to or is full.
     """
-    with explained(path), temporary_path(path.parent, path.suffix) as temporary:
-        temporary.touch(exist_ok=False)
+    with _part_of(path) as temporary:
         write(temporary)
         _flush(temporary)
         named = path.with_name(f"{path.stem}-{hash_file(temporary)[:digits]}{path.suffix}")

@@ -281,19 +281,6 @@ def hash_state(state: Mapping[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def without_prefix(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """Return the entries whose name starts with ``prefix``, without it.
-
-    Examples
-    --------
-    >>> without_prefix({"module.a": 1, "b": 2}, "module.")
-    {'a': 1}
-    """
-    return {
-        name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)
-    }
-
-
 def nested(checkpoint: Any, keys: Iterable[str] = ()) -> Mapping[str, Any]:
     """Return ``checkpoint[first key][second key]…``, which must be a mapping.
 

@@ -88,7 +88,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
         with redirect_stdout(PlainOutput(sys.stdout)):
-            return int(options.run(options))
+            status = int(options.run(options))
+        sys.stdout.flush()  # here, and not at exit, where Python complains of a broken pipe
+        return status
     except BrainbenchError as error:
         if options.debug:
             raise

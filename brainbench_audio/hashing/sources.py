@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -120,9 +121,8 @@ def imported(packages: Iterable[str], load: Callable[[], _Loaded]) -> tuple[_Loa
         if package_hash(names) == before:
             check_imported(names)
             return loaded, before
-        for module in set(sys.modules) - modules:
-            if any(is_within(module, name) for name in names):
-                del sys.modules[module]
+        new = set(sys.modules) - modules
+        _forget(module for module in new if any(is_within(module, name) for name in names))
     raise PluginLoadError(
         f"The files of {', '.join(names)} change while they are imported: wait until they have "
         f"been written, then try again."
@@ -175,5 +175,17 @@ def _forget_stale(tree: SourceTree) -> None:
         if module is None:
             continue
         if file is None or getattr(module, "__file__", None) != str(file) or look_at(name)[1]:
-            for inner in [inner for inner in sys.modules if is_within(inner, name)]:
-                del sys.modules[inner]
+            _forget([inner for inner in sys.modules if is_within(inner, name)])
+
+
+def _forget(modules: Iterable[str]) -> None:
+    """Let Python import modules again from their sources.
+
+    Python takes its bytecode for that of a file of the same size and second, as one that was edited
+    right after it was imported is.
+    """
+    for name in modules:
+        cached = getattr(sys.modules.pop(name), "__cached__", None)
+        if cached:
+            with suppress(OSError):
+                Path(cached).unlink()

@@ -14,12 +14,12 @@ def needed_data(benchmark: Loadable) -> str | None:
     """Return the data set of a benchmark and its size in words if its data are not here."""
     if "folder" in benchmark.options:
         return None
-    card = find_benchmark(benchmark.id).dataset
-    subset = find_benchmark(benchmark.id).subset
+    found = find_benchmark(benchmark.id)
+    card = found.dataset
     if not card.downloaded:
         return None
     try:
-        folder = data_source(card).locate(card, subset)
+        folder = data_source(card).locate(card, found.subset)
     except (BrainbenchError, OSError):  # whoever loads the data says what is wrong
         return None
     return f"{card.id} ({card.size})" if folder is None else None

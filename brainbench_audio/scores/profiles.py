@@ -228,29 +228,8 @@ def learning_curves(raw: xr.Dataset) -> xr.DataArray | None:
     return curves.assign_attrs(chosen=chosen, metric=names[0] if names else "score")
 
 
-def predictions(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
-    """Return responses and predictions, both float64 (stimulus, part), whose R² the score is.
-
-    None if they are not stored, or if the score is corrected for noise, so that it is not theirs.
-    """
-    measured, predicted = _stored(raw, "measured"), _stored(raw, "prediction")
-    if measured is None or predicted is None or "r2_corrected" in raw:
-        return None
-    if measured.dims != predicted.dims:
-        return None
-    return measured.astype(np.float64), predicted.astype(np.float64)
-
-
-def bootstrap_draws(raw: xr.Dataset) -> tuple[Array, int] | None:
-    """Return the score in each draw of its bootstrap, (draw,), and the seed of the draws."""
-    draws = _stored(raw, "bootstrap")
-    if draws is None or not _is_integer(raw.attrs.get("seed")):
-        return None
-    return draws.values.astype(np.float64), int(raw.attrs["seed"])
-
-
 def influences(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray | None] | None:
-    """Return what parts owe to stimuli, (stimulus, part), and the sketch of pairs, (bin, part).
+    """Return what parts owe to stimuli, (left_out, part), and the sketch of pairs, (bin, part).
 
     Both float64. None where the metric stores no influence; the sketch is None where it compares no
     pairs.

@@ -19,27 +19,6 @@ def standard_error(values: npt.ArrayLike) -> float | None:
     return float(scipy.stats.sem(array)) if array.size > 1 else None
 
 
-def mean_interval(values: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float] | None:
-    """Return Student's t interval of the mean; None for fewer than two values.
-
-    Examples
-    --------
-    >>> low, high = mean_interval([1.0, 2.0, 3.0])
-    >>> round(low, 3), round(high, 3)
-    (-0.484, 4.484)
-    """
-    array = np.asarray(values, dtype=np.float64)
-    error = standard_error(array)
-    if error is None:
-        return None
-    import scipy.stats
-
-    # not `ttest_1samp(...).confidence_interval`: it warns where all values are equal, as the scores
-    # of folds may be
-    margin = float(scipy.stats.t.ppf(0.5 + level / 2, array.size - 1)) * error
-    return float(array.mean() - margin), float(array.mean() + margin)
-
-
 def percentile_interval(draws: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float]:
     """Return the percentile interval of bootstrap draws, NaN left out."""
     low, high = np.nanquantile(
@@ -71,30 +50,6 @@ def bootstrap_counts(stimuli: int, draws: int, seed: int) -> Array:
     generator = np.random.default_rng(seed)
     even = np.full(stimuli, 1 / stimuli)
     return generator.multinomial(stimuli, even, size=draws).astype(np.float64)
-
-
-def squared_pearson(
-    measured: npt.NDArray[np.floating[Any]],
-    predicted: npt.NDArray[np.floating[Any]],
-    counts: Array | None = None,
-) -> Array:
-    """Return R² as squared Pearson correlation, 0 when r < 0 or a side is constant.
-
-    Parameters
-    ----------
-    measured, predicted : array (stimulus, target)
-        Responses and predictions.
-    counts : array (draw, stimulus), optional
-        How often each stimulus counts, see `bootstrap_counts`.
-
-    Returns
-    -------
-    float64 array (target,), or (draw, target) with ``counts``.
-    """
-    weights = np.ones((1, len(measured))) if counts is None else counts
-    r = weighted_pearson(measured, predicted, weights)
-    squared = np.where(r > 0, r, 0.0) ** 2
-    return squared[0] if counts is None else squared
 
 
 def weighted_pearson(

@@ -1,6 +1,6 @@
 """How often intervals cover, and tests err, in worlds whose truth is known.
 
-``python -m tests.error_rates.bench 1000`` simulates every world with every metric 1,000 times, on
+``python -m tests.error_rates.bench 1000`` simulates every world with every metric 1,000 times, in
 two processes, and prints a table; ``--worlds`` and ``--metrics`` take some of them.
 """
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+from .fuzzing import limit
 
 collect_ignore = ["fuzz_atheris.py"]  # needs atheris, see test_atheris.py
 PAGE = 4096
@@ -74,18 +75,4 @@ def unreadable() -> Callable[[Path], Path]:
 @pytest.fixture(scope="session")
 def within() -> Callable[[float], AbstractContextManager[None]]:
     """Return a context manager that fails a block that takes longer than some seconds."""
-
-    @contextmanager
-    def limit(seconds: float) -> Iterator[None]:
-        def stop(*_: object) -> None:
-            raise TimeoutError(f"not done after {seconds} s")
-
-        before = signal.signal(signal.SIGALRM, stop)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        try:
-            yield
-        finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
-            signal.signal(signal.SIGALRM, before)
-
     return limit

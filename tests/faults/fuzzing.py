@@ -56,14 +56,14 @@ class Hang(Exception):
 
 
 @contextmanager
-def limit() -> Iterator[None]:
+def limit(seconds: float = SECONDS) -> Iterator[None]:
     """Fail a block that hangs."""
 
     def stop(*_: object) -> None:
-        raise Hang(f"not done after {SECONDS} s")
+        raise Hang(f"not done after {seconds} s")
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
     finally:

@@ -42,10 +42,8 @@ def test_the_whole_schema_is_checked_and_survives_a_file(tmp_path: Path) -> None
     assert check_raw(Score.from_netcdf(tmp_path / "x.nc").raw) == []
     stored = profiles.read_raw(tmp_path / "x.nc", *profiles.SCHEMA)
     assert check_raw(stored) == []
-    draws = profiles.bootstrap_draws(stored)
     curves = profiles.learning_curves(stored)
-    assert draws is not None
-    assert (draws[0].tolist(), draws[1]) == ([0.5] * 5, 3)
+    assert stored["bootstrap"].values.tolist() == [0.5] * 5
     assert curves is not None
     assert curves.attrs == {"chosen": 0, "metric": "score"}
 
@@ -126,27 +124,6 @@ def test_a_score_without_a_profile_is_one_layer() -> None:
     assert profiles.layer_scores(score).values.tolist() == [[0.4, 0.6]]
     assert profiles.layer_means(score) == {"out": 0.5}
     assert profiles.layer_means(Score(value=0.7)) == {"all": 0.7}
-
-
-def test_predictions_are_those_of_the_score() -> None:
-    both = dict.fromkeys(("measured", "prediction"), (("stimulus", "voxel"), VALUES))
-    raw = xr.Dataset(both, {"stimulus": ["a", "b"]})
-    found = profiles.predictions(raw.assign(prediction=raw["prediction"].astype(np.float32).T))
-    assert found is not None
-    assert [one.dims for one in found] == [("stimulus", "voxel")] * 2
-    assert {one.dtype for one in found} == {np.dtype(np.float64)}
-    corrected = raw.assign(r2_corrected=("voxel", np.ones(4)))
-    assert check_raw(corrected) == []
-    assert profiles.predictions(corrected) is None
-    assert profiles.predictions(raw.drop_vars("measured")) is None
-    other = raw.drop_vars("prediction").assign(prediction=(("stimulus", "site"), VALUES))
-    assert profiles.predictions(other) is None
-
-
-def test_draws_without_their_seed_are_not_paired() -> None:
-    raw = xr.Dataset({"bootstrap": ("draw", [0.1, 0.2])})
-    assert profiles.bootstrap_draws(raw) is None
-    assert profiles.bootstrap_draws(raw.assign_attrs(seed=True)) is None
 
 
 def test_what_is_absent_is_named_with_a_remedy() -> None:

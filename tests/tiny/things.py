@@ -10,7 +10,7 @@ from brainbench_audio.assemblies.assembly import select
 from brainbench_audio.data_source import BaseSource
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.statistics import squared_pearson, standard_error
+from brainbench_audio.scores.statistics import standard_error, weighted_pearson
 from brainbench_audio.testing import DummyModel, dummy_dataset
 
 FOLDER = "tiny-sounds"
@@ -76,11 +76,13 @@ class Match:
         best = {}
         for name in layers:
             features = layers[name]
+            once = np.ones((1, len(measured)))
             columns = [
-                squared_pearson(measured, np.repeat(column[:, None], measured.shape[1], axis=1))
+                weighted_pearson(measured, np.tile(column[:, None], measured.shape[1]), once)[0]
                 for column in features.T
             ]
-            best[name] = np.max(columns, axis=0) ** self.power
+            squares = np.nan_to_num(np.maximum(columns, 0.0)) ** 2
+            best[name] = squares.max(axis=0) ** self.power
         layer = max(best, key=lambda name: best[name].mean())
         scores = best[layer]
         labels = target["component"].values

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.stats
 import xarray as xr
 from brainbench_probe import brainbench_metrics
 from brainbench_probe import metric as metric_module
@@ -21,7 +22,7 @@ from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.scores.chance import orders
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.statistics import mean_interval, standard_error
+from brainbench_audio.scores.statistics import standard_error
 
 from .plain import made_up
 
@@ -42,6 +43,12 @@ SMALL: dict[str, Any] = {
     "max_epochs": 12,
     "settings": [Setting(1, "uniform", 0.01), Setting(2, "normal", 0.01)],
 }
+
+
+def of_student(values: Any) -> tuple[float, float]:
+    """Return Student's interval of a mean, by SciPy."""
+    found = scipy.stats.ttest_1samp(values, 0.0).confidence_interval(0.95)
+    return float(found.low), float(found.high)
 
 
 def task(
@@ -100,7 +107,7 @@ def test_fixed_split_has_an_error_over_test_clips(tmp_path: Path) -> None:
     hit = score.raw["logit"].values.argmax(axis=1) == made_up(CLIPS)[1][90:].argmax(axis=1)
     # of a mean, the jackknife's error is the standard error
     assert score.error == pytest.approx(standard_error(hit * 1.0))
-    assert score.interval == pytest.approx(mean_interval(hit * 1.0))
+    assert score.interval == pytest.approx(of_student(hit * 1.0))
     assert score.provenance["error_over"] == "sounds, for this training set"
     assert score.part_errors == {"test": score.error}
     assert score.part_intervals == {"test": score.interval}
@@ -213,7 +220,7 @@ def test_k_folds_choose_once_and_test_each() -> None:
     assert list(score.parts) == [f"fold{number:02d}" for number in range(5)]
     assert score.value == pytest.approx(np.mean(values))
     assert score.error == pytest.approx(standard_error(values))
-    assert score.interval == pytest.approx(mean_interval(values))
+    assert score.interval == pytest.approx(of_student(values))
     assert score.provenance["error_over"] == "folds"
     assert score.part_errors == {}
     assert "influence" not in score.raw

@@ -17,7 +17,7 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import bounded
-from brainbench_audio.scores.chance import chance, checked_permutations, orders
+from brainbench_audio.scores.chance import checked_permutations
 from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.score import WITHHELD, Score
 from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
@@ -26,6 +26,7 @@ from .correction import Correction, SessionTargets, divisor
 from .decomposition import signal_directions, zscored
 from .labels import counts, label
 from .memory import Memory
+from .mixed import Mixed
 from .nested import NestedRidge
 from .normalisation import ceiling_of, normalisation
 from .solver import nested_ridge
@@ -33,11 +34,6 @@ from .targets import Targets
 from .units import warn_if_stuck
 
 _log = logging.getLogger(__name__)
-
-# by default a test against chance is made where it costs less than a second
-FEW_TARGETS, FEW_PERMUTATIONS = 12, 199
-# permuted targets that are fitted together
-AT_ONCE = 20_000
 
 VARIANTS = (None, "zscored", "zscored-all", "scaled", "corrected")
 
@@ -126,10 +122,8 @@ class Ridge:
         """
         targets = Targets.from_assembly(target)
         labels = np.asarray(folds)
-        mixed = self._orders(targets)
-        beside, together = self._together(targets, target, len(layers), np.unique(labels).size)
-        first = _mixed(targets, mixed[:beside])
-        found, correction, by_chance = self._fit(layers, target, targets, labels, first)
+        mixed = self._mixed(targets, target, len(layers), np.unique(labels).size)
+        found, correction, by_chance = self._fit(layers, target, targets, labels, mixed.first())
         assert found.layer_r2 is not None
         warn_if_stuck(found, list(layers), targets.dimension)
         profile = targets.aggregate(found.layer_r2)
@@ -139,11 +133,11 @@ class Ridge:
         names = list(layers)
         part_names = [targets.part_names[part] for part in known] if targets.part_names else []
         unsure = self._uncertainty(found, targets, correction, known, part_names)
-        for start in range(beside, len(mixed), together):
-            some = _mixed(targets, mixed[start : start + together])
+        for some in mixed.rest():
             again = self._nested(layers, some, labels, "against chance", profile=False)
             by_chance = np.concatenate([by_chance, again.r2])
-        tested = self._chance(targets, float(targets.aggregate(found.r2)), by_chance)
+        # everything is fitted anew each time, and corrected for nothing
+        tested = mixed.tested(float(targets.aggregate(found.r2)), by_chance)
         return Score(
             value=float(parts.mean()),
             **unsure.fields,
@@ -190,39 +184,16 @@ class Ridge:
             seed=self.seed,
         )
 
-    def _orders(self, targets: Targets) -> npt.NDArray[np.intp]:
-        """Return the orders of stimuli for the test against chance, (permutation, stimulus)."""
-        stimuli, columns = targets.responses.shape
-        number = self.permutations
-        if number is None:
-            number = FEW_PERMUTATIONS if columns <= FEW_TARGETS else 0
-        return orders(stimuli, number, self.seed)
-
-    def _together(
-        self, targets: Targets, target: xr.DataArray, layers: int, folds: int
-    ) -> tuple[int, int]:
-        """Return how many orders are fitted beside the responses, and how many then at a time."""
+    def _mixed(self, targets: Targets, target: xr.DataArray, layers: int, folds: int) -> Mixed:
+        """Return the responses in random orders, for the test against chance."""
         stimuli, columns = targets.responses.shape
         # of corrected scores each session is one more target
         own = columns * (1 + target.sizes.get("session", 0) * (self.variant == "corrected"))
 
-        def fits(number: int) -> bool:
-            size = own + number * columns
-            return Memory(stimuli, size, layers, folds, self.max_memory).fits()
+        def fits(more: int) -> bool:
+            return Memory(stimuli, own + more, layers, folds, self.max_memory).fits()
 
-        together = max(1, AT_ONCE // columns)
-        while together > 1 and not fits(together):
-            together //= 2
-        return together if fits(together) else 0, together
-
-    def _chance(
-        self, targets: Targets, value: float, r2: npt.NDArray[np.float64]
-    ) -> dict[str, Any]:
-        """Return the test against chance of uncorrected R²: everything is fitted anew each time."""
-        if not r2.size:
-            return {}
-        scores = [float(targets.aggregate(one)) for one in r2.reshape(-1, targets.kept.size)]
-        return chance(value, scores, self.seed)
+        return Mixed.plan(targets, self.permutations, self.seed, fits)
 
     def _normalisation(
         self,
@@ -298,11 +269,6 @@ class Ridge:
                 group=group,
                 **options,
             )
-
-
-def _mixed(targets: Targets, some: npt.NDArray[np.intp]) -> npt.NDArray[Any]:
-    """Return the responses in some orders of their stimuli, (stimulus, order and target)."""
-    return targets.responses[some.T].reshape(len(targets.responses), -1)
 
 
 def load(

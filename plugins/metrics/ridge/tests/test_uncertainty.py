@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import xarray as xr
-from brainbench_ridge import metric as metric_module
+from brainbench_ridge import mixed as mixed_module
 from brainbench_ridge.cards import RIDGE as CARD
 from brainbench_ridge.memory import Memory
 from brainbench_ridge.metric import Ridge, load
@@ -214,7 +214,7 @@ def test_chance_is_scoring_responses_of_sounds_in_random_order(
 ) -> None:
     layers, target = made_up(3)
     target = named(target.values, **{kind: ["a", "b", "b" if kind == "subject" else "c"]})
-    monkeypatch.setattr(metric_module, "AT_ONCE", 15)  # 5 permutations at a time
+    monkeypatch.setattr(mixed_module, "AT_ONCE", 15)  # 5 permutations at a time
     metric = Ridge(variant=variant, permutations=19, seed=5)
     score = metric(layers, target, FOLDS)
     mixed = []
@@ -240,7 +240,7 @@ def test_chance_of_corrected_scores_is_that_of_uncorrected_ones() -> None:
 
 def test_few_targets_are_tested_against_chance_by_default() -> None:
     layers, target = made_up(13)
-    assert metric_module.FEW_TARGETS == 12
+    assert mixed_module.FEW_TARGETS == 12
     few = Ridge()(layers, target[:, :12], FOLDS)
     assert few.provenance["chance"]["permutations"] == 199
     assert few.p == pytest.approx(1 / 200)

@@ -24,8 +24,8 @@ def influence(first: ArrayLike, second: ArrayLike, units: str = "") -> Influence
     Returns
     -------
     Influence
-        Distances are taken as given: that features are z-scored over stimuli is not in it, which
-        makes errors too large rather than too small.
+        Distances are taken as given. That features are z-scored over stimuli is not in it, which
+        makes errors too large (docs/methods-statistics.md).
     """
     left, right = tie_groups(first), tie_groups(second)
     matching = np.broadcast_to(left, right.shape)

@@ -13,7 +13,6 @@ from brainbench_sepformer.network import FAMILY
 from brainbench_sepformer.positions import position_table
 
 from brainbench_audio.activations.torch_model import TorchModel
-from brainbench_audio.activations.weights import without_prefix
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file
 from brainbench_audio.testing.published import put_in_place
@@ -30,7 +29,9 @@ def published(tmp_path: Path, standin_weights: State) -> Path:
     folder.mkdir()
     complete = standin_weights | dict.fromkeys(TABLES, position_table())
     for name in FILES:
-        torch.save(without_prefix(complete, name.replace("ckpt", "")), folder / name)
+        prefix = name.replace("ckpt", "")
+        own = {key: value for key, value in complete.items() if key.startswith(prefix)}
+        torch.save({key.removeprefix(prefix): value for key, value in own.items()}, folder / name)
     return folder
 
 
