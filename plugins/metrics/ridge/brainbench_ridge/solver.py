@@ -97,7 +97,9 @@ def nested_ridge(
         many folds.
     apart : int
         So many of the first targets are in blocks of their own: what is found for them does not
-        depend on the others, to the last digit.
+        depend on the others, to the last digit. Of the others only ``r2`` and what it is made from
+        are found; ``stuck``, ``left_out``, ``correlations`` and ``layer_r2`` are 0. By default
+        there are no others.
 
     Returns
     -------
@@ -181,7 +183,8 @@ class _Fit:
         self._best = best
         self._pool = pool
         self._block = block
-        bounds = (0, apart, targets.shape[1])
+        self._apart = apart or targets.shape[1]
+        bounds = (0, self._apart, targets.shape[1])
         self._blocks = [
             slice(at, min(at + block, end))
             for start, end in pairwise(bounds)
@@ -190,8 +193,8 @@ class _Fit:
         self._local = local()
         # outer training parts of the layers that some target has chosen so far
         self._parts: dict[int, list[TrainingPart]] = {}
-        self.correlations = np.empty(targets.shape[1])
-        self.left_out = np.empty(targets.shape)
+        self.correlations = np.zeros(targets.shape[1])
+        self.left_out = np.zeros(targets.shape)
 
     def add_layer(self, number: int, search: PenaltySearch, groups: Sequence[range]) -> None:
         """Fit one layer, some outer folds at a time, and keep it where it is the best so far."""
@@ -220,7 +223,8 @@ class _Fit:
             responses = self._responses(block)
             predictions = self._best.predictions[:, block]
             self._best.r2[block] = pooled_r2(predictions, responses)
-            self._leave_out(block, predictions, responses)
+            if block.start < self._apart:
+                self._leave_out(block, predictions, responses)
             predictions[self._partition.order] = predictions + responses.mean
 
         self._for_blocks(finish)
@@ -243,7 +247,9 @@ class _Fit:
         self._for_blocks(lambda block: self._search(block, outer_folds, search, wins, walks))
         for edge in EDGES:
             self._go_on(edge, search, walks[edge])
-        self._for_places(search, search.suspects(outer_folds), search.check)
+        suspects = search.suspects(outer_folds)
+        suspects[:, self._apart :] = False
+        self._for_places(search, suspects, search.check)
 
     def _search(
         self,
@@ -262,7 +268,8 @@ class _Fit:
         few = _FEW if len(search.penalties) > 1 else 0
         for edge in EDGES:
             at_edge = search.at_edge(edge, block)
-            if self._best.layer_r2 is None and self._leaders is None:
+            alone = self._best.layer_r2 is None and self._leaders is None
+            if alone or block.start >= self._apart:
                 # Without a profile, the winners are all that matters.
                 at_edge &= wins[:, block]
             for outer in folds:
@@ -332,7 +339,7 @@ class _Fit:
                 where=wins[outer],
             )
             np.copyto(self._best.predictions[test, block], alone[test], where=wins[outer])
-        if self._best.layer_r2 is not None:
+        if self._best.layer_r2 is not None and block.start < self._apart:
             self._best.layer_r2[number, block] = pooled_r2(alone, responses)
 
     def _responses(self, targets: slice | IndexArray) -> Responses:

@@ -190,3 +190,22 @@ def test_scaled_residuals_are_between_the_noise_and_a_jackknife() -> None:
     _, to_residuals = hats(centred, centred, 1e-9)
     # of a projection, squares of residuals have the expectation of one less the leverage
     np.testing.assert_allclose(sizes, 1 / np.sqrt(np.diag(to_residuals)), rtol=0.05)
+
+
+@pytest.mark.parametrize("block", [3, 100])
+def test_targets_that_stand_apart_do_not_notice_the_others(block: int) -> None:
+    layers, targets = problem(7, 40, targets=9)
+    folds = mixed_folds(5)
+    every = nested_ridge(layers, targets, folds, apart=4, block=block)
+    own = nested_ridge(layers, targets[:, :4], folds, block=block)
+    others = nested_ridge(layers, targets[:, 4:], folds, profile=False, block=block)
+    for name in ("r2", "predictions", "correlations", "left_out"):
+        np.testing.assert_array_equal(getattr(every.first(4), name), getattr(own, name))
+    assert every.layer_r2 is not None
+    np.testing.assert_allclose(every.layer_r2[:, :4], own.layer_r2, rtol=1e-12)
+    np.testing.assert_array_equal(every.stuck[:, :4], own.stuck)
+    # of the others only what predicts them is found
+    np.testing.assert_allclose(every.r2[4:], others.r2, rtol=1e-12)
+    np.testing.assert_array_equal(every.penalty[:, 4:], others.penalty)
+    for rest in (every.stuck, every.left_out, every.layer_r2, every.correlations):
+        assert not rest[..., 4:].any()
