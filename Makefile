@@ -15,7 +15,7 @@ help:
 	@echo "make demo      set up, then score two models that need no download"
 	@echo "make quick     tests of what changed since the last commit, and of the core: a minute"
 	@echo "make test      set up, then lint, types and tests"
-	@echo "make test-all  the same with the slow tests"
+	@echo "make test-all  the same with the slow tests, and how much of the core they run"
 	@echo "make speed     time ours beside other libraries"
 	@echo "make check     hold every plugin here to the contract"
 	@echo "make docs      build the documentation into build/docs"
@@ -59,7 +59,7 @@ test: lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-all: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m ''
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m '' --cov=brainbench_audio --cov-report=term:skip-covered
 
 lint: setup
 	$(BIN)/ruff format --check .

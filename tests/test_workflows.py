@@ -40,9 +40,23 @@ def test_there_are_some() -> None:
 def test_they_may_read_only(workflow: Path) -> None:
     whole = content(workflow)
     assert whole["permissions"] == {"contents": "read"}
-    assert [job for job in whole["jobs"].values() if "permissions" in job] == []
+    more = {name: job["permissions"] for name, job in whole["jobs"].items() if "permissions" in job}
+    # publishing proves who it is to PyPI, in a job that checks nothing out and builds nothing
+    assert more == ({"publish": {"id-token": "write"}} if workflow.name == "release.yml" else {})
     # would run a stranger's change with our rights; YAML reads the key `on` as true
     assert "pull_request_target" not in whole.get("on", whole.get(True))
+
+
+def test_what_publishes_runs_no_code_of_ours() -> None:
+    job = content(ROOT / ".github" / "workflows" / "release.yml")["jobs"]["publish"]
+    assert [step["uses"].split("@")[0] for step in job["steps"] if "uses" in step] == [
+        "actions/download-artifact",
+        "pypa/gh-action-pypi-publish",
+    ]
+    (run,) = (step["run"] for step in job["steps"] if "run" in step)
+    assert run.split()[0] == "mkdir"
+    assert job["needs"] == "build"
+    assert job["environment"] == "pypi"
 
 
 def test_actions_are_those_of_one_commit(workflow: Path) -> None:
