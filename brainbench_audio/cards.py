@@ -146,6 +146,9 @@ class DatasetCard:
     checksum : str or None
         SHA-256 over stimuli and responses of the whole data set, as `brainbench check` computes it;
         None for data that their source checks.
+    acoustic : bool
+        Whether responses are expected to follow loudness or spectrum of the sounds to some extent,
+        which `brainbench check` then tests; it finds rows that are out of order.
     """
 
     id: str
@@ -162,6 +165,7 @@ class DatasetCard:
     subset_provides: frozenset[str] | Mapping[str, frozenset[str]] | None = None
     downloaded: bool = True
     checksum: str | None = None
+    acoustic: bool = True
     subset_stimuli: Mapping[str, int] = field(default_factory=dict)
     # a former field, which cards of data sets that are put together by hand leave empty
     loader: InitVar[str] = ""
