@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
+from brainbench_audio.progress import TransferBar
 
 SCHEME = "hf://"
 
@@ -109,18 +113,37 @@ def list_files(pattern: str) -> list[HubFile]:
     return sorted(found, key=lambda file: file.path)
 
 
-def cached_file(place: HubPath, cache: Path) -> Path | None:
-    """Return a file that was fetched before, or None."""
-    import huggingface_hub
+def web_address(url: str) -> str:
+    """Return ``hf://…`` as a browser takes it.
 
-    path = huggingface_hub.try_to_load_from_cache(
-        place.repository, place.path, cache_dir=cache, revision=place.revision
-    )
-    return Path(path) if isinstance(path, str) else None
+    Examples
+    --------
+    >>> web_address("hf://owner/name/folder/net.pt@v2")
+    'https://huggingface.co/owner/name/resolve/v2/folder/net.pt'
+    """
+    place = HubPath.parse(url)
+    revision = place.revision or "main"
+    return f"https://huggingface.co/{place.repository}/resolve/{revision}/{place.path}"
 
 
-def fetch_file(place: HubPath, cache: Path) -> Path:
-    """Return the local copy of a file, fetched into a cache unless it is there.
+def fetch_file(place: HubPath, folder: Path, limit: int) -> tuple[Path, HubFile]:
+    """Bring a file here, or continue what an interrupted call left in the folder.
+
+    Parameters
+    ----------
+    place : HubPath
+        Without a revision: of the commit that the hub calls main now.
+    folder : Path
+        Of this file alone.
+    limit : int
+        Bytes that are taken at most.
+
+    Returns
+    -------
+    Path
+        Below the folder.
+    HubFile
+        What the hub tells of it, at its commit.
 
     Raises
     ------
@@ -128,22 +151,55 @@ def fetch_file(place: HubPath, cache: Path) -> Path:
         It cannot be had.
     """
     import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
+    named = web_address(f"{SCHEME}{place.repository}/{place.path}@{place.revision or 'main'}")
     try:
-        return Path(
-            huggingface_hub.hf_hub_download(
-                place.repository,
-                place.path,
-                revision=place.revision,
-                cache_dir=cache,
-                local_files_only=settings.offline(),
-            )
+        about = huggingface_hub.get_hf_file_metadata(
+            huggingface_hub.hf_hub_url(place.repository, place.path, revision=place.revision)
         )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        raise DataError(
-            f"Cannot fetch {place.path} of {place.repository} from the Hugging Face hub: {error}"
-        ) from error
+        if (size := about.size or 0) > limit:
+            raise DataError(
+                f"{named} has {size / 1e6:,.1f} MB, and {limit / 1e6:,.1f} MB are the most that is "
+                f"taken of this file."
+            )
+        path = huggingface_hub.hf_hub_download(
+            place.repository,
+            place.path,
+            revision=about.commit_hash or place.revision,
+            local_dir=folder,
+            **_bar(huggingface_hub.hf_hub_download),
+        )
+    except DataError:
+        raise
+    except Exception as error:  # its network client, and so its errors, differ between versions
+        raise DataError(f"Cannot fetch {named}: {_reason(error, place.repository)}.") from error
+    sha256 = about.etag if re.fullmatch("[0-9a-f]{64}", about.etag or "") else None
+    url = f"{SCHEME}{place.repository}/{place.path}@{about.commit_hash or place.revision or 'main'}"
+    return Path(path), HubFile(url, place.path, size, sha256)
+
+
+def _bar(download: Callable[..., Any]) -> dict[str, Any]:
+    """Return the option that shows a download in our bar, where this version of the client can."""
+    if "tqdm_class" not in inspect.signature(download).parameters:
+        return {}
+    return {"tqdm_class": TransferBar}
+
+
+def _reason(error: Exception, repository: str) -> str:
+    """Return in a few words why a file did not come; the client takes several lines."""
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    if isinstance(error, GatedRepoError):
+        return (
+            f"it is given to those only who accepted its terms: accept them on "
+            f"https://huggingface.co/{repository}, and log in here with `hf auth login`"
+        )
+    if isinstance(error, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE forbids downloads"
+    if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
+        error = error.__cause__  # type: ignore[assignment]  # it says only that there is no copy
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".:")
 
 
 def fetch_snapshot(

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from brainbench_audio.progress import progress_bar
+from brainbench_audio.progress import TransferBar
 
 if TYPE_CHECKING:
     import requests
@@ -193,7 +193,7 @@ def _continue(url: str, part: Path, hosts: Collection[str], limit: int, untold: 
 def _append(
     response: requests.Response, part: Path, have: int, length: int | None, limit: int
 ) -> None:
-    bar = progress_bar(have + (length or 0), part.stem, "B", unit_scale=True, initial=have)
+    bar = TransferBar(total=have + (length or 0), desc=part.stem, initial=have)
     with bar, part.open("ab" if have else "wb") as file:
         for block in response.iter_content(_BLOCK):
             have += len(block)

@@ -20,11 +20,13 @@ import pytest
 from brainbench_audio import download
 from brainbench_audio.download import (
     LARGEST,
+    Pin,
     Remote,
     fetch,
     fetch_all,
     fetch_folder,
     find_folder,
+    read_pin,
     remote_size,
 )
 from brainbench_audio.errors import CacheError, DataError
@@ -277,7 +279,8 @@ def test_a_damaged_file_stays_if_the_download_is_no_better(web: Site, tmp_path: 
 
 def test_trust_on_first_use(web: Site, tmp_path: Path) -> None:
     path = fetch(remote(web, None), tmp_path)
-    assert (tmp_path / "file.bin.sha256").read_text() == SHA256
+    pin = Pin(SHA256, web.url("/data/file.bin"))
+    assert read_pin(tmp_path / "file.bin.sha256") == pin
     fetch(remote(web, None), tmp_path)
     assert len(web.requests) == 1
     path.unlink()

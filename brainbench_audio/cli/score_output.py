@@ -13,9 +13,9 @@ from brainbench_audio.cli.table import (
     p_text,
     print_json,
     print_table,
-    size_in_words,
     tell,
 )
+from brainbench_audio.files import size_in_words
 from brainbench_audio.names import printable
 from brainbench_audio.tables import csv_text
 
