@@ -84,7 +84,7 @@ def candidates(
             member = PurePosixPath(published.member)
             for folder in (root / published.folder / card.id, root / published.folder, root):
                 places += [*_unpacked(folder, member)]
-        elif not _is_shared(card, name):
+        elif (root / name).is_file() and not _is_shared(card, name):
             places.append(root / name)
         yield from (place for place in places if place.is_file())
 

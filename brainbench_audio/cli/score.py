@@ -251,11 +251,11 @@ def _paired(
     weights = chosen_weights(models, options)
     metric = given(options, "permutations", "bootstrap", "seed", "max_memory")
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
-    return [
-        (Loadable(str(ModelId.parse(identifier).absolute()), load | weights[identifier]), benchmark)
+    named = [
+        Loadable(str(ModelId.parse(identifier).absolute()), load | weights[identifier])
         for identifier in models
-        for benchmark in wanted
     ]
+    return [(model, benchmark) for model in named for benchmark in wanted]
 
 
 def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
