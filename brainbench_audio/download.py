@@ -1,4 +1,4 @@
-"""Downloads: mirrors, checksums, pins. Bytes come by `transfer`; only `hub` has a network, too."""
+"""Downloads: mirrors, checksums, pins. Bytes come by `transfer`, as those of `hub` do."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Repositories of the Hugging Face hub: beside `download` the only module with a network."""
+"""Repositories of the Hugging Face hub. Files come by `transfer`, what is asked by its client."""
 
 from __future__ import annotations
 
-import inspect
 import re
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
@@ -13,9 +13,11 @@ from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
-from brainbench_audio.progress import TransferBar
+from brainbench_audio.files import explained
+from brainbench_audio.transfer import TransferError, allowed_hosts, transfer, waiting_time
 
 SCHEME = "hf://"
+_WAITS = 2  # for a hub that is busy
 
 
 @dataclass(frozen=True)
@@ -126,22 +128,23 @@ def web_address(url: str) -> str:
     return f"https://huggingface.co/{place.repository}/resolve/{revision}/{place.path}"
 
 
-def fetch_file(place: HubPath, folder: Path, limit: int) -> tuple[Path, HubFile]:
-    """Bring a file here, or continue what an interrupted call left in the folder.
+def fetch_file(place: HubPath, target: Path, limit: int) -> HubFile:
+    """Bring a file here, or continue what an interrupted call left beside it.
+
+    The client of the hub says where a file is and who may have it; its own download starts anew
+    where it was interrupted.
 
     Parameters
     ----------
     place : HubPath
         Without a revision: of the commit that the hub calls main now.
-    folder : Path
-        Of this file alone.
+    target : Path
+        A file that is there is replaced.
     limit : int
         Bytes that are taken at most.
 
     Returns
     -------
-    Path
-        Below the folder.
     HubFile
         What the hub tells of it, at its commit.
 
@@ -150,39 +153,57 @@ def fetch_file(place: HubPath, folder: Path, limit: int) -> tuple[Path, HubFile]
     DataError
         It cannot be had.
     """
-    import huggingface_hub
+    from huggingface_hub import constants, get_token, hf_hub_url
 
     named = web_address(f"{SCHEME}{place.repository}/{place.path}@{place.revision or 'main'}")
     try:
-        about = huggingface_hub.get_hf_file_metadata(
-            huggingface_hub.hf_hub_url(place.repository, place.path, revision=place.revision)
-        )
-        if (size := about.size or 0) > limit:
-            raise DataError(
-                f"{named} has {size / 1e6:,.1f} MB, and {limit / 1e6:,.1f} MB are the most that is "
-                f"taken of this file."
-            )
-        path = huggingface_hub.hf_hub_download(
-            place.repository,
-            place.path,
-            revision=about.commit_hash or place.revision,
-            local_dir=folder,
-            **_bar(huggingface_hub.hf_hub_download),
-        )
-    except DataError:
-        raise
+        about = _about(place)
     except Exception as error:  # its network client, and so its errors, differ between versions
         raise DataError(f"Cannot fetch {named}: {_reason(error, place.repository)}.") from error
+    if (size := about.size or 0) > limit:
+        raise DataError(
+            f"{named} has {size / 1e6:,.1f} MB, and {limit / 1e6:,.1f} MB are the most that is "
+            f"taken of this file."
+        )
+    commit = about.commit_hash or place.revision or "main"
+    token = get_token()
+    # the hub says where its storage is; a mirror may send on to the hub's own
+    hosts = allowed_hosts([constants.ENDPOINT, about.location, "https://huggingface.co"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with explained(target):
+            transfer(
+                hf_hub_url(place.repository, place.path, revision=commit),
+                target,
+                hosts=hosts,
+                limit=limit,
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+            )
+    except TransferError as error:
+        raise DataError(
+            f"Cannot fetch {named}: {error}. Run the command again to continue."
+        ) from error
     sha256 = about.etag if re.fullmatch("[0-9a-f]{64}", about.etag or "") else None
-    url = f"{SCHEME}{place.repository}/{place.path}@{about.commit_hash or place.revision or 'main'}"
-    return Path(path), HubFile(url, place.path, size, sha256)
+    url = f"{SCHEME}{place.repository}/{place.path}@{commit}"
+    return HubFile(url, place.path, size, sha256)
 
 
-def _bar(download: Callable[..., Any]) -> dict[str, Any]:
-    """Return the option that shows a download in our bar, where this version of the client can."""
-    if "tqdm_class" not in inspect.signature(download).parameters:
-        return {}
-    return {"tqdm_class": TransferBar}
+def _about(place: HubPath) -> Any:
+    """Return what the hub tells of a file; where it is busy, it is asked again when it says."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    url = huggingface_hub.hf_hub_url(place.repository, place.path, revision=place.revision)
+    for wait in range(_WAITS + 1):
+        try:
+            return huggingface_hub.get_hf_file_metadata(url)
+        except HfHubHTTPError as error:
+            # the client's own retries go on for long where there is no network
+            seconds = waiting_time(error.response.status_code, error.response.headers)
+            if seconds is None or wait == _WAITS:
+                raise
+            time.sleep(seconds)
+    raise AssertionError("the last attempt returns or raises")
 
 
 def _reason(error: Exception, repository: str) -> str:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -38,40 +38,6 @@ def progress_bar(total: int, description: str, unit: str, **options: Any) -> tqd
         leave=False,
         **options,
     )
-
-
-class TransferBar(tqdm):  # type: ignore[type-arg]
-    """The bar of one file that is brought here; within `one_bar` it moves that one instead.
-
-    Parameters
-    ----------
-    **options
-        Of `tqdm.tqdm`; ``total`` and ``initial`` are bytes.
-    """
-
-    def __init__(self, *_: Any, total: float | None = None, initial: float = 0, **others: Any):
-        whole = _WHOLE.get()
-        off = True if whole is not None or os.environ.get("TQDM_DISABLE") else None
-        description = printable(str(others.get("desc") or ""))
-        super().__init__(
-            total=total,
-            initial=initial,
-            desc=description,
-            unit="B",
-            unit_scale=True,
-            disable=off,
-            delay=2,
-            leave=False,
-        )
-        self._whole = whole
-        if whole is not None:
-            whole.goto(initial)
-
-    def update(self, n: float | None = 1) -> bool | None:
-        """Move on by so many bytes."""
-        if self._whole is not None:
-            self._whole.move(n or 0)
-        return super().update(n)
 
 
 class Whole:
@@ -119,3 +85,26 @@ def one_bar(total: int, description: str) -> Iterator[Whole]:
             yield whole
         finally:
             _WHOLE.reset(token)
+
+
+@contextmanager
+def transfer_bar(total: int, description: str, initial: int) -> Iterator[Callable[[int], object]]:
+    """Show how a file is brought here; within `one_bar` that bar moves instead.
+
+    Parameters
+    ----------
+    total, initial : int
+        Bytes in all, and those that are here already.
+    description : str
+
+    Yields
+    ------
+    callable
+        Takes the number of bytes that have come since the last call.
+    """
+    if whole := _WHOLE.get():
+        whole.goto(initial)
+        yield whole.move
+        return
+    with progress_bar(total, description, "B", unit_scale=True, initial=initial) as bar:
+        yield bar.update

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import shutil
 import tarfile
 from collections.abc import Sequence
 from importlib import metadata
@@ -248,20 +247,19 @@ def _from_hub(card: ModelCard, published: WeightsFile, target: Path) -> Path:
         pin = None
     again = pin is not None and pin.source.startswith(SCHEME)
     url = pin.source if pin is not None and again else published.url
-    staging = target.with_name(f".{target.name}.hub")
+    fetched = target.with_name(f".{target.name}.fetched")
     with locked(target):
-        fetched, remote = hub.fetch_file(HubPath.parse(url), staging, size_limit(published.size))
+        remote = hub.fetch_file(HubPath.parse(url), fetched, size_limit(published.size))
         sha256 = hash_file(fetched)
         expected = published.sha256 or (pin.sha256 if pin else remote.sha256)
         if expected and sha256 != expected:
-            shutil.rmtree(staging, ignore_errors=True)
+            fetched.unlink()
             raise DataError(
                 f"{url} is not the file it should be: expected SHA-256 {expected}, got {sha256}. "
                 f"The download was removed. The file changed at its source or on the way: try "
                 f"again, or ask who publishes it."
             )
         os.replace(fetched, target)
-        shutil.rmtree(staging, ignore_errors=True)
         if pin is None and not published.sha256:
             write_pin(places.pin_file(card, published), sha256, remote.url)
     return target

@@ -259,13 +259,10 @@ class Hub:
             told = {"lfs": {**large, "pointerSize": 1}} if file.suffix == ".ckpt" else {}
             yield RepoFile(path=f"{folder}/{file.name}", size=len(content), oid="0", **told)
 
-    def download(self, repository: str, file: str, **options: Any) -> str:
-        assert options["revision"] == "c" * 40
-        self.downloads.append(file)
-        path = Path(options["local_dir"]) / file
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes((self.folder / Path(file).name).read_bytes())
-        return str(path)
+    def download(self, url: str, target: Path, **_: Any) -> None:
+        assert f"/resolve/{'c' * 40}/" in url
+        self.downloads.append(url)
+        target.write_bytes((self.folder / Path(unquote(url)).name).read_bytes())
 
     def metadata(self, url: str) -> Any:
         assert f"/resolve/{'c' * 40}/" in url
@@ -280,7 +277,7 @@ def hub(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     found = Hub(toy.folder, tmp_path / "home" / "data" / "weights" / "toy-base")
     monkeypatch.delenv("BRAINBENCH_OFFLINE")
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: found)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", found.download)
+    monkeypatch.setattr("brainbench_audio.hub.transfer", found.download)
     monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", found.metadata)
     return found
 
