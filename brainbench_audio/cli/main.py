@@ -34,6 +34,7 @@ from brainbench_audio.cli import (
     score,
     serve,
     trajectory,
+    weights,
 )
 from brainbench_audio.cli.table import PlainOutput, tell
 from brainbench_audio.errors import BrainbenchError, UnknownId
@@ -45,6 +46,7 @@ _VERBS = (
     results,
     info,
     data,
+    weights,
     cache,
     doctor,
     cite,

@@ -13,9 +13,9 @@ from brainbench_audio.cli.table import (
     p_text,
     print_json,
     print_table,
-    size_in_words,
     tell,
 )
+from brainbench_audio.files import size_in_words
 from brainbench_audio.names import printable
 from brainbench_audio.tables import csv_text
 
@@ -235,7 +235,7 @@ def _needs(forecasts: Sequence[Forecast]) -> list[str]:
     """Return what has to be fetched first, a line each."""
     found = []
     if data := dict.fromkeys(each.data for each in forecasts if each.data):
-        found.append(f"to be fetched: data of {', '.join(data)}")
+        found.append(f"to be fetched or made: data of {', '.join(data)}")
     files = {file.url: file for each in forecasts for file in each.weights}
     by_model = {each.model: each.weights for each in forecasts if each.weights}
     found += [f"to be fetched: weights of {name}, {_files(own)}" for name, own in by_model.items()]

@@ -5,13 +5,15 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from brainbench_audio.activations.extraction import extracted, plan_extraction
-from brainbench_audio.activations.identity import LazyModel, is_as_called
+from brainbench_audio.activations.identity import Identity, LazyModel, is_as_called
 from brainbench_audio.activations.object_state import NO_FINGERPRINT
+from brainbench_audio.activations.weights_status import unverified
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
@@ -255,9 +257,18 @@ def _computed(
     if isinstance(benchmark, ComposedBenchmark):
         provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
+    if weights := provenance.get("weights"):
+        provenance["weights"] = {**weights, **_unverified(identity, weights)}
     if plan.fields:
         provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}
     return score.with_provenance(provenance)
+
+
+def _unverified(identity: Identity, weights: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the weights files that nobody vouches for now; loading may have been long ago."""
+    if identity.card is None or not (names := unverified(identity.card, weights.get("files", {}))):
+        return {}
+    return {"unverified": names}
 
 
 def _citations(keys: PairKeys, benchmark: Benchmark) -> dict[str, str]:
