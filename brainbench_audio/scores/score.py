@@ -26,6 +26,8 @@ WITHHELD = "normalised_withheld"
 REACHABLE = "reachable_share"
 # what the error generalises over, in words; or a sentence, why there is no error
 OVER, ERROR_WITHHELD = "error_over", "error_withheld"
+# who measured it, of a score that came with a bundle or from a results repository
+MEASURED_BY = "measured_by"
 # p of the score where features and responses of stimuli are matched at random: `Score.p`
 CHANCE = "chance"
 
@@ -196,6 +198,19 @@ def read_summary(path: str | Path) -> dict[str, Any]:
     expected = attributes.get(_CHECKSUM)
     if not isinstance(text, str):
         raise DataError(f"{path} is not a stored score.")
+    if expected is not None and expected != _digest(text):
+        raise DataError(f"{path} is damaged: its numbers do not give their checksum.")
+    return parse_summary(text, str(path))
+
+
+def parse_summary(text: str, path: str) -> dict[str, Any]:
+    """Return the JSON part of a score, held to its fields; errors call it ``path``.
+
+    Raises
+    ------
+    DataError
+        It is no such text.
+    """
     try:
         summary = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -207,8 +222,6 @@ def read_summary(path: str | Path) -> dict[str, Any]:
             f"{path} has format {summary.get('format')}, this version reads {_FORMAT}: score the "
             f"pair again, or install the version that wrote it ({summary.get('provenance')})."
         )
-    if expected is not None and expected != _digest(text):
-        raise DataError(f"{path} is damaged: its numbers do not give their checksum.")
     wrong = [name for name, fits in _FIELDS.items() if not fits(summary.get(name, ...))]
     wrong += [name for name, fits in _OPTIONAL.items() if not fits(summary.get(name, {}))]
     if wrong:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import hash_file, hashed_file, locked, set_aside
 from brainbench_audio.names import one_form
 from brainbench_audio.scores.identities import ModelVersion, version_of
-from brainbench_audio.scores.score import Score, read_summary
+from brainbench_audio.scores.score import MEASURED_BY, Score, read_summary
 
 _log = logging.getLogger(__name__)
 _DIGITS = 24
@@ -56,12 +57,20 @@ class StoredScore:
         return str(self.summary["provenance"].get("created", ""))
 
     @property
-    def age(self) -> tuple[str, int]:
-        """What orders scores from old to new; of one second, the file written last is newer."""
+    def measured_by(self) -> str:
+        """Who measured it; empty for a score that was measured here."""
+        return str(self.summary["provenance"].get(MEASURED_BY, ""))
+
+    @property
+    def age(self) -> tuple[bool, str, int]:
+        """What orders scores from old to new; of one second, the file written last is newer.
+
+        One that somebody else measured is older than any of one's own, whatever date it bears.
+        """
         try:
-            return self.created, self.path.stat().st_mtime_ns
+            return not self.measured_by, self.created, self.path.stat().st_mtime_ns
         except FileNotFoundError:  # it was just removed
-            return self.created, 0
+            return not self.measured_by, self.created, 0
 
 
 def score_stem(benchmark: str, model: str, key: str) -> Path:
@@ -122,6 +131,21 @@ def keep_score(stem: Path, score: Score) -> Path:
         if older != named:
             older.unlink(missing_ok=True)
     return named
+
+
+def adopt_score(stem: Path, file: Path) -> Path:
+    """Copy a score that another store wrote, byte by byte; return the new file.
+
+    Raises
+    ------
+    CacheError
+        The store is full or cannot be written to.
+    """
+
+    def copy(target: Path) -> None:
+        shutil.copyfile(file, target)
+
+    return hashed_file(stem.with_name(f"{stem.name}.nc"), _DIGEST, copy)
 
 
 def stored_scores() -> list[StoredScore]:

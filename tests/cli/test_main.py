@@ -41,6 +41,8 @@ KEYS = [
     "layer",
     "n",
     "cached",
+    "created",
+    "measured_by",
     "seconds",
     "version",
     "model_version",
