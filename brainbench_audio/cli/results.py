@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brainbench_audio.cli import sharing
+from brainbench_audio.cli import results_folder, sharing
 from brainbench_audio.cli.selection import (
     add_selection,
     chosen_benchmarks,
@@ -69,6 +69,7 @@ def add(verbs: Any) -> None:
     tag.add_argument("--remove", action="store_true", help="take the tag back")
     tag.set_defaults(run=tag_version, misused=tag.error)
     sharing.add(actions)
+    results_folder.add(actions)
 
 
 def list_results(options: argparse.Namespace) -> int:

@@ -75,7 +75,12 @@ class StoredScore:
 
 def score_stem(benchmark: str, model: str, key: str) -> Path:
     """Return where a score with this key is kept, but for the digest in the file's name."""
-    return settings.results_home() / _safe(benchmark) / _safe(model) / key[:_DIGITS]
+    return settings.results_home() / folder_name(benchmark) / folder_name(model) / key[:_DIGITS]
+
+
+def folder_name(identifier: str) -> str:
+    """Return an id as the name of a folder, readable, whatever somebody called a model."""
+    return re.sub(r"[^A-Za-z0-9._@=+-]", "_", one_form(identifier)).lstrip(".") or "_"
 
 
 def find_score(stem: Path) -> Score | None:
@@ -212,8 +217,3 @@ def _entry(stem: Path) -> StoredScore | None:
 
 def _is_whole(path: Path) -> bool:
     return hash_file(path)[:_DIGEST] == path.stem.rpartition("-")[2]
-
-
-def _safe(identifier: str) -> str:
-    """Keep ids readable as folder names, whatever somebody called a model."""
-    return re.sub(r"[^A-Za-z0-9._@=+-]", "_", one_form(identifier)).lstrip(".") or "_"
