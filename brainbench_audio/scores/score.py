@@ -19,6 +19,7 @@ from brainbench_audio.netcdf import read_attributes, read_dataset, write_dataset
 _ATTRIBUTE = "brainbench_score"
 _CHECKSUM = "brainbench_score_sha256"
 _FORMAT = 1
+_LARGEST_COUNT = 1 << 63
 # of provenance: a sentence, why a metric gives no normalised score though there is a ceiling
 WITHHELD = "normalised_withheld"
 # of provenance: share of the ceiling that weights learned from noisy responses let a perfect model
@@ -234,7 +235,8 @@ def _digest(text: str) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+    # JSON has whole numbers that no float can be
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST_COUNT)
 
 
 def _is_number_or_none(value: Any) -> bool:

@@ -14,10 +14,11 @@ from typing import Any
 from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form, printable
 from brainbench_audio.provenance import DISTRIBUTION
-from brainbench_audio.scores.score import MEASURED_BY, OVER, REACHABLE, WITHHELD, Score
+from brainbench_audio.scores.score import CHANCE, MEASURED_BY, OVER, REACHABLE, WITHHELD, Score
 
 _LONGEST = 200  # signs of a name: file systems take 255 bytes
 _MOST_PARTS = 10_000
+_DEEPEST = 30  # levels of JSON; scores have some ten
 _NUMBERS = ("value", "error", "interval", "ceiling", "parts", "part_errors", "part_intervals")
 _VERSION = re.compile(r"[0-9a-f]{8}")
 # clocks of two machines differ
@@ -55,6 +56,8 @@ def problems(summary: Mapping[str, Any]) -> list[str]:
     summary : mapping
         As `scores.score.parse_summary` returns it.
     """
+    if unfit := _unfit(summary):
+        return [unfit]
     about = summary["provenance"]
     found = [
         f"its {name} is {_short(about.get(name))}, expected a name of up to {_LONGEST} signs"
@@ -75,6 +78,8 @@ def problems(summary: Mapping[str, Any]) -> list[str]:
     for name in (OVER, WITHHELD):
         if name in about and not isinstance(about[name], str):
             found.append(f"its {name} is no text")
+    if math.isnan(_number((about.get(CHANCE) or {}).get("mean", 0.0))):
+        found.append(f"the mean of its {CHANCE} is no number")
     if not 0 < _number(about.get(REACHABLE, 1.0)) <= 1:
         found.append(f"its {REACHABLE} is {_short(about[REACHABLE])}, expected a share")
     return found + _wrong_numbers(summary)
@@ -117,6 +122,25 @@ def _flat(value: Any, place: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
             yield from _flat(inner, (*place, at))
     elif value is not None or place:
         yield place, math.nan if value is None else float(value)
+
+
+def _unfit(content: Any) -> str:
+    """Return why a reader would stumble over some JSON, at whatever place; empty: it would not."""
+    left = [(content, 0)]
+    while left:
+        value, depth = left.pop()
+        if depth > _DEEPEST:
+            return f"it has more than {_DEEPEST} levels"
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                return f"it holds text that is no Unicode, {value[:60]!a}"
+        if isinstance(value, Mapping):
+            left += [(inner, depth + 1) for pair in value.items() for inner in pair]
+        elif isinstance(value, list | tuple):
+            left += [(inner, depth + 1) for inner in value]
+    return ""
 
 
 def _wrong_numbers(summary: Mapping[str, Any]) -> list[str]:
@@ -166,7 +190,10 @@ def _are_texts(value: Any) -> bool:
 
 
 def _number(value: Any) -> float:
-    return float(value) if isinstance(value, int | float) else math.nan
+    try:
+        return float(value) if isinstance(value, int | float) else math.nan
+    except OverflowError:
+        return math.nan
 
 
 def _short(value: Any) -> str:

@@ -118,8 +118,7 @@ def _odd(entry: StoredScore) -> Iterator[str]:
 
 def _mean_of_chance(about: Mapping[str, Any]) -> float:
     """Return the mean score of random orders; 0 where they were not tried."""
-    mean = (about.get(CHANCE) or {}).get("mean")
-    return float(mean) if isinstance(mean, int | float) else 0.0
+    return float((about.get(CHANCE) or {}).get("mean", 0.0))
 
 
 def _newer(about: Mapping[str, Any]) -> Version | None:

@@ -5,12 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import DataError
+from brainbench_audio.pipeline.reproduce import read_result
+from brainbench_audio.report.export import export
+from brainbench_audio.report.folder_results import folder_results
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.sharing.checkout import branch_name
 from brainbench_audio.sharing.declared import read_card
@@ -97,6 +103,38 @@ def test_a_name_is_no_option_of_git(name: str) -> None:
     assert top == "results"
     assert rest.replace("-", "").isalnum()
     assert rest.isascii()
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from([10**400, "\ud800", "\x1b[31m", HOSTILE, json.loads("[" * 200 + "]" * 200)]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_records_with_anything_in_them(hostile: Path, tmp_path: Path, data: st.DataObject) -> None:
+    """They are read, or refused with a clear error."""
+    (path,) = hostile.glob("results/*/*/*.json")
+    content = json.loads(record_text(stored_scores()[0], "Ann"))
+    for _ in range(data.draw(st.integers(1, 2))):
+        inner = content["provenance"] if data.draw(st.booleans()) else content
+        inner[data.draw(st.sampled_from(sorted(inner)))] = data.draw(JSON)
+        if not isinstance(content["provenance"], dict):
+            break
+    path.write_text(json.dumps(content))
+    validate(hostile)
+    with suppress(DataError):
+        results, _ = folder_results(hostile)
+        for ending in ("csv", "json", "tex"):
+            export(results, tmp_path / f"all.{ending}")
+        read_result(path)
 
 
 @pytest.mark.slow
