@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from brainbench_audio.errors import CacheError, DataError
-from brainbench_audio.files import atomic_folder, hash_file, locked
+from brainbench_audio.files import atomic_file, atomic_folder, hash_file, locked
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.temporaries import remove_leftovers, temporary_path
 
@@ -162,6 +162,34 @@ def unpack(
             pass
         check_complete(temporary, unpacked)
     return [folder / name for name in unpacked]
+
+
+def pack(archive: Path, files: Mapping[PurePosixPath, Path]) -> None:
+    """Write files to a plain tar archive, whole or not at all.
+
+    The same files give the same bytes: no times, owners or permissions are kept.
+
+    Parameters
+    ----------
+    archive : Path
+    files : mapping of PurePosixPath to Path
+        Name in the archive to file.
+
+    Raises
+    ------
+    CacheError
+        The disk is full or cannot be written to.
+    """
+    with (
+        atomic_file(archive) as temporary,
+        tarfile.open(temporary, "w", format=tarfile.PAX_FORMAT) as tar,
+    ):
+        for name, path in sorted(files.items()):
+            member = tarfile.TarInfo(str(name))
+            member.size = path.stat().st_size
+            member.mode = 0o644
+            with path.open("rb") as file:
+                tar.addfile(member, file)
 
 
 def check_complete(folder: Path, sizes: Mapping[PurePosixPath, int]) -> None:

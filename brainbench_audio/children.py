@@ -1,4 +1,4 @@
-"""Starts Python processes: the one place that does.
+"""Starts processes, of Python and of git: the one place that does.
 
 A child finds no module in the current folder (``-P``), where a downloaded archive may have put a
 ``json.py``, and inherits no secrets: what it reads or runs has no use for them.
@@ -14,9 +14,13 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from brainbench_audio.errors import DataError
+
 Child = subprocess.Popen[bytes]
 _STANDARD_ERROR = 2
 _STOP_SECONDS = 10
+_GIT_SECONDS = 60
+_NO_HOOKS = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false")
 # of the Hugging Face hub, for children that load models which may lie there
 HUB_SECRETS = ("HF_TOKEN", "HF_TOKEN_PATH", "HUGGING_FACE_HUB_TOKEN")
 # what would let packages of this environment, or of the user, into another one
@@ -130,6 +134,39 @@ def open_python(arguments: Sequence[str]) -> Child:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+
+
+def run_git(folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run git in a checkout to its end and return what it wrote, whatever its exit status.
+
+    Hooks of the checkout do not run. Variables that would lead git to another checkout are left
+    out.
+
+    Parameters
+    ----------
+    folder : Path
+    arguments : sequence of str
+        Behind ``git``.
+
+    Raises
+    ------
+    DataError
+        There is no git.
+    """
+    plain = {name: text for name, text in child_environment().items() if name[:4] != "GIT_"}
+    try:
+        return subprocess.run(
+            ["git", "-C", str(folder), *_NO_HOOKS, *arguments],
+            env={**plain, "GIT_TERMINAL_PROMPT": "0"},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_GIT_SECONDS,
+            check=False,
+        )
+    except FileNotFoundError as error:
+        raise DataError(
+            f"{folder} is a git checkout, and git was not found: install it."
+        ) from error
 
 
 def last_lines(output: bytes, number: int = 1) -> str:

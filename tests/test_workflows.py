@@ -1,4 +1,7 @@
-"""Workflows may read the repository only, run actions at one commit, and trust no name."""
+"""Workflows may read the repository only, run actions at one commit, and trust no name.
+
+So does the one that a repository of results starts with; it may publish a site, from `main` alone.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,11 @@ import pytest
 
 yaml = pytest.importorskip("yaml")  # comes with huggingface_hub
 ROOT = Path(__file__).parents[1]
-FILES = sorted((ROOT / ".github" / "workflows").glob("*.y*ml"))
+OF_RESULTS = ROOT.joinpath(
+    *("brainbench_audio", "templates", "results", "github", "workflows", "results.yml.tmpl")
+)
+FILES = [*sorted((ROOT / ".github" / "workflows").glob("*.y*ml")), OF_RESULTS]
+PUBLISH = "github.event_name == 'push' && github.ref == 'refs/heads/main'"
 ACTION = re.compile(r"\buses:\s*(\S+)(.*)")
 PINNED = re.compile(r"[\w.-]+/[\w./-]+@[0-9a-f]{40}")
 VERSION = re.compile(r" # v\d+\.\d+\.\d+")
@@ -41,8 +48,16 @@ def test_they_may_read_only(workflow: Path) -> None:
     whole = content(workflow)
     assert whole["permissions"] == {"contents": "read"}
     more = {name: job["permissions"] for name, job in whole["jobs"].items() if "permissions" in job}
-    # publishing proves who it is to PyPI, in a job that checks nothing out and builds nothing
-    assert more == ({"publish": {"id-token": "write"}} if workflow.name == "release.yml" else {})
+    if workflow == OF_RESULTS:
+        (name,) = more
+        job = whole["jobs"][name]
+        assert more[name] == {"pages": "write", "id-token": "write"}
+        assert job["if"] == PUBLISH
+        assert [step for step in job["steps"] if "run" in step] == []
+    else:
+        # publishing proves who it is to PyPI, in a job that checks nothing out and builds nothing
+        releases = workflow.name == "release.yml"
+        assert more == ({"publish": {"id-token": "write"}} if releases else {})
     # would run a stranger's change with our rights; YAML reads the key `on` as true
     assert "pull_request_target" not in whole.get("on", whole.get(True))
 

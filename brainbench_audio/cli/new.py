@@ -1,8 +1,9 @@
-"""`brainbench new`: a plugin that works, to start from."""
+"""`brainbench new`: a plugin that works, or a repository of results, to start from."""
 
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -11,19 +12,24 @@ def add(verbs: Any) -> None:
     """Describe the verb."""
     parser = verbs.add_parser(
         "new",
-        help="write a plugin to start from",
+        help="write a plugin, or a repository of results, to start from",
         description="Write a model, a benchmark or a metric that can be installed, passes "
         "`brainbench check` and scores: change it until it is yours. Inside the project's tree it "
-        "goes to plugins/, anywhere else into a folder of its own.",
+        "goes to plugins/, anywhere else into a folder of its own. results: a repository that "
+        "`brainbench results submit` adds to, with a workflow that validates and shows them.",
     )
-    parser.add_argument("kind", choices=("model", "benchmark", "metric"))
-    parser.add_argument("name", help="id of the model, the data set or the metric")
+    parser.add_argument("kind", choices=("model", "benchmark", "metric", "results"))
+    parser.add_argument(
+        "name", help="id of the model, the data set or the metric; name of the repository"
+    )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write it")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the plugin, and say what comes next."""
+    if options.kind == "results":
+        return _new_results(options.name, options.output or Path(options.name))
     from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
     from brainbench_audio.registry.lookup import registered
     from brainbench_audio.templates.distribution import default_folder, names, write_distribution
@@ -49,4 +55,16 @@ def run(options: argparse.Namespace) -> int:
     kind = {"model": ModelCard, "benchmark": DatasetCard, "metric": MetricCard}[options.kind]
     if named.id in {entry.card.id for entry in registered(kind)}:
         print(f"\nAnother plugin has the id {named.id}: choose another before you publish yours.")
+    return 0
+
+
+def _new_results(name: str, folder: Path) -> int:
+    from brainbench_audio.templates.results_folder import write_results_folder
+
+    for path in write_results_folder(name, folder):
+        print(path)
+    place = shlex.quote(str(folder))
+    print("\nNow:")
+    print(f"    git init --initial-branch main {place}")
+    print(f'    brainbench results submit --to {place} --by "Your Name"')
     return 0

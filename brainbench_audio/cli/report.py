@@ -22,6 +22,12 @@ def add(verbs: Any) -> None:
         "The site opens from disk, without a server and without a network.",
     )
     parser.add_argument("--output", "-o", required=True, type=Path, metavar="FOLDER")
+    parser.add_argument(
+        "--results",
+        type=Path,
+        metavar="FOLDER",
+        help="show the results of this folder, see `results submit`, not those stored here",
+    )
     add_content(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
@@ -40,7 +46,7 @@ def add_content(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the site."""
-    site = build(options, options.output)
+    site = build(options, options.output, options.results)
     if options.json:
         print_json({"start": str(site.start), "pages": site.pages, "bytes": site.size})
     else:
@@ -48,10 +54,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def build(options: argparse.Namespace, folder: Path) -> Any:
-    """Write the site that the options describe to a folder."""
+def build(options: argparse.Namespace, folder: Path, given: Path | None = None) -> Any:
+    """Write the site that the options describe to a folder, of the store or of given results."""
+    from brainbench_audio.report.folder_results import folder_results
+    from brainbench_audio.report.results import published_results
     from brainbench_audio.report.site.build import TITLE, build_site
     from brainbench_audio.report.site.output import check_folder
 
     check_folder(folder)
-    return build_site(read_results(options.published), folder, options.title or TITLE)
+    title = options.title or TITLE
+    if given is None:
+        return build_site(read_results(options.published), folder, title)
+    results, declared = folder_results(given) if options.published != "only" else ([], {})
+    published = [] if options.published == "none" else published_results()
+    return build_site([*results, *published], folder, title, declared)

@@ -1,4 +1,4 @@
-"""`brainbench results`: the stored scores, which can be listed, removed, and named by version."""
+"""`brainbench results`: the stored scores, which can be listed, removed, named and shared."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cli import results_folder, sharing
 from brainbench_audio.cli.selection import (
     add_selection,
     chosen_benchmarks,
@@ -34,7 +35,7 @@ _HEAD = ("model", "version", "benchmark", "score", "error", "created", "file")
 
 def add(verbs: Any) -> None:
     """Describe the verb."""
-    parser = verbs.add_parser("results", help="list, remove or tag stored scores")
+    parser = verbs.add_parser("results", help="list, remove, tag or share stored scores")
     actions = parser.add_subparsers(metavar="ACTION", required=True)
     listed = actions.add_parser(
         "list",
@@ -68,6 +69,8 @@ def add(verbs: Any) -> None:
     tag.add_argument("tag", metavar="TAG", nargs="?", help="letters, digits, dots, hyphens, _")
     tag.add_argument("--remove", action="store_true", help="take the tag back")
     tag.set_defaults(run=tag_version, misused=tag.error)
+    sharing.add(actions)
+    results_folder.add(actions)
 
 
 def list_results(options: argparse.Namespace) -> int:
@@ -79,9 +82,7 @@ def list_results(options: argparse.Namespace) -> int:
     if options.json:
         print_json([_as_json(one) for one in shown])
     elif shown:
-        head = (*_HEAD[:2], "current", *_HEAD[2:]) if options.all else _HEAD
-        rows = [_row(one, options.all) for one in shown]
-        print_table(head, rows)
+        _print_results(shown, options.all)
     else:
         print("no results")
     tell_older(one for one in found if one not in shown)
@@ -99,7 +100,7 @@ def remove_results(options: argparse.Namespace) -> int:
     if not paths:
         print("no results fit: nothing to remove")
         return 0
-    print_table(_HEAD[:-1], [_row(one, False)[:-1] for one in found])
+    print_table(_HEAD[:-1], [_row(one)[:-1] for one in found])
     size = size_in_words(sum(path.stat().st_size for path in paths))
     models = len({one.name for one in found})
     benchmarks = len({one.benchmark for one in found})
@@ -187,16 +188,29 @@ def _as_json(one: Result) -> dict[str, Any]:
         "score": one.value,
         "error": one.error,
         "created": one.created or None,
+        "measured_by": one.measured_by or None,
         "file": str(one.path),
     }
 
 
-def _row(one: Result, with_current: bool) -> tuple[Any, ...]:
+def _print_results(results: Sequence[Result], with_current: bool) -> None:
+    """Print a table; who measured it is a column where somebody else did."""
+    cells = list(zip(*map(_row, results), strict=True))
+    columns: dict[str, Sequence[Any]] = dict(zip(_HEAD, cells, strict=True))
+    if with_current:
+        columns["current"] = ["yes" if one.current else "no" for one in results]
+    if any(one.measured_by for one in results):
+        columns["measured by"] = [one.measured_by or "here" for one in results]
+    order = ("model", "version", "current", *_HEAD[2:-1], "measured by", "file")
+    head = [name for name in order if name in columns]
+    print_table(head, list(zip(*(columns[name] for name in head), strict=True)))
+
+
+def _row(one: Result) -> tuple[Any, ...]:
     tag = _tag(one)
     version = f"{one.version} ({tag})" if tag else one.version
-    current = ["yes" if one.current else "no"] if with_current else []
     scores = (one.benchmark, one.value, one.error, one.created or None, str(one.path))
-    return (one.name, version, *current, *scores)
+    return (one.name, version, *scores)
 
 
 def _tag(one: Result) -> str | None:

@@ -34,7 +34,7 @@ _MINUTE, _HOUR = 60, 3600
 def as_json(run: Run) -> dict[str, Any]:
     """Return one pair as it stands in the JSON list."""
     from brainbench_audio.provenance import DISTRIBUTION
-    from brainbench_audio.scores.score import CHANCE, OVER
+    from brainbench_audio.scores.score import CHANCE, MEASURED_BY, OVER
 
     score = run.score
     return {
@@ -54,6 +54,8 @@ def as_json(run: Run) -> dict[str, Any]:
         "layer": score.layer,
         "n": dict(score.n),
         "cached": run.cached,
+        "created": score.provenance.get("created"),
+        "measured_by": score.provenance.get(MEASURED_BY),
         "seconds": round(run.seconds, 3),
         "version": score.provenance["versions"][DISTRIBUTION],
         "model_version": _version(run),
@@ -78,7 +80,7 @@ def print_runs(runs: Sequence[Run]) -> None:
             run.score.ceiling,
             run.score.normalised,
             run.score.layer,
-            "stored" if run.cached else f"{run.seconds:.1f} s",
+            _time(run),
         )
         for run in runs
     ]
@@ -94,6 +96,16 @@ def print_runs(runs: Sequence[Run]) -> None:
         if 1 < len(run.score.parts) <= _MOST_PARTS:
             print(f"\n{printable(name)} on {run.benchmark}, in parts:")
             _print_parts(run.score)
+
+
+def _time(run: Run) -> str:
+    """Return how long a score took; of one that came from somebody else, whose it is."""
+    from brainbench_audio.scores.score import MEASURED_BY
+
+    if not run.cached:
+        return f"{run.seconds:.1f} s"
+    name = run.score.provenance.get(MEASURED_BY)
+    return f"by {name}" if name else "stored"
 
 
 def _print_parts(score: Score) -> None:
@@ -298,6 +310,7 @@ def _size(size: int) -> str | None:
 
 def _flat(row: dict[str, Any]) -> dict[str, Any]:
     low, high = row.pop("interval") or (None, None)
-    row.pop("parts")
+    for name in ("parts", "part_errors", "part_intervals"):
+        row.pop(name)
     counted = row.pop("n")
     return {**row, "interval_low": low, "interval_high": high, "stimuli": counted.get("stimulus")}

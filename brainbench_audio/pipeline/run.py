@@ -148,15 +148,19 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     else:
         loaded = benchmark
         loaded.stimuli.look_again()
-    inputs = getattr(loaded, "fingerprint", None)
-    keys = PairKeys(
-        identity=lazy.identity,
-        heard=loaded.stimuli.at_rate(lazy.identity.sample_rate).fingerprint,
-        benchmark=_benchmark_name(loaded),
-        inputs=inputs,
-    )
+    keys = keys_of(lazy.identity, loaded)
     scored = score_pair(lazy, loaded, keys, recompute=recompute, hear_anew=recompute)
     return replace(scored, seconds=time.perf_counter() - started)
+
+
+def keys_of(identity: Identity, benchmark: Benchmark) -> PairKeys:
+    """Return the keys of a model and a benchmark as they are now."""
+    return PairKeys(
+        identity=identity,
+        heard=benchmark.stimuli.at_rate(identity.sample_rate).fingerprint,
+        benchmark=_benchmark_name(benchmark),
+        inputs=getattr(benchmark, "fingerprint", None),
+    )
 
 
 def score_pair(
@@ -193,7 +197,7 @@ def score_pair(
     }
     stem = keys.stem
     if stem is None:
-        score = _computed(model, benchmark, keys, hear_anew, started)
+        score = compute_pair(model, benchmark, keys, hear_anew=hear_anew)
         unkept = keys.identity.unkept or "the benchmark has no fingerprint"
         if unkept != NO_FINGERPRINT:  # whose model has none has chosen so
             _log.warning(
@@ -205,35 +209,24 @@ def score_pair(
         return Run(**about, score=stored, cached=True, seconds=_since(started), stem=stem)
     with locked(stem):
         stored = None if recompute else find_score(stem)
-        score = stored or _computed(model, benchmark, keys, hear_anew, started)
+        score = stored or compute_pair(model, benchmark, keys, hear_anew=hear_anew)
         if stored is None:
             keep_score(stem, score)
     cached = stored is not None
     return Run(**about, score=score, cached=cached, seconds=_since(started), stem=stem)
 
 
-def stored_run(keys: PairKeys) -> Run | None:
-    """Return a pair's stored score without its raw part; None if it is to be computed."""
-    if keys.stem is None or (score := find_summary(keys.stem)) is None:
-        return None
-    return Run(
-        model=keys.identity.id,
-        benchmark=keys.benchmark,
-        version=keys.identity.version,
-        score=score,
-        cached=True,
-        seconds=0.0,
-        stem=keys.stem,
-    )
-
-
-def _since(started: float) -> float:
-    return time.perf_counter() - started
-
-
-def _computed(
-    model: LazyModel, benchmark: Benchmark, keys: PairKeys, hear_anew: bool, started: float
+def compute_pair(
+    model: LazyModel, benchmark: Benchmark, keys: PairKeys, *, hear_anew: bool = False
 ) -> Score:
+    """Return the score of a pair, computed now, with its provenance; it is not kept.
+
+    Raises
+    ------
+    BrainbenchError
+        See `ComposedBenchmark`.
+    """
+    started = time.perf_counter()
     identity = keys.identity
     plan = plan_extraction(identity, benchmark.stimuli)
     if isinstance(benchmark, ComposedBenchmark):
@@ -269,6 +262,25 @@ def _unverified(identity: Identity, weights: Mapping[str, Any]) -> dict[str, lis
     if identity.card is None or not (names := unverified(identity.card, weights.get("files", {}))):
         return {}
     return {"unverified": names}
+
+
+def stored_run(keys: PairKeys) -> Run | None:
+    """Return a pair's stored score without its raw part; None if it is to be computed."""
+    if keys.stem is None or (score := find_summary(keys.stem)) is None:
+        return None
+    return Run(
+        model=keys.identity.id,
+        benchmark=keys.benchmark,
+        version=keys.identity.version,
+        score=score,
+        cached=True,
+        seconds=0.0,
+        stem=keys.stem,
+    )
+
+
+def _since(started: float) -> float:
+    return time.perf_counter() - started
 
 
 def _citations(keys: PairKeys, benchmark: Benchmark) -> dict[str, str]:

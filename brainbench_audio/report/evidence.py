@@ -39,7 +39,8 @@ class Evidence:
         folds.
         """
         file = result.path or result.whole
-        if result.published or file is None:
+        # a record of a folder of results has no arrays
+        if result.published or file is None or file.suffix != ".nc":
             return None
         units = UNITS.get(unit(result) or "", "")
         raw = read_raw(file, "influence", "pair_sketch")

@@ -73,6 +73,7 @@ def record(result: Result) -> dict[str, Any]:
         "layer": result.layer,
         "published": result.published,
         "created": result.created,
+        "measured_by": result.measured_by,
         "id": result.id or result.model,
         "version": result.version,
         "model_source": result.source,

@@ -2,8 +2,10 @@
 
 A file has a head ``model,benchmark,value`` and may have ``error`` (standard error),
 ``reading_error`` (how far a number may be off the figure it was read from), ``approximate`` (0 or
-1) and ``source``. Other columns of `brainbench export` are not read. Lines that start with ``#``
-are comments. Spreadsheets write such files in many ways, see `tables`.
+1) and ``source``. Files of `brainbench export` and `brainbench score --output` are such files, too:
+``score`` is another name of ``value``, a row without a source says who measured it and when, and
+their other columns are not read. Lines that start with ``#`` are comments. Spreadsheets write such
+files in many ways, see `tables`.
 """
 
 from __future__ import annotations
@@ -37,7 +39,12 @@ EXPORTED = (
     *REQUIRED,
     *OPTIONAL,
     *("label", "family", "low", "high", "ceiling", "normalised", "layer", "published", "created"),
-    *("id", "version", "model_source"),
+    *("id", "version", "model_source", "measured_by"),
+)
+# columns that `brainbench score --output` writes besides
+_SCORED = (
+    *("score", "interval_low", "interval_high", "stimuli", "over", "p", "permutations"),
+    *("cached", "seconds", "model_version"),
 )
 _FOLDER = "published"
 _NUMBERS = ("value", "error", "reading_error")
@@ -59,6 +66,8 @@ class PublishedScore:
     approximate : bool
         Points of the figure overlap there.
     source : str
+    measured : str
+        By whom and when, of a file that was exported; empty where it does not say.
     path : Path or None
         The imported file; None for those that come with the package.
     """
@@ -70,6 +79,7 @@ class PublishedScore:
     reading_error: float | None = None
     approximate: bool = False
     source: str = ""
+    measured: str = ""
     path: Path | None = None
 
 
@@ -116,7 +126,7 @@ def import_scores(path: Path, source: str = "", replace: bool = False) -> Path:
     path : Path
         See the module for its columns.
     source : str
-        For rows that name none; the name of the file where it is empty.
+        For rows that name none; where it is empty, who measured them, or the name of the file.
     replace : bool
         Replace an imported file of the same name.
 
@@ -146,7 +156,7 @@ def import_scores(path: Path, source: str = "", replace: bool = False) -> Path:
                 f"which was imported before: delete one of the two. Nothing was imported."
             )
     with atomic_file(kept) as temporary:
-        temporary.write_text(_as_csv(scores, source or path.name), encoding="utf-8")
+        temporary.write_text(_as_csv(scores, source, path.name), encoding="utf-8")
     return kept
 
 
@@ -168,8 +178,10 @@ def parse_scores(text: str, name: str, path: Path | None = None) -> list[Publish
     except csv.Error as error:
         raise DataError(f"{name} is not comma-separated text: {error}.") from error
     head = [cell.strip() for cell in rows[0]] if rows else []
+    if "value" not in head:
+        head = ["value" if column == "score" else column for column in head]
     lacking = [column for column in REQUIRED if column not in head]
-    unknown = [column for column in head if column not in EXPORTED]
+    unknown = [column for column in head if column not in (*EXPORTED, *_SCORED)]
     if lacking or unknown or len(set(head)) < len(head):
         raise DataError(
             f"{name} has the columns {', '.join(head) or 'none'}: it needs {', '.join(REQUIRED)} "
@@ -184,12 +196,16 @@ def parse_scores(text: str, name: str, path: Path | None = None) -> list[Publish
     except ValueError as error:
         raise DataError(f"{name}: {error}. Write all numbers with a point, as 1234.5.") from error
     found: dict[tuple[str, str], PublishedScore] = {}
+    published: dict[tuple[str, str], bool] = {}
     for number, row in enumerate(cells[1:], start=1):
         place = f"{name}, row {number} below the head"
         score = _parsed(row, place, path, decimal)
-        if (score.model, score.benchmark) in found:
+        pair, is_published = (score.model, score.benchmark), row.get("published") == "1"
+        if pair in found and is_published == published[pair]:
             raise DataError(f"{place}: a second score of {score.model} on {score.benchmark}.")
-        found[score.model, score.benchmark] = score
+        # of a pair that `export --published add` wrote twice, the measured score counts
+        if pair not in found or published[pair]:
+            found[pair], published[pair] = score, is_published
     return list(found.values())
 
 
@@ -221,8 +237,16 @@ def _parsed(
         reading_error=number("reading_error", least=0.0),
         approximate=approximate == "1",
         source=cells.get("source", ""),
+        measured=_measured(cells),
         path=path,
     )
+
+
+def _measured(cells: Mapping[str, str]) -> str:
+    """Return who measured a score of an exported file, and when; empty where it does not say."""
+    name, day = cells.get("measured_by", ""), cells.get("created", "").partition("T")[0]
+    told = [f"by {name}" if name else "", f"on {day}" if day else ""]
+    return " ".join(["measured", *filter(None, told)]) if any(told) else ""
 
 
 def _number(
@@ -244,7 +268,7 @@ def _number(
     return number
 
 
-def _as_csv(scores: Iterable[PublishedScore], source: str) -> str:
+def _as_csv(scores: Iterable[PublishedScore], source: str, name: str) -> str:
     rows = [
         [
             score.model,
@@ -253,7 +277,7 @@ def _as_csv(scores: Iterable[PublishedScore], source: str) -> str:
             score.error,
             score.reading_error,
             int(score.approximate),
-            score.source or source,
+            score.source or source or score.measured or name,
         ]
         for score in scores
     ]

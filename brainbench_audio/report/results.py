@@ -12,6 +12,7 @@ import numpy as np
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
+from brainbench_audio.scores.score import MEASURED_BY
 from brainbench_audio.scores.store import StoredScore, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
@@ -108,6 +109,11 @@ class Result:
     def name(self) -> str:
         """Name of the model, which its versions share."""
         return without_version(self.model)
+
+    @property
+    def measured_by(self) -> str:
+        """Who measured it; empty for what was measured here, and for published ones."""
+        return str(self.provenance.get(MEASURED_BY, ""))
 
     @property
     def is_control(self) -> bool:

@@ -19,6 +19,7 @@ from brainbench_audio.netcdf import read_attributes, read_dataset, write_dataset
 _ATTRIBUTE = "brainbench_score"
 _CHECKSUM = "brainbench_score_sha256"
 _FORMAT = 1
+_LARGEST_COUNT = 1 << 63
 # of provenance: a sentence, why a metric gives no normalised score though there is a ceiling
 WITHHELD = "normalised_withheld"
 # of provenance: share of the ceiling that weights learned from noisy responses let a perfect model
@@ -26,6 +27,8 @@ WITHHELD = "normalised_withheld"
 REACHABLE = "reachable_share"
 # what the error generalises over, in words; or a sentence, why there is no error
 OVER, ERROR_WITHHELD = "error_over", "error_withheld"
+# who measured it, of a score that came with a bundle or from a results repository
+MEASURED_BY = "measured_by"
 # p of the score where features and responses of stimuli are matched at random: `Score.p`
 CHANCE = "chance"
 
@@ -196,6 +199,19 @@ def read_summary(path: str | Path) -> dict[str, Any]:
     expected = attributes.get(_CHECKSUM)
     if not isinstance(text, str):
         raise DataError(f"{path} is not a stored score.")
+    if expected is not None and expected != _digest(text):
+        raise DataError(f"{path} is damaged: its numbers do not give their checksum.")
+    return parse_summary(text, str(path))
+
+
+def parse_summary(text: str, path: str) -> dict[str, Any]:
+    """Return the JSON part of a score, held to its fields; errors call it ``path``.
+
+    Raises
+    ------
+    DataError
+        It is no such text.
+    """
     try:
         summary = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -207,8 +223,6 @@ def read_summary(path: str | Path) -> dict[str, Any]:
             f"{path} has format {summary.get('format')}, this version reads {_FORMAT}: score the "
             f"pair again, or install the version that wrote it ({summary.get('provenance')})."
         )
-    if expected is not None and expected != _digest(text):
-        raise DataError(f"{path} is damaged: its numbers do not give their checksum.")
     wrong = [name for name, fits in _FIELDS.items() if not fits(summary.get(name, ...))]
     wrong += [name for name, fits in _OPTIONAL.items() if not fits(summary.get(name, {}))]
     if wrong:
@@ -221,7 +235,8 @@ def _digest(text: str) -> str:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float)
+    # JSON has whole numbers that no float can be
+    return isinstance(value, float) or (isinstance(value, int) and abs(value) < _LARGEST_COUNT)
 
 
 def _is_number_or_none(value: Any) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import re
+import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import hash_file, hashed_file, locked, set_aside
 from brainbench_audio.names import one_form
 from brainbench_audio.scores.identities import ModelVersion, version_of
-from brainbench_audio.scores.score import Score, read_summary
+from brainbench_audio.scores.score import MEASURED_BY, Score, read_summary
 
 _log = logging.getLogger(__name__)
 _DIGITS = 24
@@ -56,17 +57,30 @@ class StoredScore:
         return str(self.summary["provenance"].get("created", ""))
 
     @property
-    def age(self) -> tuple[str, int]:
-        """What orders scores from old to new; of one second, the file written last is newer."""
+    def measured_by(self) -> str:
+        """Who measured it; empty for a score that was measured here."""
+        return str(self.summary["provenance"].get(MEASURED_BY, ""))
+
+    @property
+    def age(self) -> tuple[bool, str, int]:
+        """What orders scores from old to new; of one second, the file written last is newer.
+
+        One that somebody else measured is older than any of one's own, whatever date it bears.
+        """
         try:
-            return self.created, self.path.stat().st_mtime_ns
+            return not self.measured_by, self.created, self.path.stat().st_mtime_ns
         except FileNotFoundError:  # it was just removed
-            return self.created, 0
+            return not self.measured_by, self.created, 0
 
 
 def score_stem(benchmark: str, model: str, key: str) -> Path:
     """Return where a score with this key is kept, but for the digest in the file's name."""
-    return settings.results_home() / _safe(benchmark) / _safe(model) / key[:_DIGITS]
+    return settings.results_home() / folder_name(benchmark) / folder_name(model) / key[:_DIGITS]
+
+
+def folder_name(identifier: str) -> str:
+    """Return an id as the name of a folder, readable, whatever somebody called a model."""
+    return re.sub(r"[^A-Za-z0-9._@=+-]", "_", one_form(identifier)).lstrip(".") or "_"
 
 
 def find_score(stem: Path) -> Score | None:
@@ -122,6 +136,21 @@ def keep_score(stem: Path, score: Score) -> Path:
         if older != named:
             older.unlink(missing_ok=True)
     return named
+
+
+def adopt_score(stem: Path, file: Path) -> Path:
+    """Copy a score that another store wrote, byte by byte; return the new file.
+
+    Raises
+    ------
+    CacheError
+        The store is full or cannot be written to.
+    """
+
+    def copy(target: Path) -> None:
+        shutil.copyfile(file, target)
+
+    return hashed_file(stem.with_name(f"{stem.name}.nc"), _DIGEST, copy)
 
 
 def stored_scores() -> list[StoredScore]:
@@ -188,8 +217,3 @@ def _entry(stem: Path) -> StoredScore | None:
 
 def _is_whole(path: Path) -> bool:
     return hash_file(path)[:_DIGEST] == path.stem.rpartition("-")[2]
-
-
-def _safe(identifier: str) -> str:
-    """Keep ids readable as folder names, whatever somebody called a model."""
-    return re.sub(r"[^A-Za-z0-9._@=+-]", "_", one_form(identifier)).lstrip(".") or "_"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 Kind = Literal["model", "benchmark", "metric"]
-_CORE_RANGE = f"{CORE}>=0.1,<0.2"
+CORE_RANGE = f"{CORE}>=0.1,<0.2"
 _SUFFIX = ".tmpl"
 _HOOKS = {
     "model": ("brainbench_models", "ModelCard"),
@@ -117,7 +117,7 @@ def write_distribution(kind: Kind, named: Names, folder: Path) -> list[Path]:
         "hook": hook,
         "card": card,
         "year": str(datetime.now(UTC).year),
-        "dependencies": ", ".join(f'"{need}"' for need in (_CORE_RANGE, *_NEEDS[kind])),
+        "dependencies": ", ".join(f'"{need}"' for need in (CORE_RANGE, *_NEEDS[kind])),
         "package_data": '"py.typed"',
         "parameters": str(_PARAMETERS),
         "stimuli": str(_STIMULI),
@@ -126,7 +126,7 @@ def write_distribution(kind: Kind, named: Names, folder: Path) -> list[Path]:
         if kind == "benchmark":
             values["checksum"] = _write_data(temporary / named.package / "data", named.id)
             values["package_data"] = '"py.typed", "data/*.csv", "data/sounds/*.wav"'
-        for template, relative in _templates(kind):
+        for template, relative in (*template_files("common"), *template_files(kind)):
             place = temporary / relative.replace("PACKAGE", named.package)
             place.parent.mkdir(parents=True, exist_ok=True)
             text = Template(template.read_text(encoding="utf-8")).substitute(values)
@@ -134,10 +134,9 @@ def write_distribution(kind: Kind, named: Names, folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
 
 
-def _templates(kind: Kind) -> Iterator[tuple[Traversable, str]]:
-    """Yield each template and the path of the file that it makes."""
-    for part in ("common", kind):
-        yield from _below(files("brainbench_audio.templates") / part, "")
+def template_files(part: str) -> Iterator[tuple[Traversable, str]]:
+    """Yield each template of a part and the path of the file that it makes."""
+    yield from _below(files("brainbench_audio.templates") / part, "")
 
 
 def _below(folder: Traversable, prefix: str) -> Iterator[tuple[Traversable, str]]:

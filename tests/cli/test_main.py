@@ -42,6 +42,8 @@ KEYS = [
     "layer",
     "n",
     "cached",
+    "created",
+    "measured_by",
     "seconds",
     "version",
     "model_version",

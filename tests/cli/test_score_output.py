@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from brainbench_audio.cli.score_output import as_json, print_runs
+from brainbench_audio.cli.main import main
+from brainbench_audio.cli.score_output import as_json, print_runs, write_runs
 from brainbench_audio.pipeline.run import Run
 from brainbench_audio.provenance import DISTRIBUTION
+from brainbench_audio.report.published_files import import_scores, read_scores
 from brainbench_audio.scores.score import WITHHELD, Score
 
 
@@ -85,3 +89,27 @@ def test_parts_have_their_intervals_below(capsys: pytest.CaptureFixture[str]) ->
     assert any("0.260" in line and "0.340" in line for line in lines)
     print_runs([run(parts=parts)])
     assert "0.260" not in capsys.readouterr().out
+
+
+def test_a_score_of_somebody_else_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_runs([run(provenance={"measured_by": "Ann Lee"}), run()])
+    rows = capsys.readouterr().out.splitlines()[2:4]
+    assert [row.rpartition("  ")[2].strip() for row in rows] == ["by Ann Lee", "stored"]
+
+
+def test_what_was_written_can_be_imported(keep: Callable[..., Path], tmp_path: Path) -> None:
+    """From `score --output` and from `export`, with measured and published scores of one pair."""
+    about = {"created": "2026-03-01T08:00:00+00:00", "measured_by": "Ann Lee"}
+    file = tmp_path / "scored.csv"
+    write_runs([run(0.2, parts={"a": 0.1}, provenance=about), run(0.3, "=other")], file)
+    ann, other = read_scores(import_scores(file))
+    assert (ann.model, ann.value, ann.source) == ("mine", 0.2, "measured by Ann Lee on 2026-03-01")
+    assert (other.model, other.value, other.source) == ("=other", 0.3, "scored.csv")
+    keep("mine", "Brain-ridge", 0.25, error=0.01, created="2026-03-02T08:00:00+00:00")
+    file = tmp_path / "all.csv"
+    assert main(["export", "--published", "add", "-o", str(file)]) == 0
+    found = {(score.model, score.benchmark): score for score in read_scores(file)}
+    assert len(found) > 100
+    mine = found["mine", "Brain-ridge"]
+    assert (mine.value, mine.error, mine.measured) == (0.25, 0.01, "measured on 2026-03-02")
+    assert main(["import", str(file), "--replace"]) == 1, "scored.csv has the pair, too"

@@ -21,6 +21,7 @@ PAGES = [
 TUTORIALS = [
     *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
     ROOT / "docs" / "how-to" / "results.md",
+    ROOT / "docs" / "how-to" / "share.md",
 ]
 _COMMAND = re.compile(r"^(?: {4}|\$ )(brainbench .*?)(?<!\\)$", re.MULTILINE | re.DOTALL)
 _BLOCK = re.compile(

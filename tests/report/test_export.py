@@ -67,6 +67,7 @@ def test_csv(results: list[Result], tmp_path: Path) -> None:
         "id": "ast",
         "version": "unknown",
         "model_source": "",
+        "measured_by": "",
     }
     assert (published["published"], published["reading_error"]) == ("1", "0.002")
     assert published["source"].endswith("figure 2")

@@ -155,7 +155,7 @@ def source_entries(results: Sequence[Result], *, bars: bool) -> list[Any]:
     kinds = sorted({result.published for result in results})
     if kinds == [False]:
         return []
-    names = {False: "measured here", True: "published"}
+    names = {False: "measured", True: "published"}
     beside = len(kinds) == 2
     if bars:
         return [Patch(**bar_look(OTHER, kind, beside), label=names[kind]) for kind in kinds]

@@ -25,15 +25,19 @@ _EXPLAINED = (
 
 def board_page(content: Content, note: str) -> str:
     """Return the page."""
-    measured = sum(not row.published for row in content.rows)
-    published = len(content.rows) - measured
+    published = sum(row.published for row in content.rows)
+    others = sum(map(_is_of_others, content.rows))
+    measured = len(content.rows) - published - others
     lead = (
         f"{len({row.model for row in content.rows})} models on {len(content.benchmarks)} benchmarks"
     )
-    if measured and published:
-        lead += f": {measured} measured here, {published} with published numbers"
-    elif published:
+    if published == len(content.rows):
         lead += ", all numbers as published"
+    elif published or others:
+        kinds = {"measured here": measured, "by others": others}
+        told = [f"{number} {kind}" for kind, number in kinds.items() if number]
+        told += [f"{published} with published numbers"] if published else []
+        lead += f": {', '.join(told)}"
     body = [
         tag("h1", content.title),
         tag("p", f"{lead}.", class_="lead"),
@@ -46,6 +50,12 @@ def board_page(content: Content, note: str) -> str:
     ]
     scripts = ("shared.js", "board.js")
     return page(BOARD, content.title, body, site=content.title, note=note, scripts=scripts)
+
+
+def _is_of_others(row: Row) -> bool:
+    """Return whether somebody else measured all scores of a row that say who did."""
+    names = [one.measured_by for one in row.results.values() if one.path and not one.published]
+    return bool(names) and all(names)
 
 
 def _older(content: Content) -> Markup | None:

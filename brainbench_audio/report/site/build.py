@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.provenance import package_version
 from brainbench_audio.report.results import Result
@@ -43,7 +44,12 @@ class Site:
         return self.folder / BOARD
 
 
-def build_site(results: Sequence[Result], folder: Path, title: str = TITLE) -> Site:
+def build_site(
+    results: Sequence[Result],
+    folder: Path,
+    title: str = TITLE,
+    declared: Mapping[str, ModelCard] | None = None,
+) -> Site:
     """Write a site that shows some results.
 
     Parameters
@@ -56,6 +62,8 @@ def build_site(results: Sequence[Result], folder: Path, title: str = TITLE) -> S
         Made if it is not there. Pages of an earlier site are replaced or removed.
     title : str
         Of the site.
+    declared : mapping of str to ModelCard
+        Cards of models that no installed plugin has, by id.
 
     Raises
     ------
@@ -71,7 +79,7 @@ def build_site(results: Sequence[Result], folder: Path, title: str = TITLE) -> S
             f"There is nothing to show: {why}. Score a model with `brainbench score`, or add "
             f"published numbers with --published add."
         )
-    content = gather(title, results)
+    content = gather(title, results, declared)
     pages = _pages(content, f"Written by brainbench-audio {package_version()}.")
     size = write_folder(folder, pages)
     return Site(folder=folder, pages=len(pages), size=size)

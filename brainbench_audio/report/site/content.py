@@ -106,8 +106,14 @@ class Content:
         return card.metric.unit if card else ""
 
 
-def gather(title: str, results: Sequence[Result]) -> Content:
-    """Put results into rows and columns, the same whatever order they come in."""
+def gather(
+    title: str, results: Sequence[Result], declared: Mapping[str, ModelCard] | None = None
+) -> Content:
+    """Put results into rows and columns, the same whatever order they come in.
+
+    ``declared`` has cards of models that no installed plugin has, by id.
+    """
+    others = declared or {}
     every = sorted(results, key=lambda one: (one.benchmark, one.model, one.published))
     results = [one for one in every if one.current]
     older = tuple(one for one in every if not one.current)
@@ -138,7 +144,10 @@ def gather(title: str, results: Sequence[Result]) -> Content:
     models = dict.fromkeys(
         (one.name, one.id or one.model, one.source) for one in (*older, *results)
     )
-    cards = {name: find_card(identifier, source) for name, identifier, source in models}
+    cards = {
+        name: find_card(identifier, source) or others.get(identifier)
+        for name, identifier, source in models
+    }
     return Content(
         title=title,
         rows=tuple(rows),

@@ -197,14 +197,15 @@ def _origins(rows: list[Row]) -> list[Markup]:
             [
                 result.benchmark,
                 result.created[:16].replace("T", " ") or "–",
+                result.measured_by or "here",
                 str(result.provenance.get("key") or "–")[:_KEY_DIGITS],
                 ", ".join(f"{name} {count:,}" for name, count in result.n.items()) or "–",
                 str(result.provenance.get("folds") or "–"),
             ]
             for result in measured
         ]
-        head = ("Benchmark", "Scored", "Key", "Counted", "Folds")
-        found.append(table(head, cells, "Measured here"))
+        head = ("Benchmark", "Scored", "By", "Key", "Counted", "Folds")
+        found.append(table(head, cells, "Measured"))
         found += _environments(measured)
     sources: dict[str, list[str]] = {}
     for row in rows:

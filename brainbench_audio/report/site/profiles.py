@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +14,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores import profiles
+from brainbench_audio.sharing.record import PROFILE, read_record
 
 _log = logging.getLogger(__name__)
 # With more parts only their mean is read: a profile is looked at, not a brain.
@@ -44,11 +47,20 @@ class LayerProfile:
 def read_profile(path: Path) -> LayerProfile | None:
     """Return the profile of a stored score, reading small variables; None if it has none."""
     try:
-        found = _profile(profiles.read_raw(path, "layer_score", "profile", "layer_weights"))
+        if path.suffix == ".json":
+            found = _of_record(read_record(path).summary)
+        else:
+            found = _profile(profiles.read_raw(path, "layer_score", "profile", "layer_weights"))
     except DataError as error:
         _log.warning("%s has no layer profile that can be read: %s", path, error)
         return None
     return found if found and len(found.layers) >= _LEAST_LAYERS else None
+
+
+def _of_record(summary: Mapping[str, Any]) -> LayerProfile | None:
+    mean = summary.get(PROFILE, {})
+    values = [np.nan if number is None else number for number in mean.values()]
+    return LayerProfile("score", tuple(mean), (), np.array([values])) if mean else None
 
 
 def _profile(raw: xr.Dataset) -> LayerProfile | None:
