@@ -35,6 +35,7 @@ from brainbench_audio.files import hash_file, hash_json
 from brainbench_audio.hashing.own_code import is_installed
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Model, ModelWithCard
+from brainbench_audio.views import line
 
 VERSION_DIGITS = 8
 UNKNOWN = "unknown"
@@ -151,6 +152,14 @@ class LazyModel:
         self.identity = identity
         self._load = load
         self._model = model
+
+    def __repr__(self) -> str:
+        facts = {
+            "id": f"{self.identity.id}#{self.identity.version}",
+            "layers": len(self.layers),
+            "sample rate": f"{self.sample_rate} Hz",
+        }
+        return line("Model", facts)
 
     @property
     def layers(self) -> tuple[str, ...]:
