@@ -53,6 +53,13 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--control", choices=CONTROLS, help="score this control of every model: MODEL@CONTROL"
     )
+    parser.add_argument(
+        "--layers",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="score these layers only; kept apart from the scores of all layers",
+    )
     parser.add_argument("--weights", help="a local checkpoint in the published format")
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
@@ -254,8 +261,9 @@ def _paired(
             load["weights"] = str(file.absolute())  # other processes may work in another folder
     metric = given(options, "permutations", "bootstrap", "seed", "max_memory")
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
+    layers = None if options.layers is None else tuple(options.layers)
     return [
-        (Loadable(str(ModelId.parse(identifier).absolute()), load), benchmark)
+        (Loadable(str(ModelId.parse(identifier).absolute()), load, layers), benchmark)
         for identifier in models
         for benchmark in wanted
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
-from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.store import find_score, find_summary, keep_score
+from brainbench_audio.scores.score import ONLY_LAYERS, Score
+from brainbench_audio.scores.store import find_score, find_summary, keep_score, stored_file
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +61,11 @@ class Run:
     version: str = ""
     model_key: str = ""
     benchmark_key: str = ""
+
+    @property
+    def file(self) -> Path | None:
+        """Return the stored score's file; None if it is not kept."""
+        return None if self.stem is None else stored_file(self.stem)
 
     def whole(self) -> Score:
         """Return the score with its raw part, from the store if that is not at hand.
@@ -122,13 +128,21 @@ def described(error: BaseException) -> str:
     return f"unexpected {error!r}; --debug shows where"
 
 
-def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = False) -> Run:
+def run(
+    model: Model | str,
+    benchmark: Benchmark | str,
+    *,
+    layers: Sequence[str] | None = None,
+    recompute: bool = False,
+) -> Run:
     """Score one pair.
 
     Parameters
     ----------
     model, benchmark : object or str
         An id is loaded.
+    layers : sequence of str, optional
+        Only these layers of the model count.
     recompute : bool
         Leave the stored score and the stored activations aside, and replace them.
 
@@ -141,6 +155,7 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     lazy = identified(Loadable(model) if isinstance(model, str) else model)
     if not isinstance(model, str) and is_as_called(model, lazy.identity):
         record_identity(lazy.identity)
+    lazy = lazy.of_layers(layers)
     if isinstance(benchmark, str):
         loaded: Benchmark = load_benchmark(benchmark)
     else:
@@ -150,7 +165,7 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     keys = PairKeys(
         identity=lazy.identity,
         heard=loaded.stimuli.at_rate(lazy.identity.sample_rate).fingerprint,
-        benchmark=_benchmark_name(loaded),
+        benchmark=benchmark_name(loaded),
         inputs=inputs,
     )
     scored = score_pair(lazy, loaded, keys, recompute=recompute, hear_anew=recompute)
@@ -252,6 +267,8 @@ def _computed(
         **identity.provenance,
         **score.provenance,
     }
+    if identity.whole:
+        provenance[ONLY_LAYERS] = list(identity.layers)
     if isinstance(benchmark, ComposedBenchmark):
         provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
@@ -274,6 +291,7 @@ def _plugin_versions() -> dict[str, str]:
     return {plugin.distribution: plugin.version for plugin in plugins() if not plugin.failure}
 
 
-def _benchmark_name(benchmark: Benchmark) -> str:
+def benchmark_name(benchmark: Benchmark) -> str:
+    """Return the id on a benchmark's card, else the name of its class."""
     card = getattr(benchmark, "card", None)
     return card.id if card is not None else type(benchmark).__name__

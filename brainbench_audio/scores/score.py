@@ -31,6 +31,8 @@ REACHABLE = "reachable_share"
 OVER, ERROR_WITHHELD = "error_over", "error_withheld"
 # p of the score where features and responses of stimuli are matched at random: `Score.p`
 CHANCE = "chance"
+# the layers that were asked for, where these are not all that the model has
+ONLY_LAYERS = "only_layers"
 
 
 def _no_raw() -> xr.Dataset:
@@ -133,6 +135,7 @@ class Score:
             "p": "" if self.p is None else f"{self.p:.2g}",
             "ceiling": ceiling + share,
             "best layer": self.layer or "",
+            "of layers": ", ".join(map(str, self.provenance.get(ONLY_LAYERS, ()))),
             "n": ", ".join(f"{name} {number}" for name, number in self.n.items() if number),
         }
         return {name: fact for name, fact in facts.items() if fact}
