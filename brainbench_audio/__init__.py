@@ -16,6 +16,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from brainbench_audio.activations.own_modules import wrap
     from brainbench_audio.api.scoring import score
+    from brainbench_audio.api.stored import (
+        compare,
+        correlate,
+        export,
+        figure,
+        results,
+        write_report,
+    )
     from brainbench_audio.pipeline.loading import (
         load_benchmark,
         load_dataset,
@@ -25,18 +33,25 @@ if TYPE_CHECKING:
     from brainbench_audio.registry.lookup import list_ids
 
 __all__ = [
+    "compare",
+    "correlate",
+    "export",
+    "figure",
     "list_ids",
     "load_benchmark",
     "load_dataset",
     "load_metric",
     "load_model",
+    "results",
     "score",
     "wrap",
+    "write_report",
 ]
 
 _MODULES = {
     "activations.own_modules": ("wrap",),
     "api.scoring": ("score",),
+    "api.stored": ("compare", "correlate", "export", "figure", "results", "write_report"),
     "pipeline.loading": ("load_benchmark", "load_dataset", "load_metric", "load_model"),
     "registry.lookup": ("list_ids",),
 }

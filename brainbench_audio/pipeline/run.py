@@ -249,9 +249,11 @@ def _computed(
 ) -> Score:
     identity = keys.identity
     plan = plan_extraction(identity, benchmark.stimuli)
+    heard = plan.key
     if isinstance(benchmark, ComposedBenchmark):
         with extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations:
             score = benchmark.compare(activations)
+            heard = activations.key
     else:
         score = benchmark(model)
     provenance: dict[str, Any] = {
@@ -273,7 +275,7 @@ def _computed(
         provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
     if plan.fields:
-        provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}
+        provenance["activations"] = {"key": heard, "layers": list(plan.layers), **plan.fields}
     return score.with_provenance(provenance)
 
 

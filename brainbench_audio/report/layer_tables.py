@@ -23,7 +23,7 @@ from brainbench_audio.scores.profiles import (
 By = Literal["part", "region"]
 SCORE, WEIGHT = "score", "learned weight"
 Array = npt.NDArray[np.float64]
-_ASKED = {"part": "layer", "region": "layer and region"}
+_ASKED = {"part": "a score of each layer", "region": "a score of each layer for each voxel"}
 
 
 @dataclass(frozen=True)
@@ -86,10 +86,11 @@ def layer_tables(files: Iterable[tuple[str, str, Path]], by: By = "part") -> lis
         what, values = table
         found.append(LayerTable(model, benchmark, what, str(values.dims[1]), values))
     if not found:
-        scored = f"{', '.join(dict.fromkeys(lacking))} keep nothing for each {_ASKED[by]}"
+        scored = f"scores of {', '.join(dict.fromkeys(lacking))} keep none"
         raise DataError(
-            f"There is no layer table: {scored if lacking else 'there are no stored scores'}. "
-            f"Score a benchmark that does: `brainbench info METRIC` says what a metric keeps."
+            f"There is no layer table: {scored if lacking else 'no score is stored'}. Score a "
+            f"benchmark whose metric keeps {_ASKED[by]}: `brainbench info METRIC` says what it "
+            f"keeps."
         )
     return found
 
