@@ -78,9 +78,10 @@ class StoredActivations(Mapping[str, Features]):
     Reading a layer gives a float32 array (stimulus, feature).
     """
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(self, folder: Path, plan: Plan, layers: Sequence[str] | None = None) -> None:
         self.folder = folder
         self.plan = plan
+        self.layers = tuple(plan.layers if layers is None else layers)
         self._files: dict[int, Path] = {}
 
     @classmethod
@@ -141,7 +142,7 @@ class StoredActivations(Mapping[str, Features]):
         self._files[index] = hashed_file(named, _DIGITS, lambda file: _put(file, content))
 
     def __getitem__(self, layer: str) -> Features:
-        if layer not in self.plan.layers:
+        if layer not in self.layers:
             raise KeyError(layer)
         if missing := self.missing():
             raise CacheError(
@@ -168,10 +169,16 @@ class StoredActivations(Mapping[str, Features]):
         return np.concatenate(parts)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.plan.layers)
+        return iter(self.layers)
 
     def __len__(self) -> int:
-        return len(self.plan.layers)
+        return len(self.layers)
+
+    def only(self, layers: Sequence[str]) -> StoredActivations:
+        """Return the same with some of the layers."""
+        some = StoredActivations(self.folder, self.plan, layers)
+        some._files = self._files
+        return some
 
     def widths(self) -> dict[str, tuple[int, str]]:
         """Return the features of each layer in the first chunk there is, with one of its sounds."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.activations.footprint import Footprint, free_memory
+from brainbench_audio.activations.model_view import ModelView
 from brainbench_audio.activations.precision import mixed_precision
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError, LongSound, ShortSound
@@ -51,7 +52,7 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-class TorchModel:
+class TorchModel(ModelView):
     """A model whose layers are the outputs of named modules of a network.
 
     Clips of one length go through the network together, so nothing is ever padded and a clip's

@@ -54,6 +54,13 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--control", choices=CONTROLS, help="score this control of every model: MODEL@CONTROL"
     )
+    parser.add_argument(
+        "--layers",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="score these layers only; kept apart from the scores of all layers",
+    )
     add_weights_options(parser)
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
     parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
@@ -251,8 +258,9 @@ def _paired(
     weights = chosen_weights(models, options)
     metric = given(options, "permutations", "bootstrap", "seed", "max_memory")
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
+    layers = None if options.layers is None else tuple(options.layers)
     named = [
-        Loadable(str(ModelId.parse(identifier).absolute()), load | weights[identifier])
+        Loadable(str(ModelId.parse(identifier).absolute()), load | weights[identifier], layers)
         for identifier in models
     ]
     return [(model, benchmark) for model in named for benchmark in wanted]

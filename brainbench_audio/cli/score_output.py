@@ -34,7 +34,7 @@ _MINUTE, _HOUR = 60, 3600
 def as_json(run: Run) -> dict[str, Any]:
     """Return one pair as it stands in the JSON list."""
     from brainbench_audio.provenance import DISTRIBUTION
-    from brainbench_audio.scores.score import CHANCE, MEASURED_BY, OVER
+    from brainbench_audio.scores.score import CHANCE, MEASURED_BY, ONLY_LAYERS, OVER
 
     score = run.score
     return {
@@ -52,6 +52,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "p": score.p,
         "permutations": score.provenance.get(CHANCE, {}).get("permutations", 0),
         "layer": score.layer,
+        "only_layers": score.provenance.get(ONLY_LAYERS),
         "n": dict(score.n),
         "cached": run.cached,
         "created": score.provenance.get("created"),

@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _as_json(each: StepRun) -> dict[str, Any]:
-    from brainbench_audio.scores.profiles import layer_means
+    from brainbench_audio.scores.layers import layer_means
 
     told = {"step": each.step, **as_json(each.run)}
     return {**told, "layers": layer_means(each.run.score), "loaded": each.loaded}

@@ -124,7 +124,8 @@ def forecast(work: Workload) -> list[Forecast]:
 
 def _identity(model: Loadable) -> Identity | None:
     try:
-        return known_identity(model, guess=True)
+        identity = known_identity(model, guess=True)
+        return identity and identity.of_layers(model.layers)
     except BrainbenchError:  # whoever loads it says what is wrong
         return None
 
@@ -174,7 +175,12 @@ def _card(model: Loadable) -> ModelCard | None:
     if wanted.file is not None or wanted.scheme or set(model.options) - _HARMLESS:
         return None
     card = find_model(wanted).card
-    return replace(card, id=wanted.label) if card.layers else None
+    if not card.layers:
+        return None
+    widths = dict(zip(card.layers, card.dims, strict=False))
+    chosen = [layer for layer in card.layers if model.layers is None or layer in model.layers]
+    dims = tuple(widths[layer] for layer in chosen if layer in widths)
+    return replace(card, id=wanted.label, layers=tuple(chosen), dims=dims)
 
 
 def _state(identity: Identity | None, target: Target) -> str:

@@ -68,7 +68,7 @@ def identified(wanted: Loadable | Model) -> LazyModel:
     if (identity := known_identity(wanted)) is None:
         model, identity = load()
     record_identity(identity)
-    return LazyModel(identity, load, model)
+    return LazyModel(identity, load, model).of_layers(wanted.layers)
 
 
 def record_identity(identity: Identity) -> None:

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import brainbench_audio
+from brainbench_audio.provenance import source_folder
 from brainbench_audio.testing.conformance import Check, checks
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _MARKERS = (
     "network: needs the network",
     "standin(model): gives the fixtures `standin` and `standin_weights` this model",
 )
-_CHECKOUT = Path(brainbench_audio.__file__).parents[1]
+_CHECKOUT = source_folder("brainbench_audio").parent
 # read before `isolated` takes the first away
 _DATA = Path(os.environ.get("BRAINBENCH_DATA") or _CHECKOUT.parent / "shared" / "data")
 _PARITY = Path(os.environ.get("BRAINBENCH_PARITY") or _DATA.parent / "parity")

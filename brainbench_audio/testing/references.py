@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-import brainbench_audio
+from brainbench_audio.provenance import source_folder
 
 
 def references_folder() -> Path:
@@ -20,7 +20,7 @@ def references_folder() -> Path:
     Looked for are the checkout that the core runs from and the working directory. Neither is there
     where plugin and core come from packages.
     """
-    roots = (Path(brainbench_audio.__file__).parents[1], Path.cwd())
+    roots = (source_folder("brainbench_audio").parent, Path.cwd())
     for folder in (root / "tests" / "parity" for root in roots):
         if folder.is_dir():
             return folder

@@ -25,7 +25,7 @@ from brainbench_audio.hub import list_files
 from brainbench_audio.pipeline.checkpoints import list_checkpoints
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.scores.profiles import layer_means, layer_scores
+from brainbench_audio.scores.layers import layer_means, layer_scores
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.training.checkpoints import Step

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from brainbench_audio.markup import Markup, link, tag
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
-from brainbench_audio.report.site.markup import Markup, link, tag
 from brainbench_audio.report.site.profiles import LayerProfile
 from brainbench_audio.report.site.relations import rank_text
 
