@@ -13,13 +13,12 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.activations.footprint import Footprint, free_memory
-from brainbench_audio.activations.precision import mixed_precision
+from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError, LongSound, ShortSound
 from brainbench_audio.machine import is_out_of_memory
 
 Pooling = Callable[[torch.Tensor], torch.Tensor]
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _HEARD_UNASKED = 10  # seconds of a sound that fits anywhere
 
 
@@ -51,6 +50,14 @@ def choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def _refuse_without_tf32(device: torch.device) -> None:
+    if device.type != "cuda" or not torch.cuda.is_tf32_supported():
+        raise ContractError(
+            f"TF32 is a format of NVIDIA GPUs from 2020 on, and the model is to run on the "
+            f"{device.type}, which has none: choose dtype float32, or such a GPU."
+        )
+
+
 class TorchModel:
     """A model whose layers are the outputs of named modules of a network.
 
@@ -73,8 +80,8 @@ class TorchModel:
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     dtype : str
-        ``float32``, or ``float16`` or ``bfloat16`` for automatic mixed precision: faster on a GPU,
-        activations change by up to some percent.
+        ``float32``, which is float32 on every device. Faster on a GPU, and less exact: ``tf32``, or
+        ``float16`` or ``bfloat16`` for automatic mixed precision.
     files : sequence of Path, optional
         Every file besides the plugin's source that decides the activations, such as that of the
         weights; empty if there is none. None: not known, or the weights came from memory.
@@ -123,9 +130,13 @@ class TorchModel:
 
     def place(self, device: str = "auto", dtype: str = "float32") -> None:
         """Move the network to a device, and set the precision; see the parameters of the class."""
-        if dtype not in DTYPES:
-            raise ContractError(f"There is no dtype {dtype!r}: choose from {', '.join(DTYPES)}.")
+        if dtype not in PRECISIONS:
+            raise ContractError(
+                f"There is no dtype {dtype!r}: choose from {', '.join(PRECISIONS)}."
+            )
         self.device = choose_device(device)
+        if PRECISIONS[dtype].tf32:
+            _refuse_without_tf32(self.device)
         self.dtype = dtype
         self.network.to(self.device)
         self._footprint = Footprint()
@@ -135,9 +146,18 @@ class TorchModel:
         """What decides the activations besides source and state; None if it cannot be told."""
         if self._given is None:
             return None
+        # float32 is the same on all devices but for its last digits; what is less exact is not
+        place = {} if self.device.type == "cpu" else {"device": self.device.type}
         # tells activations apart from those of when front ends ran in half precision too
-        kept = {} if self.dtype == "float32" else {"front_end": "float32"}
+        kept = {} if self.dtype == "float32" else {"front_end": "float32", **place}
         return {"given": self._given, "dtype": self.dtype, **kept}
+
+    @property
+    def computed_in(self) -> str:
+        """Device and precision, for people: ``cuda (NVIDIA H100 80GB HBM3), float32``."""
+        named = self.device.type == "cuda"
+        name = f" ({torch.cuda.get_device_name(self.device)})" if named else ""
+        return f"{self.device.type}{name}, {self.dtype}"
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -280,8 +300,8 @@ class TorchModel:
     ) -> dict[str, npt.NDArray[np.float32]]:
         batch = torch.as_tensor(clips, dtype=torch.float32).to(self.device)
         outputs: dict[str, torch.Tensor] = {}
-        mixed = mixed_precision(self.device, DTYPES[self.dtype])
-        with torch.inference_mode(), mixed, self._read_outs(layers, outputs):
+        precision = computing_in(self.device, PRECISIONS[self.dtype])
+        with torch.inference_mode(), precision, self._read_outs(layers, outputs):
             self.network(batch)
         for layer in layers:
             if layer not in outputs:

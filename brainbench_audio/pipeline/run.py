@@ -234,9 +234,11 @@ def _computed(
 ) -> Score:
     identity = keys.identity
     plan = plan_extraction(identity, benchmark.stimuli)
+    computed_in: list[str] = []
     if isinstance(benchmark, ComposedBenchmark):
         with extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations:
             score = benchmark.compare(activations)
+            computed_in = activations.computed_in()
     else:
         score = benchmark(model)
     provenance: dict[str, Any] = {
@@ -256,7 +258,12 @@ def _computed(
         provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
     if plan.fields:
-        provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}
+        provenance["activations"] = {
+            "key": plan.key,
+            "layers": list(plan.layers),
+            "computed_in": computed_in,
+            **plan.fields,
+        }
     return score.with_provenance(provenance)
 
 
