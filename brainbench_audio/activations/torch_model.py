@@ -13,8 +13,10 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.activations.footprint import Footprint, free_memory
+from brainbench_audio.activations.placement import put_on_device
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.cards import ModelCard
+from brainbench_audio.devices import failing_clearly
 from brainbench_audio.errors import ContractError, LongSound, ShortSound
 from brainbench_audio.machine import is_out_of_memory
 
@@ -25,37 +27,6 @@ _HEARD_UNASKED = 10  # seconds of a sound that fits anywhere
 def mean_over_time(output: torch.Tensor) -> torch.Tensor:
     """Return the mean over axis 1 of (batch, time, feature); (batch, feature) stays as it is."""
     return output.mean(dim=1) if output.dim() == 3 else output
-
-
-def choose_device(name: str) -> torch.device:
-    """Return the device of ``auto``, ``cpu``, ``cuda`` or ``mps``.
-
-    Raises
-    ------
-    ContractError
-        This machine does not have it.
-    """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(device for device, there in available.items() if there))
-    if not available.get(name, False):
-        there = [device for device, there in available.items() if there]
-        raise ContractError(
-            f"Device {name!r} is not available here: choose auto, {', '.join(there)}."
-        )
-    return torch.device(name)
-
-
-def _refuse_without_tf32(device: torch.device) -> None:
-    if device.type != "cuda" or not torch.cuda.is_tf32_supported():
-        raise ContractError(
-            f"TF32 is a format of NVIDIA GPUs from 2020 on, and the model is to run on the "
-            f"{device.type}, which has none: choose dtype float32, or such a GPU."
-        )
 
 
 class TorchModel:
@@ -91,7 +62,8 @@ class TorchModel:
     Raises
     ------
     ContractError
-        A device that is not there, another dtype, or not one read-out for each layer of the card.
+        A device that is not there or too small, another dtype, or not one read-out for each layer
+        of the card.
     """
 
     # where it runs decides nothing; of the card, layers and rate count by themselves
@@ -130,15 +102,8 @@ class TorchModel:
 
     def place(self, device: str = "auto", dtype: str = "float32") -> None:
         """Move the network to a device, and set the precision; see the parameters of the class."""
-        if dtype not in PRECISIONS:
-            raise ContractError(
-                f"There is no dtype {dtype!r}: choose from {', '.join(PRECISIONS)}."
-            )
-        self.device = choose_device(device)
-        if PRECISIONS[dtype].tf32:
-            _refuse_without_tf32(self.device)
+        self.device = put_on_device(self.network, self.card.id, device, dtype)
         self.dtype = dtype
-        self.network.to(self.device)
         self._footprint = Footprint()
 
     @property
@@ -185,7 +150,7 @@ class TorchModel:
             memory ran out.
         ContractError
             An unknown layer, a waveform that is not mono, a layer that the network did not reach,
-            or one with other dims than on the card.
+            or one with other dims than on the card; or the device failed.
         """
         chosen = self._chosen(layers)
         rows: dict[str, dict[int, npt.NDArray[np.float32]]] = {layer: {} for layer in chosen}
@@ -253,9 +218,12 @@ class TorchModel:
 
     @contextmanager
     def _naming(self, index: int, samples: int) -> Iterator[None]:
-        """Say of which sound it is that memory ran out."""
+        """Say of which sound it is that memory ran out, and that the device failed."""
+        doing = f"while model {self.card.id} heard sounds"
+        kept = "What was heard before is kept: start it again, or choose another device."
         try:
-            yield
+            with failing_clearly(self.device, doing, kept):
+                yield
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -194,7 +194,7 @@ def _place_of(
 def _device(asked: Any) -> Any:
     if asked != "auto":
         return asked
-    from brainbench_audio.activations.torch_model import choose_device  # imports torch
+    from brainbench_audio.devices import choose_device  # imports torch
 
     return choose_device("auto").type
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import torch
 
-from brainbench_audio.activations.torch_model import choose_device
 from brainbench_audio.activations.weights import read_checkpoint
+from brainbench_audio.devices import choose_device
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file, locked
 from brainbench_audio.progress import progress_bar
