@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,6 +37,19 @@ def choose_device(name: str) -> torch.device:
             f"Device {name!r} is not available here{why}: choose auto, {', '.join(usable)}."
         )
     return torch.device(name)
+
+
+def visible_gpus() -> tuple[str, ...]:
+    """Return the NVIDIA GPUs of this machine as ``CUDA_VISIBLE_DEVICES`` names them; none is used.
+
+    Where that variable is set, only those that it names.
+    """
+    with warnings.catch_warnings():  # of a driver that is too old: then there is none
+        warnings.simplefilter("ignore")
+        count = torch.cuda.device_count()
+    named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = [name.strip() for name in named.split(",")] if named else map(str, range(count))
+    return tuple(names)[:count]
 
 
 def _has_cuda() -> tuple[bool, str]:

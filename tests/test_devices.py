@@ -17,7 +17,7 @@ from brainbench_audio.activations.footprint import free_memory
 from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.activations.torch_model import TorchModel
-from brainbench_audio.devices import choose_device
+from brainbench_audio.devices import choose_device, visible_gpus
 from brainbench_audio.errors import ContractError
 from brainbench_audio.testing import dummy_stimuli
 from brainbench_audio.testing.dummies import dummy_card
@@ -199,6 +199,20 @@ def test_a_batch_beyond_the_memory_of_the_gpu_is_halved(error: Exception) -> Non
     assert max(network.batches) <= 3
     network.error = None
     np.testing.assert_allclose(found, model(network).activations(sounds)["out"], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("variable", "count", "names"),
+    [(None, 0, ()), (None, 2, ("0", "1")), ("3, 5", 2, ("3", "5")), ("", 0, ()), ("GPU-8f", 0, ())],
+)
+def test_which_gpus_there_are(
+    monkeypatch: pytest.MonkeyPatch, variable: str | None, count: int, names: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if variable is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", variable)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+    assert visible_gpus() == names
 
 
 def test_free_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
