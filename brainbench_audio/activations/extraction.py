@@ -158,7 +158,7 @@ def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> 
             parts.append(part)
             bar.update(len(rows))
             if rows[-1] == chunks[index][-1]:
-                stored.write(index, _joined(parts, plan.layers))
+                stored.write(index, _joined(parts, plan.layers), model.computed_in)
                 parts = []
     model.settle()
     return stored

@@ -209,6 +209,11 @@ class LazyModel:
         """Whether the network is in memory."""
         return self._model is not None
 
+    @property
+    def computed_in(self) -> str:
+        """Device and precision of the loaded network; empty where it does not say."""
+        return str(getattr(self._model, "computed_in", ""))
+
     def activations(
         self,
         waveforms: Sequence[npt.NDArray[np.float32]],

@@ -116,7 +116,7 @@ class StoredActivations(Mapping[str, Features]):
         """Return the numbers of the chunks that are still to be written."""
         return [index for index in range(len(self.plan.chunks())) if index not in self._files]
 
-    def write(self, index: int, activations: Mapping[str, Features]) -> None:
+    def write(self, index: int, activations: Mapping[str, Features], computed_in: str = "") -> None:
         """Write one chunk, whole or not at all.
 
         Parameters
@@ -125,6 +125,8 @@ class StoredActivations(Mapping[str, Features]):
             Number of the chunk.
         activations : mapping of str to float32 array (stimulus, feature)
             All layers for the chunk's stimuli.
+        computed_in : str
+            Device and precision, for the provenance; empty: not known.
 
         Raises
         ------
@@ -136,6 +138,8 @@ class StoredActivations(Mapping[str, Features]):
             data.createDimension("stimulus", len(self.plan.chunks()[index]))
             for number, layer in enumerate(self.plan.layers):
                 _write_layer(data, number, layer, activations[layer])
+            if computed_in:
+                data.computed_in = computed_in
 
         content = packed(fill)
         named = self.folder / f"chunk-{index:05d}.nc"
@@ -191,6 +195,14 @@ class StoredActivations(Mapping[str, Features]):
                 layer: (data[_variable(number)].shape[1], sound)
                 for number, layer in enumerate(self.plan.layers)
             }
+
+    def computed_in(self) -> list[str]:
+        """Return the devices and precisions that the chunks were computed in, as far as known."""
+        found = set()
+        for file in self._files.values():
+            with netCDF4.Dataset(file) as data:
+                found.add(str(getattr(data, "computed_in", "")))
+        return sorted(found - {""})
 
     def remove(self) -> None:
         """Remove all chunks."""

@@ -63,7 +63,7 @@ def add(verbs: Any) -> None:
     )
     add_weights_options(parser)
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
-    parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
+    parser.add_argument("--dtype", help="float32; tf32, float16 or bfloat16: faster, less exact")
     parser.add_argument(
         "--trust-remote-code",
         action="store_const",

@@ -45,7 +45,7 @@ def add(verbs: Any) -> None:
         "sounds will need the checkpoint again",
     )
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
-    parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
+    parser.add_argument("--dtype", help="float32; tf32, float16 or bfloat16: faster, less exact")
     parser.add_argument(
         "--bootstrap", type=int, metavar="N", help="draws to keep, see `brainbench score`"
     )

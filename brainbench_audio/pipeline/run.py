@@ -244,10 +244,12 @@ def compute_pair(
     identity = keys.identity
     plan = plan_extraction(identity, benchmark.stimuli)
     heard = plan.key
+    computed_in: list[str] = []
     if isinstance(benchmark, ComposedBenchmark):
         with extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations:
             score = benchmark.compare(activations)
             heard = activations.key
+            computed_in = activations.computed_in()
     else:
         score = benchmark(model)
     provenance: dict[str, Any] = {
@@ -271,7 +273,12 @@ def compute_pair(
     if weights := provenance.get("weights"):
         provenance["weights"] = {**weights, **_unverified(identity, weights)}
     if plan.fields:
-        provenance["activations"] = {"key": heard, "layers": list(plan.layers), **plan.fields}
+        provenance["activations"] = {
+            "key": heard,
+            "layers": list(plan.layers),
+            "computed_in": computed_in,
+            **plan.fields,
+        }
     return score.with_provenance(provenance)
 
 
