@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import strategies as st
 
 from brainbench_audio.cli.table import json_text, p_text, print_table
 
