@@ -40,6 +40,7 @@ KEYS = [
     "p",
     "permutations",
     "layer",
+    "only_layers",
     "n",
     "cached",
     "created",
