@@ -30,6 +30,7 @@ FILE = re.compile(
 # of other programs that messages name
 FOREIGN = {
     "--initial-branch",
+    "--message",
     "--set-upstream",
     "--nthreads",
     "--import-mode",
