@@ -56,6 +56,18 @@ def test_round_trip_with_odd_layer_names(tmp_path: Path) -> None:
     check(reopened)
 
 
+def test_chunks_say_what_they_were_computed_in(tmp_path: Path) -> None:
+    stored = StoredActivations.open(tmp_path, PLAN)
+    values = content(PLAN)
+    said = ("cuda (NVIDIA X1), float32", "", "cpu, float32")
+    for rows, where in zip(enumerate(stored.plan.chunks()), said, strict=True):
+        index, chosen = rows
+        stored.write(index, {n: each[list(chosen)] for n, each in values.items()}, where)
+    reopened = StoredActivations.open(tmp_path, PLAN)
+    check(reopened)
+    assert reopened.computed_in() == ["cpu, float32", "cuda (NVIDIA X1), float32"]
+
+
 @settings(max_examples=20, deadline=None)
 @given(stimuli=st.integers(1, 9), chunk=st.integers(1, 10), order=st.randoms())
 def test_any_chunking(

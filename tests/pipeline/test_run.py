@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -243,6 +244,28 @@ class Own(DummyModel):
     def __init__(self, fingerprint: Any = None) -> None:
         super().__init__()
         self.fingerprint = fingerprint
+
+
+class Placed(Own):
+    """Says where it is, which decides nothing."""
+
+    transient = frozenset({"computed_in"})
+
+    def __init__(self, computed_in: str) -> None:
+        super().__init__(fingerprint=1)
+        self.computed_in = computed_in
+
+
+def test_the_provenance_says_what_activations_were_computed_in(
+    benchmark: ComposedBenchmark,
+) -> None:
+    """The model that is scored need not be the one that heard: the store remembers."""
+    for model in (Placed("cuda (NVIDIA X1), float32"), Placed("cpu, float32")):
+        found = run(model, benchmark)
+        assert not found.cached
+        told = found.score.provenance["activations"]["computed_in"]
+        assert told == ["cuda (NVIDIA X1), float32"]
+        shutil.rmtree(settings.results_home())
 
 
 def test_a_model_of_ones_own(benchmark: ComposedBenchmark) -> None:
