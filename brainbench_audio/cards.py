@@ -27,14 +27,16 @@ class WeightsFile:
     Attributes
     ----------
     url : str
-        ``https://…`` or ``hf://owner/name/path``.
+        ``https://…`` or ``hf://owner/name/path@commit``. Without a commit the first download takes
+        what the hub calls main, and its commit is used on this machine from then on.
     size : int
         Bytes, 0 if not known; a file that is larger by more than a quarter is refused.
     sha256 : str or None
-        64 hex digits; None pins the hash of the first download.
+        64 hex digits of the file at ``url``; None pins the hash of the first download, and scores
+        say that the weights are unverified.
     folder : str
-        Below ``weights`` in the data home, where the file goes; empty: the card's family. Models of
-        several families that are published in one archive share one.
+        Below ``weights`` in the data home, where the file goes; empty: the model's id. Models that
+        are published in one archive share one.
     member : str
         Path of this model's file in the archive at ``url``; empty: ``url`` is the file itself.
     installed : str
@@ -46,6 +48,8 @@ class WeightsFile:
     hosts : tuple of str
         That ``url`` sends on to, ``*.example.org`` for all below one; those of GitHub, the Hugging
         Face hub and OSF are known.
+    mirrors : tuple of str
+        ``https://…`` addresses of the same file, tried in order where ``url`` fails.
     """
 
     url: str
@@ -56,6 +60,7 @@ class WeightsFile:
     installed: str = ""
     by_hand: str = ""
     hosts: tuple[str, ...] = ()
+    mirrors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,6 +151,9 @@ class DatasetCard:
     checksum : str or None
         SHA-256 over stimuli and responses of the whole data set, as `brainbench check` computes it;
         None for data that their source checks.
+    acoustic : bool
+        Whether responses are expected to follow loudness or spectrum of the sounds to some extent,
+        which `brainbench check` then tests; it finds rows that are out of order.
     """
 
     id: str
@@ -162,6 +170,7 @@ class DatasetCard:
     subset_provides: frozenset[str] | Mapping[str, frozenset[str]] | None = None
     downloaded: bool = True
     checksum: str | None = None
+    acoustic: bool = True
     subset_stimuli: Mapping[str, int] = field(default_factory=dict)
     # a former field, which cards of data sets that are put together by hand leave empty
     loader: InitVar[str] = ""

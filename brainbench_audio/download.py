@@ -1,4 +1,4 @@
-"""Downloads: mirrors, checksums, pins. Bytes come by `transfer`; only `hub` has a network, too."""
+"""Downloads: mirrors, checksums, pins. Bytes come by `transfer`, as those of `hub` do."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from brainbench_audio.transfer import TransferError, allowed_hosts, ask_size, tr
 # bytes of a file whose size no card tells; and where the server does not tell it either
 LARGEST, LARGEST_UNTOLD = 100_000_000_000, 2_000_000_000
 _SLACK = 1.25  # sizes on cards are rounded
+_FROM, _CONFIRMED = "from ", "confirmed"  # lines of a pin, below the hash
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,30 @@ class Remote:
     @property
     def limit(self) -> int:
         """The most bytes that are taken."""
-        return int(self.size * _SLACK) if self.size else LARGEST
+        return size_limit(self.size)
+
+
+@dataclass(frozen=True)
+class Pin:
+    """What the first download of a file left, to hold later ones to it.
+
+    Attributes
+    ----------
+    sha256 : str
+    source : str
+        Its address, of a file on the hub with the commit; empty: somebody put it there.
+    confirmed : bool
+        Whether somebody compared the hash with one from another source.
+    """
+
+    sha256: str
+    source: str = ""
+    confirmed: bool = False
+
+
+def size_limit(size: int) -> int:
+    """Return the most bytes that are taken of a file that should have so many, 0: not known."""
+    return int(size * _SLACK) if size else LARGEST
 
 
 def fetch(remote: Remote, folder: Path) -> Path:
@@ -85,7 +109,7 @@ def fetch(remote: Remote, folder: Path) -> Path:
         if not by_hand:
             _download(remote, target, expected)
         if remote.sha256 is None:
-            write_pin(pin, hash_file(target))
+            write_pin(pin, hash_file(target), "" if by_hand else remote.urls[0])
     return target
 
 
@@ -155,7 +179,13 @@ def remote_size(url: str) -> int | None:
 
 
 def pinned(pin: Path) -> str | None:
-    """Return the checksum that the first download left, None if there was none.
+    """Return the checksum that the first download left, None if there was none; see `read_pin`."""
+    found = read_pin(pin)
+    return found.sha256 if found else None
+
+
+def read_pin(pin: Path) -> Pin | None:
+    """Return what the first download left, None if there was none.
 
     Raises
     ------
@@ -165,21 +195,23 @@ def pinned(pin: Path) -> str | None:
     if not pin.is_file():
         return None
     try:
-        text = pin.read_bytes().decode("ascii", "replace").strip()
+        lines = pin.read_text(encoding="utf-8", errors="replace").splitlines() or [""]
     except OSError as error:
         raise DataError(f"{pin} cannot be read: {error.strerror}.") from error
-    if not re.fullmatch("[0-9a-f]{64}", text):
+    if not re.fullmatch("[0-9a-f]{64}", lines[0].strip()):
         raise DataError(
             f"{pin} is damaged: it should hold the SHA-256 of the first download. Delete it to "
             f"trust the next one."
         )
-    return text
+    source = next((line.removeprefix(_FROM) for line in lines if line.startswith(_FROM)), "")
+    return Pin(lines[0].strip(), source, _CONFIRMED in lines)
 
 
-def write_pin(pin: Path, sha256: str) -> None:
-    """Keep the checksum of a first download, to hold later ones to it."""
+def write_pin(pin: Path, sha256: str, source: str = "", *, confirmed: bool = False) -> None:
+    """Keep the checksum of a first download, to hold later ones to it; see `Pin`."""
+    lines = [sha256, *([_FROM + source] if source else []), *([_CONFIRMED] if confirmed else [])]
     with atomic_file(pin) as temporary:
-        temporary.write_text(sha256, encoding="ascii")
+        temporary.write_text("\n".join(lines), encoding="utf-8")
 
 
 def _download(remote: Remote, target: Path, expected: str | None) -> None:

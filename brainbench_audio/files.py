@@ -209,6 +209,22 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
+def size_in_words(size: int) -> str:
+    """Return bytes with a unit.
+
+    Examples
+    --------
+    >>> size_in_words(30_000_000)
+    '30.0 MB'
+    """
+    value = float(size)
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
 def hash_json(value: Any) -> str:
     """Return the SHA-256 of a JSON-able value, independent of the order of its keys.
 

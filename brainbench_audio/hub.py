@@ -1,17 +1,23 @@
-"""Repositories of the Hugging Face hub: beside `download` the only module with a network."""
+"""Repositories of the Hugging Face hub. Files come by `transfer`, what is asked by its client."""
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
+from brainbench_audio.files import explained
+from brainbench_audio.transfer import TransferError, allowed_hosts, transfer, waiting_time
 
 SCHEME = "hf://"
+_WAITS = 2  # for a hub that is busy
 
 
 @dataclass(frozen=True)
@@ -109,41 +115,112 @@ def list_files(pattern: str) -> list[HubFile]:
     return sorted(found, key=lambda file: file.path)
 
 
-def cached_file(place: HubPath, cache: Path) -> Path | None:
-    """Return a file that was fetched before, or None."""
-    import huggingface_hub
+def web_address(url: str) -> str:
+    """Return ``hf://…`` as a browser takes it.
 
-    path = huggingface_hub.try_to_load_from_cache(
-        place.repository, place.path, cache_dir=cache, revision=place.revision
-    )
-    return Path(path) if isinstance(path, str) else None
+    Examples
+    --------
+    >>> web_address("hf://owner/name/folder/net.pt@v2")
+    'https://huggingface.co/owner/name/resolve/v2/folder/net.pt'
+    """
+    place = HubPath.parse(url)
+    revision = place.revision or "main"
+    return f"https://huggingface.co/{place.repository}/resolve/{revision}/{place.path}"
 
 
-def fetch_file(place: HubPath, cache: Path) -> Path:
-    """Return the local copy of a file, fetched into a cache unless it is there.
+def fetch_file(place: HubPath, target: Path, limit: int) -> HubFile:
+    """Bring a file here, or continue what an interrupted call left beside it.
+
+    The client of the hub says where a file is and who may have it; its own download starts anew
+    where it was interrupted.
+
+    Parameters
+    ----------
+    place : HubPath
+        Without a revision: of the commit that the hub calls main now.
+    target : Path
+        A file that is there is replaced.
+    limit : int
+        Bytes that are taken at most.
+
+    Returns
+    -------
+    HubFile
+        What the hub tells of it, at its commit.
 
     Raises
     ------
     DataError
         It cannot be had.
     """
-    import huggingface_hub
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub import constants, get_token, hf_hub_url
 
+    named = web_address(f"{SCHEME}{place.repository}/{place.path}@{place.revision or 'main'}")
     try:
-        return Path(
-            huggingface_hub.hf_hub_download(
-                place.repository,
-                place.path,
-                revision=place.revision,
-                cache_dir=cache,
-                local_files_only=settings.offline(),
-            )
-        )
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        about = _about(place)
+    except Exception as error:  # its network client, and so its errors, differ between versions
+        raise DataError(f"Cannot fetch {named}: {_reason(error, place.repository)}.") from error
+    if (size := about.size or 0) > limit:
         raise DataError(
-            f"Cannot fetch {place.path} of {place.repository} from the Hugging Face hub: {error}"
+            f"{named} has {size / 1e6:,.1f} MB, and {limit / 1e6:,.1f} MB are the most that is "
+            f"taken of this file."
+        )
+    commit = about.commit_hash or place.revision or "main"
+    token = get_token()
+    # the hub says where its storage is; a mirror may send on to the hub's own
+    hosts = allowed_hosts([constants.ENDPOINT, about.location, "https://huggingface.co"])
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with explained(target):
+            transfer(
+                hf_hub_url(place.repository, place.path, revision=commit),
+                target,
+                hosts=hosts,
+                limit=limit,
+                headers={"Authorization": f"Bearer {token}"} if token else {},
+            )
+    except TransferError as error:
+        raise DataError(
+            f"Cannot fetch {named}: {error}. Run the command again to continue."
         ) from error
+    sha256 = about.etag if re.fullmatch("[0-9a-f]{64}", about.etag or "") else None
+    url = f"{SCHEME}{place.repository}/{place.path}@{commit}"
+    return HubFile(url, place.path, size, sha256)
+
+
+def _about(place: HubPath) -> Any:
+    """Return what the hub tells of a file; where it is busy, it is asked again when it says."""
+    import huggingface_hub
+    from huggingface_hub.errors import HfHubHTTPError
+
+    url = huggingface_hub.hf_hub_url(place.repository, place.path, revision=place.revision)
+    for wait in range(_WAITS + 1):
+        try:
+            return huggingface_hub.get_hf_file_metadata(url)
+        except HfHubHTTPError as error:
+            # the client's own retries go on for long where there is no network
+            seconds = waiting_time(error.response.status_code, error.response.headers)
+            if seconds is None or wait == _WAITS:
+                raise
+            time.sleep(seconds)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _reason(error: Exception, repository: str) -> str:
+    """Return in a few words why a file did not come; the client takes several lines."""
+    from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    if isinstance(error, GatedRepoError):
+        return (
+            f"it is given to those only who accepted its terms: accept them on "
+            f"https://huggingface.co/{repository}, and log in here with `hf auth login`"
+        )
+    if isinstance(error, OfflineModeIsEnabled):
+        return "HF_HUB_OFFLINE forbids downloads"
+    if isinstance(error, LocalEntryNotFoundError) and error.__cause__ is not None:
+        error = error.__cause__  # type: ignore[assignment]  # it says only that there is no copy
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return (lines[0] if lines else type(error).__name__).rstrip(".:")
 
 
 def fetch_snapshot(

@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from tqdm import tqdm
@@ -35,3 +38,73 @@ def progress_bar(total: int, description: str, unit: str, **options: Any) -> tqd
         leave=False,
         **options,
     )
+
+
+class Whole:
+    """One bar for several files, see `one_bar`."""
+
+    def __init__(self, bar: tqdm[Any]) -> None:
+        self._bar, self._here = bar, 0.0
+
+    def goto(self, place: float) -> None:
+        """Go to a place in the file at hand: an attempt may start anew."""
+        self.move(place - self._here)
+
+    def move(self, by: float) -> None:
+        """Move on by so many bytes."""
+        self._here += by
+        self._bar.update(by)
+
+    def next_file(self) -> None:
+        """Start with the next file."""
+        self._here = 0.0
+
+
+_WHOLE: ContextVar[Whole | None] = ContextVar("whole", default=None)
+
+
+@contextmanager
+def one_bar(total: int, description: str) -> Iterator[Whole]:
+    """Show all files that are brought here within this context in one bar.
+
+    Parameters
+    ----------
+    total : int
+        Bytes of all of them, as far as they are known.
+    description : str
+
+    Yields
+    ------
+    Whole
+        Its ``next_file`` is to be called between two files.
+    """
+    with progress_bar(total, description, "B", unit_scale=True) as bar:
+        whole = Whole(bar)
+        token = _WHOLE.set(whole)
+        try:
+            yield whole
+        finally:
+            _WHOLE.reset(token)
+
+
+@contextmanager
+def transfer_bar(total: int, description: str, initial: int) -> Iterator[Callable[[int], object]]:
+    """Show how a file is brought here; within `one_bar` that bar moves instead.
+
+    Parameters
+    ----------
+    total, initial : int
+        Bytes in all, and those that are here already.
+    description : str
+
+    Yields
+    ------
+    callable
+        Takes the number of bytes that have come since the last call.
+    """
+    if whole := _WHOLE.get():
+        whole.goto(initial)
+        yield whole.move
+        return
+    with progress_bar(total, description, "B", unit_scale=True, initial=initial) as bar:
+        yield bar.update

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection, Iterable
+import time
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from brainbench_audio.progress import progress_bar
+from brainbench_audio.progress import transfer_bar
 
 if TYPE_CHECKING:
     import requests
@@ -21,7 +23,11 @@ if TYPE_CHECKING:
 # requests is imported when there is something to transfer
 _ATTEMPTS = 3
 _TIMEOUT = 30  # seconds without a byte
+_SLOWEST, _PATIENCE = 1000, 60  # bytes a second, over so many seconds
+_BUSY = (429, 503)
+_LONGEST_WAIT = 120  # seconds
 _HOPS = 8
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _BLOCK = 1 << 18
 # where publishers keep what they publish, and send on to
 _REDIRECTS = {
@@ -82,7 +88,13 @@ def ask_size(url: str) -> int | None:
 
 
 def transfer(
-    url: str, target: Path, *, hosts: Collection[str], limit: int, untold: int = 0
+    url: str,
+    target: Path,
+    *,
+    hosts: Collection[str],
+    limit: int,
+    untold: int = 0,
+    headers: Mapping[str, str] = _NO_HEADERS,
 ) -> None:
     """Bring a file here, or continue what an interrupted transfer left beside the target.
 
@@ -97,6 +109,8 @@ def transfer(
     untold : int
         The same where the server tells no length. 0, the default, is for a file whose checksum is
         not known: without a length, an answer that was cut off looks like a whole one.
+    headers : mapping of str to str
+        Sent along, such as a token; ``Authorization`` only to the host of the address itself.
 
     Raises
     ------
@@ -109,7 +123,7 @@ def transfer(
     part = target.with_name(f"{name}.partial")
     for attempt in range(_ATTEMPTS):
         try:
-            _continue(url, part, hosts, limit, untold)
+            _continue(url, part, hosts, headers, limit=limit, untold=untold)
             break
         except _Refused:
             part.unlink(missing_ok=True)
@@ -121,10 +135,30 @@ def transfer(
                 requests.Timeout,
                 requests.exceptions.ChunkedEncodingError,
             )
-            if attempt == _ATTEMPTS - 1 or not isinstance(error, again):
+            answer = error.response
+            wait = None if answer is None else waiting_time(answer.status_code, answer.headers)
+            if attempt == _ATTEMPTS - 1 or (wait is None and not isinstance(error, again)):
                 raise TransferError(_reason(error)) from error
+            time.sleep(wait or 0)
     os.replace(part, target)
     _tag_file(part).unlink(missing_ok=True)
+
+
+def waiting_time(status: int, headers: Mapping[str, str]) -> float | None:
+    """Return the seconds after which a busy server wants to be asked again.
+
+    None if it is not busy, or for too long. Where it does not say how long, a second.
+
+    Examples
+    --------
+    >>> waiting_time(429, {"Retry-After": "5"}), waiting_time(429, {}), waiting_time(404, {})
+    (5.0, 1.0, None)
+    """
+    if status not in _BUSY:
+        return None
+    told = headers.get("Retry-After", "")
+    seconds = float(told) if told.isdecimal() else 1.0
+    return seconds if seconds <= _LONGEST_WAIT else None
 
 
 def _session(hosts: Collection[str]) -> requests.Session:
@@ -151,13 +185,21 @@ def _session(hosts: Collection[str]) -> requests.Session:
     return session
 
 
-def _continue(url: str, part: Path, hosts: Collection[str], limit: int, untold: int) -> None:
+def _continue(
+    url: str,
+    part: Path,
+    hosts: Collection[str],
+    more: Mapping[str, str],
+    *,
+    limit: int,
+    untold: int,
+) -> None:
     """Append to a partial file what it still lacks."""
     import requests
 
     have = part.stat().st_size if part.exists() else 0
     tag = _tag_file(part)
-    headers = {"Accept-Encoding": "identity"}
+    headers = {**more, "Accept-Encoding": "identity"}
     if have and tag.exists():
         # without If-Range the rest of a newer file would be glued to the start of an older one
         headers |= {"Range": f"bytes={have}-", "If-Range": tag.read_text(encoding="utf-8")}
@@ -190,16 +232,36 @@ def _continue(url: str, part: Path, hosts: Collection[str], limit: int, untold: 
         )
 
 
+def _blocks(response: requests.Response) -> Iterator[bytes]:
+    """Yield the body as it arrives: whole blocks where it comes fast, less where it drips."""
+    import requests
+    import urllib3
+
+    try:
+        while block := response.raw.read1(_BLOCK, decode_content=True):
+            yield block
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise requests.exceptions.ChunkedEncodingError(error) from error
+
+
 def _append(
     response: requests.Response, part: Path, have: int, length: int | None, limit: int
 ) -> None:
-    bar = progress_bar(have + (length or 0), part.stem, "B", unit_scale=True, initial=have)
-    with bar, part.open("ab" if have else "wb") as file:
-        for block in response.iter_content(_BLOCK):
-            have += len(block)
+    bar = transfer_bar(have + (length or 0), part.stem, have)
+    import requests
+
+    # a server that lets a byte drip now and then never times out
+    began, arrived = time.monotonic(), 0
+    with bar as advance, part.open("ab" if have else "wb") as file:
+        for block in _blocks(response):
+            have, arrived = have + len(block), arrived + len(block)
             _check_size(have, limit)
             file.write(block)
-            bar.update(len(block))
+            advance(len(block))
+            if (spent := time.monotonic() - began) > _PATIENCE:
+                if arrived < _SLOWEST * spent:
+                    raise requests.ConnectionError(f"only {arrived} B came in {spent:.0f} s")
+                began, arrived = time.monotonic(), 0
 
 
 def _check_size(size: int, limit: int) -> None:

@@ -1,12 +1,13 @@
 """Time the probe's training beside a plain PyTorch loop, Lightning and its bare matrix products.
 
     python speed/probe.py [--clips 4000] [--layers 13] [--features 768] [--epochs 2] [--repeats 3]
-                          [--quick] [--json]
+                          [--device cpu] [--quick] [--json]
 
 All sides train the 16 settings for some epochs on the same made-up embeddings in half precision and
 validate after each: ours all settings together, the others one after the other. One run times all
 sides in turns, so that a busy machine slows all alike. The loop draws minibatches from memory;
 the Lightning side does it as the released code of the paper does, by a DataLoader with 4 workers.
+On a GPU the loop has all embeddings in the GPU's memory from the start; ours has to bring them.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Problem:
             generator.standard_normal(shape, dtype=np.float32).astype(np.float16)
         )
         self.known = torch.from_numpy(generator.integers(args.labels, size=clips))
-        self.epochs = args.epochs
+        self.epochs, self.device = args.epochs, args.device
 
 
 def ours(problem: Problem) -> None:
@@ -64,10 +65,24 @@ def ours(problem: Problem) -> None:
     split = Split("test", np.arange(problem.train), held_out, held_out)
     protocol = Protocol(max_epochs=problem.epochs, patience=problem.epochs)
     # filling the store counts: it is what takes the place of the others' data sets
-    with Embeddings(clips, layers, features, 1 << 62) as embeddings, Workers() as workers:
+    device, at_once = problem.device, 1 if problem.device == "cpu" else len(GRID)
+    with (
+        Embeddings(clips, layers, features, 1 << 62, device) as embeddings,
+        Workers(device) as workers,
+    ):
         for layer in range(layers):
             embeddings.fill(layer, str(layer), problem.embeddings[:, layer].numpy())
-        trainer = Trainer(embeddings, task, split, protocol, seed=0, fold=0, workers=workers)
+        trainer = Trainer(
+            embeddings,
+            task,
+            split,
+            protocol,
+            seed=0,
+            fold=0,
+            workers=workers,
+            device=device,
+            at_once=at_once,
+        )
         trainer.train(dict(enumerate(GRID)))
 
 
@@ -93,24 +108,24 @@ def network(problem: Problem, setting: Setting) -> Network:
     return Network(setting, *problem.embeddings.shape[1:], problem.labels)
 
 
-def plain_loop(problem: Problem) -> None:
+def plain_loop(problem: Problem, embeddings: Tensor, known: Tensor) -> None:
     for setting in GRID:
-        model = network(problem, setting)
+        model = network(problem, setting).to(problem.device)
         optimiser = torch.optim.Adam(model.parameters(), lr=setting.learning_rate)
         for _ in range(problem.epochs):
             model.train()
-            for rows in torch.randperm(problem.train).split(BATCH):
+            for rows in torch.randperm(problem.train, device=problem.device).split(BATCH):
                 loss = torch.nn.functional.cross_entropy(
-                    model(problem.embeddings[rows].float()), problem.known[rows]
+                    model(embeddings[rows].float()), known[rows]
                 )
                 optimiser.zero_grad()
                 loss.backward()
                 optimiser.step()
             model.eval()
             with torch.no_grad():
-                held_out = problem.embeddings[problem.train :].split(BATCH)
+                held_out = embeddings[problem.train :].split(BATCH)
                 hits = torch.cat([model(part.float()).argmax(dim=1) for part in held_out])
-                (hits == problem.known[problem.train :]).float().mean().item()
+                (hits == known[problem.train :]).float().mean().item()
 
 
 def with_lightning(problem: Problem) -> None:
@@ -150,7 +165,7 @@ def with_lightning(problem: Problem) -> None:
         with tempfile.TemporaryDirectory() as folder:
             trainer = lightning.Trainer(
                 max_epochs=problem.epochs,
-                accelerator="cpu",
+                accelerator=problem.device,
                 devices=1,
                 num_sanity_val_steps=0,
                 default_root_dir=folder,
@@ -171,15 +186,16 @@ def bare_products(problem: Problem, *, pooled: bool) -> None:
     layers, features = problem.embeddings.shape[1:]
 
     def run(setting: Setting) -> None:
-        own = Products(features, problem.labels, setting.hidden_layers)
+        own = Products(features, problem.labels, setting.hidden_layers, problem.device)
         for _ in range(problem.epochs):
             for clips in sizes(problem.train):
                 own.train(clips)
             for clips in sizes(len(problem.known) - problem.train):
                 own.forward(clips)
 
-    mixed = torch.empty(len(GRID), BATCH * features)
-    embedded, weights = torch.ones(layers, BATCH * features), torch.ones(len(GRID), layers)
+    mixed = torch.empty(len(GRID), BATCH * features, device=problem.device)
+    embedded = torch.ones(layers, BATCH * features, device=problem.device)
+    weights = torch.ones(len(GRID), layers, device=problem.device)
     for _ in range(problem.epochs):
         for clips in sizes(problem.train):
             columns = clips * features
@@ -210,12 +226,13 @@ def sizes(clips: int) -> list[int]:
 class Products:
     """The matrix products of one network, into arrays that are there already."""
 
-    def __init__(self, features: int, labels: int, depth: int) -> None:
+    def __init__(self, features: int, labels: int, depth: int, device: str) -> None:
         widths = [features, *[UNITS] * depth, labels]
-        self.weights = [torch.ones(above, below) for below, above in pairwise(widths)]
+        pairs = list(pairwise(widths))
+        self.weights = [torch.ones(above, below, device=device) for below, above in pairs]
         self.changes = [torch.empty_like(weight) for weight in self.weights]
-        self.values = [torch.ones(BATCH, width) for width in widths]
-        self.errors = [torch.ones(BATCH, width) for width in widths]
+        self.values = [torch.ones(BATCH, width, device=device) for width in widths]
+        self.errors = [torch.ones(BATCH, width, device=device) for width in widths]
 
     def forward(self, clips: int) -> None:
         for weight, below, above in zip(self.weights, self.values, self.values[1:], strict=False):
@@ -231,18 +248,23 @@ class Products:
 def seconds(function: Callable[..., object], *arguments: Any, **options: Any) -> float:
     start = perf_counter()
     function(*arguments, **options)
+    if torch.cuda.is_initialized():
+        torch.cuda.synchronize()
     return perf_counter() - start
 
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Time all sides in turns; return medians and ratios."""
     problem = Problem(args)
+    there = problem.embeddings.to(args.device), problem.known.to(args.device)
+    # a GPU starts one product after the other anyway
+    pools = (True, False) if args.device == "cpu" else (False,)
     sides: dict[str, Callable[[], float]] = {
         "brainbench": lambda: seconds(ours, problem),
         "bare products": lambda: min(
-            seconds(bare_products, problem, pooled=pooled) for pooled in (True, False)
+            seconds(bare_products, problem, pooled=pooled) for pooled in pools
         ),
-        "plain loop": lambda: seconds(plain_loop, problem),
+        "plain loop": lambda: seconds(plain_loop, problem, *there),
     }
     skipped = {}
     if args.no_lightning or find_spec("lightning") is None:
@@ -266,6 +288,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     }
     return {
         "shape": {key: getattr(args, key) for key in SHAPE},
+        "device": args.device,
         "settings": len(GRID),
         "threads": torch.get_num_threads(),
         "median_seconds": median,
@@ -284,7 +307,7 @@ QUICK = {"clips": 2048, "layers": 13, "features": 768, "labels": 50, "epochs": 1
 
 def show(found: dict[str, Any]) -> None:
     print(", ".join(f"{value} {name}" for name, value in found["shape"].items()), end="; ")
-    print(f"{found['settings']} settings, {found['threads']} threads")
+    print(f"{found['settings']} settings, {found['threads']} threads, on {found['device']}")
     print(f"{'':14} {'seconds':>10} {'a setting, epoch':>17} {'times ours':>11} {'goal':>6}")
     for side, value in found["median_seconds"].items():
         line = f"{side:14} {value:10.2f} {found['seconds_per_setting_and_epoch'][side]:17.3f}"
@@ -300,6 +323,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     for name, default in (SHAPE | {"repeats": 3}).items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--no-lightning", action="store_true", help="leave this side out")
     parser.add_argument("--quick", action="store_true", help="a smaller problem, in seconds")
     parser.add_argument("--json", action="store_true", help="print JSON")

@@ -91,13 +91,17 @@ def ours(layers: Layers, targets: FloatArray, folds: NDArray[np.int64]) -> Float
 
 
 def with_himalaya(
-    layers: Layers, targets: FloatArray, folds: NDArray[np.int64], batch: int | None
+    layers: Layers,
+    targets: FloatArray,
+    folds: NDArray[np.int64],
+    batch: int | None,
+    backend: str = "numpy",
 ) -> None:
     from himalaya.backend import set_backend
     from himalaya.kernel_ridge import KernelRidgeCV
     from sklearn.model_selection import PredefinedSplit
 
-    set_backend("numpy")
+    there = set_backend(backend).asarray
     for name in layers:
         features = layers[name].astype(np.float64)
         for fold in range(FOLDS):
@@ -109,8 +113,8 @@ def with_himalaya(
                 cv=PredefinedSplit(folds[train]),
                 solver_params={"n_targets_batch": batch},
             )
-            model.fit(features[train] - mean, targets[train] - level)
-            model.predict(features[~train] - mean)
+            model.fit(there(features[train] - mean), there(targets[train] - level))
+            model.predict(there(features[~train] - mean))
 
 
 def with_scikit_learn(layers: Layers, target: FloatArray, folds: NDArray[np.int64]) -> float:

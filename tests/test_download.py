@@ -6,6 +6,7 @@ import hashlib
 import ipaddress
 import re
 import ssl
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,14 +18,16 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from brainbench_audio import download
+from brainbench_audio import download, transfer
 from brainbench_audio.download import (
     LARGEST,
+    Pin,
     Remote,
     fetch,
     fetch_all,
     fetch_folder,
     find_folder,
+    read_pin,
     remote_size,
 )
 from brainbench_audio.errors import CacheError, DataError
@@ -47,6 +50,8 @@ class Site:
     redirects: dict[str, str] = field(default_factory=dict)
     more: int = 0  # bytes that are sent beyond the file, without an end to be told
     other_part: bool = False
+    refusals: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    drip: float = 0  # seconds between two bytes
     requests: list[tuple[str, str | None, str | None]] = field(default_factory=list)
     port: int = 0
     scheme: str = "http"
@@ -65,6 +70,13 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         wanted, condition = self.headers.get("Range"), self.headers.get("If-Range")
         self.site.requests.append((self.path, wanted, condition))
+        if self.site.refusals:
+            status, headers = self.site.refusals.pop(0)
+            self.send_response(status)
+            for name, value in {"Content-Length": "0", **headers}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            return
         if self.path in self.site.redirects:
             self.send_response(302)
             self.send_header("Location", self.site.redirects[self.path])
@@ -96,6 +108,10 @@ class Handler(BaseHTTPRequestHandler):
         if self.site.cut_after:
             body = body[: self.site.cut_after.pop(0)]
             self.close_connection = True
+        while self.site.drip and self.command == "GET":
+            self.wfile.write(body[:1])
+            body = body[1:]
+            time.sleep(self.site.drip)
         if self.command == "GET":
             self.wfile.write(body + bytes(self.site.more))
 
@@ -277,7 +293,8 @@ def test_a_damaged_file_stays_if_the_download_is_no_better(web: Site, tmp_path: 
 
 def test_trust_on_first_use(web: Site, tmp_path: Path) -> None:
     path = fetch(remote(web, None), tmp_path)
-    assert (tmp_path / "file.bin.sha256").read_text() == SHA256
+    pin = Pin(SHA256, web.url("/data/file.bin"))
+    assert read_pin(tmp_path / "file.bin.sha256") == pin
     fetch(remote(web, None), tmp_path)
     assert len(web.requests) == 1
     path.unlink()
@@ -306,6 +323,35 @@ def test_mirrors_are_tried_in_order(web: Site, tmp_path: Path) -> None:
     assert path == tmp_path / "sub" / "file.bin"
     assert path.read_bytes() == CONTENT
     assert [asked for asked, _, _ in web.requests] == ["/gone.bin", "/data/file.bin"]
+
+
+def test_a_busy_server_is_asked_again_when_it_says(
+    web: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+    monkeypatch.setattr("brainbench_audio.transfer.time.sleep", waited.append)
+    web.refusals = [(429, {"Retry-After": "7"}), (503, {})]
+    assert fetch(remote(web), tmp_path).read_bytes() == CONTENT
+    assert waited == [7, 1]
+    (tmp_path / "file.bin").unlink()
+    for status, wait, times in ((429, "3600", 1), (403, "1", 1), (429, "0", 3)):
+        web.refusals, asked = [(status, {"Retry-After": wait})] * times, len(web.requests)
+        with pytest.raises(DataError, match=rf"Cannot download file\.bin.*{status}"):
+            fetch(remote(web), tmp_path)
+        assert len(web.requests) - asked == times
+
+
+def test_a_server_that_drips_is_left(
+    web: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transfer, "_PATIENCE", 0.1)
+    web.drip = 0.02
+    with pytest.raises(DataError, match=r"only \d+ B came in 0 s.*run the command again"):
+        fetch(remote(web), tmp_path)
+    assert len(web.requests) == 3
+    web.drip = 0
+    assert fetch(remote(web), tmp_path).read_bytes() == CONTENT
+    assert web.requests[-1][1] is not None, "what came is kept"
 
 
 def test_no_such_file(web: Site, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from brainbench_audio.files import (
     hash_sources,
     locked,
     set_aside,
+    size_in_words,
 )
 from brainbench_audio.temporaries import remove_leftovers
 
@@ -301,3 +302,18 @@ def test_hash_sources_sees_names_and_contents_of_python_files(tmp_path: Path) ->
     source.rename(tmp_path / "sub" / "two.py")
     assert len({first, second, hash_sources(tmp_path)}) == 3
     assert hash_sources(tmp_path / "sub" / "two.py") != hash_sources(tmp_path / "sub")
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (10**12, "1.0 TB"), (10**16, "10000.0 TB")],
+)
+def test_sizes(size: int, expected: str) -> None:
+    assert size_in_words(size) == expected
+
+
+@given(st.integers(0, 10**15))
+def test_sizes_are_right_to_a_digit(size: int) -> None:
+    number, unit = size_in_words(size).split()
+    factor = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
+    assert float(number) * factor == pytest.approx(size, abs=0.0501 * factor)

@@ -6,7 +6,9 @@ import io
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
+from brainbench_audio import progress
 from brainbench_audio.progress import progress_bar
 
 
@@ -56,3 +58,20 @@ def test_short_work_shows_no_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_other_options_reach_tqdm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("TQDM_DISABLE", raising=False)
     assert "10.0k" in shown(Terminal(), initial=9_997, unit_scale=True)
+
+
+def test_several_files_in_one_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    bar = tqdm(total=15, file=io.StringIO(), disable=False)
+    monkeypatch.setattr(progress, "progress_bar", lambda *_, **__: bar)
+    with progress.one_bar(15, "weights") as whole:
+        for start in (0, 3):  # the second attempt goes on where the first one was known to be
+            with progress.transfer_bar(10, "one", start) as advance:
+                advance(5)
+                assert bar.n == start + 5
+        whole.next_file()
+        with progress.transfer_bar(5, "two", 2) as advance:
+            advance(3)
+    assert bar.n == 8 + 5
+    monkeypatch.undo()
+    with progress.transfer_bar(10, "alone", 0) as advance:
+        advance(5)

@@ -47,14 +47,31 @@ def test_there_are_some() -> None:
 def test_they_may_read_only(workflow: Path) -> None:
     whole = content(workflow)
     assert whole["permissions"] == {"contents": "read"}
-    for job in whole["jobs"].values():
-        if "permissions" in job:
-            assert workflow == OF_RESULTS
-            assert job["permissions"] == {"pages": "write", "id-token": "write"}
-            assert job["if"] == PUBLISH
-            assert [step for step in job["steps"] if "run" in step] == []
+    more = {name: job["permissions"] for name, job in whole["jobs"].items() if "permissions" in job}
+    if workflow == OF_RESULTS:
+        (name,) = more
+        job = whole["jobs"][name]
+        assert more[name] == {"pages": "write", "id-token": "write"}
+        assert job["if"] == PUBLISH
+        assert [step for step in job["steps"] if "run" in step] == []
+    else:
+        # publishing proves who it is to PyPI, in a job that checks nothing out and builds nothing
+        releases = workflow.name == "release.yml"
+        assert more == ({"publish": {"id-token": "write"}} if releases else {})
     # would run a stranger's change with our rights; YAML reads the key `on` as true
     assert "pull_request_target" not in whole.get("on", whole.get(True))
+
+
+def test_what_publishes_runs_no_code_of_ours() -> None:
+    job = content(ROOT / ".github" / "workflows" / "release.yml")["jobs"]["publish"]
+    assert [step["uses"].split("@")[0] for step in job["steps"] if "uses" in step] == [
+        "actions/download-artifact",
+        "pypa/gh-action-pypi-publish",
+    ]
+    (run,) = (step["run"] for step in job["steps"] if "run" in step)
+    assert run.split()[0] == "mkdir"
+    assert job["needs"] == "build"
+    assert job["environment"] == "pypi"
 
 
 def test_actions_are_those_of_one_commit(workflow: Path) -> None:

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,12 @@ import numpy.typing as npt
 
 from brainbench_audio import revisions, settings
 from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy
-from brainbench_audio.activations.store import Features, Plan, StoredActivations
+from brainbench_audio.activations.store import (
+    Features,
+    Plan,
+    StoredActivations,
+    is_complete,
+)
 from brainbench_audio.errors import BrainbenchError, ContractError, UnfitSound
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Model
@@ -116,6 +122,12 @@ def extracted(
             yield _filled(lazy, stimuli, Path(folder), plan)
         return
     store = activations_folder()
+    whole = replace(plan, layers=lazy.identity.whole)
+    if whole.layers and not anew and is_complete(store, whole.key):
+        with locked(store / whole.key):
+            activations = _filled(lazy, stimuli, store, whole)
+        yield activations.only(plan.layers)
+        return
     with locked(store / plan.key):
         if anew:
             shutil.rmtree(store / plan.key, ignore_errors=True)
@@ -146,7 +158,7 @@ def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> 
             parts.append(part)
             bar.update(len(rows))
             if rows[-1] == chunks[index][-1]:
-                stored.write(index, _joined(parts, plan.layers))
+                stored.write(index, _joined(parts, plan.layers), model.computed_in)
                 parts = []
     model.settle()
     return stored

@@ -208,7 +208,7 @@ class Family:
             state = permuted(state, seed)
             fingerprint |= {"control": "permuted", "seed": seed}
         load_strictly(network, fit.convert(state), where, source.kind)
-        return self._model(configured, network, fingerprint, source.paths, unwrapped)
+        return self._model(configured, network, fingerprint, source.paths, _told(unwrapped, source))
 
     def _opened(self, card: ModelCard, weights: Weights | None) -> _Source:
         """Return what is in the files of a model, or in a mapping."""
@@ -241,7 +241,7 @@ class Family:
         network: torch.nn.Module,
         fingerprint: Mapping[str, Any],
         files: Sequence[Path] | None,
-        unwrapped: Unwrapped | None = None,
+        provenance: Mapping[str, Any] | None = None,
     ) -> TorchModel:
         card = configured.card
         versions = {name: metadata.version(name) for name in self.libraries}
@@ -252,7 +252,7 @@ class Family:
             fingerprint={**fingerprint, **versions, **configured.facts},
             pooling={**dict.fromkeys(card.layers, self.pooling), **self.layer_pooling},
             files=files,
-            provenance=_told(unwrapped) if unwrapped else None,
+            provenance=provenance,
         )
 
 
@@ -293,9 +293,13 @@ def _refuse_unmarked(card: ModelCard, found: Unwrapped, marks: Sequence[str]) ->
         )
 
 
-def _told(unwrapped: Unwrapped) -> dict[str, Any]:
-    """Return what the provenance says of how weights were found, if there is anything to say."""
+def _told(unwrapped: Unwrapped, source: _Source) -> dict[str, Any]:
+    """Return what the provenance says of the weights: their files, and how they were found."""
+    files = dict(source.hashes) if isinstance(source.hashes, Mapping) else {}
+    if isinstance(source.hashes, str) and source.paths:
+        files = {source.paths[0].name: source.hashes}
     facts = {
+        "files": files,
         "entry": unwrapped.entry,
         "prefix": unwrapped.prefix,
         "left_aside": collapsed(unwrapped.aside),

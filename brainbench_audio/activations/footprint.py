@@ -110,8 +110,12 @@ def free_memory(device: torch.device) -> int:
     """Return the bytes that a forward pass can still take on a device."""
     if device.type != "cuda":
         return available_memory()
-    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + kept
+    allocated = torch.cuda.memory_allocated(device)
+    kept = torch.cuda.memory_reserved(device) - allocated
+    free, total = torch.cuda.mem_get_info(device)
+    # a process may have been told to take a part only
+    allowed = int(total * torch.cuda.get_per_process_memory_fraction(device)) - allocated
+    return int(max(0, min(free + kept, allowed)))
 
 
 class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]

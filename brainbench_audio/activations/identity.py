@@ -27,14 +27,16 @@ from brainbench_audio.activations.object_state import (
     own_fingerprint,
     seal_of,
     settle,
+    source_of,
     state_of,
 )
 from brainbench_audio.cards import ModelCard, WeightsFile
-from brainbench_audio.errors import CacheError, PluginLoadError
+from brainbench_audio.errors import CacheError, ContractError, PluginLoadError
 from brainbench_audio.files import hash_file, hash_json
 from brainbench_audio.hashing.own_code import is_installed
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Model, ModelWithCard
+from brainbench_audio.views import line
 
 VERSION_DIGITS = 8
 UNKNOWN = "unknown"
@@ -56,6 +58,8 @@ class Identity:
     layers : tuple of str
     dims : tuple of int
         Features of each layer; empty where only hearing tells.
+    whole : tuple of str
+        All layers of the model, where only some are asked for, see `of_layers`; else empty.
     sample_rate : int
         Hz.
     fingerprint : JSON-able
@@ -80,6 +84,7 @@ class Identity:
     sample_rate: int
     fingerprint: Any
     dims: tuple[int, ...] = ()
+    whole: tuple[str, ...] = ()
     unkept: str = ""
     code: Mapping[str, Any] = field(default_factory=dict)
     files: Mapping[str, str] | None = None
@@ -110,6 +115,30 @@ class Identity:
             "version": self.version,
             "fingerprint": self.digest,
         }
+
+    def of_layers(self, layers: Sequence[str] | None) -> Identity:
+        """Return the same network with only some of its layers, in its own order; None: all.
+
+        Raises
+        ------
+        ContractError
+            It has no such layer, or none is asked for.
+        """
+        if layers is None:
+            return self
+        unknown = [layer for layer in layers if layer not in self.layers]
+        if unknown or not layers:
+            raise ContractError(
+                f"Model {self.id} has no layer {repr(unknown[0]) if unknown else 'at all'}, only "
+                f"{', '.join(self.layers)}."
+            )
+        chosen = [place for place, layer in enumerate(self.layers) if layer in layers]
+        return replace(
+            self,
+            layers=tuple(self.layers[place] for place in chosen),
+            dims=tuple(self.dims[place] for place in chosen if self.dims),
+            whole=self.whole or (self.layers if len(chosen) < len(self.layers) else ()),
+        )
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain data, for other processes."""
@@ -152,6 +181,14 @@ class LazyModel:
         self._load = load
         self._model = model
 
+    def __repr__(self) -> str:
+        facts = {
+            "id": f"{self.identity.id}#{self.identity.version}",
+            "layers": len(self.layers),
+            "sample rate": f"{self.sample_rate} Hz",
+        }
+        return line("Model", facts)
+
     @property
     def layers(self) -> tuple[str, ...]:
         """Names of the layers."""
@@ -172,6 +209,11 @@ class LazyModel:
         """Whether the network is in memory."""
         return self._model is not None
 
+    @property
+    def computed_in(self) -> str:
+        """Device and precision of the loaded network; empty where it does not say."""
+        return str(getattr(self._model, "computed_in", ""))
+
     def activations(
         self,
         waveforms: Sequence[npt.NDArray[np.float32]],
@@ -189,6 +231,10 @@ class LazyModel:
         activations = self._present().activations(waveforms, layers=layers)
         check_unchanged(self.identity.code)
         return activations
+
+    def of_layers(self, layers: Sequence[str] | None) -> LazyModel:
+        """Return the model with only some of its layers, see `Identity.of_layers`."""
+        return LazyModel(self.identity.of_layers(layers), self._load, self._model)
 
     def settle(self) -> None:
         """Note what hearing itself changed in the model, a counter or a cache: it is no change."""
@@ -247,9 +293,7 @@ def identify_object(model: Model) -> Identity:
         identity: Identity = seal.identity
         check_unchanged(identity.code, data_only=True)
         return identity
-    source = (
-        type(model).__module__ if seal is None or seal.identity is None else seal.identity.source
-    )
+    source = source_of(model) if seal is None or seal.identity is None else seal.identity.source
     identity = described(model, name_of(model), source)
     given = own_fingerprint(model)
     if given is None:

@@ -150,6 +150,11 @@ def name_of(model: Model) -> str:
     return str(getattr(model, "name", type(model).__name__) if card is None else card.id)
 
 
+def source_of(model: Model) -> str:
+    """Return the module in which a model in memory is defined; of a wrapped network, its own."""
+    return str(getattr(model, "defined_in", type(model).__module__))
+
+
 def _looked_at(model: Model) -> State:
     found = {}
     for name, value in _attributes(model):

@@ -1,13 +1,15 @@
-"""Half precision for a network, and float32 for the parts of it that need that."""
+"""The precision of a network, and float32 or float64 for the parts of it that need that."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Concatenate, ParamSpec, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 import torch
+
+from brainbench_audio.tf32 import float32_products
 
 Owner = TypeVar("Owner", bound=torch.nn.Module)
 Rest = ParamSpec("Rest")
@@ -15,13 +17,37 @@ Result = TypeVar("Result")
 _Method = Callable[Concatenate[Owner, torch.Tensor, Rest], Result]
 
 
+class Precision(NamedTuple):
+    """What a network computes in.
+
+    Attributes
+    ----------
+    mixed : torch.dtype
+        Of automatic mixed precision; float32: none.
+    tf32 : bool
+        Whether a GPU may round the factors of products of float32 numbers to TF32.
+    """
+
+    mixed: torch.dtype = torch.float32
+    tf32: bool = False
+
+
+PRECISIONS = {
+    "float32": Precision(),
+    "tf32": Precision(tf32=True),
+    "float16": Precision(torch.float16),
+    "bfloat16": Precision(torch.bfloat16),
+}
+
+
 @contextmanager
-def mixed_precision(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """Run what is inside in mixed precision; in float32, leave everything as it is."""
+def computing_in(device: torch.device, precision: Precision) -> Iterator[None]:
+    """Run what is inside in a precision; all switches of torch are put back."""
     # torch asks oneDNN for an LSTM in float16 even on CPUs for which oneDNN has none
-    torch_alone = device.type == "cpu" and dtype == torch.float16
-    enabled = torch.backends.mkldnn.enabled
-    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+    torch_alone = device.type == "cpu" and precision.mixed == torch.float16
+    mixed = torch.autocast(device.type, precision.mixed, enabled=precision.mixed != torch.float32)
+    with float32_products(tf32=precision.tf32), mixed:
+        enabled = torch.backends.mkldnn.enabled
         try:
             if torch_alone:
                 torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
@@ -37,7 +63,8 @@ def in_float32(method: _Method[Owner, Rest, Result]) -> _Method[Owner, Rest, Res
     Spectra span more than half precision can hold: the power of a sound at the scale of 16 bits is
     above float16's 65,504, the power of a quiet one below its 6e-8, and the logarithm of a power
     that bfloat16 rounded is wrong in the third digit. So what turns a waveform into an image (the
-    transform, fixed filter banks, logarithm, normalisation) is left out of mixed precision.
+    transform, fixed filter banks, logarithm, normalisation) is left out of mixed precision, and of
+    TF32.
 
     Parameters
     ----------
@@ -59,7 +86,12 @@ def in_float32(method: _Method[Owner, Rest, Result]) -> _Method[Owner, Rest, Res
     def exact(
         module: Owner, waveforms: torch.Tensor, /, *args: Rest.args, **kwargs: Rest.kwargs
     ) -> Result:
-        with torch.autocast(waveforms.device.type, enabled=False):
+        with torch.autocast(waveforms.device.type, enabled=False), float32_products():
             return method(module, waveforms, *args, **kwargs)
 
     return exact
+
+
+def in_float64(values: torch.Tensor) -> torch.Tensor:
+    """Return values in float64: on their own device, or on the CPU where that has no float64."""
+    return (values.cpu() if values.device.type == "mps" else values).double()

@@ -78,9 +78,10 @@ class StoredActivations(Mapping[str, Features]):
     Reading a layer gives a float32 array (stimulus, feature).
     """
 
-    def __init__(self, folder: Path, plan: Plan) -> None:
+    def __init__(self, folder: Path, plan: Plan, layers: Sequence[str] | None = None) -> None:
         self.folder = folder
         self.plan = plan
+        self.layers = tuple(plan.layers if layers is None else layers)
         self._files: dict[int, Path] = {}
 
     @classmethod
@@ -115,7 +116,7 @@ class StoredActivations(Mapping[str, Features]):
         """Return the numbers of the chunks that are still to be written."""
         return [index for index in range(len(self.plan.chunks())) if index not in self._files]
 
-    def write(self, index: int, activations: Mapping[str, Features]) -> None:
+    def write(self, index: int, activations: Mapping[str, Features], computed_in: str = "") -> None:
         """Write one chunk, whole or not at all.
 
         Parameters
@@ -124,6 +125,8 @@ class StoredActivations(Mapping[str, Features]):
             Number of the chunk.
         activations : mapping of str to float32 array (stimulus, feature)
             All layers for the chunk's stimuli.
+        computed_in : str
+            Device and precision, for the provenance; empty: not known.
 
         Raises
         ------
@@ -135,13 +138,15 @@ class StoredActivations(Mapping[str, Features]):
             data.createDimension("stimulus", len(self.plan.chunks()[index]))
             for number, layer in enumerate(self.plan.layers):
                 _write_layer(data, number, layer, activations[layer])
+            if computed_in:
+                data.computed_in = computed_in
 
         content = packed(fill)
         named = self.folder / f"chunk-{index:05d}.nc"
         self._files[index] = hashed_file(named, _DIGITS, lambda file: _put(file, content))
 
     def __getitem__(self, layer: str) -> Features:
-        if layer not in self.plan.layers:
+        if layer not in self.layers:
             raise KeyError(layer)
         if missing := self.missing():
             raise CacheError(
@@ -168,10 +173,16 @@ class StoredActivations(Mapping[str, Features]):
         return np.concatenate(parts)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.plan.layers)
+        return iter(self.layers)
 
     def __len__(self) -> int:
-        return len(self.plan.layers)
+        return len(self.layers)
+
+    def only(self, layers: Sequence[str]) -> StoredActivations:
+        """Return the same with some of the layers."""
+        some = StoredActivations(self.folder, self.plan, layers)
+        some._files = self._files
+        return some
 
     def widths(self) -> dict[str, tuple[int, str]]:
         """Return the features of each layer in the first chunk there is, with one of its sounds."""
@@ -184,6 +195,14 @@ class StoredActivations(Mapping[str, Features]):
                 layer: (data[_variable(number)].shape[1], sound)
                 for number, layer in enumerate(self.plan.layers)
             }
+
+    def computed_in(self) -> list[str]:
+        """Return the devices and precisions that the chunks were computed in, as far as known."""
+        found = set()
+        for file in self._files.values():
+            with netCDF4.Dataset(file) as data:
+                found.add(str(getattr(data, "computed_in", "")))
+        return sorted(found - {""})
 
     def remove(self) -> None:
         """Remove all chunks."""

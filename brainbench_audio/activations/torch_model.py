@@ -13,13 +13,15 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.activations.footprint import Footprint, free_memory
-from brainbench_audio.activations.precision import mixed_precision
+from brainbench_audio.activations.model_view import ModelView
+from brainbench_audio.activations.placement import put_on_device
+from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.cards import ModelCard
+from brainbench_audio.devices import failing_clearly
 from brainbench_audio.errors import ContractError, LongSound, ShortSound
 from brainbench_audio.machine import is_out_of_memory
 
 Pooling = Callable[[torch.Tensor], torch.Tensor]
-DTYPES = {"float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
 _HEARD_UNASKED = 10  # seconds of a sound that fits anywhere
 
 
@@ -28,30 +30,7 @@ def mean_over_time(output: torch.Tensor) -> torch.Tensor:
     return output.mean(dim=1) if output.dim() == 3 else output
 
 
-def choose_device(name: str) -> torch.device:
-    """Return the device of ``auto``, ``cpu``, ``cuda`` or ``mps``.
-
-    Raises
-    ------
-    ContractError
-        This machine does not have it.
-    """
-    available = {
-        "cuda": torch.cuda.is_available(),
-        "mps": torch.backends.mps.is_available(),
-        "cpu": True,
-    }
-    if name == "auto":
-        return torch.device(next(device for device, there in available.items() if there))
-    if not available.get(name, False):
-        there = [device for device, there in available.items() if there]
-        raise ContractError(
-            f"Device {name!r} is not available here: choose auto, {', '.join(there)}."
-        )
-    return torch.device(name)
-
-
-class TorchModel:
+class TorchModel(ModelView):
     """A model whose layers are the outputs of named modules of a network.
 
     Clips of one length go through the network together, so nothing is ever padded and a clip's
@@ -73,8 +52,8 @@ class TorchModel:
     device : str
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     dtype : str
-        ``float32``, or ``float16`` or ``bfloat16`` for automatic mixed precision: faster on a GPU,
-        activations change by up to some percent.
+        ``float32``, which is float32 on every device. Faster on a GPU, and less exact: ``tf32``, or
+        ``float16`` or ``bfloat16`` for automatic mixed precision.
     files : sequence of Path, optional
         Every file besides the plugin's source that decides the activations, such as that of the
         weights; empty if there is none. None: not known, or the weights came from memory.
@@ -84,7 +63,8 @@ class TorchModel:
     Raises
     ------
     ContractError
-        A device that is not there, another dtype, or not one read-out for each layer of the card.
+        A device that is not there or too small, another dtype, or not one read-out for each layer
+        of the card.
     """
 
     # where it runs decides nothing; of the card, layers and rate count by themselves
@@ -123,11 +103,8 @@ class TorchModel:
 
     def place(self, device: str = "auto", dtype: str = "float32") -> None:
         """Move the network to a device, and set the precision; see the parameters of the class."""
-        if dtype not in DTYPES:
-            raise ContractError(f"There is no dtype {dtype!r}: choose from {', '.join(DTYPES)}.")
-        self.device = choose_device(device)
+        self.device = put_on_device(self.network, self.card.id, device, dtype)
         self.dtype = dtype
-        self.network.to(self.device)
         self._footprint = Footprint()
 
     @property
@@ -135,9 +112,18 @@ class TorchModel:
         """What decides the activations besides source and state; None if it cannot be told."""
         if self._given is None:
             return None
+        # float32 is the same on all devices but for its last digits; what is less exact is not
+        place = {} if self.device.type == "cpu" else {"device": self.device.type}
         # tells activations apart from those of when front ends ran in half precision too
-        kept = {} if self.dtype == "float32" else {"front_end": "float32"}
+        kept = {} if self.dtype == "float32" else {"front_end": "float32", **place}
         return {"given": self._given, "dtype": self.dtype, **kept}
+
+    @property
+    def computed_in(self) -> str:
+        """Device and precision, for people: ``cuda (NVIDIA H100 80GB HBM3), float32``."""
+        named = self.device.type == "cuda"
+        name = f" ({torch.cuda.get_device_name(self.device)})" if named else ""
+        return f"{self.device.type}{name}, {self.dtype}"
 
     @property
     def layers(self) -> tuple[str, ...]:
@@ -165,7 +151,7 @@ class TorchModel:
             memory ran out.
         ContractError
             An unknown layer, a waveform that is not mono, a layer that the network did not reach,
-            or one with other dims than on the card.
+            or one with other dims than on the card; or the device failed.
         """
         chosen = self._chosen(layers)
         rows: dict[str, dict[int, npt.NDArray[np.float32]]] = {layer: {} for layer in chosen}
@@ -233,9 +219,12 @@ class TorchModel:
 
     @contextmanager
     def _naming(self, index: int, samples: int) -> Iterator[None]:
-        """Say of which sound it is that memory ran out."""
+        """Say of which sound it is that memory ran out, and that the device failed."""
+        doing = f"while model {self.card.id} heard sounds"
+        kept = "What was heard before is kept: start it again, or choose another device."
         try:
-            yield
+            with failing_clearly(self.device, doing, kept):
+                yield
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
@@ -280,8 +269,8 @@ class TorchModel:
     ) -> dict[str, npt.NDArray[np.float32]]:
         batch = torch.as_tensor(clips, dtype=torch.float32).to(self.device)
         outputs: dict[str, torch.Tensor] = {}
-        mixed = mixed_precision(self.device, DTYPES[self.dtype])
-        with torch.inference_mode(), mixed, self._read_outs(layers, outputs):
+        precision = computing_in(self.device, PRECISIONS[self.dtype])
+        with torch.inference_mode(), precision, self._read_outs(layers, outputs):
             self.network(batch)
         for layer in layers:
             if layer not in outputs:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
+import os
 import tarfile
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath
 
 from brainbench_audio import hub, settings
+from brainbench_audio.activations import weights_places as places
 from brainbench_audio.activations.shards import shards
+from brainbench_audio.activations.weights_absent import absent
 from brainbench_audio.archives import unpack
 from brainbench_audio.cards import ModelCard, WeightsFile
-from brainbench_audio.download import Remote, fetch, pinned, write_pin
+from brainbench_audio.download import Remote, fetch, size_limit, write_pin
 from brainbench_audio.errors import ContractError, DataError
-from brainbench_audio.files import locked
+from brainbench_audio.files import hash_file, locked
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import SCHEME, HubPath
 from brainbench_audio.names import as_on_disk
 
+_log = logging.getLogger(__name__)
 _LARGEST = 8_000_000_000  # bytes of one model's file in an archive; larger is a mistake
 
 
@@ -45,9 +51,17 @@ def local_weights(card: ModelCard, weights: str | Path | None = None) -> list[Pa
     """
     if weights is not None:
         return _given(card, as_on_disk(Path(weights).expanduser()))
-    paths = [_local(card, published) for published in card.weights]
+    paths = [local_file(card, published) for published in card.weights]
     there = [path for path in paths if path is not None]
     return there if len(there) == len(paths) else None
+
+
+def local_file(card: ModelCard, published: WeightsFile) -> Path | None:
+    """Return one of a card's files if it is here and, as far as can be told, the published one."""
+    if published.installed and (path := _installed(card, published)):
+        return path
+    found = (path for path in places.candidates(card, published))
+    return next((path for path in found if _is_accepted(card, published, path)), None)
 
 
 def fetch_weights(card: ModelCard, index: int = 0) -> Path:
@@ -58,39 +72,58 @@ def fetch_weights(card: ModelCard, index: int = 0) -> Path:
     ContractError
         The card names no weights.
     DataError
-        The file cannot be had; the message says where to put it.
+        The file cannot be had; the message says what to put where, see `weights_absent`.
     """
     if not card.weights:
         raise ContractError(f"Model {card.id} has no published weights to fetch.")
     published = card.weights[index]
-    if path := _local(card, published):
-        _pin_first(card, published, path)
-        return path
+    first = not is_known(published) and places.pin_of(card, published) is None
+    path = local_file(card, published)
     try:
-        if published.by_hand:
-            target = _folder(card, published) / _name(published)
-            raise DataError(f"{target} does not exist. {published.by_hand} and put it there.")
-        if published.url.startswith(SCHEME):
-            return _fetch_from_hub(card, published)
-        remote = Remote(
-            _name(published), (published.url,), published.sha256, published.size, published.hosts
-        )
-        path = fetch(remote, _folder(card, published))
-        return _unpacked(card, published, path) if published.member else path
+        if path is None and published.member:
+            path = _from_archive(card, published)
+        elif path is None:
+            path = _fetched(card, published)
     except DataError as error:
-        what = "FILE" if len(card.weights) == 1 else "FOLDER"
-        raise DataError(
-            f"{error} Or give a local copy: --weights {what}, "
-            f"load_model({card.id!r}, weights={what})."
-        ) from error
+        lacking = [one for one in card.weights if one is published or not local_file(card, one)]
+        raise DataError(absent(card, lacking, str(error))) from error
+    if first:
+        _pin_first(card, published, path)
+    return path
+
+
+def is_known(published: WeightsFile) -> bool:
+    """Return whether the hash of a model's own file is published; of an archive, it is not."""
+    return published.sha256 is not None and not published.member
+
+
+def weights_below(card: ModelCard, folder: Path) -> Path | None:
+    """Return what to give as ``weights`` to read a card's files out of a folder of many models'.
+
+    Parameters
+    ----------
+    card : ModelCard
+    folder : Path
+        Laid out as a folder ``weights``, see `weights_places`.
+
+    Returns
+    -------
+    Path or None
+        A file, or for several files their folder; None if they are not all there.
+    """
+    files = [next(places.candidates(card, one, [folder]), None) for one in card.weights]
+    found = [file for file in files if file is not None]
+    if not found or len(found) < len(files) or len({file.parent for file in found}) > 1:
+        return None
+    return found[0] if len(found) == 1 else found[0].parent
 
 
 def _given(card: ModelCard, path: Path) -> list[Path]:
     """Return the files that somebody's own path stands for."""
-    names = [_name(published) for published in card.weights]
+    names = [places.file_name(published) for published in card.weights]
     members = [PurePosixPath(file.member) for file in card.weights if file.member]
     if path.is_dir() and members:
-        paths = [_below(path, member, card) for member in members]
+        paths = [places.below(path, member, card) for member in members]
     elif len(names) == 1 and not (path / names[0]).is_file() and (cut := shards(path)):
         paths = cut
     elif path.is_dir() and names:
@@ -106,37 +139,34 @@ def _given(card: ModelCard, path: Path) -> list[Path]:
                 f"weights of {card.id}: --weights FILE, weights=FILE."
             )
         if members and tarfile.is_tarfile(file):
-            target = _folder(card, card.weights[0]) / names[0]
             raise DataError(
-                f"{file} is an archive. Unpack it and give the folder, or put it at {target} and "
-                f"leave weights out."
+                f"{file} is an archive. Unpack it and give the folder, or install it and leave "
+                f"weights out: brainbench weights add {card.id} {file}"
             )
     return paths
 
 
-def _local(card: ModelCard, published: WeightsFile) -> Path | None:
-    """Return the file if it is here and, as far as can be told, the published one."""
-    if published.installed and (path := _installed(card, published)):
-        return path
-    if published.member:
-        folder = _folder(card, published) / card.id
-        member = PurePosixPath(published.member)
-        return _below(folder, member, card) if folder.is_dir() else None
-    if published.url.startswith(SCHEME):
-        path = hub.cached_file(HubPath.parse(published.url), _folder(card, published) / "hub")
-    else:
-        path = _folder(card, published) / _name(published)
-    if path is None or not path.is_file():
-        return None
-    expected = published.sha256 or pinned(_pin(card, published))
-    return path if expected in (None, hash_files([path])[0]) else None
+def _is_accepted(card: ModelCard, published: WeightsFile, path: Path) -> bool:
+    """Whether a file is the published one, or the one that was downloaded or installed first."""
+    if is_known(published):
+        return hash_files([path])[0] == published.sha256
+    pin = places.pin_of(card, published)
+    if pin is None:
+        return True
+    return places.is_current(pin, published) and hash_files([path])[0] == pin.sha256
 
 
 def _pin_first(card: ModelCard, published: WeightsFile, path: Path) -> None:
-    """Hold later downloads to a file that was put in its place by hand."""
-    known = published.sha256 or published.by_hand or published.member
-    if not known and pinned(_pin(card, published)) is None:
-        write_pin(_pin(card, published), hash_files([path])[0])
+    """Hold later files to one that nobody vouches for, and say that nobody does."""
+    sha256 = hash_files([path])[0]
+    if places.pin_of(card, published) is None:  # a download has left one
+        source = published.url if published.member else ""
+        write_pin(places.pin_file(card, published), sha256, source)
+    _log.warning(
+        "%s is taken unverified as %s: no SHA-256 is published. It has %s. If another source "
+        "confirms that: brainbench weights verify %s --sha256 HASH",
+        *(path, card.id, sha256, card.id),
+    )
 
 
 def _installed(card: ModelCard, published: WeightsFile) -> Path | None:
@@ -161,57 +191,75 @@ def _installed(card: ModelCard, published: WeightsFile) -> Path | None:
     return paths[0]
 
 
-def _unpacked(card: ModelCard, published: WeightsFile, archive: Path) -> Path:
-    """Take one model's file out of the archive of several."""
-    folder, member = _folder(card, published) / card.id, PurePosixPath(published.member)
+def _from_archive(card: ModelCard, published: WeightsFile) -> Path:
+    """Return a model's file out of an archive of several, which is fetched if need be."""
+    known = [
+        path
+        for path in places.archives(card, published)
+        if published.sha256 in (None, hash_files([path])[0])
+    ]
+    archive = known[0] if known else _fetched(card, published)
+    return unpack_member(card, published, archive)
+
+
+def unpack_member(card: ModelCard, published: WeightsFile, archive: Path) -> Path:
+    """Take one model's file out of an archive, into the home, and return it.
+
+    Raises
+    ------
+    DataError
+        It is not in there, or the archive is damaged.
+    """
+    folder, member = places.home() / published.folder / card.id, PurePosixPath(published.member)
     with locked(folder):
         if not folder.is_dir():  # another process may have been faster
             end = member.parts[-3:]
             unpack(archive, folder, lambda name: name.parts[-3:] == end, largest=_LARGEST)
-    return _below(folder, member, card)
+    return places.below(folder, member, card)
 
 
-def _below(folder: Path, member: PurePosixPath, card: ModelCard) -> Path:
-    """Return a member of an archive in a folder, however much of the archive's paths it has."""
-    for start in range(len(member.parts) - 1):  # the bare file name would fit any model
-        path = folder.joinpath(*member.parts[start:])
-        if path.is_file():
-            return path
-    raise DataError(f"{folder} does not hold {member}, the checkpoint of {card.id}.")
-
-
-def _fetch_from_hub(card: ModelCard, published: WeightsFile) -> Path:
-    path = hub.fetch_file(HubPath.parse(published.url), _folder(card, published) / "hub")
-    pin = _pin(card, published)
-    expected, sha256 = published.sha256 or pinned(pin), hash_files([path])[0]
-    if expected and sha256 != expected:
-        path.resolve().unlink()
-        path.unlink(missing_ok=True)
-        raise DataError(
-            f"{published.url} is not the file it should be: expected SHA-256 {expected}, got "
-            f"{sha256}. The download was removed."
-        )
-    if not expected:
-        write_pin(pin, sha256)
-    return path
-
-
-def _folder(card: ModelCard, published: WeightsFile) -> Path:
-    return settings.data_home() / "weights" / (published.folder or card.family)
-
-
-def _pin(card: ModelCard, published: WeightsFile) -> Path:
-    """Return the file that remembers the hash of the first download."""
-    folder = _folder(card, published)
-    if not published.url.startswith(SCHEME):
-        return folder / f"{_name(published)}.sha256"
-    # one for each revision: another one may well be another file
-    place = HubPath.parse(published.url)
-    parts = [*place.repository.split("/"), *place.path.split("/"), place.revision or "newest"]
-    return folder / "hub" / f"{'--'.join(parts)}.sha256"
-
-
-def _name(published: WeightsFile) -> str:
+def _fetched(card: ModelCard, published: WeightsFile) -> Path:
+    """Bring a published file here, an archive whole."""
+    target = places.download_of(card, published)
+    if published.by_hand:
+        raise DataError("no program can fetch them.")
+    if settings.offline():
+        raise DataError("BRAINBENCH_OFFLINE forbids downloads.")
+    urls: Sequence[str] = (published.url, *published.mirrors)
     if published.url.startswith(SCHEME):
-        return HubPath.parse(published.url).path.rpartition("/")[2]
-    return published.url.rsplit("/", 1)[-1].partition("?")[0]
+        try:
+            return _from_hub(card, published, target)
+        except DataError:
+            if not published.mirrors:
+                raise
+            urls = published.mirrors
+    pin = places.pin_of(card, published)
+    if pin is not None and not places.is_current(pin, published):
+        places.pin_file(card, published).unlink(missing_ok=True)
+    remote = Remote(target.name, tuple(urls), published.sha256, published.size, published.hosts)
+    return fetch(remote, target.parent)
+
+
+def _from_hub(card: ModelCard, published: WeightsFile, target: Path) -> Path:
+    """Fetch a file at the card's revision, or at the commit that the first download had."""
+    pin = places.pin_of(card, published)
+    if pin is not None and not places.is_current(pin, published):
+        pin = None
+    again = pin is not None and pin.source.startswith(SCHEME)
+    url = pin.source if pin is not None and again else published.url
+    fetched = target.with_name(f".{target.name}.fetched")
+    with locked(target):
+        remote = hub.fetch_file(HubPath.parse(url), fetched, size_limit(published.size))
+        sha256 = hash_file(fetched)
+        expected = published.sha256 or (pin.sha256 if pin else remote.sha256)
+        if expected and sha256 != expected:
+            fetched.unlink()
+            raise DataError(
+                f"{url} is not the file it should be: expected SHA-256 {expected}, got {sha256}. "
+                f"The download was removed. The file changed at its source or on the way: try "
+                f"again, or ask who publishes it."
+            )
+        os.replace(fetched, target)
+        if pin is None and not published.sha256:
+            write_pin(places.pin_file(card, published), sha256, remote.url)
+    return target

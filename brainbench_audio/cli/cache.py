@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.selection import chosen_versions, matched, parsed, read_files
-from brainbench_audio.cli.table import print_json, print_table, size_in_words
+from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.files import size_in_words
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result

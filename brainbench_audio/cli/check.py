@@ -19,8 +19,9 @@ def add(verbs: Any) -> None:
         "check",
         help="hold a plugin to the contract",
         description="Check everything that can be checked of installed plugins: cards, imports, "
-        "determinism, shapes, odd sounds, data, properties of metrics. Every failure says what to "
-        "change. Nothing is downloaded: models have untrained weights unless --weights is given.",
+        "determinism, shapes, odd sounds, data, properties of metrics, the wheel that is built. "
+        "Every failure says what to change. Nothing is downloaded: models have untrained weights "
+        "unless --weights is given.",
     )
     parser.add_argument(
         "plugins",
@@ -45,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     found = [
         check
         for name in options.plugins
-        for check in checks(name, every_model=options.all, weights=options.weights)
+        for check in checks(name, every_model=options.all, weights=options.weights, build=True)
     ]
     outcomes = []
     with progress_bar(len(found), "checking", "check") as bar:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ from brainbench_audio.names import printable
 
 if TYPE_CHECKING:
     from brainbench_audio.report.comparison import Comparison
-    from brainbench_audio.report.results import Result
 
 
 def add(verbs: Any) -> None:
@@ -32,22 +32,33 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print every pair."""
-    from brainbench_audio.report.comparison import compare
-
-    results = chosen_results(
-        _compared(read_results(), options.benchmark), options.model, options.benchmark
-    )
-    found = compare(results)
-    if not found:
-        raise DataError(
-            "There are no two models with a stored score of the same benchmark to compare."
-        )
+    found = compared(options.model, options.benchmark)
     if options.json:
         rows = [asdict(one) | {"significant": one.significant} for one in found]
         print_json(rows)
         return 0
     _print(found)
     return 0
+
+
+def compared(models: Sequence[str], benchmarks: Sequence[str]) -> list[Comparison]:
+    """Return every two of some models on some benchmarks; without a choice, of all with a score.
+
+    Raises
+    ------
+    UnknownId, DataError
+        See `chosen_results` and `compare`; DataError also where there is nothing to compare.
+    """
+    from brainbench_audio.report.comparison import compare
+
+    # parts of a whole only where they are asked for
+    stored = [one for one in read_results() if one.path or (one.whole and benchmarks)]
+    found = compare(chosen_results(stored, models, benchmarks))
+    if not found:
+        raise DataError(
+            "There are no two models with a stored score of the same benchmark to compare."
+        )
+    return found
 
 
 def _print(found: list[Comparison]) -> None:
@@ -75,8 +86,3 @@ def _print(found: list[Comparison]) -> None:
 def _compared_to(q: float) -> str:
     told = p_text(q) or ""
     return told if told.startswith("<") else f"= {told}"
-
-
-def _compared(results: list[Result], benchmarks: list[str]) -> list[Result]:
-    """Return what is compared: parts of a whole only where they are asked for."""
-    return [one for one in results if one.path or (one.whole and benchmarks)]

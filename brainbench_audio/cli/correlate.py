@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import inspect
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.selection import (
@@ -17,7 +19,8 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.names import printable
 
 if TYPE_CHECKING:
-    from brainbench_audio.report.correlations import CorrelationTable
+    from brainbench_audio.report.correlations import CorrelationTable, Subset
+    from brainbench_audio.report.table1 import Beside
 
 
 def add(verbs: Any) -> None:
@@ -68,35 +71,10 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the table."""
-    from brainbench_audio.report.correlations import SUBSETS, correlations
-    from brainbench_audio.report.results import OVERALL
-    from brainbench_audio.report.table1 import COLUMNS, beside
-
-    found = read_results("only" if options.published else "none")
-    if not options.controls:
-        found = [result for result in found if not result.is_control]
-    found = chosen_results(found, options.model, ())
-    scored = {result.benchmark for result in found} | {OVERALL}
-    if options.published:
-        scored |= set(COLUMNS)
-    subsets = (options.subset,) if options.subset else SUBSETS
-    benchmarks = chosen_benchmarks(options.benchmark, scored) or None
-    compared = chosen_benchmarks(options.compared or (), scored) or None
-    table = correlations(
-        found,
-        benchmarks,
-        compared,
-        subsets=subsets,
-        least_z=options.least_z,
-        draws=options.bootstrap,
-        seed=options.seed,
-    )
-    cells = beside(table, benchmarks, compared, subsets) if options.published else []
-    if not table.rows and not cells:
-        raise DataError(_nothing(table))
+    taken = inspect.signature(correlated).parameters
+    table, cells = correlated(**{name: getattr(options, name) for name in taken})
     if options.json:
-        rows = [plain(cell) for cell in cells] or [_plain(row) for row in table.rows]
-        print_json(rows)
+        print_json(rows_of(table, cells))
         return 0
     if options.published:
         print_beside(cells)
@@ -104,6 +82,52 @@ def run(options: argparse.Namespace) -> int:
         _print_rows(table)
     _print_notes(table, options.least_z)
     return 0
+
+
+def correlated(
+    *,
+    model: Sequence[str] = (),
+    benchmark: Sequence[str] = (),
+    compared: Sequence[str] | None = None,
+    subset: Subset | None = None,
+    least_z: float = -1.0,
+    published: bool = False,
+    controls: bool = False,
+    bootstrap: int = 0,
+    seed: int = 0,
+) -> tuple[CorrelationTable, list[Beside]]:
+    """Return the correlations, and with ``published`` the paper's table 1 beside them.
+
+    Raises
+    ------
+    UnknownId, DataError
+        See `chosen_results`; DataError also where there is nothing to correlate.
+    """
+    from brainbench_audio.report.correlations import SUBSETS, correlations
+    from brainbench_audio.report.results import OVERALL
+    from brainbench_audio.report.table1 import COLUMNS, beside
+
+    found = read_results("only" if published else "none")
+    if not controls:
+        found = [result for result in found if not result.is_control]
+    found = chosen_results(found, model, ())
+    scored = {result.benchmark for result in found} | {OVERALL}
+    if published:
+        scored |= set(COLUMNS)
+    subsets = (subset,) if subset else SUBSETS
+    benchmarks = chosen_benchmarks(benchmark, scored) or None
+    others = chosen_benchmarks(compared or (), scored) or None
+    how: dict[str, Any] = {"least_z": least_z, "draws": bootstrap, "seed": seed}
+    table = correlations(found, benchmarks, others, subsets=subsets, **how)
+    cells = beside(table, benchmarks, others, subsets) if published else []
+    if not table.rows and not cells:
+        raise DataError(_nothing(table))
+    return table, cells
+
+
+def rows_of(table: CorrelationTable, cells: Sequence[Beside]) -> list[dict[str, Any]]:
+    """Return what `correlated` returns as plain data, a row a correlation."""
+    return [plain(cell) for cell in cells] or [_plain(row) for row in table.rows]
 
 
 def _plain(row: Any) -> dict[str, Any]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import shutil
-import sys
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio import settings
 from brainbench_audio.cards import DatasetCard
-from brainbench_audio.cli.table import print_json, print_table, size_in_words
+from brainbench_audio.cli.consent import confirm_download
+from brainbench_audio.cli.table import print_json, print_table
 from brainbench_audio.errors import DataError
-
-_ASKED_ABOVE = 2_000_000_000  # bytes
 
 
 def add(verbs: Any) -> None:
@@ -71,7 +67,7 @@ def get_data(options: argparse.Namespace) -> int:
         print(folder)  # it is here already, and not anybody's to replace
         return 0
     if given is None:
-        _confirm(source.sizes(card, subset), options.yes)
+        confirm_download(source.sizes(card, subset), options.yes)
     print(source.fetch(card, subset, given, options.sha256))
     return 0
 
@@ -97,34 +93,6 @@ def _found(identifier: str) -> tuple[DatasetCard, str | None]:
     if subset and subset not in card.subsets:
         raise unknown(identifier, "data set", [f"{card.id}.{name}" for name in card.subsets])
     return card, subset
-
-
-def _confirm(sizes: dict[str, int | None], agreed: bool) -> None:
-    """Show what is to be downloaded; ask if it is much or nobody knows how much."""
-    if not sizes:
-        return
-    for name, size in sizes.items():
-        print(f"{name}: {_size(size)}", file=sys.stderr)
-    known = [size for size in sizes.values() if size is not None]
-    total = f"{'' if len(known) == len(sizes) else 'more than '}{_size(sum(known))}"
-    if agreed or (len(known) == len(sizes) and sum(known) <= _ASKED_ABOVE):
-        return
-    if not sys.stdin.isatty():
-        raise DataError(
-            f"This would download {total}. Nothing was downloaded: say --yes if that is meant."
-        )
-    free = shutil.disk_usage(_existing(settings.data_home())).free
-    print(f"Download {total} ({_size(free)} are free)? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise DataError(f"Nothing was downloaded of {total}.")
-
-
-def _existing(folder: Path) -> Path:
-    return next(place for place in (folder, *folder.parents) if place.exists())
-
-
-def _size(size: int | None) -> str:
-    return "size not known" if size is None else size_in_words(size)
 
 
 def _folder(card: DatasetCard, subset: str | None = None) -> str | None:

@@ -28,15 +28,27 @@ def add(verbs: Any) -> None:
         default="none",
         help="published scores, too, or alone (default: %(default)s)",
     )
+    parser.add_argument(
+        "--layers",
+        nargs="?",
+        const="part",
+        choices=("part", "region"),
+        help="in place of scores, that of each layer alone, for each component or subject (part), "
+        "or each region",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the file."""
-    from brainbench_audio.report.export import export
+    from brainbench_audio.report.export import export, export_layers
 
     results = read_results(options.published)
     results = chosen_results(results, options.model, options.benchmark)
+    if options.layers:
+        tables = export_layers(results, options.output, options.layers)
+        print(f"{options.output}: layers of {tables} scores")
+        return 0
     export(results, options.output)
     print(f"{options.output}: {len(results)} results")
     return 0

@@ -88,7 +88,7 @@ def _model(card: Any) -> Facts:
         {"name": name, "features": dim} for name, dim in zip(card.layers, card.dims, strict=True)
     ]
     none = "none needed" if card.layers else _LATER
-    weights = "\n".join(_weights(file) for file in card.weights) or none
+    weights = "\n".join(_weights(card, file) for file in card.weights) or none
     return {
         "model": card.id,
         "family": card.family,
@@ -133,10 +133,19 @@ def _own(identifier: str) -> Facts | None:
         return None
 
 
-def _weights(file: Any) -> str:
-    pin = f"SHA-256 {file.sha256}" if file.sha256 else "hash pinned at the first download"
-    size = f"{file.size:,} bytes" if file.size else "size not known"
-    return f"{file.url} ({size}, {pin})"
+def _weights(card: Any, published: Any) -> str:
+    """Return what is known of a file, and what is here."""
+    from brainbench_audio.activations.weights_absent import addresses, described
+    from brainbench_audio.activations.weights_places import place_of
+    from brainbench_audio.activations.weights_status import ABSENT, CHANGED, PRESENT, status_of
+
+    status = status_of(card, published)
+    here = {
+        ABSENT: f"absent; belongs at {place_of(card, published)}",
+        CHANGED: f"{status.path} is another file than it should be",
+        PRESENT: f"{status.path}: unverified, SHA-256 {status.sha256 or 'not looked at yet'}",
+    }.get(status.state, f"{status.path}: verified")
+    return f"{addresses(published)[0]} ({described(published)})\n{here}"
 
 
 def _dataset(card: Any, subset: str | None = None) -> Facts:

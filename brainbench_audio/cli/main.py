@@ -35,6 +35,7 @@ from brainbench_audio.cli import (
     score,
     serve,
     trajectory,
+    weights,
 )
 from brainbench_audio.cli.table import PlainOutput, tell
 from brainbench_audio.errors import BrainbenchError, UnknownId
@@ -47,6 +48,7 @@ _VERBS = (
     reproduce,
     info,
     data,
+    weights,
     cache,
     doctor,
     cite,

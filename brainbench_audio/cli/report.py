@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio.cli.selection import read_results
-from brainbench_audio.cli.table import print_json, size_in_words
+from brainbench_audio.cli.table import print_json
+from brainbench_audio.files import size_in_words
 
 CHOICES = ("add", "none", "only")
 

@@ -21,8 +21,9 @@ from brainbench_audio.cli.selection import (
     read_results,
     tell_older,
 )
-from brainbench_audio.cli.table import print_json, print_table, size_in_words, tell
+from brainbench_audio.cli.table import print_json, print_table, tell
 from brainbench_audio.errors import AmbiguousId, CacheError
+from brainbench_audio.files import size_in_words
 from brainbench_audio.names import one_form, printable
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from brainbench_audio.cli.score_output import (
     write_runs,
 )
 from brainbench_audio.cli.table import print_json, tell
+from brainbench_audio.cli.weights_options import add_weights_options, chosen_weights
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.connection import Certificates
@@ -53,9 +54,16 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--control", choices=CONTROLS, help="score this control of every model: MODEL@CONTROL"
     )
-    parser.add_argument("--weights", help="a local checkpoint in the published format")
+    parser.add_argument(
+        "--layers",
+        nargs="+",
+        action="extend",
+        metavar="NAME",
+        help="score these layers only; kept apart from the scores of all layers",
+    )
+    add_weights_options(parser)
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
-    parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
+    parser.add_argument("--dtype", help="float32; tf32, float16 or bfloat16: faster, less exact")
     parser.add_argument(
         "--trust-remote-code",
         action="store_const",
@@ -243,22 +251,19 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
 def _paired(
     models: list[str], benchmarks: list[tuple[str, dict[str, Any]]], options: argparse.Namespace
 ) -> list[Pair]:
-    from brainbench_audio.names import as_on_disk
     from brainbench_audio.pipeline.loading import Loadable
     from brainbench_audio.registry.ids import ModelId
 
-    load = given(options, "weights", "device", "dtype", "trust_remote_code")
-    if "weights" in load:
-        file = as_on_disk(Path(load["weights"]).expanduser())
-        if file.exists():
-            load["weights"] = str(file.absolute())  # other processes may work in another folder
+    load = given(options, "device", "dtype", "trust_remote_code")
+    weights = chosen_weights(models, options)
     metric = given(options, "permutations", "bootstrap", "seed", "max_memory")
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
-    return [
-        (Loadable(str(ModelId.parse(identifier).absolute()), load), benchmark)
+    layers = None if options.layers is None else tuple(options.layers)
+    named = [
+        Loadable(str(ModelId.parse(identifier).absolute()), load | weights[identifier], layers)
         for identifier in models
-        for benchmark in wanted
     ]
+    return [(model, benchmark) for model in named for benchmark in wanted]
 
 
 def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:

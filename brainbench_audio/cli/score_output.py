@@ -13,9 +13,9 @@ from brainbench_audio.cli.table import (
     p_text,
     print_json,
     print_table,
-    size_in_words,
     tell,
 )
+from brainbench_audio.files import size_in_words
 from brainbench_audio.names import printable
 from brainbench_audio.tables import csv_text
 
@@ -34,7 +34,7 @@ _MINUTE, _HOUR = 60, 3600
 def as_json(run: Run) -> dict[str, Any]:
     """Return one pair as it stands in the JSON list."""
     from brainbench_audio.provenance import DISTRIBUTION
-    from brainbench_audio.scores.score import CHANCE, MEASURED_BY, OVER
+    from brainbench_audio.scores.score import CHANCE, MEASURED_BY, ONLY_LAYERS, OVER
 
     score = run.score
     return {
@@ -52,6 +52,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "p": score.p,
         "permutations": score.provenance.get(CHANCE, {}).get("permutations", 0),
         "layer": score.layer,
+        "only_layers": score.provenance.get(ONLY_LAYERS),
         "n": dict(score.n),
         "cached": run.cached,
         "created": score.provenance.get("created"),
@@ -247,7 +248,7 @@ def _needs(forecasts: Sequence[Forecast]) -> list[str]:
     """Return what has to be fetched first, a line each."""
     found = []
     if data := dict.fromkeys(each.data for each in forecasts if each.data):
-        found.append(f"to be fetched: data of {', '.join(data)}")
+        found.append(f"to be fetched or made: data of {', '.join(data)}")
     files = {file.url: file for each in forecasts for file in each.weights}
     by_model = {each.model: each.weights for each in forecasts if each.weights}
     found += [f"to be fetched: weights of {name}, {_files(own)}" for name, own in by_model.items()]
@@ -313,4 +314,6 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     for name in ("parts", "part_errors", "part_intervals"):
         row.pop(name)
     counted = row.pop("n")
+    layers = row.pop("only_layers")
+    row["only_layers"] = " ".join(layers) if layers else None
     return {**row, "interval_low": low, "interval_high": high, "stimuli": counted.get("stimulus")}

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.selection import add_selection, chosen_results, read_results
-from brainbench_audio.cli.table import print_json, print_table, size_in_words
+from brainbench_audio.cli.table import print_json, print_table
 from brainbench_audio.errors import DataError
+from brainbench_audio.files import size_in_words
 
 if TYPE_CHECKING:
     from brainbench_audio.scores.store import StoredScore

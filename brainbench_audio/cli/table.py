@@ -84,22 +84,6 @@ def _escaped(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1] if is_control(found[0]) else found[0]
 
 
-def size_in_words(size: int) -> str:
-    """Return bytes with a unit.
-
-    Examples
-    --------
-    >>> size_in_words(30_000_000)
-    '30.0 MB'
-    """
-    value = float(size)
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 1000:
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
 def p_text(p: float | None) -> str | None:
     """Return a p-value (or q) for a table, never as 0.000.
 

@@ -45,7 +45,7 @@ def add(verbs: Any) -> None:
         "sounds will need the checkpoint again",
     )
     parser.add_argument("--device", help="auto, cpu, cuda or mps")
-    parser.add_argument("--dtype", help="float32, or float16 or bfloat16: faster, less exact")
+    parser.add_argument("--dtype", help="float32; tf32, float16 or bfloat16: faster, less exact")
     parser.add_argument(
         "--bootstrap", type=int, metavar="N", help="draws to keep, see `brainbench score`"
     )
@@ -101,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _as_json(each: StepRun) -> dict[str, Any]:
-    from brainbench_audio.scores.profiles import layer_means
+    from brainbench_audio.scores.layers import layer_means
 
     told = {"step": each.step, **as_json(each.run)}
     return {**told, "layers": layer_means(each.run.score), "loaded": each.loaded}

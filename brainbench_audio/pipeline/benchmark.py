@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -22,6 +23,7 @@ from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.views import bars, line, view
 
 # options of metrics that leave their scores as they are
 _NEUTRAL = {"max_memory"}
@@ -64,6 +66,26 @@ class ComposedBenchmark:
         self.options = dict(options)
         self._metric = metric
         self._source = source
+
+    def __repr__(self) -> str:
+        return line("Benchmark", self._facts())
+
+    def _repr_html_(self) -> str:
+        """Return a view for notebooks, with the number of sounds in each category."""
+        picture = bars(Counter(self.stimuli.categories), "Sounds in each category")
+        return view("Benchmark", {**self._facts(), "data": self.card.dataset.description}, picture)
+
+    def _facts(self) -> dict[str, str]:
+        metric = self.card.metric
+        sizes = (f"{size} {dim}" for dim, size in self.assembly.sizes.items())
+        facts = {
+            "id": self.card.id,
+            "metric": f"{metric.description} ({metric.unit})",
+            "responses": " x ".join(sizes),
+            "folds": f"{len(set(self.folds.assignment))} ({self.folds.source})",
+            "options": ", ".join(f"{name} {value}" for name, value in self.options.items()),
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
     def __call__(self, model: Model) -> Score:
         """Return the model's score, see `interfaces.Benchmark`.

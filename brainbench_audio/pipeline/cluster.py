@@ -59,7 +59,8 @@ def spread(
     forecasts : sequence of Forecast
         Of its pairs.
     workers : int, optional
-        Processes of this machine; fewer are started where not all fit into memory.
+        Processes of this machine, each with a GPU of its own as far as there are some; fewer are
+        started where not all fit into memory.
     scheduler : str, optional
         Address of a running scheduler instead.
     certificates : Certificates, optional
@@ -79,7 +80,10 @@ def spread(
     if scheduler is None:
         memory = available_memory()
         workers = workers_that_fit(forecasts, min(workers or 1, len(forecasts)), memory)
-        connected = on_this_machine(workers, memory, HUB_SECRETS if _from_hub(work) else ())
+        from brainbench_audio.devices import visible_gpus  # imports torch
+
+        secrets = HUB_SECRETS if _from_hub(work) else ()
+        connected = on_this_machine(workers, memory, secrets, visible_gpus())
     else:
         connected = at(scheduler, certificates)
     with quiet(), connected as client:

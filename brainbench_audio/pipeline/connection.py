@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -64,8 +64,13 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def on_this_machine(workers: int, memory: int, secrets: Sequence[str] = ()) -> Iterator[Client]:
+def on_this_machine(
+    workers: int, memory: int, secrets: Sequence[str] = (), gpus: Sequence[str] = ()
+) -> Iterator[Client]:
     """Start worker processes with their share of cores and memory, and stop them at the end.
+
+    Each GPU belongs to one worker, which sees no other and declares it to Dask; workers for which
+    there is none left see none.
 
     Parameters
     ----------
@@ -74,6 +79,8 @@ def on_this_machine(workers: int, memory: int, secrets: Sequence[str] = ()) -> I
         Bytes for all of them.
     secrets : sequence of str
         Environment variables that workers get in spite of what their names say.
+    gpus : sequence of str
+        As ``CUDA_VISIBLE_DEVICES`` names them.
 
     Raises
     ------
@@ -102,13 +109,28 @@ def on_this_machine(workers: int, memory: int, secrets: Sequence[str] = ()) -> I
             silence_logs="ERROR",
         ) as cluster,
         Client(cluster) as client,
+        ExitStack() as stack,
     ):
         arguments = _worker_arguments(cluster.scheduler_address, Path(folder), security)
-        share = ("--nworkers", str(workers), "--memory-limit", str(memory // workers))
+        arguments += ["--memory-limit", str(memory // workers)]
         environment = _worker_environment(workers, secrets)
-        with started_python([*arguments, *share], environment) as process:
-            _wait_for(client, workers, process)
-            yield client
+        processes = [
+            stack.enter_context(started_python([*arguments, *options], environment | variables))
+            for options, variables in _parties(workers, gpus)
+        ]
+        _wait_for(client, workers, processes)
+        yield client
+
+
+def _parties(workers: int, gpus: Sequence[str]) -> list[tuple[list[str], dict[str, str]]]:
+    """Return the options and variables of workers that see the same: one a GPU, then the others."""
+    own = gpus[:workers]
+    parties = [
+        (["--nworkers", "1", "--resources", "GPU=1"], {"CUDA_VISIBLE_DEVICES": gpu}) for gpu in own
+    ]
+    if rest := workers - len(own):
+        parties.append((["--nworkers", str(rest)], {"CUDA_VISIBLE_DEVICES": ""} if own else {}))
+    return parties
 
 
 def _temporary_security() -> Security:
@@ -152,12 +174,13 @@ def _worker_environment(workers: int, secrets: Sequence[str]) -> dict[str, str]:
     return child_environment(settings, keep=secrets)
 
 
-def _wait_for(client: Client, workers: int, process: Child) -> None:
-    """Wait until all workers are there, as long as the process that starts them lives."""
+def _wait_for(client: Client, workers: int, processes: Sequence[Child]) -> None:
+    """Wait until all workers are there, as long as the processes that start them live."""
     deadline = time.monotonic() + _START_SECONDS
     while len(client.scheduler_info(n_workers=-1)["workers"]) < workers:
-        if process.poll() is not None or time.monotonic() > deadline:
-            state = "are not there yet" if process.returncode is None else "could not be started"
+        ended = any(process.poll() is not None for process in processes)
+        if ended or time.monotonic() > deadline:
+            state = "could not be started" if ended else "are not there yet"
             raise BrainbenchError(
                 f"The {workers} worker processes {state} after {_START_SECONDS} s at most; what "
                 f"they said stands above. Score without --workers to see whether that works."

@@ -59,7 +59,7 @@ class Forecast:
     seconds : float
         Of one processor core, likewise.
     data : str
-        The data set that has to be fetched first, with its size; empty: none.
+        The data set that has to be fetched or made first, with its size; empty: none.
     weights : tuple of WeightsFile
         That have to be fetched first.
     """
@@ -78,6 +78,7 @@ class Forecast:
 def without_data(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Forecast]]:
     """Return the pairs whose data are here, and a forecast for each of the others."""
     absent: dict[str, str | None] = {}
+    labels: dict[str, str] = {}
     there, waiting = [], []
     for model, benchmark in pairs:
         if benchmark.key not in absent:
@@ -86,14 +87,16 @@ def without_data(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Forecast]]:
         if data is None:
             there.append((model, benchmark))
         else:
-            name = ModelId.parse(model.id).label
-            waiting.append(Forecast(name, benchmark.id, NEEDS_DATA, data=data))
+            if model.id not in labels:
+                labels[model.id] = ModelId.parse(model.id).label
+            waiting.append(Forecast(labels[model.id], benchmark.id, NEEDS_DATA, data=data))
     return there, waiting
 
 
 def with_weights(forecasts: Sequence[Forecast], pairs: Sequence[Pair]) -> list[Forecast]:
     """Return forecasts with the weights that have to be fetched."""
-    needed = {ModelId.parse(model.id).label: needed_weights(model) for model, _ in pairs}
+    models = {model.key: model for model, _ in pairs}
+    needed = {ModelId.parse(one.id).label: needed_weights(one) for one in models.values()}
     return [replace(each, weights=needed.get(each.model, ())) for each in forecasts]
 
 
@@ -121,7 +124,8 @@ def forecast(work: Workload) -> list[Forecast]:
 
 def _identity(model: Loadable) -> Identity | None:
     try:
-        return known_identity(model, guess=True)
+        identity = known_identity(model, guess=True)
+        return identity and identity.of_layers(model.layers)
     except BrainbenchError:  # whoever loads it says what is wrong
         return None
 
@@ -171,7 +175,12 @@ def _card(model: Loadable) -> ModelCard | None:
     if wanted.file is not None or wanted.scheme or set(model.options) - _HARMLESS:
         return None
     card = find_model(wanted).card
-    return replace(card, id=wanted.label) if card.layers else None
+    if not card.layers:
+        return None
+    widths = dict(zip(card.layers, card.dims, strict=False))
+    chosen = [layer for layer in card.layers if model.layers is None or layer in model.layers]
+    dims = tuple(widths[layer] for layer in chosen if layer in widths)
+    return replace(card, id=wanted.label, layers=tuple(chosen), dims=dims)
 
 
 def _state(identity: Identity | None, target: Target) -> str:

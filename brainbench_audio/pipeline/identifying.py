@@ -68,7 +68,7 @@ def identified(wanted: Loadable | Model) -> LazyModel:
     if (identity := known_identity(wanted)) is None:
         model, identity = load()
     record_identity(identity)
-    return LazyModel(identity, load, model)
+    return LazyModel(identity, load, model).of_layers(wanted.layers)
 
 
 def record_identity(identity: Identity) -> None:
@@ -160,6 +160,8 @@ def _place_of(
 ) -> _Place | None:
     """Return where it is remembered what an id with options means; None if it cannot be."""
     others = {name: value for name, value in options.items() if name not in _ASIDE}
+    if others.get("dtype", "float32") != "float32":  # then the device decides, too
+        others["device"] = _device(options.get("device", "auto"))
     weights = options.get("weights")
     if contents is None and isinstance(weights, str) and not Path(weights).expanduser().exists():
         others["weights"] = weights  # a name that the loader knows
@@ -187,6 +189,14 @@ def _place_of(
     except (TypeError, ValueError):  # an option that is no plain data
         return None
     return _Place(settings.cache_home() / "identities" / f"{key}.json", code, contents)
+
+
+def _device(asked: Any) -> Any:
+    if asked != "auto":
+        return asked
+    from brainbench_audio.devices import choose_device  # imports torch
+
+    return choose_device("auto").type
 
 
 def _weights_hashes(card: ModelCard, asked: ModelId, weights: Any) -> list[str] | None:

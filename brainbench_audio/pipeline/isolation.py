@@ -29,7 +29,6 @@ from typing import Any
 from urllib.parse import urlparse
 from urllib.request import url2pathname
 
-import brainbench_audio
 from brainbench_audio import errors, settings
 from brainbench_audio.activations.extraction import activation_fields, plan_extraction
 from brainbench_audio.activations.identity import Identity
@@ -42,7 +41,7 @@ from brainbench_audio.pipeline.identifying import identified
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.run import Failure, described
 from brainbench_audio.pipeline.targets import Target
-from brainbench_audio.provenance import DISTRIBUTION
+from brainbench_audio.provenance import DISTRIBUTION, source_folder
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -168,7 +167,7 @@ def _share(folder: Path) -> None:
     )
     lines = [
         f"import site; site.addsitedir({str(_site_packages())!r})",
-        str(Path(brainbench_audio.__file__).parents[1]),
+        str(source_folder("brainbench_audio").parent),
     ]
     (own / "shared.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
 

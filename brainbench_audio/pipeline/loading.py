@@ -41,6 +41,13 @@ _PLACEMENT = ("device", "dtype")
 class Loadable:
     """What is to be loaded: an id and options for the plugin's loader, all JSON-able.
 
+    Attributes
+    ----------
+    id : str
+    options : mapping
+    layers : tuple of str or None
+        Of a model, the only layers that count; None: all.
+
     Examples
     --------
     >>> Loadable("beats-iter1", {"device": "cpu"}).key == Loadable("beats-iter1").key
@@ -49,11 +56,17 @@ class Loadable:
 
     id: str
     options: Mapping[str, Any] = field(default_factory=dict)
+    layers: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.layers is not None:  # a list where it comes from JSON
+            object.__setattr__(self, "layers", tuple(self.layers))
 
     @property
     def key(self) -> str:
-        """Hash of both."""
-        return hash_json([self.id, dict(self.options)])
+        """Hash of all."""
+        chosen = [] if self.layers is None else [list(self.layers)]
+        return hash_json([self.id, dict(self.options), *chosen])
 
 
 def load_model(identifier: str, **options: Any) -> Model:

@@ -6,17 +6,22 @@ Both ways make the same plan and take the same two steps, see `pipeline.hearing`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
+from brainbench_audio.activations.object_state import name_of
+from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.machine import available_memory
+from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.connection import Certificates
 from brainbench_audio.pipeline.forecast import forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import Workbench, score_heard, with_hearing
 from brainbench_audio.pipeline.isolation import hear_where_asked
-from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.pipeline.plan import Pair, Workload, plan_work
-from brainbench_audio.pipeline.run import Failure, Run
+from brainbench_audio.pipeline.run import Failure, Run, benchmark_name, run
 from brainbench_audio.progress import progress_bar
+from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
 
 
 def score_many(
@@ -111,6 +116,88 @@ def score_pairs(
         for result in found:
             bar.update()
             yield result
+
+
+def score_all(
+    models: Sequence[Model | str],
+    benchmarks: Sequence[Benchmark | str],
+    *,
+    layers: Sequence[str] | None = None,
+    recompute: bool = False,
+) -> list[Run | Failure]:
+    """Score ids and objects, every model on every benchmark; one result a pair, in that order.
+
+    Parameters
+    ----------
+    models, benchmarks : sequence
+        Ids, which may be globs, or objects.
+    layers : sequence of str, optional
+        Only these layers count.
+    recompute : bool
+        Leave stored scores and activations aside, and replace them.
+
+    Raises
+    ------
+    BrainbenchError
+        An id is unknown, or the work does not fit into memory or on the disk.
+    """
+    rows = [one for each in models for one in _expanded(each, "model")]
+    columns = [one for each in benchmarks for one in _expanded(each, "benchmark")]
+    chosen = None if layers is None else tuple(layers)
+    ids = {one: Loadable(one, layers=chosen) for one in rows if isinstance(one, str)}
+    ids |= {one: Loadable(one) for one in columns if isinstance(one, str)}
+    together = [
+        (ids[model], ids[benchmark])
+        for model in rows
+        for benchmark in columns
+        if isinstance(model, str) and isinstance(benchmark, str)
+    ]
+    found: dict[tuple[str, str], Run | Failure] = {
+        (result.model_key, result.benchmark_key): result
+        for result in (score_pairs(together, recompute=recompute) if together else ())
+    }
+    loaded: dict[str, ComposedBenchmark] = {}
+    results = []
+    for model in rows:
+        for benchmark in columns:
+            if isinstance(model, str) and isinstance(benchmark, str):
+                results.append(found[ids[model].key, ids[benchmark].key])
+            else:
+                how: dict[str, Any] = {"layers": layers, "recompute": recompute}
+                results.append(_tried(model, benchmark, loaded, how))
+    return results
+
+
+def _tried(
+    model: Model | str,
+    benchmark: Benchmark | str,
+    loaded: dict[str, ComposedBenchmark],
+    how: Mapping[str, Any],
+) -> Run | Failure:
+    """Score a pair of which one is an object; benchmarks by id are loaded once."""
+    named = benchmark if isinstance(benchmark, str) else benchmark_name(benchmark)
+    try:
+        if isinstance(benchmark, str):
+            if benchmark not in loaded:
+                loaded[benchmark] = load_benchmark(benchmark)
+            benchmark = loaded[benchmark]
+        return run(model, benchmark, **how)
+    except Exception as error:  # one failing pair never stops the others
+        label = model if isinstance(model, str) else name_of(model)
+        return Failure.of(Loadable(label), Loadable(named), "pair", error)
+
+
+def _expanded(given: Any, kind: Literal["model", "benchmark"]) -> list[Any]:
+    """Return the ids that a glob stands for, each known to exist; an object as it is."""
+    if not isinstance(given, str):
+        return [given]
+    ids = expand([given], kind)
+    for identifier in ids:
+        if kind == "benchmark":
+            find_benchmark(identifier)
+        elif ModelId.parse(identifier).file is None:
+            find_model(identifier)
+    return ids
 
 
 def one_by_one(bench: Workbench, work: Workload, **how: Any) -> Iterator[Run | Failure]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from brainbench_audio.activations.weights_files import local_weights
 from brainbench_audio.cards import WeightsFile
+from brainbench_audio.data_source import BaseSource
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.registry.ids import ModelId
@@ -11,18 +12,24 @@ from brainbench_audio.registry.lookup import data_source, find_benchmark, find_m
 
 
 def needed_data(benchmark: Loadable) -> str | None:
-    """Return the data set of a benchmark and its size in words if its data are not here."""
+    """Return the data set of a benchmark and its size in words if its data are not here.
+
+    So are data that their plugin has yet to make, which can take longer than to tell.
+    """
     if "folder" in benchmark.options:
         return None
     found = find_benchmark(benchmark.id)
     card = found.dataset
-    if not card.downloaded:
-        return None
     try:
-        folder = data_source(card).locate(card, found.subset)
+        source = data_source(card)
+        if not card.downloaded and type(source).locate is BaseSource.locate:
+            return None  # they lie in the plugin's package
+        folder = source.locate(card, found.subset)
     except (BrainbenchError, OSError):  # whoever loads the data says what is wrong
         return None
-    return f"{card.id} ({card.size})" if folder is None else None
+    if folder is not None:
+        return None
+    return f"{card.id} ({card.size if card.downloaded else 'made on first use'})"
 
 
 def needed_weights(model: Loadable) -> tuple[WeightsFile, ...]:

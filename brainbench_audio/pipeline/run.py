@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from brainbench_audio.activations.extraction import extracted, plan_extraction
 from brainbench_audio.activations.identity import Identity, LazyModel, is_as_called
 from brainbench_audio.activations.object_state import NO_FINGERPRINT
+from brainbench_audio.activations.weights_status import unverified
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
@@ -21,8 +23,8 @@ from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
-from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.store import find_score, find_summary, keep_score
+from brainbench_audio.scores.score import ONLY_LAYERS, Score
+from brainbench_audio.scores.store import find_score, find_summary, keep_score, stored_file
 
 _log = logging.getLogger(__name__)
 
@@ -60,6 +62,11 @@ class Run:
     version: str = ""
     model_key: str = ""
     benchmark_key: str = ""
+
+    @property
+    def file(self) -> Path | None:
+        """Return the stored score's file; None if it is not kept."""
+        return None if self.stem is None else stored_file(self.stem)
 
     def whole(self) -> Score:
         """Return the score with its raw part, from the store if that is not at hand.
@@ -122,13 +129,21 @@ def described(error: BaseException) -> str:
     return f"unexpected {error!r}; --debug shows where"
 
 
-def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = False) -> Run:
+def run(
+    model: Model | str,
+    benchmark: Benchmark | str,
+    *,
+    layers: Sequence[str] | None = None,
+    recompute: bool = False,
+) -> Run:
     """Score one pair.
 
     Parameters
     ----------
     model, benchmark : object or str
         An id is loaded.
+    layers : sequence of str, optional
+        Only these layers of the model count.
     recompute : bool
         Leave the stored score and the stored activations aside, and replace them.
 
@@ -141,6 +156,7 @@ def run(model: Model | str, benchmark: Benchmark | str, *, recompute: bool = Fal
     lazy = identified(Loadable(model) if isinstance(model, str) else model)
     if not isinstance(model, str) and is_as_called(model, lazy.identity):
         record_identity(lazy.identity)
+    lazy = lazy.of_layers(layers)
     if isinstance(benchmark, str):
         loaded: Benchmark = load_benchmark(benchmark)
     else:
@@ -156,7 +172,7 @@ def keys_of(identity: Identity, benchmark: Benchmark) -> PairKeys:
     return PairKeys(
         identity=identity,
         heard=benchmark.stimuli.at_rate(identity.sample_rate).fingerprint,
-        benchmark=_benchmark_name(benchmark),
+        benchmark=benchmark_name(benchmark),
         inputs=getattr(benchmark, "fingerprint", None),
     )
 
@@ -227,9 +243,13 @@ def compute_pair(
     started = time.perf_counter()
     identity = keys.identity
     plan = plan_extraction(identity, benchmark.stimuli)
+    heard = plan.key
+    computed_in: list[str] = []
     if isinstance(benchmark, ComposedBenchmark):
         with extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations:
             score = benchmark.compare(activations)
+            heard = activations.key
+            computed_in = activations.computed_in()
     else:
         score = benchmark(model)
     provenance: dict[str, Any] = {
@@ -245,12 +265,28 @@ def compute_pair(
         **identity.provenance,
         **score.provenance,
     }
+    if identity.whole:
+        provenance[ONLY_LAYERS] = list(identity.layers)
     if isinstance(benchmark, ComposedBenchmark):
         provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
+    if weights := provenance.get("weights"):
+        provenance["weights"] = {**weights, **_unverified(identity, weights)}
     if plan.fields:
-        provenance["activations"] = {"key": plan.key, "layers": list(plan.layers), **plan.fields}
+        provenance["activations"] = {
+            "key": heard,
+            "layers": list(plan.layers),
+            "computed_in": computed_in,
+            **plan.fields,
+        }
     return score.with_provenance(provenance)
+
+
+def _unverified(identity: Identity, weights: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the weights files that nobody vouches for now; loading may have been long ago."""
+    if identity.card is None or not (names := unverified(identity.card, weights.get("files", {}))):
+        return {}
+    return {"unverified": names}
 
 
 def stored_run(keys: PairKeys) -> Run | None:
@@ -286,6 +322,7 @@ def _plugin_versions() -> dict[str, str]:
     return {plugin.distribution: plugin.version for plugin in plugins() if not plugin.failure}
 
 
-def _benchmark_name(benchmark: Benchmark) -> str:
+def benchmark_name(benchmark: Benchmark) -> str:
+    """Return the id on a benchmark's card, else the name of its class."""
     card = getattr(benchmark, "card", None)
     return card.id if card is not None else type(benchmark).__name__

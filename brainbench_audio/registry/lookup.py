@@ -132,9 +132,22 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
 
 
 def list_ids(kind: Kind) -> list[str]:
-    """Return all ids of a kind, sorted; benchmarks are every data set with every fitting metric.
+    """Return all ids of a kind.
 
-    Schemes of models are not among them: the ids that they stand for cannot be counted.
+    Parameters
+    ----------
+    kind : str
+        ``model``, ``benchmark`` (every data set with every metric that fits it) or ``metric``.
+
+    Returns
+    -------
+    list of str
+        Sorted. Schemes of models (``hf:…``) are not among them: their ids cannot be counted.
+
+    Raises
+    ------
+    UnknownId
+        Another kind.
     """
     if kind == "model":
         cards = [entry.card for entry in registered(ModelCard)]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from math import isfinite
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,9 +17,14 @@ from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.scores.score import CHANCE, OVER
 from brainbench_audio.tables import csv_text
 
+from .layer_tables import By, LayerTable, layer_tables, rows_of
 from .published_files import EXPORTED
 from .results import Result, matrix, preferred
 
+if TYPE_CHECKING:
+    import xarray as xr
+
+_CELL = ("model", "benchmark", "what", "layer", "kind", "part", "value")
 _NUMBERS = ("value", "error", "low", "high", "ceiling", "normalised")
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -47,10 +53,52 @@ def export(results: Sequence[Result], path: Path) -> None:
         _WRITERS[path.suffix.lower()](results, temporary)
 
 
-def check_format(path: Path) -> None:
-    """Raise DataError if results cannot be written under this name."""
-    if path.suffix.lower() not in _WRITERS:
-        raise DataError(f"{path} must end in {', '.join(_WRITERS)}.")
+def export_layers(results: Sequence[Result], path: Path, by: By = "part") -> int:
+    """Write the score of each layer alone of stored scores; return how many tables these are.
+
+    ``.csv``: a row a cell. ``.json``: an object a cell. ``.tex``: a table for each model and
+    benchmark, layers x components (or subjects, or regions), the best layer of each bold.
+
+    Raises
+    ------
+    DataError
+        Another ending, or no score that keeps anything for each layer, see `layer_tables`.
+    """
+    check_format(path, layers=True)
+    files = [
+        (one.model, one.benchmark, one.path) for one in results if one.path and not one.published
+    ]
+    tables = layer_tables(files, by)
+    suffix = path.suffix.lower()
+    if suffix == ".tex":
+        text = "\n".join(map(latex_layers, tables))
+    elif suffix == ".json":
+        text = json.dumps(list(rows_of(tables)), indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = csv_text([_CELL, *([one[name] for name in _CELL] for one in rows_of(tables))])
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return len(tables)
+
+
+def check_format(path: Path, *, layers: bool = False) -> None:
+    """Raise DataError if results, or tables of layers, cannot be written under this name."""
+    endings = [one for one in _WRITERS if not layers or one != ".nc"]
+    if path.suffix.lower() not in endings:
+        raise DataError(f"{path} must end in {', '.join(endings)}.")
+
+
+def latex_layers(table: LayerTable) -> str:
+    """Return a LaTeX table (package booktabs) of layers x parts, the best layer of each bold."""
+    values = table.values.values
+    best = [max(column[np.isfinite(column)], default=np.nan) for column in values.T]
+    body = []
+    for layer, numbers in zip(table.layers, values, strict=True):
+        pairs = zip(numbers.tolist(), best, strict=True)
+        cells = [_number(one, best=one == top) if isfinite(one) else "--" for one, top in pairs]
+        body.append(" & ".join([escape(layer), *cells]) + r" \\")
+    title = f"{table.model} on {table.benchmark}: {table.what} of each layer"
+    return _tabular(["Layer", *map(escape, table.parts)], body, f"% {printable(title)}")
 
 
 def record(result: Result) -> dict[str, Any]:
@@ -87,76 +135,12 @@ def record(result: Result) -> dict[str, Any]:
     }
 
 
-def latex_table(results: Sequence[Result]) -> str:
-    """Return a LaTeX table (package booktabs) of models x benchmarks, the best of each bold.
+def dataset_of(results: Sequence[Result]) -> xr.Dataset:
+    """Return value, error, interval, ceiling and normalised value, each (model, benchmark).
 
-    A published score has a dagger, a cell without a score a dash; errors stand behind their scores.
+    Of a pair that was measured and published, the measured score counts, see ``published``. NaN
+    where there is none.
     """
-    chosen = {result.pair: result for result in preferred(results)}
-    models = sorted({model for model, _ in chosen})
-    benchmarks = sorted({benchmark for _, benchmark in chosen})
-    best = {
-        benchmark: max(one.value for one in chosen.values() if one.benchmark == benchmark)
-        for benchmark in benchmarks
-    }
-    labels = {result.model: result.label for result in chosen.values()}
-    body = []
-    for model in models:
-        cells = [_cell(chosen.get((model, one)), best[one]) for one in benchmarks]
-        body.append(" & ".join([escape(labels[model]), *cells]) + r" \\")
-    head = " & ".join(["Model", *map(escape, benchmarks)]) + r" \\"
-    note = [r"\\ {\footnotesize $^\dagger$ published}"]
-    dagger = note if any(one.published for one in chosen.values()) else []
-    return "\n".join(
-        [
-            "% needs \\usepackage{booktabs}",
-            rf"\begin{{tabular}}{{l{'r' * len(benchmarks)}}}",
-            r"\toprule",
-            head,
-            r"\midrule",
-            *body,
-            r"\bottomrule",
-            r"\end{tabular}",
-            *dagger,
-            "",
-        ]
-    )
-
-
-def escape(text: str) -> str:
-    r"""Return a text for LaTeX.
-
-    Examples
-    --------
-    >>> print(escape("a_b"))
-    a\_b
-    """
-    return "".join(_LATEX.get(sign, sign) for sign in printable(text))
-
-
-def _cell(result: Result | None, best: float) -> str:
-    if result is None:
-        return "--"
-    text = f"{result.value:.3f}"
-    if result.value == best:
-        text = rf"\textbf{{{text}}}"
-    if result.error is not None:
-        text += rf" $\pm$ {result.error:.3f}"
-    return text + (r"$^\dagger$" if result.published else "")
-
-
-def _write_csv(results: Sequence[Result], path: Path) -> None:
-    rows = [[record(result)[column] for column in EXPORTED] for result in results]
-    path.write_text(csv_text([EXPORTED, *rows]), encoding="utf-8")
-
-
-def _write_json(results: Sequence[Result], path: Path) -> None:
-    rows = [json_ready(record(result)) for result in results]
-    text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False, default=str)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def _write_netcdf(results: Sequence[Result], path: Path) -> None:
     import xarray as xr
 
     chosen = preferred(results)
@@ -177,7 +161,85 @@ def _write_netcdf(results: Sequence[Result], path: Path) -> None:
         attrs={"published": "1 where a score is published, not measured here"},
     )
     data["published"] = values.dims, published
-    write_dataset(data, path)
+    return data
+
+
+def latex_table(results: Sequence[Result]) -> str:
+    """Return a LaTeX table (package booktabs) of models x benchmarks, the best of each bold.
+
+    A published score has a dagger, a cell without a score a dash; errors stand behind their scores.
+    """
+    chosen = {result.pair: result for result in preferred(results)}
+    models = sorted({model for model, _ in chosen})
+    benchmarks = sorted({benchmark for _, benchmark in chosen})
+    best = {
+        benchmark: max(one.value for one in chosen.values() if one.benchmark == benchmark)
+        for benchmark in benchmarks
+    }
+    labels = {result.model: result.label for result in chosen.values()}
+    body = []
+    for model in models:
+        cells = [_cell(chosen.get((model, one)), best[one]) for one in benchmarks]
+        body.append(" & ".join([escape(labels[model]), *cells]) + r" \\")
+    note = [r"\\ {\footnotesize $^\dagger$ published}"]
+    dagger = note if any(one.published for one in chosen.values()) else []
+    return _tabular(["Model", *map(escape, benchmarks)], body) + "\n".join([*dagger, ""])
+
+
+def _tabular(head: Sequence[str], body: Sequence[str], *comments: str) -> str:
+    return "\n".join(
+        [
+            *comments,
+            "% needs \\usepackage{booktabs}",
+            rf"\begin{{tabular}}{{l{'r' * (len(head) - 1)}}}",
+            r"\toprule",
+            " & ".join(head) + r" \\",
+            r"\midrule",
+            *body,
+            r"\bottomrule",
+            r"\end{tabular}",
+            "",
+        ]
+    )
+
+
+def escape(text: str) -> str:
+    r"""Return a text for LaTeX.
+
+    Examples
+    --------
+    >>> print(escape("a_b"))
+    a\_b
+    """
+    return "".join(_LATEX.get(sign, sign) for sign in printable(text))
+
+
+def _cell(result: Result | None, best: float) -> str:
+    if result is None:
+        return "--"
+    text = _number(result.value, best=result.value == best)
+    if result.error is not None:
+        text += rf" $\pm$ {result.error:.3f}"
+    return text + (r"$^\dagger$" if result.published else "")
+
+
+def _number(value: float, *, best: bool) -> str:
+    return rf"\textbf{{{value:.3f}}}" if best else f"{value:.3f}"
+
+
+def _write_csv(results: Sequence[Result], path: Path) -> None:
+    rows = [[record(result)[column] for column in EXPORTED] for result in results]
+    path.write_text(csv_text([EXPORTED, *rows]), encoding="utf-8")
+
+
+def _write_json(results: Sequence[Result], path: Path) -> None:
+    rows = [json_ready(record(result)) for result in results]
+    text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False, default=str)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def _write_netcdf(results: Sequence[Result], path: Path) -> None:
+    write_dataset(dataset_of(results), path)
 
 
 def _write_latex(results: Sequence[Result], path: Path) -> None:

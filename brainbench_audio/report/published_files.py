@@ -44,7 +44,7 @@ EXPORTED = (
 # columns that `brainbench score --output` writes besides
 _SCORED = (
     *("score", "interval_low", "interval_high", "stimuli", "over", "p", "permutations"),
-    *("cached", "seconds", "model_version"),
+    *("cached", "seconds", "model_version", "only_layers"),
 )
 _FOLDER = "published"
 _NUMBERS = ("value", "error", "reading_error")
@@ -227,6 +227,8 @@ def _parsed(
     value = number("value")
     if value is None:
         raise DataError(f"{place}: value is empty.")
+    if cells.get("only_layers"):
+        raise DataError(f"{place}: the score is of some layers of {cells['model']}, not of all.")
     if (approximate := cells.get("approximate", "")) not in {"", "0", "1"}:
         raise DataError(f"{place}: approximate is {approximate!r}, it must be 0 or 1.")
     return PublishedScore(

@@ -12,7 +12,7 @@ import numpy as np
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
-from brainbench_audio.scores.score import MEASURED_BY
+from brainbench_audio.scores.score import MEASURED_BY, ONLY_LAYERS
 from brainbench_audio.scores.store import StoredScore, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores
@@ -142,8 +142,10 @@ def newest_scores() -> dict[tuple[ModelVersion, str], StoredScore]:
     """Return the newest stored score of each version of a model on each benchmark.
 
     Scores with other options, such as --bootstrap, are files of their own, see `stored_scores`.
+    Those of some layers only are left out: they are not the model's score.
     """
-    entries = sorted(stored_scores(), key=lambda entry: entry.age)
+    whole = (each for each in stored_scores() if ONLY_LAYERS not in each.summary["provenance"])
+    entries = sorted(whole, key=lambda entry: entry.age)
     return {(entry.version, entry.benchmark): entry for entry in entries}
 
 

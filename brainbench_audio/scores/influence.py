@@ -197,12 +197,14 @@ class Influence:
         if not self._enough:
             told = f"sounds, for these {self.units}" if self.units else "sounds"
             return Estimate(value, float(np.sqrt(over)), stimuli - 1, told)
-        both = self._variance(np.eye(parts)).sum() / parts**2
-        added = max(0.0, between - both)
-        variance = over + added
+        both = self._variance(np.eye(parts)) / parts**2
+        variance = over + max(0.0, between - float(both.sum()))
         freedom = stimuli - 1.0
         if variance > 0:
-            freedom = float(variance**2 / (over**2 / (stimuli - 1) + added**2 / (parts - 1)))
+            # of all three, also where the second is the smaller one and nothing is added: what few
+            # subjects say of themselves is not sure either
+            unsure = (over**2 + np.square(both).sum()) / (stimuli - 1) + between**2 / (parts - 1)
+            freedom = float(variance**2 / unsure)
         return Estimate(value, float(np.sqrt(variance)), freedom, f"sounds and {self.units}")
 
     def largest_error(self) -> float:

@@ -19,7 +19,6 @@ import xarray as xr
 from brainbench_audio.assemblies.assembly import by_subject
 from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import read_dataset
-from brainbench_audio.scores.score import Score
 
 # dimensions that may have any name: one for what is scored, one for how often
 PART, ROUND = "part", "round"
@@ -185,24 +184,6 @@ def mean_profile(raw: xr.Dataset) -> xr.DataArray | None:
         return mean.astype(np.float64)
     profile = layer_profile(raw)
     return None if profile is None else _mean(profile)
-
-
-def layer_scores(score: Score) -> xr.DataArray:
-    """Return `layer_profile`; of a score without one a single layer with its parts or its value."""
-    profile = layer_profile(score.raw)
-    if profile is not None:
-        return profile
-    layer, parts = score.layer or "all", dict(score.parts) or {"all": score.value}
-    values = np.array([list(parts.values())], dtype=np.float64)
-    return xr.DataArray(values, {"layer": [layer], PART: list(parts)}, ("layer", PART))
-
-
-def layer_means(score: Score) -> dict[str, float]:
-    """Return `mean_profile`; of a score without one the mean over its parts as a single layer."""
-    mean = mean_profile(score.raw)
-    if mean is None:
-        mean = _mean(layer_scores(score))
-    return dict(zip(names_along(mean, "layer"), mean.values.tolist(), strict=True))
 
 
 def layer_weights(raw: xr.Dataset) -> xr.DataArray | None:

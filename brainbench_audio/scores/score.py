@@ -15,6 +15,9 @@ import xarray as xr
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import atomic_file
 from brainbench_audio.netcdf import read_attributes, read_dataset, write_dataset
+from brainbench_audio.scores.identities import version_of
+from brainbench_audio.scores.profiles import mean_profile, names_along
+from brainbench_audio.views import bars, line, view
 
 _ATTRIBUTE = "brainbench_score"
 _CHECKSUM = "brainbench_score_sha256"
@@ -31,6 +34,8 @@ OVER, ERROR_WITHHELD = "error_over", "error_withheld"
 MEASURED_BY = "measured_by"
 # p of the score where features and responses of stimuli are matched at random: `Score.p`
 CHANCE = "chance"
+# the layers that were asked for, where these are not all that the model has
+ONLY_LAYERS = "only_layers"
 
 
 def _no_raw() -> xr.Dataset:
@@ -104,6 +109,39 @@ class Score:
         """P of a score as high by chance, see ``provenance["chance"]``; None: not tested."""
         chance = self.provenance.get(CHANCE)
         return float(chance["p"]) if chance else None
+
+    def __repr__(self) -> str:
+        return line("Score", self._facts())
+
+    def _repr_html_(self) -> str:
+        """Return a view for notebooks, with the score of each layer where the metric keeps it."""
+        profile = mean_profile(self.raw)
+        picture = None
+        if profile is not None:
+            names = names_along(profile, "layer")
+            means = dict(zip(names, profile.values.tolist(), strict=True))
+            picture = bars(means, "Score of each layer", self.layer)
+        return view("Score", self._facts(), picture)
+
+    def _facts(self) -> dict[str, str]:
+        """Return what a reader asks first, in words; what is not known is left out."""
+        low, high = self.interval or (None, None)
+        error = "" if self.error is None else f" ± {self.error:.3f}"
+        interval = "" if low is None else f" [{low:.3f}, {high:.3f}]"
+        ceiling = "" if self.ceiling is None else f"{self.ceiling:.3f}"
+        share = "" if self.normalised is None else f" ({self.normalised:.0%} of it reached)"
+        made = version_of(self.provenance, str(self.provenance.get("model", "")))
+        facts = {
+            "model": f"{made.id}#{made.version}" if made.id else "",
+            "benchmark": str(self.provenance.get("benchmark", "")),
+            "value": f"{self.value:.3f}{error}{interval}",
+            "p": "" if self.p is None else f"{self.p:.2g}",
+            "ceiling": ceiling + share,
+            "best layer": self.layer or "",
+            "of layers": ", ".join(map(str, self.provenance.get(ONLY_LAYERS, ()))),
+            "n": ", ".join(f"{name} {number}" for name, number in self.n.items() if number),
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
     def with_provenance(self, provenance: Mapping[str, Any]) -> Score:
         """Return the same score with another provenance."""

@@ -121,6 +121,11 @@ def is_stored(stem: Path) -> bool:
     return any(stem.parent.glob(f"{stem.name}-{'?' * _DIGEST}.nc"))
 
 
+def stored_file(stem: Path) -> Path | None:
+    """Return the file of a stored score; None if there is none."""
+    return next(iter(_alike(stem)), None)
+
+
 def keep_score(stem: Path, score: Score) -> Path:
     """Write a score, replacing older ones of the same key; return the file.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -13,6 +14,7 @@ from brainbench_audio.files import hash_file, hash_json
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.names import as_on_disk
 from brainbench_audio.stimuli.audio import Waveform, read_waveform
+from brainbench_audio.views import bars, line, listed, view
 
 _Mark = tuple[int, ...]
 
@@ -75,6 +77,25 @@ class StimulusSet:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def __repr__(self) -> str:
+        return line("StimulusSet", self._facts())
+
+    def _repr_html_(self) -> str:
+        """Return a view for notebooks, with the number of sounds in each category."""
+        return view(
+            "StimulusSet", self._facts(), bars(Counter(self.categories), "Sounds in each category")
+        )
+
+    def _facts(self) -> dict[str, str]:
+        rates = sorted({*self.recordings, *([self.sample_rate] if self.sample_rate else [])})
+        facts = {
+            "name": self.name,
+            "sounds": f"{len(self)}: {listed(self.names, 2)}",
+            "categories": listed(list(Counter(self.categories)), 3),
+            "sample rate": ", ".join(f"{rate} Hz" for rate in rates),
+        }
+        return {name: fact for name, fact in facts.items() if fact}
 
     def at_rate(self, sample_rate: int) -> StimulusSet:
         """Return the set of files that a model of this rate hears: its activations depend on them.

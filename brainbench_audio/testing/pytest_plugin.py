@@ -5,6 +5,8 @@ A plugin's ``pyproject.toml`` loads it, so that its tests run wherever the plugi
     [tool.pytest.ini_options]
     addopts = "--import-mode=importlib -p brainbench_audio.testing.pytest_plugin -m 'not slow'"
 
+A test with the mark ``gpu`` is skipped where torch sees no CUDA device.
+
 Every test has a home of its own and no network (`isolated`). Real data and references are asked for
 as the fixtures `data_folder` and `parity_folder`, a network with made-up weights by the mark
 ``standin("model id")`` and the fixtures `standin` and `standin_weights`. A test that takes the
@@ -22,7 +24,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-import brainbench_audio
+from brainbench_audio.provenance import source_folder
 from brainbench_audio.testing.conformance import Check, checks
 
 if TYPE_CHECKING:
@@ -37,9 +39,10 @@ _MARKERS = (
     "slow: minutes rather than seconds; `make test-all` runs them",
     "data: needs real data, see BRAINBENCH_DATA in the README",
     "network: needs the network",
+    "gpu: needs an NVIDIA GPU; `make test-gpu` runs these alone",
     "standin(model): gives the fixtures `standin` and `standin_weights` this model",
 )
-_CHECKOUT = Path(brainbench_audio.__file__).parents[1]
+_CHECKOUT = source_folder("brainbench_audio").parent
 # read before `isolated` takes the first away
 _DATA = Path(os.environ.get("BRAINBENCH_DATA") or _CHECKOUT.parent / "shared" / "data")
 _PARITY = Path(os.environ.get("BRAINBENCH_PARITY") or _DATA.parent / "parity")
@@ -65,6 +68,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
         settings.register_profile("untimed", deadline=None)
         settings.load_profile("untimed")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what needs a GPU where there is none."""
+    if item.get_closest_marker("gpu") is None:
+        return
+    import torch
+
+    if not torch.cuda.is_available():
+        pytest.skip("no GPU: torch sees no CUDA device here")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-import brainbench_audio
+from brainbench_audio.provenance import source_folder
 
 
 def references_folder() -> Path:
@@ -20,7 +20,7 @@ def references_folder() -> Path:
     Looked for are the checkout that the core runs from and the working directory. Neither is there
     where plugin and core come from packages.
     """
-    roots = (Path(brainbench_audio.__file__).parents[1], Path.cwd())
+    roots = (source_folder("brainbench_audio").parent, Path.cwd())
     for folder in (root / "tests" / "parity" for root in roots):
         if folder.is_dir():
             return folder
@@ -54,20 +54,33 @@ def read_references(manifest: Mapping[str, Any], folder: Path | None = None) -> 
 def assert_equal(
     ours: npt.NDArray[Any], reference: npt.NDArray[Any], tolerance: Mapping[str, Any], word: str
 ) -> None:
-    """Fail unless activations agree within every limit of a manifest's tolerance.
-
-    ``atol`` limits the largest difference, ``rtol_of_layer_std`` the same in standard deviations of
-    the reference, ``rel_l2`` the norm of the difference over that of the reference.
-    """
+    """Fail unless activations agree within every limit of a manifest's tolerance."""
     assert ours.shape == reference.shape, f"{word}: shape {ours.shape}, not {reference.shape}"
-    difference = ours.astype(np.float64) - reference
-    largest = np.abs(difference).max()
-    found = {
-        "atol": largest,
-        "rtol_of_layer_std": largest / reference.std(dtype=np.float64),
-        "rel_l2": np.linalg.norm(difference) / np.linalg.norm(reference.astype(np.float64)),
-    }
+    found = differences(ours, reference)
     limits = {name: tolerance[name] for name in found if name in tolerance}
     assert limits, f"{word}: the manifest gives no tolerance"
     for name, limit in limits.items():
         assert found[name] <= limit, f"{word}: {name} is {found[name]:.2e}, at most {limit:.0e}"
+
+
+def times_tolerance(
+    ours: npt.NDArray[Any], reference: npt.NDArray[Any], tolerance: Mapping[str, Any]
+) -> float:
+    """Return how far activations are from a reference, in parts of what the manifest allows."""
+    found = differences(ours, reference)
+    return float(max(found[name] / tolerance[name] for name in found if name in tolerance))
+
+
+def differences(ours: npt.NDArray[Any], reference: npt.NDArray[Any]) -> dict[str, float]:
+    """Return how far activations are from a reference, by the names of a manifest's tolerance.
+
+    ``atol`` is the largest difference, ``rtol_of_layer_std`` the same in standard deviations of the
+    reference, ``rel_l2`` the norm of the difference over that of the reference.
+    """
+    difference = ours.astype(np.float64) - reference
+    largest = np.abs(difference).max()
+    return {
+        "atol": float(largest),
+        "rtol_of_layer_std": float(largest / reference.std(dtype=np.float64)),
+        "rel_l2": float(np.linalg.norm(difference) / np.linalg.norm(reference.astype(np.float64))),
+    }

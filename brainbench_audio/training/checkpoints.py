@@ -6,15 +6,16 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from brainbench_audio.activations.extraction import activations_folder, plan_extraction
 from brainbench_audio.activations.identity import Identity, LazyModel
-from brainbench_audio.activations.weights_files import fetch_weights
+from brainbench_audio.activations.weights_files import fetch_weights, local_weights
 from brainbench_audio.cards import WeightsFile
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import locked
+from brainbench_audio.hub import HubPath
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.checkpoints import Checkpoint, list_checkpoints
 from brainbench_audio.pipeline.identifying import known_identity, learned
@@ -93,9 +94,7 @@ class Step:
 
     def _remove(self) -> None:
         if self._fetched is not None and not self.keep:
-            # what looks like the file links to where the hub's client keeps the bytes
-            for path in (self._fetched.resolve(), self._fetched):
-                path.unlink(missing_ok=True)
+            self._fetched.unlink(missing_ok=True)
         self._fetched = None
 
     def _loaded(self) -> tuple[Model, Identity]:
@@ -117,8 +116,17 @@ class Step:
                 f"{self._id.plain} has no plugin to keep downloads for: download "
                 f"{self.checkpoint.location} yourself and give the folder."
             )
+        card = find_model(self._id).card
+        # steps of one training may lie in folders, under one name
+        parents = PurePosixPath(HubPath.parse(self.checkpoint.location).path).parent.parts
         published = WeightsFile(
-            url=self.checkpoint.location, size=self.checkpoint.size, sha256=self.checkpoint.sha256
+            url=self.checkpoint.location,
+            size=self.checkpoint.size,
+            sha256=self.checkpoint.sha256,
+            folder=f"{card.id}/{'--'.join(('steps', *parents))}",
         )
-        self._fetched = fetch_weights(replace(find_model(self._id).card, weights=(published,)))
+        card = replace(card, weights=(published,))
+        if found := local_weights(card):
+            return found[0]  # not ours to remove
+        self._fetched = fetch_weights(card)
         return self._fetched

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.activations.torch_model import Pooling, TorchModel
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
@@ -42,8 +43,8 @@ class _Watched(TorchModel):
         """
         batch = torch.as_tensor(clips).to(self.device, self.precision)
         outputs: dict[str, torch.Tensor] = {}
-        plain = torch.autocast(self.device.type, enabled=False)
-        with torch.no_grad(), plain, self._read_outs(layers, outputs):
+        precision = computing_in(self.device, PRECISIONS["float32"])
+        with torch.no_grad(), precision, self._read_outs(layers, outputs):
             if self.forward_with is None:
                 self.network(batch)
             else:

@@ -21,7 +21,7 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_benchmark
-from brainbench_audio.scores.profiles import layer_means
+from brainbench_audio.scores.layers import layer_means
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.tables import csv_text

@@ -21,7 +21,8 @@ from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
-from brainbench_audio.scores.profiles import PART, layer_means, layer_scores
+from brainbench_audio.scores.layers import layer_means, layer_scores
+from brainbench_audio.scores.profiles import PART
 from brainbench_audio.scores.score import Score
 from brainbench_audio.training.checkpoints import Checkpoint, Step
 

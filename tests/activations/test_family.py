@@ -73,9 +73,9 @@ def test_a_file_and_a_mapping_give_the_same_network(
 
 
 def test_published_weights_are_looked_for_at_home(file: Path) -> None:
-    with pytest.raises(DataError, match=r"BRAINBENCH_OFFLINE.*--weights FILE"):
+    with pytest.raises(DataError, match=r"(?s)BRAINBENCH_OFFLINE.*--weights net-work=FILE"):
         NET(CARD)
-    home = settings.data_home() / "weights" / "net"
+    home = settings.data_home() / "weights" / "net-work"
     home.mkdir(parents=True, exist_ok=True)
     (home / "net.pt").write_bytes(file.read_bytes())
     model = NET(CARD)

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from torchaudio.transforms import MelSpectrogram
 
 from brainbench_audio.activations.mel import MagnitudeSpectrum, normalise_peaks, slaney_filters
 
@@ -54,6 +55,21 @@ def test_filters(rate: int, transform: int, bands: int, low: float, high: float)
         for index in range(transform // 2 + 1):
             gain = np.interp(index * rate / transform, corners, [0, height, 0], left=0, right=0)
             assert math.isclose(filters[band, index], gain, rel_tol=1e-9, abs_tol=1e-12)
+
+
+def test_spectrum_and_filters_are_torchaudio_s() -> None:
+    theirs = MelSpectrogram(
+        *(16_000, 2048, 400, 200),
+        n_mels=80,
+        f_min=50.0,
+        power=1.0,
+        norm="slaney",
+        mel_scale="slaney",
+    )
+    sounds = noise(2, 3000)
+    filters = slaney_filters(16_000, 2048, 80, 50.0, 8000.0).float()
+    ours = filters @ MagnitudeSpectrum(torch.hann_window(400), 200, 2048)(sounds)
+    torch.testing.assert_close(ours, theirs(sounds), atol=1e-5, rtol=1e-4)
 
 
 def test_peaks() -> None:

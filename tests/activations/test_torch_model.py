@@ -17,10 +17,10 @@ from brainbench_audio.activations.object_state import name_of
 from brainbench_audio.activations.torch_model import (
     Pooling,
     TorchModel,
-    choose_device,
     mean_over_time,
 )
 from brainbench_audio.cards import ModelCard
+from brainbench_audio.devices import choose_device
 from brainbench_audio.errors import ContractError, ShortSound
 from brainbench_audio.interfaces import ModelWithCard
 from brainbench_audio.testing.dummies import dummy_card

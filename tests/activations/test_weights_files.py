@@ -13,10 +13,16 @@ from typing import Any
 import pytest
 
 from brainbench_audio import hash_cache, settings
-from brainbench_audio.activations.weights_files import fetch_weights, local_weights
+from brainbench_audio.activations.weights_files import (
+    fetch_weights,
+    local_weights,
+    weights_below,
+)
 from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.download import write_pin
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.files import hash_file
+from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.testing.dummies import dummy_card
 
 CARD = dummy_card(weights=(WeightsFile(url="https://example.org/net.pt?download=1"),))
@@ -28,32 +34,26 @@ def card_of(url: str = "https://example.org/net.pt", **fields: Any) -> ModelCard
     return replace(CARD, weights=(WeightsFile(url=url, **fields),))
 
 
-def at_home(content: bytes, name: str = "net.pt", folder: str = "net") -> Path:
+def at_home(content: bytes, name: str = "net.pt", folder: str = "net-work") -> Path:
     path = settings.data_home() / "weights" / folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     return path
 
 
-def in_hub_cache(commit: str, content: bytes, reference: str = "main") -> Path:
-    """Put a file where huggingface_hub keeps it, and let a revision point to it."""
-    cache = settings.data_home() / "weights" / "net" / "hub" / "models--owner--net"
-    for folder in (cache / "refs", cache / "snapshots" / commit):
-        folder.mkdir(parents=True, exist_ok=True)
-    (cache / "refs" / reference).write_text(commit)
-    file = cache / "snapshots" / commit / "net.pt"
-    file.write_bytes(content)
-    return file
-
-
-def test_a_file_put_there_by_hand_is_held_to() -> None:
+def test_a_file_put_there_by_hand_is_held_to(caplog: pytest.LogCaptureFixture) -> None:
     assert local_weights(CARD) is None
     file = at_home(b"first")
     assert local_weights(CARD) == [file]
     assert fetch_weights(CARD) == file
+    assert "is taken unverified as net-work" in caplog.text
+    assert hash_file(file) in caplog.text
+    caplog.clear()
+    assert fetch_weights(CARD) == file
+    assert not caplog.text
     file.write_bytes(b"other")
     assert local_weights(CARD) is None
-    with pytest.raises(DataError, match=r"damaged and BRAINBENCH_OFFLINE.*--weights FILE"):
+    with pytest.raises(DataError, match=rf"(?s)forbids downloads.*another file: {file}"):
         fetch_weights(CARD)
 
 
@@ -63,20 +63,46 @@ def test_a_file_of_another_hash_must_be_fetched_again() -> None:
     assert local_weights(card_of(sha256="0" * 64)) is None
 
 
-def test_a_hub_file_is_held_to_its_first_download_at_each_revision() -> None:
-    newest, other = card_of("hf://owner/net/net.pt"), card_of("hf://owner/net/net.pt@v2")
-    assert local_weights(newest) is None
-    file = in_hub_cache("0" * 40, b"first")
-    in_hub_cache("1" * 40, b"second", "v2")
-    assert fetch_weights(newest).read_bytes() == b"first"
-    assert fetch_weights(other).read_bytes() == b"second"
-    assert local_weights(newest) == [file]
+def test_a_file_is_held_to_the_revision_that_it_came_from() -> None:
+    commit, url = "0" * 40, "hf://owner/net/net.pt"
+    file = at_home(b"first")
+    pin = file.with_name("net.pt.sha256")
+    write_pin(pin, hash_file(file), f"{url}@{commit}")
+    # main moves on; what it was at the first download stays
+    assert local_weights(card_of(url)) == local_weights(card_of(f"{url}@{commit}")) == [file]
+    for other in (f"{url}@v2", "hf://owner/other/net.pt", "https://example.org/net.pt"):
+        assert local_weights(card_of(other)) is None
+    write_pin(pin, hash_file(file))  # somebody put it there, and says that it is the one
+    assert local_weights(card_of(f"{url}@v2")) == [file]
     file.write_bytes(b"changed")
-    assert local_weights(newest) is None
-    with pytest.raises(DataError, match="is not the file it should be: expected SHA-256"):
-        fetch_weights(newest)
-    assert not file.exists()
-    assert fetch_weights(other).read_bytes() == b"second"
+    assert local_weights(card_of(url)) is None
+
+
+def test_folders_are_searched_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
+    home = settings.data_home() / "weights"
+    places = [tmp_path / "weights" / "net-work", tmp_path / "weights", home / "net-work", home]
+    for folder in reversed(places):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "net.pt").write_bytes(b"the same")
+        assert local_weights(CARD) == [folder / "net.pt"]
+    # what is another file is passed over
+    known = card_of(sha256=hash_file(places[0] / "net.pt"))
+    places[0].joinpath("net.pt").write_bytes(b"another")
+    assert local_weights(known) == [places[1] / "net.pt"]
+    assert weights_below(CARD, tmp_path / "weights") == places[0] / "net.pt"
+    assert weights_below(CARD, tmp_path) is None
+
+
+def test_a_name_that_several_models_have_says_nothing() -> None:
+    wav2vec2 = find_model("wav2vec2").card
+    name = "model.safetensors"
+    (settings.data_home() / "weights").mkdir(parents=True)
+    (settings.data_home() / "weights" / name).write_bytes(b"whose?")
+    assert local_weights(wav2vec2) is None
+    file = at_home(b"wav2vec2's", name, "wav2vec2")
+    assert local_weights(wav2vec2) == [file]
+    assert local_weights(find_model("dasheng-base").card) is None
 
 
 def test_an_installed_file_comes_first() -> None:
@@ -102,7 +128,7 @@ def test_where_it_is_not_installed_it_is_fetched(installed: str) -> None:
 def test_what_only_a_person_can_get() -> None:
     card = card_of(by_hand="Take net.pt out of the release")
     assert local_weights(card) is None
-    told = r"net\.pt does not exist\. Take net\.pt out of the release and put it there\. Or give"
+    told = r"(?s)no program can fetch them.*by hand: Take net\.pt out of the release\."
     with pytest.raises(DataError, match=told):
         fetch_weights(card)
     file = at_home(b"taken out")
@@ -132,7 +158,7 @@ def test_one_model_s_file_is_taken_out_of_an_archive_once() -> None:
 
 def test_an_archive_without_the_model() -> None:
     pack("checkpoints/study/other/run-2/5.pt", "study/net/run-1/6.pt")
-    with pytest.raises(DataError, match=r"net-work does not hold .*--weights FILE"):
+    with pytest.raises(DataError, match=r"(?s)net-work does not hold .*--weights net-work=FILE"):
         fetch_weights(card_of(ADDRESS, folder="shared", member=MEMBER))
 
 
@@ -157,7 +183,7 @@ def test_a_bare_file_in_a_folder_could_be_any_model_s(tmp_path: Path) -> None:
 
 def test_an_archive_is_not_unpacked_where_it_is_given() -> None:
     archive = pack(MEMBER)
-    with pytest.raises(DataError, match=r"is an archive\. Unpack it and give the folder, or put"):
+    with pytest.raises(DataError, match=r"is an archive\. .*weights add net-work \S+all\.tar$"):
         local_weights(card_of(ADDRESS, folder="shared", member=MEMBER), archive)
 
 

@@ -28,7 +28,17 @@ FILE = re.compile(
     r"(?<![\w/.-])(?:docs|brainbench_audio|tests|plugins)/[\w/.-]+\.(?:py|md|toml|json)"
 )
 # of other programs that messages name
-FOREIGN = {"--nthreads", "--import-mode", "--no-deps", "--upgrade", "--version", "--help"}
+FOREIGN = {
+    "--initial-branch",
+    "--message",
+    "--set-upstream",
+    "--nthreads",
+    "--import-mode",
+    "--no-deps",
+    "--upgrade",
+    "--version",
+    "--help",
+}
 # sentences in which a verb of English follows the name
 PROSE = {"is", "has", "sets", "can", "command", "itself", "and", "does", "needs", "reads"}
 

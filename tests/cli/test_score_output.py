@@ -11,6 +11,7 @@ import pytest
 
 from brainbench_audio.cli.main import main
 from brainbench_audio.cli.score_output import as_json, print_runs, write_runs
+from brainbench_audio.errors import DataError
 from brainbench_audio.pipeline.run import Run
 from brainbench_audio.provenance import DISTRIBUTION
 from brainbench_audio.report.published_files import import_scores, read_scores
@@ -105,6 +106,9 @@ def test_what_was_written_can_be_imported(keep: Callable[..., Path], tmp_path: P
     ann, other = read_scores(import_scores(file))
     assert (ann.model, ann.value, ann.source) == ("mine", 0.2, "measured by Ann Lee on 2026-03-01")
     assert (other.model, other.value, other.source) == ("=other", 0.3, "scored.csv")
+    write_runs([run(0.2, provenance=about | {"only_layers": ["block 1"]})], file)
+    with pytest.raises(DataError, match="is of some layers of mine"):
+        read_scores(file)
     keep("mine", "Brain-ridge", 0.25, error=0.01, created="2026-03-02T08:00:00+00:00")
     file = tmp_path / "all.csv"
     assert main(["export", "--published", "add", "-o", str(file)]) == 0

@@ -7,10 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from brainbench_audio.cli.table import json_text, p_text, print_table, size_in_words
+from brainbench_audio.cli.table import json_text, p_text, print_table
 
 
 def printed(capsys: pytest.CaptureFixture[str], head: tuple[str, ...], rows: Any) -> list[str]:
@@ -79,18 +77,3 @@ def test_json_keeps_letters_readable() -> None:
 def test_what_json_cannot_hold_is_refused() -> None:
     with pytest.raises(TypeError):
         json_text({"a": object()})
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [(0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (10**12, "1.0 TB"), (10**16, "10000.0 TB")],
-)
-def test_sizes(size: int, expected: str) -> None:
-    assert size_in_words(size) == expected
-
-
-@given(st.integers(0, 10**15))
-def test_sizes_are_right_to_a_digit(size: int) -> None:
-    number, unit = size_in_words(size).split()
-    factor = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}[unit]
-    assert float(number) * factor == pytest.approx(size, abs=0.0501 * factor)

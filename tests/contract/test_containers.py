@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib import import_module
@@ -60,7 +61,7 @@ class Loaded:
         self(self.published)
         self.expected = dict(self.state)
 
-    def __call__(self, weights: Path | Mapping[str, Any]) -> TorchModel:
+    def __call__(self, weights: Path | Mapping[str, Any] | None) -> TorchModel:
         return self.family(self.card, weights)
 
     def _published(self, name: str) -> State:
@@ -220,6 +221,33 @@ def test_safetensors(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         assert_same(loaded, "sharded")
     for file in parts:
         (tmp_path / file).unlink()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_is_loaded_from_where_the_error_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = Loaded(name, monkeypatch)
+    files = [replace(file, installed="", sha256=None) for file in loaded.card.weights]
+    loaded.card = replace(loaded.card, weights=tuple(files))
+    with pytest.raises(DataError) as raised:
+        loaded(None)
+    places = [Path(place) for place in re.findall(r"place: (.*)", str(raised.value))]
+    assert len(places) == len(files)
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        # of several files each holds the part that is named after it
+        part = f"{place.stem}." if len(places) > 1 else ""
+        names = {key.removeprefix(part): key for key in loaded.published if key.startswith(part)}
+        state = {short: loaded.published[key] for short, key in names.items()}
+        if place.suffix == ".safetensors":
+            safetensors.torch.save_file({x: y.contiguous() for x, y in state.items()}, place)
+        else:
+            torch.save(state, place)
+    model = loaded(None)
+    assert_same(loaded, "published")
+    assert model.files == tuple(places)
+    assert set(model.provenance["weights"]["files"]) == {place.name for place in places}
 
 
 def broken(state: State, value: Any) -> State:

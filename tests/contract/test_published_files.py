@@ -75,17 +75,9 @@ def test_another_file_in_its_place_is_not_taken(card: ModelCard, tmp_path: Path)
     (tmp_path / "file").write_bytes(b"something else")
     place = put_in_place(card, tmp_path / "file")
     assert local_weights(card) is None
-    with pytest.raises(DataError, match=rf"SHA-256 {card.weights[0].sha256}|forbids downloads"):
+    with pytest.raises(DataError, match=rf"(?s)forbids downloads.*another file: {place}"):
         load_model(card.id)
-    assert not place.exists() or not card.weights[0].url.startswith("hf://")
-
-
-@pytest.mark.parametrize("card", [c for c in CARDS if not c.weights[0].installed], ids=str)
-def test_without_a_network(card: ModelCard) -> None:
-    name = card.weights[0].url.rpartition("/")[2].partition("@")[0].partition("?")[0]
-    told = rf"{re.escape(name)}.*load_model\('{card.id}', weights=F"
-    with pytest.raises(DataError, match=told):
-        load_model(card.id)
+    assert place.exists(), "somebody's file is not ours to remove"
 
 
 @pytest.mark.parametrize("name", MANIFESTS)

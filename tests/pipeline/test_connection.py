@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import ssl
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,44 @@ def test_workers_of_this_machine(
     assert not (tmp_path / "ran").exists()
     for process in processes:
         assert not Path(f"/proc/{process}").exists(), "workers end with the run"
+
+
+def meet(folder: Path, others: int) -> str:
+    """Wait until as many tasks run at a time as there are to be; return the GPU that is seen."""
+    (folder / str(os.getpid())).touch()
+    while len(list(folder.iterdir())) < others:
+        time.sleep(0.02)
+    return os.environ["CUDA_VISIBLE_DEVICES"]
+
+
+@pytest.mark.parametrize(
+    ("workers", "gpus", "seen"),
+    [
+        (2, (), [("2", None, False)]),
+        (2, ("0", "1"), [("1", "0", True), ("1", "1", True)]),
+        (1, ("3", "5"), [("1", "3", True)]),
+        (4, ("GPU-8f", "1"), [("1", "GPU-8f", True), ("1", "1", True), ("2", "", False)]),
+    ],
+)
+def test_each_gpu_belongs_to_one_worker(
+    workers: int, gpus: tuple[str, ...], seen: list[tuple[str, str | None, bool]]
+) -> None:
+    assert [
+        (options[1], variables.get("CUDA_VISIBLE_DEVICES"), options[2:] == ["--resources", "GPU=1"])
+        for options, variables in connection._parties(workers, gpus)
+    ] == seen
+
+
+@pytest.mark.slow  # starts three processes
+def test_models_run_on_both_of_two_gpus_that_this_machine_is_said_to_have(tmp_path: Path) -> None:
+    """They are names alone: what runs there is a task that asks which one it sees."""
+    pytest.importorskip("cryptography")
+    with on_this_machine(3, 3 << 30, gpus=["0", "7"]) as client:
+        asked = {"resources": {"GPU": 1}, "pure": False}
+        both = [client.submit(meet, tmp_path, 2, **asked) for _ in range(2)]
+        assert sorted(future.result(timeout=60) for future in both) == ["0", "7"]
+        workers = client.scheduler_info(n_workers=-1)["workers"].values()
+        assert [worker["resources"] for worker in workers].count({}) == 1
 
 
 def port(address: str) -> int:

@@ -80,10 +80,11 @@ def test_sounds_and_listeners_are_two_ways(listeners: int, spread: float) -> Non
     parts = values.mean(axis=0)
     over = plain_jackknife(np.array([row.mean() for row in without]))
     between = sum((one - parts.mean()) ** 2 for one in parts) / (listeners - 1) / listeners
-    both = sum(plain_jackknife(column) for column in without.T) / listeners**2
-    added = max(0.0, between - both)
+    both = [plain_jackknife(column) / listeners**2 for column in without.T]
+    added = max(0.0, between - sum(both))
     assert estimate.error == pytest.approx(np.sqrt(over + added))
-    freedom = (over + added) ** 2 / (over**2 / 24 + added**2 / (listeners - 1))
+    unsure = (over**2 + sum(np.square(both))) / 24 + between**2 / (listeners - 1)
+    freedom = (over + added) ** 2 / unsure
     assert estimate.freedom == pytest.approx(freedom)
     assert estimate.over == "sounds and listeners"
     if spread == 3.0:

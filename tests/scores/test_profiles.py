@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores import profiles
+from brainbench_audio.scores import layers, profiles
 from brainbench_audio.scores.profiles import SCHEMA, check_raw, layer_profile, mean_profile
 from brainbench_audio.scores.score import Score
 
@@ -110,7 +110,7 @@ def test_times_of_one_component_are_averaged() -> None:
 
 def test_a_mean_is_taken_as_stored_and_is_a_profile_by_itself() -> None:
     raw = of_voxels(**SUBJECTS).assign(profile=("layer", [0.3, 0.2]))
-    assert profiles.layer_means(Score(value=0.5, raw=raw)) == {"in": 0.3, "out": 0.2}
+    assert layers.layer_means(Score(value=0.5, raw=raw)) == {"in": 0.3, "out": 0.2}
     found = layer_profile(raw[["profile"]])
     assert found is not None
     assert found.dims == ("layer", "part")
@@ -121,9 +121,9 @@ def test_a_score_without_a_profile_is_one_layer() -> None:
     weights = xr.Dataset({"layer_weights": (("fold", "layer"), [[0.2, 0.8]])}, LAYERS)
     score = Score(value=0.5, layer="out", parts={"a": 0.4, "b": 0.6}, raw=weights)
     assert layer_profile(weights) is None
-    assert profiles.layer_scores(score).values.tolist() == [[0.4, 0.6]]
-    assert profiles.layer_means(score) == {"out": 0.5}
-    assert profiles.layer_means(Score(value=0.7)) == {"all": 0.7}
+    assert layers.layer_scores(score).values.tolist() == [[0.4, 0.6]]
+    assert layers.layer_means(score) == {"out": 0.5}
+    assert layers.layer_means(Score(value=0.7)) == {"all": 0.7}
 
 
 def test_what_is_absent_is_named_with_a_remedy() -> None:

@@ -194,6 +194,15 @@ SPOILT_DATA = {
         "data are checked",
         "give",
     ),
+    "shuffled": (
+        (
+            "data.py",
+            "build(values, names,",
+            "build(__import__('numpy').random.default_rng(1).permutation(values), names,",
+        ),
+        "responses follow the sounds",
+        "in one order",
+    ),
     "random": (
         (
             "data.py",
@@ -285,6 +294,16 @@ SPOILT_METRICS = {
         ("metric.py", "(common - chance) / (1 - chance)", "common + 0.5"),
         "random features score about 0",
         "expected about 0",
+    ),
+    "no error": (
+        ("metric.py", "**unsure.fields", "**{}"),
+        "how far it may be off",
+        "without an error",
+    ),
+    "many features": (
+        ("metric.py", "float(shares[best].mean())\n", "features.shape[1] / 300\n"),
+        "random features score about 0",
+        "200 random features score 0.667",
     ),
     "uncounted": (
         ("metric.py", 'n={"target": int(whole.sum()), "dropped": int((~whole).sum())},', "n={},"),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
+import torch
+
+from brainbench_audio.testing.pytest_plugin import pytest_runtest_setup
 
 TEST = """
 from brainbench_audio.testing.pytest_plugin import hold
@@ -14,6 +18,17 @@ from brainbench_audio.testing.pytest_plugin import hold
 def test_conformance(conformance):
     hold(conformance)
 """
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_what_needs_a_gpu_is_skipped_where_there_is_none(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, there: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: there)
+    pytest_runtest_setup(request.node)  # has no such mark
+    request.node.add_marker("gpu")
+    with nullcontext() if there else pytest.raises(pytest.skip.Exception, match=r"^no GPU: torch"):
+        pytest_runtest_setup(request.node)
 
 
 @pytest.mark.usefixtures("tiny")

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ from brainbench_audio.hub import list_files
 from brainbench_audio.pipeline.checkpoints import list_checkpoints
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.scores.profiles import layer_means, layer_scores
+from brainbench_audio.scores.layers import layer_means, layer_scores
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.training.checkpoints import Step
@@ -258,27 +259,26 @@ class Hub:
             told = {"lfs": {**large, "pointerSize": 1}} if file.suffix == ".ckpt" else {}
             yield RepoFile(path=f"{folder}/{file.name}", size=len(content), oid="0", **told)
 
-    def download(self, repository: str, file: str, **options: Any) -> str:
-        assert options["revision"] == "c" * 40
-        self.downloads.append(file)
-        blob = Path(options["cache_dir"]) / "blobs" / file.replace("/", "-")
-        link = Path(options["cache_dir"]) / "snapshots" / file
-        for path in (blob, link):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        blob.write_bytes((self.folder / Path(file).name).read_bytes())
-        link.unlink(missing_ok=True)
-        link.symlink_to(blob)
-        return str(link)
+    def download(self, url: str, target: Path, **_: Any) -> None:
+        assert f"/resolve/{'c' * 40}/" in url
+        self.downloads.append(url)
+        target.write_bytes((self.folder / Path(unquote(url)).name).read_bytes())
+
+    def metadata(self, url: str) -> Any:
+        assert f"/resolve/{'c' * 40}/" in url
+        size = (self.folder / Path(unquote(url)).name).stat().st_size
+        return SimpleNamespace(size=size, etag="0", commit_hash="c" * 40)
 
 
 @pytest.fixture
 def hub(toy: Toy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Hub:
     import huggingface_hub
 
-    found = Hub(toy.folder, tmp_path / "home" / "data" / "weights" / "toy" / "hub")
+    found = Hub(toy.folder, tmp_path / "home" / "data" / "weights" / "toy-base")
     monkeypatch.delenv("BRAINBENCH_OFFLINE")
     monkeypatch.setattr(huggingface_hub, "HfApi", lambda: found)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", found.download)
+    monkeypatch.setattr("brainbench_audio.hub.transfer", found.download)
+    monkeypatch.setattr(huggingface_hub, "get_hf_file_metadata", found.metadata)
     return found
 
 
@@ -302,7 +302,7 @@ def test_checkpoints_of_the_hub_are_fetched_one_by_one_and_removed(hub: Hub, toy
 
 def test_downloads_are_kept_on_demand(hub: Hub) -> None:
     run(SOURCE, keep=True)
-    assert len([path for path in hub.cached.rglob("*.ckpt") if path.is_symlink()]) == 3
+    assert len([path for path in hub.cached.rglob("*.ckpt") if path.is_file()]) == 3
 
 
 def test_a_download_that_is_not_what_was_listed(hub: Hub, toy: Toy) -> None:

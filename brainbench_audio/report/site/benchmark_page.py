@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from brainbench_audio.markup import Markup, link, prose, tag
 from brainbench_audio.report.published_files import toplines
 from brainbench_audio.report.results import OVERALL
 from brainbench_audio.report.site.content import Content, Row
@@ -16,7 +17,6 @@ from brainbench_audio.report.site.frame import (
     table,
     up,
 )
-from brainbench_audio.report.site.markup import Markup, link, prose, tag
 from brainbench_audio.report.site.model_page import (
     benchmark_link,
     bibtex,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from brainbench_audio.markup import Markup, inline_data, tag
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.correlations import is_task
 from brainbench_audio.report.results import OVERALL
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, number
 from brainbench_audio.report.site.frame import BOARD, box, page, published_chip
-from brainbench_audio.report.site.markup import Markup, inline_data, tag
 from brainbench_audio.report.site.relations import rank_text
 
 _EXPLAINED = (

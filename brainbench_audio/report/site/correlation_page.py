@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
+from brainbench_audio.markup import Markup, inline_data, tag
 from brainbench_audio.report.correlations import LEAST_Z, CorrelationTable, correlations
 from brainbench_audio.report.correlations import Row as Correlation
 from brainbench_audio.report.results import OVERALL
 from brainbench_audio.report.site.content import Content
 from brainbench_audio.report.site.drawing import icon, number
 from brainbench_audio.report.site.frame import CORRELATIONS, page, table
-from brainbench_audio.report.site.markup import Markup, inline_data, tag
 from brainbench_audio.report.site.model_page import benchmark_link
 from brainbench_audio.report.site.relations import relations
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
+from brainbench_audio.markup import Markup, tag
 from brainbench_audio.report.families import Look
-from brainbench_audio.report.site.markup import Markup, tag
 from brainbench_audio.report.site.profiles import LayerProfile
 
 # The same shapes as in shared.js.

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from brainbench_audio.report.site.markup import Markup, inline_source, join, tag
+from brainbench_audio.markup import Markup, inline_source, join, tag
 
 BOARD, COMPARISONS, CORRELATIONS = "index.html", "benchmarks.html", "correlations.html"
 _NAVIGATION = (

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
+from brainbench_audio.markup import Markup, link, tag
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
-from brainbench_audio.report.site.markup import Markup, link, tag
 from brainbench_audio.report.site.profiles import LayerProfile
 from brainbench_audio.report.site.relations import rank_text
 
@@ -31,6 +31,7 @@ def model_page(content: Content, model: str, profiles: Profiles, note: str) -> s
         _about(content, model),
         tag("h2", "Scores"),
         _scores(content, rows, path) if rows else tag("p", _CHANGED, class_="note"),
+        _unverified(rows),
         _older(content, model, path),
         _parts(rows),
         _profiles(rows, profiles),
@@ -91,6 +92,28 @@ def _older(content: Content, model: str, path: str) -> list[Markup] | None:
     )
     listed = table(head, cells, "Scores of older versions", numeric=(2, 3, 4), heard=True)
     return [tag("h2", "Older versions"), tag("p", words, class_="note"), listed]
+
+
+def _unverified(rows: list[Row]) -> list[Markup]:
+    """Return a warning for each file of weights that nobody vouched for when it was scored."""
+    scored: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        for benchmark, result in row.results.items():
+            weights = result.provenance.get("weights")
+            if not isinstance(weights, dict) or not isinstance(weights.get("files"), dict):
+                continue
+            for file, sha256 in weights["files"].items():
+                if file in weights.get("unverified", ()):
+                    scored.setdefault((str(file), str(sha256)), []).append(benchmark)
+    return [
+        tag(
+            "p",
+            f"Unverified weights: when {', '.join(names)} was scored, no published SHA-256 said "
+            f"that {file} (SHA-256 {sha256}) is the file of this model.",
+            class_="note",
+        )
+        for (file, sha256), names in scored.items()
+    ]
 
 
 def _about(content: Content, model: str) -> Markup | None:
@@ -203,7 +226,7 @@ def _environments(measured: list[Result]) -> list[Markup]:
     for result in measured:
         known = {
             name: result.provenance[name]
-            for name in ("versions", "plugins", "machine", "stimuli")
+            for name in ("versions", "plugins", "machine", "stimuli", "weights")
             if name in result.provenance
         }
         text = json.dumps(known, indent=1, ensure_ascii=False, sort_keys=True, default=str)

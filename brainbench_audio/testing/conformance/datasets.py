@@ -23,6 +23,7 @@ from brainbench_audio.pipeline.loading import load_dataset, load_metric
 from brainbench_audio.registry.ids import split_data
 from brainbench_audio.registry.lookup import benchmark_cards, data_source, list_ids
 from brainbench_audio.scores.score import Score
+from brainbench_audio.testing.conformance.alignment import responses_follow_the_sounds
 from brainbench_audio.testing.conformance.cards import subject
 from brainbench_audio.testing.conformance.check import (
     Check,
@@ -54,6 +55,8 @@ def dataset_checks(card: DatasetCard) -> Iterator[Check]:
     yield one("responses are well formed", _well_formed)
     yield one("provides what the card says", lambda found: _provides(found, card, whole))
     yield one("sounds can be read", _readable)
+    if "responses" in card.provides and card.acoustic:
+        yield one("responses follow the sounds", responses_follow_the_sounds)
     yield one("the same when loaded again", lambda found: _stable(found, card, whole))
     yield Check(name, "data are checked", lambda: _checksum(card, whole, data))
     yield Check(name, "licence of the data", lambda: _licence(card))

@@ -18,7 +18,7 @@ from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.loading import load_metric
 from brainbench_audio.registry.lookup import load_attribute
 from brainbench_audio.scores.profiles import SCHEMA, check_raw
-from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.score import ERROR_WITHHELD, Score
 from brainbench_audio.testing.conformance.cards import subject
 from brainbench_audio.testing.conformance.check import Check, Failed, NotChecked, require
 from brainbench_audio.testing.conformance.imports import unchanged
@@ -29,6 +29,7 @@ _SAME = 1e-5
 # of features and responses: tesla are 1e-13 of what is common, and float32 holds 1e-38 to 3e38
 UNITS = (1e-30, 1e-13, 1e4, 1e30)
 EXACT, NOISE = 0.95, 0.3
+WIDTHS = (12, 60, 200)  # features, fewer and more than stimuli
 
 
 class Watched(Mapping[str, npt.NDArray[np.float32]]):
@@ -223,11 +224,21 @@ def _identity(trial: Trial) -> None:
 def _noise(trial: Trial) -> None:
     trial.promised("noise")
     generator = np.random.default_rng(1)
-    drawn = generator.standard_normal((8, _STIMULI, _FEATURES)).astype(np.float32)
-    values = [trial.score({"noise": one}).value for one in drawn]
+    for features in WIDTHS:  # some metrics take many features for many similarities
+        drawn = generator.standard_normal((6, _STIMULI, features)).astype(np.float32)
+        mean = float(np.mean([trial.score({"noise": one}).value for one in drawn]))
+        require(
+            abs(mean) <= NOISE,
+            f"{features} random features score {mean:.3f} on average, expected about 0.",
+        )
+
+
+def _uncertain(trial: Trial) -> None:
+    found = trial.score()
     require(
-        abs(float(np.mean(values))) <= NOISE,
-        f"Random features score {np.mean(values):.3f} on average, expected about 0.",
+        found.error is not None or found.interval or found.provenance.get(ERROR_WITHHELD),
+        "The score comes without an error, an interval or a reason for neither: nobody can tell "
+        "how far it may be off for other sounds. See `scores.uncertainty`.",
     )
 
 
@@ -309,6 +320,7 @@ def _refuses_or_scores(trial: Trial, **changed: Any) -> Score | None:
 
 _CHECKS: dict[str, Callable[[Trial], None]] = {
     "returns a well-formed score": _well_formed,
+    "says how far it may be off": _uncertain,
     "stores what the schema says": _raw,
     "takes subjects and sessions": _several_subjects,
     "the same twice": _repeatable,

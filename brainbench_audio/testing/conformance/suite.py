@@ -13,6 +13,7 @@ from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
 from brainbench_audio.errors import DataError, PluginLoadError
 from brainbench_audio.provenance import DISTRIBUTION as CORE
 from brainbench_audio.registry.discovery import Plugin, plugins
+from brainbench_audio.testing.conformance.built import built_is_whole
 from brainbench_audio.testing.conformance.cards import card_checks
 from brainbench_audio.testing.conformance.check import Check, Doubtful, Failed
 from brainbench_audio.testing.conformance.datasets import dataset_checks
@@ -22,7 +23,11 @@ from brainbench_audio.testing.conformance.models import model_checks
 
 
 def checks(
-    name: str, *, every_model: bool = False, weights: str | Path | None = None
+    name: str,
+    *,
+    every_model: bool = False,
+    weights: str | Path | None = None,
+    build: bool = False,
 ) -> list[Check]:
     """Return the checks of an installed distribution, none of them run yet.
 
@@ -35,6 +40,8 @@ def checks(
     weights : path, optional
         A local checkpoint for its models. By default they have untrained weights, so that nothing
         is downloaded.
+    build : bool
+        Also what is built from its folder, which takes some seconds.
 
     Raises
     ------
@@ -71,6 +78,15 @@ def checks(
             )
         )
         listed.append(Check(f"plugin {name}", "says what it works with", lambda: _range(name)))
+        if build:
+            package = plugin.module.partition(":")[0].partition(".")[0]
+            listed.append(
+                Check(
+                    f"plugin {name}",
+                    "its wheel is whole",
+                    lambda package=package: built_is_whole(name, package),  # type: ignore[misc]
+                )
+            )
         listed += _of_cards(plugin, every_model, Path(weights) if weights else None)
     return listed
 

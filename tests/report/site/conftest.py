@@ -65,6 +65,10 @@ def measured(folder: Path, model: int, benchmark: int) -> Result:
         provenance={
             "model": identifier,
             "key": "0123456789abcdef" * 4,
+            "weights": {
+                "files": {"one.pt": "ab" * 32, "two.pt": "cd" * 32},
+                "unverified": ["two.pt"],
+            },
             "versions": {"numpy": "2.0", "evil": EVIL},
             "citations": {"model": "@misc{made-up, title = {</pre><script>alert(1)</script>}}"},
         },

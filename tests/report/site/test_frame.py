@@ -8,8 +8,8 @@ import re
 
 import pytest
 
+from brainbench_audio.markup import Markup, tag
 from brainbench_audio.report.site.frame import BOARD, box, facts, page, table, up
-from brainbench_audio.report.site.markup import Markup, tag
 
 
 def written(path: str = "index.html", *body: object, **options: object) -> str:

@@ -156,8 +156,10 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
         "0.800",
         "0123456789ab",
         f"best {one.layer}",
+        f"that two.pt (SHA-256 {'cd' * 32}) is the file of this model",
     ):
         assert said in text
+    assert "that one.pt" not in text, "it was verified"
     assert text.count("<figure>") == 3  # the task has no layers
     assert "0.330" in text
     assert "published" in text

@@ -15,6 +15,7 @@ import xarray as xr
 
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
+from brainbench_audio.devices import choose_device
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.chance import chance, checked_permutations, orders
@@ -317,5 +318,6 @@ def load(
 
 def _device(asked: str) -> str:
     if asked != "auto":
-        return asked
+        return choose_device(asked).type
+    # MPS was never tried
     return "cuda" if torch.cuda.is_available() else "cpu"

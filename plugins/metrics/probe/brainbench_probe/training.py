@@ -13,6 +13,7 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.tf32 import float32_products
 
 from .embeddings import Embeddings
 from .network import Stack, Workspace, initial_parameters, mixing
@@ -97,6 +98,7 @@ class Trainer:
         self._workers, self._space = workers, Workspace(device)
         self._loss = binary_cross_entropy if task.multilabel else cross_entropy
 
+    @float32_products()
     def train(
         self, settings: Mapping[int, Setting], progress: Callable[[], Any] = lambda: None
     ) -> list[Trained]:
@@ -137,6 +139,7 @@ class Trainer:
                 break
         return [found[place] for place in sorted(found)]
 
+    @float32_products()
     def predict(self, trained: Trained, rows: Rows) -> npt.NDArray[np.float32]:
         """Return the logits (clip, label) of the best state of a setting."""
         stack = Stack(

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +17,8 @@ from brainbench_probe.settings import GRID, Protocol, Setting
 from brainbench_probe.task import Split, Task
 from brainbench_probe.training import Trained, Trainer
 from brainbench_probe.workers import Workers
+
+from brainbench_audio.tf32 import float32_products
 
 from .plain import made_up, plain_parameters, plain_training
 
@@ -65,6 +68,28 @@ def double() -> Iterator[None]:
     torch.set_default_dtype(torch.float64)
     yield
     torch.set_default_dtype(torch.float32)
+
+
+def test_products_are_in_float32_whatever_the_process_is_set_to(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen = set()
+    forward = Stack.forward
+
+    def watched(*arguments: Any) -> Any:
+        seen.add(torch.backends.cuda.matmul.fp32_precision)
+        return forward(*arguments)
+
+    monkeypatch.setattr(Stack, "forward", watched)
+    given = problem()
+    with float32_products(tf32=True), Workers() as workers:
+        trainer = Trainer(*given, PROTOCOL, seed=0, fold=0, workers=workers)
+        (one,) = trainer.train({0: GRID[0]})
+        assert seen == {"ieee"}
+        seen.clear()
+        trainer.predict(one, given[2].test)
+        assert seen == {"ieee"}
+        assert torch.backends.cuda.matmul.fp32_precision == "tf32"
 
 
 @pytest.mark.usefixtures("double")

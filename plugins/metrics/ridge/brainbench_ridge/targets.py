@@ -21,6 +21,10 @@ from brainbench_audio.scores.ceilings import session_reliability
 
 from .partition import FloatArray, IndexArray
 
+# of the median, in errors of a target: how near targets are that move it; see the simulations in
+# docs/methods-statistics.md
+NEARNESS = 0.7
+
 
 @dataclass(frozen=True)
 class Targets:
@@ -134,7 +138,7 @@ class Targets:
         """Return, to first order, the `parts` without each stimulus.
 
         A median moves with the targets that may be the median, not with the one that is: each
-        counts by how likely its value, given its error, is to be there.
+        counts by how near its value is, in units of its error (`NEARNESS`).
 
         Parameters
         ----------
@@ -180,5 +184,6 @@ def _median_weights(values: FloatArray, left_out: FloatArray) -> FloatArray:
     if error == 0:
         weights = (distance == distance.min()).astype(np.float64)
     else:
-        weights = np.exp(-np.square((distance - distance.min()) / error) / 2)
+        away = (distance - distance.min()) / (NEARNESS * error)
+        weights = np.exp(-np.square(away) / 2)
     return np.asarray(weights / weights.sum())

@@ -172,10 +172,10 @@ def test_a_median_moves_with_the_targets_near_it() -> None:
     left_out = values + 0.002 * generator.standard_normal((30, 6))
     found = targets.without(values, left_out)
     error = np.median([left_out[:, one].std() for one in range(5)]) * np.sqrt(29)
-    weights = [np.exp(-(((value - 0.21) / error) ** 2) / 2) for value in values[:5]]
+    weights = [np.exp(-(((value - 0.21) / 0.7 / error) ** 2) / 2) for value in values[:5]]
     expected = sum(w * left_out[:, one] for one, w in enumerate(weights)) / sum(weights)
     np.testing.assert_allclose(found[:, 0], expected)
-    assert weights[2] == 1 > weights[1] > 0.1 > 1e-6 > weights[0]
+    assert weights[2] == 1 > weights[1] > 0.05 > 1e-6 > weights[0]
     # a subject's only target is its median
     np.testing.assert_array_equal(found[:, 1], left_out[:, 5])
 

@@ -40,6 +40,7 @@ def _card(
     width: int,
     parameters: int,
     url: str,
+    size: int = 0,
     training: str = _PRETRAINING,
 ) -> ModelCard:
     layers = tuple(f"blocks.{block}" for block in blocks)
@@ -55,7 +56,7 @@ def _card(
         citation=CITATION,
         training_data=training,
         source="https://github.com/XiaoMi/dasheng",
-        weights=(WeightsFile(url=url),),
+        weights=(WeightsFile(url=url, size=size),),
         packages=("brainbench_dasheng",),
         # one token; a frame stands on the first sample and on each hop
         shortest=(FRAMES - 1) * HOP,
@@ -63,6 +64,7 @@ def _card(
     )
 
 
+# no commits of these repositories are known
 BASE = _card(
     "dasheng-base",
     "dasheng_base",
@@ -70,6 +72,7 @@ BASE = _card(
     width=768,
     parameters=85_447_808,
     url="hf://mispeech/dasheng-base/model.safetensors",
+    size=342_000_000,  # about: only the rounded size is published
 )
 LARGE = _card(
     "dasheng-06b",

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.files import hash_file
 from brainbench_audio.testing.published import put_in_place
 from brainbench_audio.testing.references import read_manifest
 from brainbench_audio.testing.standin import standin_state_dict
@@ -85,6 +86,7 @@ def test_heads_and_decoders_are_left_aside(
     torch.save(whole | {"decoder.mask_token": torch.zeros(1, 1, 512)}, path)
     assert_loads(BASE, path, expected)
     assert FAMILY(BASE, path, depth=1).provenance["weights"] == {
+        "files": {"pretrained.pt": hash_file(path)},
         "prefix": "encoder.",
         "left_aside": ["decoder.mask_token", *FRONT_END],
     }

@@ -33,6 +33,10 @@ _FOLDER = (
     "35e3bec90464404abccb015f4f2089152ec47373/models"
 )
 
+# The record of the authors, which a later version would have another number of.
+_RECORD = "https://zenodo.org/records/3697687/files"
+_FILE = "dcase_model_baseline_pre_trained.pt"
+
 DCASE2020 = ModelCard(
     id="dcase2020",
     family="dcase2020",
@@ -45,7 +49,7 @@ DCASE2020 = ModelCard(
     citation=CITATION,
     training_data="Clotho: everyday sounds with captions",
     source="https://github.com/audio-captioning/dcase-2020-baseline",
-    weights=(WeightsFile(url=f"{_FOLDER}/dcase_model_baseline_pre_trained.pt"),),
+    weights=(WeightsFile(url=f"{_FOLDER}/{_FILE}", mirrors=(f"{_RECORD}/{_FILE}",)),),
     packages=("brainbench_dcase2020",),
     # half a window is mirrored at each end
     shortest=WINDOW // 2 + 1,

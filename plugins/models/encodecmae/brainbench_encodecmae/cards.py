@@ -47,6 +47,7 @@ def _card(variant: str, label: str, published: str, parameters: int, data: str) 
         citation=CITATION,
         training_data=data,
         source="https://github.com/habla-liaa/encodecmae",
+        # no commit of the repository is known
         weights=(WeightsFile(url=f"hf://lpepino/encodecmae-v2/{published}.pt"),),
         packages=("brainbench_encodecmae",),
         shortest=SHORTEST,

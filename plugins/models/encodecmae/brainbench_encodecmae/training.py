@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 
-from brainbench_audio.activations.torch_model import choose_device
 from brainbench_audio.activations.weights import read_checkpoint
+from brainbench_audio.devices import choose_device
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file, locked
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.temporaries import remove_leftovers
+from brainbench_audio.tf32 import float32_products
 
 from .checkpoints import save_checkpoint
 from .configuration import Configuration
@@ -171,6 +172,7 @@ class _Training:
                     watch(self.network, self.step)
         return self._checkpoint()
 
+    @float32_products()
     def _update(self) -> Loss:
         first = self.step * self.settings.batch
         numbers = range(first, first + self.settings.batch)
@@ -231,6 +233,7 @@ class _Training:
         epoch = self.step * self.settings.batch // len(self.crops)
         return self.run / "checkpoints" / f"epoch={epoch}-step={self.step}.ckpt"
 
+    @float32_products()
     @torch.no_grad()
     def _evaluate(self) -> None:
         """Log the loss of held-out sounds, with the same crops and masks at every step."""

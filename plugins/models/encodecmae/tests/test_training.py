@@ -21,6 +21,7 @@ from brainbench_encodecmae.cli import main
 from brainbench_encodecmae.configuration import PRETRAINING, Configuration, FrontEnd
 from brainbench_encodecmae.corpus import find_sounds
 from brainbench_encodecmae.network import EncodecMAE
+from brainbench_encodecmae.objective import predict
 from brainbench_encodecmae.run import Schedule, Settings
 from brainbench_encodecmae.targets import RandomProjectionTargets
 from brainbench_encodecmae.training import make_optimizer, pretrain
@@ -56,6 +57,20 @@ def assert_same(first: Path, second: Path) -> None:
     assert list(one) == list(other)
     for name, value in one.items():
         assert torch.equal(value, other[name]), name
+
+
+def test_steps_and_tests_compute_in_float32(
+    audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def watched(network: Any, batch: Any, mask: Any) -> Any:
+        seen.append((torch.is_grad_enabled(), torch.backends.cudnn.conv.fp32_precision))
+        return predict(network, batch, mask)
+
+    monkeypatch.setattr(training, "predict", watched)
+    train(tmp_path / "run", audio, 1)
+    assert set(seen) == {(True, "ieee"), (False, "ieee")}
 
 
 def test_what_a_run_writes(audio: Path, tmp_path: Path) -> None:

@@ -136,8 +136,9 @@ def _bundle(card: ModelCard, name: str) -> tuple[Any, Any]:
     except (ImportError, RuntimeError, OSError) as error:
         reason = str(error).rstrip(".")
         raise PluginLoadError(
-            f"{card.id} needs torchaudio, which cannot be imported: {reason}. Install the one "
-            f"built for torch {torch.__version__}: pip install 'brainbench-hub[torchaudio]'."
+            f"{card.id} needs torchaudio, which cannot be imported beside torch "
+            f"{torch.__version__}: {reason}. Install a pair that works: pip install "
+            f"'brainbench-hub[torchaudio]'."
         ) from error
     known = {
         key: value

@@ -131,8 +131,29 @@ def test_the_file_is_in_the_fingerprint(network: Any) -> None:
 
 @needs_torchaudio
 def test_a_sound_that_is_too_short(network: Any) -> None:
-    with pytest.raises(ContractError, match="cannot take a sound of 3 samples"):
+    with pytest.raises(ContractError, match=r"Sound 0 has 3 samples .*too few for torchaudio:TINY"):
         load("TINY").activations([noise(3)])
+    with pytest.raises(ContractError, match="cannot take a sound of 3 samples"):
+        load("TINY").network(torch.zeros(1, 3))
+
+
+@needs_torchaudio
+@pytest.mark.slow
+def test_hubert_base_at_its_full_size() -> None:
+    """The published architecture, under weights that the test makes and puts where they belong."""
+    bundle = torchaudio.pipelines.HUBERT_BASE
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        made = torchaudio.models.wav2vec2_model(**bundle._params).eval()
+    torch.save(made.state_dict(), weights_folder("HUBERT_BASE") / Path(bundle._path).name)
+    model = load("HUBERT_BASE")
+    assert (model.card.dims, model.card.parameters) == ((768,) * 12, 94_370_944)
+    sound = noise(16_000)
+    with torch.inference_mode():
+        features, _ = made.extract_features(torch.from_numpy(sound)[None])
+    found = model.activations([sound])
+    for layer, feature in zip(model.layers, features, strict=True):
+        np.testing.assert_allclose(found[layer][0], feature[0].mean(dim=0).numpy(), atol=1e-4)
 
 
 @needs_torchaudio

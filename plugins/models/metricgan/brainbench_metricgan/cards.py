@@ -27,7 +27,13 @@ METRICGAN = ModelCard(
     citation=CITATION,
     training_data="VoiceBank-DEMAND: noisy read English, trained for the speech quality score PESQ",
     source="https://huggingface.co/speechbrain/metricgan-plus-voicebank",
-    weights=(WeightsFile(url="hf://speechbrain/metricgan-plus-voicebank/enhance_model.ckpt"),),
+    weights=(
+        WeightsFile(
+            # a commit that others have pinned; whether it is the newest is not known
+            url="hf://speechbrain/metricgan-plus-voicebank/enhance_model.ckpt"
+            "@a196ce26b3bdace6fa1d819017584bdbcce462a8",
+        ),
+    ),
     packages=("brainbench_metricgan",),
     loader="brainbench_metricgan.network:FAMILY",
 )

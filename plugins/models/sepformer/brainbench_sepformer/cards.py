@@ -23,6 +23,8 @@ TRANSFORMER_LAYERS = 32
 FILES = ("encoder.ckpt", "masknet.ckpt", "decoder.ckpt")
 
 _FOLDER = "hf://speechbrain/sepformer-whamr"
+# that others have pinned; whether it is the newest is not known
+_COMMIT = "9950fd8055b38679d2af5bef2366b5dba600ec66"
 
 SEPFORMER = ModelCard(
     id="sepformer",
@@ -36,7 +38,7 @@ SEPFORMER = ModelCard(
     citation=CITATION,
     training_data="WHAMR!: mixtures of two talkers reading English, with noise and reverberation",
     source="https://huggingface.co/speechbrain/sepformer-whamr",
-    weights=tuple(WeightsFile(url=f"{_FOLDER}/{name}") for name in FILES),
+    weights=tuple(WeightsFile(url=f"{_FOLDER}/{name}@{_COMMIT}") for name in FILES),
     packages=("brainbench_sepformer",),
     shortest=KERNEL,
     loader="brainbench_sepformer.network:FAMILY",

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from brainbench_audio.activations.precision import in_float32
+from brainbench_audio.activations.precision import in_float32, in_float64
 
 SAMPLE_RATE = 20_000
 SAMPLES = 40_000
@@ -54,8 +54,7 @@ def normalise_waveform(waveform: Tensor) -> Tensor:
     tensor([[ 0.1000, -0.1000,  0.1000, -0.1000],
             [ 0.0000,  0.0000,  0.0000,  0.0000]])
     """
-    # MPS has no float64
-    exact = (waveform.cpu() if waveform.device.type == "mps" else waveform).double()
+    exact = in_float64(waveform)
     centred = exact - exact.mean(-1, keepdim=True)
     rms = centred.square().mean(-1, keepdim=True).sqrt()
     silent = rms <= _SILENCE
@@ -163,7 +162,8 @@ class Cochleagram(nn.Module):
         Least ratio of an envelope's sample rate to the width of its band; None computes all at
         20 kHz.
     channels_per_chunk : int
-        Channels of one sound that are transformed at a time: bounds memory to about 1 MB for each.
+        Channels of one sound that are transformed at a time on a CPU: bounds memory to about 1 MB
+        for each. A GPU, which waits for each operation to be started, takes all of one rate.
 
     Notes
     -----
@@ -196,8 +196,9 @@ class Cochleagram(nn.Module):
         spectrum = torch.fft.rfft(waveform, norm="forward")
         envelopes = waveform.new_empty(CHANNELS, FRAMES)
         for group in self.groups:
-            for start in range(0, len(group.channels), self.channels_per_chunk):
-                chunk = slice(start, start + self.channels_per_chunk)
+            size = self.channels_per_chunk if waveform.device.type == "cpu" else CHANNELS
+            for start in range(0, len(group.channels), size):
+                chunk = slice(start, start + size)
                 envelopes[group.channels[chunk]] = group(spectrum, chunk)
         return (envelopes.clamp_min(0.0) + _FLOOR).pow(_EXPONENT)
 

@@ -7,6 +7,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from brainbench_audio.activations.precision import in_float64
+
 SAMPLE_RATE = 16_000
 PATCH = 96
 """Frames of a patch."""
@@ -25,24 +27,25 @@ class LogMelPatches(nn.Module):
     summed over triangular bands. What fills no last patch is dropped: of 2 s, the last 60 ms. A
     sound too short for one patch is padded with zeros at its end.
 
-    In float64 and on the CPU, wherever the waveforms are, as in the published code.
+    In float64, as in the published code.
     """
 
     def __init__(self) -> None:
         super().__init__()
-        # No buffers: these stay in float64 on the CPU when the network moves (MPS has no float64).
+        # no buffers, as these stay in float64, which a network on MPS could not hold
         window = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(_LENGTH) / _LENGTH)
         self.window = torch.from_numpy(window)
         self.weights = torch.from_numpy(mel_weights())
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return patches (batch, patch, 96, 64), float32, of waveforms (batch, sample)."""
-        exact = waveforms.cpu().double()
+        exact = in_float64(waveforms)
+        window, weights = self.window.to(exact.device), self.weights.to(exact.device)
         padded = nn.functional.pad(exact, (0, max(0, SHORTEST - exact.shape[-1])))
         frames = padded.unfold(-1, _LENGTH, _HOP)
         patches = frames.shape[1] // PATCH
-        magnitude = torch.fft.rfft(frames[:, : patches * PATCH] * self.window, n=_TRANSFORM).abs()
-        image: Tensor = (magnitude @ self.weights + _OFFSET).log()
+        magnitude = torch.fft.rfft(frames[:, : patches * PATCH] * window, n=_TRANSFORM).abs()
+        image: Tensor = (magnitude @ weights + _OFFSET).log()
         return image.reshape(len(image), patches, PATCH, BANDS).float().to(waveforms.device)
 
 

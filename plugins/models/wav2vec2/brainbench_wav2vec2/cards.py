@@ -39,6 +39,7 @@ WAV2VEC2 = ModelCard(
         WeightsFile(
             url="hf://facebook/wav2vec2-base-960h/model.safetensors"
             "@22aad52d435eb6dbaf354bdad9b0da84ce7d6156",
+            size=378_000_000,  # about: only the rounded size is published
         ),
     ),
     packages=("brainbench_wav2vec2",),

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbench_audio.report.site.markup import (
+from brainbench_audio.markup import (
     Markup,
     inline_data,
     inline_source,

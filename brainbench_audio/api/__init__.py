@@ -1,0 +1,1 @@
+"""What `brainbench_audio` offers in Python: the verbs of the command line as functions."""

@@ -1,0 +1,72 @@
+"""On a GPU: every family meets its references in float32, and the probe learns as on the CPU."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from brainbench_probe.embeddings import Embeddings
+from brainbench_probe.settings import GRID, Protocol
+from brainbench_probe.task import Split, Task
+from brainbench_probe.training import Trained, Trainer
+from brainbench_probe.workers import Workers
+
+from brainbench_audio.testing.behaviour import distances
+from brainbench_audio.testing.references import assert_equal, read_manifests, read_references
+from brainbench_audio.testing.sounds import parity_sounds
+from brainbench_audio.testing.standin import standin_model
+
+pytestmark = pytest.mark.gpu
+MANIFESTS = read_manifests()
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_a_family_meets_its_references(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    manifest = MANIFESTS[name]
+    model = standin_model(name)
+    model.place("cuda")
+    references = read_references(manifest)
+    sounds = parity_sounds(model.sample_rate)
+    for sound, waveform in sounds.items():
+        for layer, values in model.activations([waveform]).items():
+            expected = references[f"{sound}/{layer}"]
+            assert_equal(values[0], expected, manifest["tolerance"], f"{sound}, {layer}")
+    half = distances(model, "bfloat16", list(sounds.values())[:2])
+    with capsys.disabled():
+        print(f"\n{name}: bfloat16 is at most {max(half.values()):.4f} away")
+
+
+def learned(device: str) -> list[Trained]:
+    """Train a few settings on embeddings from which the labels can be told, with noise."""
+    generator = np.random.default_rng(0)
+    clips, layers, features, labels = 600, 3, 24, 4
+    known = generator.integers(labels, size=clips)
+    onehot = np.eye(labels, dtype=np.float32)[known]
+    task = Task(onehot, [str(number) for number in range(labels)], False, ("top1_acc",))
+    split = Split("test", *np.split(np.arange(clips), [400, 500]))
+    protocol = Protocol(hidden_units=64, batch_size=100, max_epochs=5)
+    mixing = generator.standard_normal((labels, features))
+    with Embeddings(clips, layers, features, 1 << 30, device) as embeddings:
+        for layer in range(layers):
+            noise = 2 * generator.standard_normal((clips, features))
+            embeddings.fill(layer, str(layer), (onehot @ mixing + noise).astype(np.float32))
+        with Workers(device) as workers:
+            trainer = Trainer(
+                embeddings,
+                task,
+                split,
+                protocol,
+                seed=0,
+                fold=0,
+                workers=workers,
+                device=device,
+                at_once=1 if device == "cpu" else 2,
+            )
+            return trainer.train(dict(enumerate(GRID[:2])))
+
+
+def test_a_probe_learns_as_on_the_cpu() -> None:
+    """The masks of dropout differ, as each device draws its own."""
+    for here, there in zip(learned("cpu"), learned("cuda"), strict=True):
+        assert here.best > 0.5
+        assert there.best == pytest.approx(here.best, abs=0.1)
+        assert there.loss[-1] == pytest.approx(here.loss[-1], rel=0.2)
