@@ -24,7 +24,7 @@ from brainbench_audio.cli.selection import (
 from brainbench_audio.cli.table import print_json, print_table, tell
 from brainbench_audio.errors import AmbiguousId, CacheError
 from brainbench_audio.files import size_in_words
-from brainbench_audio.names import printable
+from brainbench_audio.names import one_form, printable
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
@@ -62,6 +62,9 @@ def add(verbs: Any) -> None:
         metavar="TIME",
         help="only what was scored before that: 30d, 12h or 4w",
     )
+    remove.add_argument(
+        "--by", metavar="NAME", help="only what NAME measured, as `results merge` brought it here"
+    )
     remove.add_argument("--yes", action="store_true", help="do not ask")
     remove.set_defaults(run=remove_results, misused=remove.error)
     tag = actions.add_parser("tag", help="give a version of a model a name: MODEL#TAG")
@@ -91,11 +94,13 @@ def list_results(options: argparse.Namespace) -> int:
 
 def remove_results(options: argparse.Namespace) -> int:
     """Show what is to go, ask, and remove it."""
-    if not (options.model or options.benchmark or options.older_than):
-        options.misused("say what to remove: --model, --benchmark or --older-than ('*': all)")
+    if not (options.model or options.benchmark or options.older_than or options.by):
+        options.misused("say what to remove: --model ('*': all), --benchmark, --older-than, --by")
     found = _fitting(read_files(), options)
     if options.older_than:
         found = [one for one in found if _scored(one) < datetime.now(UTC) - options.older_than]
+    if options.by:
+        found = [one for one in found if one.measured_by == one_form(options.by.strip())]
     paths = [one.path for one in found if one.path]
     if not paths:
         print("no results fit: nothing to remove")

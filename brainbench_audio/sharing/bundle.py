@@ -20,6 +20,7 @@ from brainbench_audio import settings
 from brainbench_audio.archives import opened, pack
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import locked
+from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores import profiles
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import (
@@ -116,9 +117,11 @@ def export_bundle(
     name = checked_name(name) if name else ""
     with temporary_path(path.absolute().parent) as folder:
         files = {}
-        for entry in entries:
-            file = _outgoing(entry, folder, name, raw)
-            files[PurePosixPath(_SCORES) / file.relative_to(folder)] = file
+        with progress_bar(len(entries), "export", "score") as bar:
+            for entry in entries:
+                file = _outgoing(entry, folder, name, raw)
+                files[PurePosixPath(_SCORES) / file.relative_to(folder)] = file
+                bar.update()
         head = folder / _HEAD
         head.write_text(json.dumps({"format": _FORMAT}) + "\n", encoding="utf-8")
         pack(path, {PurePosixPath(_HEAD): head, **files})
@@ -198,7 +201,13 @@ def _unpacked(path: Path) -> Iterator[Path]:
 def _incoming(folder: Path, path: Path) -> list[Incoming]:
     """Return the scores of a bundle, each of which was read as a whole."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
-    return [_checked(file, folder, path) for file in files if file != folder / _HEAD]
+    found = []
+    with progress_bar(len(files) - 1, "check", "score") as bar:
+        for file in files:
+            if file != folder / _HEAD:
+                found.append(_checked(file, folder, path))
+                bar.update()
+    return found
 
 
 def _checked(file: Path, folder: Path, path: Path) -> Incoming:

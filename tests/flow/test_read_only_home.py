@@ -33,6 +33,7 @@ READING = {
     "correlate": ["correlate", "--published"],
     "export": ["export", "-o", "OUTPUT/scores.csv"],
     "figure": ["figure", "bars", "-b", "Tiny-match", "-o", "OUTPUT/bars.svg"],
+    "results export": ["results", "export", "OUTPUT/scores.tar", "--by", "Ann"],
     "report": ["report", "-o", "OUTPUT/site"],
 }
 WRITING = {

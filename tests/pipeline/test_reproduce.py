@@ -115,19 +115,19 @@ def test_a_result_runs_nothing_that_it_names(
         with pytest.raises(DataError, match="no model of an installed plugin"):
             reproduce(read_result(change(about)))
     loaded = []
-    monkeypatch.setattr(module, "load_benchmark", lambda *given, **options: loaded.append(options))
-    for options in (
-        {"folder": "/"},
-        {"permutations": 10**9},
-        {"permutations": True},
-        {"seed": "0"},
-        {"seed": -1},
-    ):
-        with pytest.raises(DataError, match="cannot be made again"):
-            reproduce(read_result(change({"inputs": {"options": options}})))
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "load_benchmark", lambda *given, **options: loaded.append(options))
+        for options in (
+            {"folder": "/"},
+            {"permutations": 10**9},
+            {"permutations": True},
+            {"seed": "0"},
+            {"seed": -1},
+        ):
+            with pytest.raises(DataError, match="cannot be made again"):
+                reproduce(read_result(change({"inputs": {"options": options}})))
     assert loaded == []
     assert not marker.exists()
-    monkeypatch.undo()
     # whoever asks may name it
     assert main(["score", "-m", f"{file}:Net", "-b", "Tiny-match"]) == 0
     (entry,) = [one for one in stored_scores() if one.model == "Net"]

@@ -149,3 +149,7 @@ def test_tables_say_who_measured(
     pages = [path.read_text() for path in (tmp_path / "site" / "models").glob("*.html")]
     assert sum("<td>Ann</td>" in page for page in pages) == 2
     assert sum("<td>here</td>" in page for page in pages) == 1
+    assert main(["results", "rm", "--by", "An", "--yes"]) == 0
+    assert len(stored_scores()) == 4
+    assert main(["results", "rm", "--by", "Ann", "--yes"]) == 0
+    assert [one.model for one in stored_scores()] == ["own"]
