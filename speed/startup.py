@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 from time import perf_counter
+from typing import Any
 
 CLI = ["-m", "brainbench_audio.cli.main"]
 PAIR = ["--model", "spectrotemporal", "--benchmark", "SimCortex-rsa"]
@@ -61,7 +62,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     medians = {side: statistics.median(times) for side, times in timed(options.repeats).items()}
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "side": side,
             "seconds": round(seconds, 3),
