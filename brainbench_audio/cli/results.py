@@ -194,7 +194,9 @@ def _row(one: Result, with_current: bool) -> tuple[Any, ...]:
     tag = _tag(one)
     version = f"{one.version} ({tag})" if tag else one.version
     current = ["yes" if one.current else "no"] if with_current else []
-    scores = (one.benchmark, one.value, one.error, one.created or None, str(one.path))
+    layers = one.provenance.get("only_layers")  # others are of the whole model
+    benchmark = f"{one.benchmark} ({', '.join(map(str, layers))} only)" if layers else one.benchmark
+    scores = (benchmark, one.value, one.error, one.created or None, str(one.path))
     return (one.name, version, *current, *scores)
 
 
