@@ -214,8 +214,9 @@ def _print_results(results: Sequence[Result], with_current: bool) -> None:
 def _row(one: Result) -> tuple[Any, ...]:
     tag = _tag(one)
     version = f"{one.version} ({tag})" if tag else one.version
-    scores = (one.benchmark, one.value, one.error, one.created or None, str(one.path))
-    return (one.name, version, *scores)
+    layers = one.provenance.get("only_layers")  # others are of the whole model
+    benchmark = f"{one.benchmark} ({', '.join(map(str, layers))} only)" if layers else one.benchmark
+    return (one.name, version, benchmark, one.value, one.error, one.created or None, str(one.path))
 
 
 def _tag(one: Result) -> str | None:

@@ -52,7 +52,6 @@ def as_json(run: Run) -> dict[str, Any]:
         "p": score.p,
         "permutations": score.provenance.get(CHANCE, {}).get("permutations", 0),
         "layer": score.layer,
-        "only_layers": score.provenance.get(ONLY_LAYERS),
         "n": dict(score.n),
         "cached": run.cached,
         "created": score.provenance.get("created"),
@@ -60,6 +59,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "seconds": round(run.seconds, 3),
         "version": score.provenance["versions"][DISTRIBUTION],
         "model_version": _version(run),
+        **{name: score.provenance[name] for name in (ONLY_LAYERS,) if name in score.provenance},
     }
 
 

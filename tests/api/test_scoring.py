@@ -118,6 +118,10 @@ def test_the_command_line_scores_some_layers(capsys: pytest.CaptureFixture[str])
     assert pair["layer"] == "bands"
     assert pair["only_layers"] == ["bands"]
     assert pair["score"] == score("tiny-plain", "Tiny-match", layers=["bands"]).value
+    assert main(["results", "list"]) == 0
+    assert "no results" in capsys.readouterr().out
+    assert main(["results", "list", "--all"]) == 0
+    assert "Tiny-match (bands only)" in capsys.readouterr().out
     assert main([*arguments, "deep"]) == 1
     assert "no layer 'deep', only bands, log_bands" in capsys.readouterr().err
 

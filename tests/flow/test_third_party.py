@@ -123,6 +123,51 @@ def test_a_plugin_for_another_version_says_so(run: Run, tmp_path: Path) -> None:
     assert "pip install --upgrade brainbench-future-net" in told
 
 
+def test_from_wheels_to_a_figure_of_ones_own_network(tmp_path: Path) -> None:
+    """What README shows runs in an empty folder, with nothing but wheels, in under 12 lines."""
+    wheels = tmp_path / "wheels"
+    for source in (".", "plugins/metrics/rsa", "plugins/benchmarks/simcortex"):
+        copy = tmp_path / "sources" / source
+        # building leaves files beside the source
+        others = (
+            "*.egg-info",
+            "build",
+            "tests",
+            *((".*", "plugins", "docs") if source == "." else ()),
+        )
+        shutil.copytree(
+            ROOT / source, copy, ignore=shutil.ignore_patterns(*others), dirs_exist_ok=True
+        )
+        build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
+        subprocess.run([*build, "-w", str(wheels), str(copy)], check=True)
+    installed, empty = tmp_path / "installed", tmp_path / "empty"
+    empty.mkdir()
+    # into a folder of its own: what is installed already is neither asked nor touched
+    install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target"]
+    subprocess.run([*install, str(installed), *map(str, wheels.glob("*.whl"))], check=True)
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    script = text.partition('```python title="my_networks.py"\n')[2].partition("```")[0]
+    assert 5 < len([line for line in script.splitlines() if line.strip()]) < 12
+    settings = {
+        **os.environ,
+        "PYTHONPATH": str(installed),
+        "BRAINBENCH_HOME": str(tmp_path / "home"),
+        "BRAINBENCH_OFFLINE": "1",
+    }
+    checked = script + "\nprint(bb.__file__)\n"
+    command = [sys.executable, "-c", checked]
+    done = subprocess.run(
+        command, cwd=empty, env=settings, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == str(installed / "brainbench_audio" / "__init__.py")
+    assert re.search(r"net-64 +SimCortex-rsa +0\.\d", done.stdout)
+    assert re.search(r"^significant +(True|False)$", done.stdout, re.MULTILINE)
+    assert (empty / "layers.png").read_bytes().startswith(b"\x89PNG")
+    assert (empty / "scores.csv").read_text().count("SimCortex-rsa") == 2
+
+
 @pytest.mark.data
 def test_the_commands_of_contributing(data_folder: Path, run: Run, tmp_path: Path) -> None:
     """From nothing to a score on real components, in fewer than five commands."""

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 Waveform = NDArray[np.float64]
 
@@ -87,6 +86,9 @@ def resonate(source: Waveform, centres: Sequence[float], widths: Sequence[float]
     source : (count,) samples.
     centres, widths : centre frequencies and bandwidths in Hz; later resonators are weaker.
     """
+    # imported where sounds are made: who only looks for them need not wait for half a second
+    from scipy import signal
+
     out = np.zeros_like(source)
     for rank, (centre, width) in enumerate(zip(centres, widths, strict=True)):
         radius = np.exp(-np.pi * width / SAMPLE_RATE)
