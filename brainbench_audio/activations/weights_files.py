@@ -16,7 +16,7 @@ from brainbench_audio.activations.weights_absent import absent
 from brainbench_audio.archives import unpack
 from brainbench_audio.cards import ModelCard, WeightsFile
 from brainbench_audio.download import Remote, fetch, size_limit, write_pin
-from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.files import hash_file, locked
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import SCHEME, HubPath
@@ -161,7 +161,10 @@ def _pin_first(card: ModelCard, published: WeightsFile, path: Path) -> None:
     sha256 = hash_files([path])[0]
     if places.pin_of(card, published) is None:  # a download has left one
         source = published.url if published.member else ""
-        write_pin(places.pin_file(card, published), sha256, source)
+        try:
+            write_pin(places.pin_file(card, published), sha256, source)
+        except CacheError as error:  # the files of others can be read all the same
+            _log.warning("Later files of %s will not be held to this one: %s", card.id, error)
     _log.warning(
         "%s is taken unverified as %s: no SHA-256 is published. It has %s. If another source "
         "confirms that: brainbench weights verify %s --sha256 HASH",

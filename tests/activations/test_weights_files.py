@@ -78,6 +78,19 @@ def test_a_file_is_held_to_the_revision_that_it_came_from() -> None:
     assert local_weights(card_of(url)) is None
 
 
+def test_a_home_that_cannot_be_written_to_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "a file"))
+    (tmp_path / "a file").write_bytes(b"")
+    file = tmp_path / "weights" / "net.pt"
+    file.parent.mkdir()
+    file.write_bytes(b"weights")
+    assert fetch_weights(CARD) == file
+    assert "Later files of net-work will not be held to this one" in caplog.text
+
+
 def test_folders_are_searched_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
     home = settings.data_home() / "weights"

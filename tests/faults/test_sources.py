@@ -15,7 +15,7 @@ CORE = "brainbench_audio"
 # file (or plugin folder) -> why it may
 NETWORK = {
     "brainbench_audio/download.py": {"pooch"},
-    "brainbench_audio/transfer.py": {"requests"},
+    "brainbench_audio/transfer.py": {"requests", "urllib3"},
     "brainbench_audio/hub.py": {"huggingface_hub"},
     "brainbench_audio/cli/site_server.py": {"http"},  # a site, to this machine only
     "brainbench_audio/pipeline/agreement.py": {"distributed"},  # a type

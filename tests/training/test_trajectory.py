@@ -267,7 +267,7 @@ class Hub:
     def metadata(self, url: str) -> Any:
         assert f"/resolve/{'c' * 40}/" in url
         size = (self.folder / Path(unquote(url)).name).stat().st_size
-        return SimpleNamespace(size=size, etag="0", commit_hash="c" * 40)
+        return SimpleNamespace(size=size, etag="0", commit_hash="c" * 40, location=url)
 
 
 @pytest.fixture
