@@ -182,11 +182,8 @@ class LazyModel:
         self._model = model
 
     def __repr__(self) -> str:
-        facts = {
-            "id": f"{self.identity.id}#{self.identity.version}",
-            "layers": len(self.layers),
-            "sample rate": f"{self.sample_rate} Hz",
-        }
+        name = f"{self.identity.id}#{self.identity.version}"
+        facts = {"id": name, "layers": len(self.layers), "sample rate": f"{self.sample_rate} Hz"}
         return line("Model", facts)
 
     @property

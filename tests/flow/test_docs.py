@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import pytest
 
+import brainbench_audio
 from brainbench_audio.cli.main import main, parser
 
 ROOT = Path(__file__).parents[2]
@@ -55,6 +57,18 @@ def test_commands_are_found_at_all() -> None:
     found = [command for page in PAGES for command in commands(page.read_text(encoding="utf-8"))]
     assert len(found) > 60
     assert ["score", "--retry-failed"] in found
+
+
+def test_the_reference_names_what_there_is() -> None:
+    names = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "reference.md").read_text(), re.MULTILINE)
+    assert len(names) > 10
+    for identifier in names:
+        assert resolve_name(identifier).__doc__, identifier
+    shown = {identifier.rpartition(".")[2] for identifier in names}
+    modules = [resolve_name(identifier) for identifier in names]
+    for name in brainbench_audio.__all__:
+        offered = getattr(brainbench_audio, name)
+        assert name in shown or any(vars(one).get(name) is offered for one in modules), name
 
 
 @pytest.mark.data
