@@ -127,7 +127,6 @@ def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> 
     stored = StoredActivations.open(store, plan)
     if missing := stored.missing():
         _fill(stored, missing, model, stimuli.at_rate(model.sample_rate))
-        model.settle()
     return stored
 
 
@@ -157,6 +156,7 @@ def _fill(
             if heard[-1] == chunks[index][-1]:
                 writer.write(index, joined(parts, plan.layers), model.computed_in)
                 parts = []
+        model.settle()  # while the last chunk is written
 
 
 def _begun(pieces: Iterator[_Piece], model: LazyModel, plan: Plan) -> Iterator[_Begun]:

@@ -12,7 +12,7 @@ import os
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from itertools import pairwise
 from pathlib import Path
 from queue import SimpleQueue
@@ -33,7 +33,8 @@ _RUN_SOUNDS, _RUN_BYTES = 16, 4 << 20
 _RUNS_AHEAD = 4  # of the thread, and beside the two of each process
 _BYTES_AHEAD = 64 << 20  # of files whose sounds wait to be heard
 _WAITING = 0.25  # share of the time that a model may wait before processes start
-_WORTH_IT = 3.0  # seconds of reading that are left: a process takes half of one to start
+_WORTH_IT = 3.0  # seconds that it would still wait: a process takes half of one to start
+_BEGINNING, _WATCHED = 128, 1.0  # sounds that do not count, and seconds that must have
 _Run = tuple[Sequence[int], int]
 _Read = tuple[list[Waveform], DataError | None]
 
@@ -63,7 +64,7 @@ def read_ahead(
     readers = _Readers(heard, sample_rate, 0 if workers is None else workers)
     runs = _runs(heard.files, rows)
     waiting: deque[tuple[Future[_Read], int]] = deque()
-    started, waited, done = perf_counter(), 0.0, 0
+    watch = _Watch(len(rows))
     try:
         while True:
             while len(waiting) < readers.runs_ahead and sum(s for _, s in waiting) < _BYTES_AHEAD:
@@ -72,19 +73,43 @@ def read_ahead(
                 waiting.append((readers.read(run[0]), run[1]))
             if not waiting:
                 return
-            asked = perf_counter()
-            waveforms, error = waiting.popleft()[0].result()
-            waited += perf_counter() - asked
+            with watch.waiting():
+                waveforms, error = waiting.popleft()[0].result()
             yield from waveforms
             if error is not None:
                 raise error
-            done += len(waveforms)
-            left = (len(rows) - done) / done * waited
-            slow = waited > _WAITING * (perf_counter() - started) and left > _WORTH_IT
-            if workers is None and slow and not readers.processes:
+            watch.done += len(waveforms)
+            if workers is None and not readers.processes and watch.too_slow():
                 readers.start(cores() - 1)
     finally:
         readers.close()
+
+
+class _Watch:
+    """Tells whether who hears the sounds waits for them; it does at first, whoever reads."""
+
+    def __init__(self, sounds: int) -> None:
+        self._sounds = sounds
+        self._from = 0
+        self._started, self._waited = 0.0, 0.0
+        self.done = 0
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Count the time in the block."""
+        if self.done < _BEGINNING or not self._from:
+            self._from, self._started, self._waited = self.done, perf_counter(), 0.0
+        asked = perf_counter()
+        yield
+        self._waited += perf_counter() - asked
+
+    def too_slow(self) -> bool:
+        """Return whether processes would pay."""
+        seconds, sounds = perf_counter() - self._started, self.done - self._from
+        if self.done <= _BEGINNING or seconds < _WATCHED:
+            return False
+        left = (self._sounds - self.done) * self._waited / sounds
+        return self._waited > _WAITING * seconds and left > _WORTH_IT
 
 
 def _runs(files: Sequence[Path], rows: Sequence[int]) -> Iterator[_Run]:

@@ -6,6 +6,8 @@ import os
 import signal
 from dataclasses import replace
 from pathlib import Path
+from time import sleep
+from typing import Any
 
 import pytest
 
@@ -62,15 +64,29 @@ def test_a_model_that_waits_gets_processes_and_one_that_does_not_gets_none(
     started: list[int] = []
     monkeypatch.setattr(reading._Readers, "start", lambda _, number: started.append(number))
     monkeypatch.setattr(reading, "cores", lambda: 5)
-    heard(stimuli, range(40), None)
-    assert not any(started)  # milliseconds are left to read
+
+    def started_by(slow_reader: float, slow_model: float) -> list[int]:
+        started.clear()
+        submit = reading._Readers._read
+
+        def reading_slowly(readers: Any, rows: Any) -> Any:
+            sleep(slow_reader)
+            return submit(readers, rows)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(reading._Readers, "_read", reading_slowly)
+            for _ in read_ahead(stimuli, range(40), RATE):
+                sleep(slow_model)
+        return started[1:]
+
+    assert started_by(0.01, 0.0) == []  # next to nothing is left to read
     monkeypatch.setattr(reading, "_WORTH_IT", 0.0)
-    heard(stimuli, range(40), None)
-    assert 4 in started
-    started.clear()
-    monkeypatch.setattr(reading, "_WAITING", 1.0)
-    heard(stimuli, range(40), None)
-    assert not any(started)
+    assert started_by(0.01, 0.0) == []  # all of it is the beginning
+    monkeypatch.setattr(reading, "_RUN_SOUNDS", 2)
+    monkeypatch.setattr(reading, "_BEGINNING", 8)
+    monkeypatch.setattr(reading, "_WATCHED", 0.02)
+    assert 4 in started_by(0.02, 0.0)
+    assert started_by(0.001, 0.02) == []
 
 
 def test_few_sounds_wait_to_be_heard(stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch) -> None:
