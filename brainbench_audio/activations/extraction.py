@@ -134,6 +134,33 @@ def extracted(
     yield activations
 
 
+def extract_share(model: LazyModel, stimuli: StimulusSet, number: int, of: int) -> None:
+    """Put a share of the chunks of a model's activations into the store, those that are missing.
+
+    Other processes may hear other shares at the same time. `extracted` then finds them, and hears
+    what is missing still.
+
+    Parameters
+    ----------
+    model : LazyModel
+        One whose activations are kept.
+    stimuli : StimulusSet
+    number, of : int
+        Every ``of``-th chunk from chunk ``number`` on.
+
+    Raises
+    ------
+    ContractError, DataError, CacheError
+        See `extracted`.
+    """
+    plan = plan_extraction(model.identity, stimuli)
+    store = activations_folder()
+    with locked(store / plan.key):
+        stored = StoredActivations.open(store, plan)
+    if missing := [index for index in stored.missing() if index % of == number]:
+        _fill(stored, missing, model, stimuli.at_rate(model.sample_rate))
+
+
 def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> StoredActivations:
     stored = StoredActivations.open(store, plan)
     if missing := stored.missing():
