@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import quote
 
 from brainbench_audio.report.published_files import toplines
-from brainbench_audio.report.results import OVERALL
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, number, strip
 from brainbench_audio.report.site.frame import (
@@ -21,8 +20,8 @@ from brainbench_audio.report.site.model_page import (
     benchmark_link,
     bibtex,
     interval,
-    printed,
 )
+from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.relations import rank_text
 
 
@@ -30,16 +29,16 @@ def list_page(content: Content, note: str) -> str:
     """Return the page that lists all benchmarks."""
     rows = []
     for name in content.benchmarks:
-        card = content.benchmark_cards.get(name)
+        known = content.about[name]
         scored = _rows(content, name)
-        best = scored[0]
+        best = next((row for row in scored if not row.control), scored[0])
         rows.append(
             [
                 benchmark_link(content, name, COMPARISONS),
-                content.unit(name) or "–",
-                len({row.model for row in scored}),
-                f"{number(best.results[name].value)} ({best.label})",
-                tag("div", prose(card.dataset.description) if card else "–", class_="text"),
+                known.unit or "–",
+                sum(not row.control for row in scored),
+                f"{printed(best.results[name])} ({best.label})",
+                tag("div", prose(known.data or "–"), class_="text"),
             ]
         )
     head = ("Benchmark", "Unit", "Models", "Best", "Data")
@@ -56,14 +55,13 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
     path = content.comparisons[benchmark]
     rows = _rows(content, benchmark)
     ceiling, words = _ceiling(rows, benchmark)
-    unit = content.unit(benchmark)
     body = [
         tag("h1", benchmark),
         tag("p", _lead(content, benchmark), class_="lead"),
         tag("h2", "How models are spread"),
         _spread(content, benchmark, rows, ceiling),
         tag("h2", "Protocol"),
-        _protocol(content, benchmark, words, unit),
+        _protocol(content, benchmark, words),
         tag("h2", "Models"),
         _models(content, benchmark, rows, path),
         _citations(content, benchmark),
@@ -78,10 +76,7 @@ def _rows(content: Content, benchmark: str) -> list[Row]:
 
 
 def _lead(content: Content, benchmark: str) -> str:
-    if benchmark == OVERALL:
-        return "Mean over listening tasks of scores that were z-scored over models."
-    card = content.benchmark_cards.get(benchmark)
-    text = card.dataset.description if card else "No installed plugin describes this benchmark."
+    text = content.about[benchmark].data or "No installed plugin describes this benchmark"
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
@@ -103,17 +98,15 @@ def _ceiling(rows: list[Row], benchmark: str) -> tuple[float | None, str]:
 
 
 def _spread(content: Content, benchmark: str, rows: list[Row], ceiling: float | None) -> Markup:
-    points = [
-        (
-            row.results[benchmark].value,
-            row.label + (" (published)" if row.published else ""),
-            content.looks[row.family],
-        )
-        for row in rows
-    ]
-    values = [value for value, _, _ in points]
-    told = f"{len(points)} scores from {number(min(values))} to {number(max(values))}"
-    drawn = strip(points, ceiling, told, content.unit(benchmark))
+    points = []
+    for row in rows:
+        result = row.results[benchmark]
+        source = " (published)" if result.published else ""
+        title = f"{row.label}{source}: {printed(result)}"
+        points.append((result.value, title, content.looks[row.family]))
+    lowest, highest = (printed(rows[place].results[benchmark]) for place in (-1, 0))
+    told = f"{len(points)} scores from {lowest} to {highest}"
+    drawn = strip(points, ceiling, told, content.about[benchmark].unit)
     present = {row.family for row in rows}
     legend = [
         tag("li", icon(look), " ", name) for name, look in content.looks.items() if name in present
@@ -121,22 +114,19 @@ def _spread(content: Content, benchmark: str, rows: list[Row], ceiling: float | 
     return tag("figure", drawn, tag("ul", legend, class_="legend"), class_="wide")
 
 
-def _protocol(content: Content, benchmark: str, ceiling: str, unit: str) -> Markup:
-    card = content.benchmark_cards.get(benchmark)
-    if card is None:
-        return facts([("Unit", unit), ("Ceiling", ceiling)])
-    data, metric = card.dataset, card.metric
+def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
+    known = content.about[benchmark]
     return facts(
         [
-            ("Data", prose(data.description)),
-            ("Subset", card.subset),
-            ("Stimuli", f"{data.stimuli:,}"),
-            ("Metric", prose(metric.description)),
-            ("Variant", card.variant),
-            ("Unit", unit),
+            ("Data", prose(known.data)),
+            ("Subset", known.subset),
+            ("Stimuli", f"{known.stimuli:,}" if known.stimuli else None),
+            ("Metric", prose(known.metric)),
+            ("Variant", known.variant),
+            ("Unit", known.unit),
             ("Ceiling", ceiling),
-            ("Licence of the data", data.licence),
-            ("Source of the data", link(data.source, data.source)),
+            ("Licence of the data", known.licence),
+            ("Source of the data", link(known.source, known.source)),
         ]
     )
 
@@ -148,30 +138,29 @@ def _models(content: Content, benchmark: str, rows: list[Row], path: str) -> Mar
                 icon(content.looks[row.family]),
                 " ",
                 tag("a", row.label, href=up(path) + quote(content.models[row.model])),
-                [" ", published_chip()] if row.published else None,
+                [" ", published_chip()] if result.published else None,
             ],
-            rank_text(rank := row.ranks[benchmark]),
-            rank.group or "–",
+            rank_text(rank := row.ranks.get(benchmark)),
+            rank.group or "–" if rank else "–",
             printed(result),
-            number(result.error),
+            error_text(result),
             interval(result),
             number(result.normalised),
             result.layer or "–",
         ]
         for row in rows
-        if (result := row.results.get(benchmark))
+        for result in (row.results[benchmark], row.published.get(benchmark))
+        if result is not None
     ]
     head = ("Model", "Rank", "Group", "Score", "Error", "95 % interval", "Normalised")
     caption = (
-        f"Models on {benchmark}. Rank: place, and its range in 95 % of draws. Models of "
-        "one group do not differ from its best after control of false discoveries."
+        f"Models on {benchmark}. Rank: place, and its range in 95 % of draws; of a model that is "
+        "measured and published the measured score counts, and controls have none. Models of one "
+        "group do not differ from its best after control of false discoveries."
     )
     return table((*head, "Best layer"), cells, caption, numeric=tuple(range(1, 7)))
 
 
 def _citations(content: Content, benchmark: str) -> list[Markup] | None:
-    card = content.benchmark_cards.get(benchmark)
-    if card is None:
-        return None
-    texts = dict.fromkeys(text for text in (card.dataset.citation, card.metric.citation) if text)
-    return [tag("h2", "Citation"), *(bibtex(text) for text in texts)]
+    texts = dict.fromkeys(content.about[benchmark].citations)
+    return [tag("h2", "Citation"), *(bibtex(text) for text in texts)] if texts else None

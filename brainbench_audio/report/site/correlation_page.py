@@ -51,25 +51,21 @@ def _first_axes(content: Content) -> dict[str, str]:
 
 
 def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
-    rows: dict[str, dict[str, Any]] = {}
-    for result in content.together:
-        row = rows.setdefault(
-            result.model,
-            {
-                "label": result.label,
-                "family": next(r.family for r in content.rows_of(result.model)),
-                "href": quote(content.models[result.model]),
-                "subset": content.overall.values.get(result.model, LEAST_Z) > LEAST_Z,
-                "values": {},
-                "published": [],
-            },
-        )
-        row["values"][result.benchmark] = round(result.value, _DIGITS)
-        if result.published:
-            row["published"].append(result.benchmark)
+    rows = [
+        {
+            "label": row.label,
+            "family": row.family,
+            "href": quote(content.models[row.model]),
+            "subset": content.overall.values.get(row.model, LEAST_Z) > LEAST_Z,
+            "values": {name: round(one.value, _DIGITS) for name, one in row.results.items()},
+            "published": [name for name, one in row.results.items() if one.published],
+        }
+        for row in content.rows
+        if not row.control
+    ]
     return {
         "start": start,
-        "rows": list(rows.values()),
+        "rows": rows,
         "relations": relations(content.results),
         "families": {
             name: {"colour": look.colour, "marker": look.marker}

@@ -165,7 +165,7 @@ def strip(
         parts.append(tag("text", f"ceiling {number(ceiling)}", **side))
     for (value, title, look), lane in zip(points, lanes, strict=True):
         y = base - 9 - lane * _DOT
-        parts.append(marker(look, across(value), y, 1.0, f"{title}: {number(value)}"))
+        parts.append(marker(look, across(value), y, 1.0, title))
     return tag("svg", parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name)
 
 

@@ -7,19 +7,17 @@ from typing import Any
 
 from brainbench_audio.report.comparison import Rank, ranking
 from brainbench_audio.report.correlations import correlations
-from brainbench_audio.report.results import OVERALL, Result
-
-RowKey = tuple[str, bool]
+from brainbench_audio.report.results import OVERALL, Pair, Result
 
 
-def row_ranks(results: Sequence[Result]) -> dict[tuple[RowKey, str], Rank]:
-    """Return the rank of each result on its benchmark; key: ((model, published), benchmark)."""
+def row_ranks(results: Sequence[Result]) -> dict[Pair, Rank]:
+    """Return the rank of each result on its benchmark, one result a model and benchmark."""
     by_benchmark: dict[str, list[Result]] = {}
     for result in results:
         by_benchmark.setdefault(result.benchmark, []).append(result)
     return {
-        ((result.model, result.published), benchmark): rank
-        for benchmark, group in by_benchmark.items()
+        result.pair: rank
+        for group in by_benchmark.values()
         for result, rank in zip(group, ranking(group), strict=True)
     }
 

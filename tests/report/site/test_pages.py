@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -19,6 +20,7 @@ from brainbench_audio.report.families import FAMILIES, OTHER, looks
 from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site import build_site
 from brainbench_audio.report.site.content import gather
+from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.profiles import read_profile
 from brainbench_audio.scores.score import Score
 
@@ -77,8 +79,8 @@ def board(folder: Path) -> dict[str, object]:
 
 def test_pages_are_sound(pages: Path) -> None:
     written = list(every(pages))
-    # three, six models and one that is only published, five benchmarks with the overall mean
-    assert len(written) == 3 + 7 + 5
+    # four, six models and one that is only published, five benchmarks with the overall mean
+    assert len(written) == 4 + 7 + 5
     for path in written:
         page = Checked(path)
         assert len(page.ids) == len(set(page.ids)), path
@@ -130,21 +132,37 @@ def test_text_of_results_is_only_text(pages: Path) -> None:
 def test_the_board_has_every_result(pages: Path, results: list[Result]) -> None:
     data = board(pages)
     assert isinstance(data["rows"], list)
-    rows = {(row["model"], row["published"]): row for row in data["rows"]}
-    assert len(rows) == 6 + 2
+    assert isinstance(data["columns"], list)
+    rows = {row["model"]: row for row in data["rows"]}
+    places = [column["id"] for column in data["columns"]]
+    # a model that is measured and published is one row
+    assert len(rows) == len(data["rows"]) == 6 + 1
     for result in results:
-        scores = rows[result.model, result.published]["scores"][result.benchmark]
-        value, low, high, error, normalised, ceiling, approximate, rank = scores
+        cell = rows[result.model]["scores"][places.index(result.benchmark)]
+        known = [one for one in results if one.pair == result.pair]
+        assert len(cell) == len(known)
+        # the measured one first
+        numbers = cell[-1] if result.published else cell[0]
+        value, low, high, error, normalised, ceiling, _, published, _, place, *_ = numbers
         expected = (result.value, result.error, result.normalised, result.ceiling)
         for given, wanted in zip((value, error, normalised, ceiling), expected, strict=True):
             assert given == (None if wanted is None else pytest.approx(wanted, abs=1e-5))
-        assert approximate == result.approximate
+        assert published == result.published
         if result.published:
             assert (low, high) == (None, None)
-            assert rank.isdigit()
         else:
             assert low < value < high
-            assert re.fullmatch(r"\d+( \(\d+–\d+\))?", rank)
+        assert (place is None) == (result.published and len(known) == 2)
+
+
+def test_each_model_has_one_place_in_a_column(pages: Path) -> None:
+    data = board(pages)
+    assert isinstance(data["rows"], list)
+    assert isinstance(data["columns"], list)
+    for column in range(len(data["columns"])):
+        cells = [row["scores"][column] for row in data["rows"]]
+        places = [cell[0][9] for cell in cells if cell]
+        assert sorted(places) == list(range(1, len(places) + 1))
 
 
 def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> None:
@@ -167,7 +185,8 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     text = next((pages / "benchmarks").glob("left-ridge*.html")).read_text(encoding="utf-8")
     assert "ceiling 0.800" in text
     # a dot each, and one in the table and in the legend
-    assert text.count("<title>Alpha One (published): 0.330</title>") == 1
+    assert text.count("<title>Gamma One (published)") + text.count("gamma-one (published)") == 1
+    assert "<title>Alpha One (published)" not in text
 
 
 def test_table_1(tmp_path: Path) -> None:
@@ -227,6 +246,109 @@ def test_computed_means_take_the_place_of_published_ones(results: list[Result]) 
     assert len(shown) == 4
     assert max(shown) < 9
     assert np.mean(shown) == pytest.approx(0)
+
+
+def own(model: str, benchmark: str, value: float, **fields: Any) -> Result:
+    fields = {"label": model, "family": "", **fields}
+    return Result(model=model, benchmark=benchmark, value=value, **fields)
+
+
+def test_controls_are_no_models(tmp_path: Path) -> None:
+    tasks = ("NH2015-ridge", "HEAR.gtzan-probe")
+    values = {"a": 0.1, "b": 0.2, "c": 0.25, "a@untrained": 0.9, "b@permuted": 0.01}
+    results = [own(name, task, value) for name, value in values.items() for task in tasks]
+    content = gather("title", results)
+    assert {row.model: row.control for row in content.rows} == {
+        name: "@" in name for name in values
+    }
+    assert set(content.overall.values) == {"a", "b", "c"}
+    for row in content.rows:
+        assert bool(row.ranks) == (not row.control)
+    assert [row.ranks["NH2015-ridge"].place for row in content.rows if not row.control] == [3, 2, 1]
+    build_site(results, tmp_path)
+    text = (tmp_path / "correlations.html").read_text(encoding="utf-8")
+    data = json.loads(re.findall(r'id="scatter-data">(.*?)</script>', text)[0])
+    assert [row["label"] for row in data["rows"]] == ["a", "b", "c"]
+    assert {one["n"] for one in data["relations"] if one["subset"] == "all"} == {3}
+
+
+def test_the_first_columns_are_those_that_most_models_share() -> None:
+    own_scores = [own(f"m{place}", "SimCortex-ridge", 0.1 * place) for place in range(7)]
+    own_scores += [own("m0", "NH2015comp-ridge", 0.5, parts={"lf": 0.5})]
+    shared = [own(f"m{place}", "NH2015comp.lf-ridge", 0.2) for place in range(7)]
+    content = gather("title", [*own_scores, *shared, *published_results()])
+    most = {name for name in content.benchmarks if name.startswith("NH2015comp.lf")}
+    assert content.first in most
+    assert most <= set(content.chosen)
+    # with published scores alone, whole data sets that all share
+    assert gather("title", published_results()).chosen == (
+        "B2021-ridge",
+        "B2021-rsa",
+        "NH2015-ridge",
+        "NH2015-rsa",
+        "overall",
+    )
+
+
+def test_a_task_of_ones_own_goes_with_brain_data(tmp_path: Path) -> None:
+    results = [
+        own(f"m{place}", benchmark, value * place * place)
+        for place in range(7)
+        for benchmark, value in (("SimCortex-ridge", 0.01), ("HEAR.fsdd-probe", 0.02))
+    ]
+    build_site(results, tmp_path)
+    text = (tmp_path / "correlations.html").read_text(encoding="utf-8")
+    assert "No three models" not in text
+    assert "HEAR.fsdd-probe" in text
+    page = next((tmp_path / "benchmarks").glob("hear.fsdd*")).read_text(encoding="utf-8")
+    # what is true of the six tasks together is not said of another one
+    assert "211,186" not in page
+    assert "zenodo" not in page
+
+
+def test_pages_of_tasks_count_their_own_sounds(tmp_path: Path) -> None:
+    raw = xr.Dataset(
+        {"learning_curve": (("setting", "epoch"), [[0.1, 0.2]])}, {"metric": ["top1_acc"]}
+    )
+    path = tmp_path / "score.nc"
+    Score(value=0.1, raw=raw).to_netcdf(path)
+    n = {"train": 3, "valid": 2, "test": 1}
+    tasks = ("HEAR.gtzan-probe", "HEAR.fsdd-probe")
+    told = gather("title", [own("m", task, 0.1, path=path, n=n) for task in tasks]).about
+    assert (told[tasks[0]].stimuli, told[tasks[0]].unit) == (1000, "top1_acc")
+    assert (told[tasks[1]].stimuli, told[tasks[1]].unit) == (6, "top1_acc")
+
+
+def test_what_scores_were_told_describes_what_no_plugin_does(tmp_path: Path) -> None:
+    cards = {
+        "model": {"label": "My Model", "family": "mine", "licence": "MIT", "parameters": 12},
+        "data": {"description": "songs of birds", "licence": "CC0", "source": "https://x.org"},
+        "metric": {"description": "counts", "unit": "songs"},
+    }
+    result = own("file.py:M", "Birds-count", 0.5, provenance={"cards": cards})
+    odd = own("odd", "Odd-count", 0.5, provenance={"cards": {"model": 3, "data": [], "metric": {}}})
+    content = gather("title", [result, odd])
+    card, told = content.model_cards["file.py:M"], content.about["Birds-count"]
+    assert (card.licence, card.parameters, card.training_data) == ("MIT", 12, "")
+    assert (told.data, told.unit, told.licence) == ("songs of birds", "songs", "CC0")
+    assert content.about["Odd-count"].data == ""
+    build_site([result, odd], tmp_path)
+    text = next((tmp_path / "benchmarks").glob("birds*")).read_text(encoding="utf-8")
+    assert "Songs of birds." in text
+
+
+def test_published_numbers_have_the_digits_that_reading_allows(tmp_path: Path) -> None:
+    one = own("m", "b-c", 0.45678, published=True, provenance={"reading_error": 0.03})
+    assert (printed(one), error_text(one)) == ("0.46", "reading ± 0.03")
+    assert printed(replace(one, provenance={"reading_error": 0.002})) == "0.457"
+    assert printed(replace(one, approximate=True)) == "≈ 0.46"
+    measured = replace(one, published=False, error=0.01)
+    assert (printed(measured), error_text(measured)) == ("0.457", "0.010")
+    build_site([one, own("n", "b-c", 0.5)], tmp_path)
+    for name in ("index.html", "models/m.html", "benchmarks/b-c.html"):
+        text = (tmp_path / name).read_text(encoding="utf-8").partition('id="board-data"')[0]
+        assert "0.46" in text
+        assert "0.457" not in text
 
 
 class TestProfiles:

@@ -14,8 +14,10 @@ const SHAPES = {
   "X": "M-5.2,-2.9L-2.9,-5.2L0,-2.3L2.9,-5.2L5.2,-2.9L2.3,0L5.2,2.9L2.9,5.2L0,2.3L-2.9,5.2L-5.2,2.9L-2.3,0z",
 };
 
+/* Names of models and benchmarks are keys, so objects inherit nothing: no `toString`. */
 function read(id) {
-  return JSON.parse(document.getElementById(id).textContent);
+  return JSON.parse(document.getElementById(id).textContent, (key, value) =>
+    (value && typeof value === "object" && !Array.isArray(value) ? Object.setPrototypeOf(value, null) : value));
 }
 
 function make(name, attributes, ...children) {
