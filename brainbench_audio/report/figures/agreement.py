@@ -141,9 +141,9 @@ def plot(found: Agreement) -> Figure:
 
 def _draw_points(axes: Any, found: Agreement, beside: str, below: str) -> None:
     results, x, y = found.pair(beside, below)
-    looks, mixed = compared.family_looks(found.models), compared.mixed(found.models)
+    mixed = compared.mixed(found.models)
     for result, at, value in zip(results, x, y, strict=True):
-        look = compared.point_look(looks[compared.family_of(result)], result.published, mixed)
+        look = compared.point_look(compared.look_of(result), result.published, mixed)
         axes.plot(at, value, markersize=3.2, **look)
     axes.margins(0.1)
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainbench_audio.report.families import Look
 from brainbench_audio.report.figures import compared, style
 
 if TYPE_CHECKING:
@@ -75,10 +74,10 @@ def plot(panels: Sequence[Panel]) -> Figure:
     most = max(len(panel.bars) for panel in panels)
     shown = [result for panel in panels for result in panel.bars]
     figure = style.new_figure(style.COLUMN * len(panels), _FRAME + _ROW * max(most, 3))
-    looks, beside = compared.family_looks(shown), compared.mixed(shown)
+    beside = compared.mixed(shown)
     every = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, panel in zip(every, panels, strict=True):
-        _draw_bars(axes, panel, looks, beside)
+        _draw_bars(axes, panel, beside)
         _draw_lines(axes, panel)
         axes.set_ylim(0.3 - max(most, 1), 0.7)  # a bar is as thick in all panels
         axes.set_xlabel(panel.unit)
@@ -89,10 +88,10 @@ def plot(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _draw_bars(axes: Any, panel: Panel, looks: dict[str, Look], beside: bool) -> None:
+def _draw_bars(axes: Any, panel: Panel, beside: bool) -> None:
     places = -np.arange(len(panel.bars))
     for place, result in zip(places, panel.bars, strict=True):
-        look = looks[compared.family_of(result)]
+        look = compared.look_of(result)
         axes.barh(place, result.value, 0.76, **compared.bar_look(look, result.published, beside))
     errors = [result.error or 0.0 for result in panel.bars]
     known = np.flatnonzero(errors)

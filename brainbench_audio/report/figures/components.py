@@ -14,6 +14,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId
+from brainbench_audio.report.families import family_of
 from brainbench_audio.report.figures import compared, style
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
         {
             "model": one.result.model,
             "label": one.result.label,
-            "family": compared.family_of(one.result),
+            "family": family_of(one.result),
             "published": one.result.published,
             "mean": one.mean,
             "values": {name: one.values.get(name) for name in COMPONENTS},
@@ -138,13 +139,11 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
 
 def _draw(axes: Any, rows: Sequence[Row], component: str) -> None:
     results = [one.result for one in rows]
-    looks, beside = compared.family_looks(results), compared.mixed(results)
+    beside = compared.mixed(results)
     for place, one in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
         if component not in one.values:
             continue
-        look = compared.point_look(
-            looks[compared.family_of(one.result)], one.result.published, beside
-        )
+        look = compared.point_look(compared.look_of(one.result), one.result.published, beside)
         error = one.errors.get(component)
         axes.errorbar(
             one.values[component],

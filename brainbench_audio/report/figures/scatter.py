@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.report.families import Look
 from brainbench_audio.report.figures import compared, labels, style
 from brainbench_audio.scores.correlation import FEWEST, Correlation, pearson
 
@@ -130,10 +129,10 @@ def plot(panels: Sequence[Panel]) -> Figure:
     rows = -(-len(panels) // columns)
     figure = style.new_figure(style.PAGE, 22 + _HEIGHT * rows)
     shown = [point.result for panel in panels for point in panel.points]
-    looks, beside = compared.family_looks(shown), compared.mixed(shown)
+    beside = compared.mixed(shown)
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(every, panels, strict=False):
-        _draw(axes, panel, looks, beside)
+        _draw(axes, panel, beside)
     for axes in every[len(panels) :]:
         axes.set_visible(False)
     entries = compared.family_entries(shown) + compared.source_entries(shown, bars=False)
@@ -161,10 +160,10 @@ def p_in_words(p: float) -> str:
     return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
-def _draw(axes: Any, panel: Panel, looks: dict[str, Look], beside: bool) -> None:
+def _draw(axes: Any, panel: Panel, beside: bool) -> None:
     for point in panel.points:
         result = point.result
-        look = compared.point_look(looks[compared.family_of(result)], result.published, beside)
+        look = compared.point_look(compared.look_of(result), result.published, beside)
         axes.errorbar(
             point.x,
             result.value,

@@ -12,7 +12,7 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.comparison import Rank
 from brainbench_audio.report.correlations import is_task
-from brainbench_audio.report.families import Look, looks
+from brainbench_audio.report.families import Look, family_of, looks
 from brainbench_audio.report.known_models import learning
 from brainbench_audio.report.overall import Overall, overall
 from brainbench_audio.report.results import OVERALL, Result, preferred
@@ -20,7 +20,6 @@ from brainbench_audio.report.site.about import About, about
 from brainbench_audio.report.site.relations import row_ranks
 from brainbench_audio.report.versions import known_card
 
-NO_FAMILY = "other"
 _COLUMNS = 12
 
 
@@ -173,7 +172,7 @@ def _rows(shown: Iterable[Result], every: Iterable[Result], ranked: Sequence[Res
             Row(
                 model=model,
                 label=one.label,
-                family=one.family or NO_FAMILY,
+                family=family_of(one),
                 control=one.is_control,
                 results=found,
                 published={
