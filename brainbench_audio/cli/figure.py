@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli import selection
+from brainbench_audio.cli.figure_options import add_compared, add_figure, add_model
 from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import is_pattern
@@ -31,14 +32,16 @@ def add(verbs: Any) -> None:
     parser = verbs.add_parser("figure", help="draw figures of stored scores")
     figures = parser.add_subparsers(metavar="FIGURE", required=True)
 
-    bars = _add(figures, "bars", draw_bars, "models side by side, sorted (figures 2 and 4)")
-    _add_compared(bars, _RIDGE)
-    components = _add(
+    bars = add_figure(figures, "bars", draw_bars, "models side by side, sorted (figures 2 and 4)")
+    add_compared(bars, _RIDGE)
+    components = add_figure(
         figures, "components", draw_components, "models on the six components (figure 5)"
     )
-    _add_compared(components, ())
-    scatter = _add(figures, "scatter", draw_scatter, "alignment with performance (figures 8, 9)")
-    _add_compared(scatter, _RIDGE)
+    add_compared(components, ())
+    scatter = add_figure(
+        figures, "scatter", draw_scatter, "alignment with performance (figures 8, 9)"
+    )
+    add_compared(scatter, _RIDGE)
     scatter.add_argument(
         "--with",
         dest="against",
@@ -46,9 +49,13 @@ def add(verbs: Any) -> None:
         metavar="ID",
         help="benchmark of the x axis (default: overall, the mean z-score over listening tasks)",
     )
-    agreement = _add(figures, "agreement", draw_agreement, "methods and data sets (figure 12)")
-    _add_compared(agreement, _METHODS)
-    rdm = _add(figures, "rdm", draw_rdm, "which sounds are alike to models and brains (figure 3)")
+    agreement = add_figure(
+        figures, "agreement", draw_agreement, "methods and data sets (figure 12)"
+    )
+    add_compared(agreement, _METHODS)
+    rdm = add_figure(
+        figures, "rdm", draw_rdm, "which sounds are alike to models and brains (figure 3)"
+    )
     rdm.add_argument("--model", "-m", nargs="+", default=[], metavar="ID")
     rdm.add_argument("--benchmark", "-b", required=True, metavar="ID")
     rdm.add_argument("--layer", metavar="NAME", help="of the model (default: the best)")
@@ -57,15 +64,15 @@ def add(verbs: Any) -> None:
         ("layer-weights", draw_layer_weights, "which layers a probe listens to"),
         ("learning-curves", draw_learning_curves, "how probes learned"),
     ):
-        _add_model(_add(figures, name, run, told), several=True)
-    regions = _add(
+        add_model(add_figure(figures, name, run, told), several=True)
+    regions = add_figure(
         figures, "layer-regions", draw_layer_regions, "which layers predict which regions best"
     )
-    _add_model(regions, several=False)
-    course = _add(
+    add_model(regions, several=False)
+    course = add_figure(
         figures, "trajectory", draw_trajectory, "alignment over a training (figures 6, 7)"
     )
-    _add_model(course, several=True, required=False)
+    add_model(course, several=True, required=False)
     course.add_argument(
         "--input", type=Path, metavar="FILE.nc", help="what `brainbench trajectory --output` wrote"
     )
@@ -75,17 +82,18 @@ def add(verbs: Any) -> None:
 def draw_bars(options: argparse.Namespace) -> int:
     """Draw models side by side; one panel a benchmark."""
     from brainbench_audio.report.figures import bars, compared, draw
+    from brainbench_audio.report.precision import told
 
-    results = _results(options)
+    results = _results(options, baseline=True)
     names = _benchmarks(options, results)
     panels = [bars.Panel.of(results, name, compared.unit_of(name)) for name in names]
     draw(options.output, bars.plot, panels)
     rows = [
-        (panel.benchmark, one.model, one.value, one.error, _source(one))
+        (panel.benchmark, one.model, *told(one), _source(one))
         for panel in panels
         for one in (*panel.bars, *([panel.baseline] if panel.baseline else []))
     ]
-    head = ("benchmark", "model", "score", "error", "source")
+    head = ("benchmark", "model", "score", "error", "reading error", "source")
     return _tell(options, [panel.numbers() for panel in panels], head, rows)
 
 
@@ -93,7 +101,7 @@ def draw_components(options: argparse.Namespace) -> int:
     """Draw models on the six components."""
     from brainbench_audio.report.figures import compared, components, draw
 
-    results = _results(options)
+    results = _results(options, baseline=True)
     identifier = (options.benchmark or ["NH2015comp-ridge"])[0]
     found = components.rows_of(results, identifier)
     draw(options.output, components.plot, found, compared.unit_of(identifier))
@@ -230,65 +238,23 @@ def draw_trajectory(options: argparse.Namespace) -> int:
     return _tell(options, numbers, ("benchmark", "layer", "steps", "first", "last"), rows)
 
 
-def _add(
-    figures: Any, name: str, run: Callable[[argparse.Namespace], int], told: str
-) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = figures.add_parser(
-        name,
-        help=told,
-        description=f"Draw {told}, and print the numbers. Reads what is stored only.",
-    )
-    parser.add_argument(
-        "--output", "-o", required=True, type=_file, metavar="FILE", help=".png, .svg or .pdf"
-    )
-    parser.add_argument("--json", action="store_true", help="print the numbers as JSON")
-    parser.set_defaults(run=run)
-    return parser
+def _results(options: argparse.Namespace, *, baseline: bool = False) -> list[Result]:
+    """Return the results of the chosen models; controls and steps only where they are named.
 
+    ``baseline``: those of the baseline, too, whichever models are chosen.
+    """
+    from brainbench_audio.report.figures.style import BASELINE
+    from brainbench_audio.report.known_models import with_paper_labels
 
-def _add_compared(parser: argparse.ArgumentParser, default: Sequence[str]) -> None:
-    parser.add_argument(
-        "--benchmark",
-        "-b",
-        nargs="+",
-        default=list(default),
-        metavar="ID",
-        help=f"globs allowed (default: {' '.join(default) or 'NH2015comp-ridge'})",
-    )
-    parser.add_argument(
-        "--model",
-        "-m",
-        nargs="+",
-        default=[],
-        metavar="ID",
-        help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
-    )
-    parser.add_argument(
-        "--published",
-        choices=("none", "add", "only"),
-        default="none",
-        help="published scores: left out, drawn as well, or drawn alone (default: %(default)s)",
-    )
-
-
-def _add_model(parser: argparse.ArgumentParser, *, several: bool, required: bool = True) -> None:
-    parser.add_argument("--model", "-m", required=required, metavar="ID")
-    if several:
-        parser.add_argument(
-            "--benchmark", "-b", nargs="+", required=required, metavar="ID", help="globs allowed"
-        )
-    else:
-        parser.add_argument("--benchmark", "-b", required=True, metavar="ID")
-
-
-def _results(options: argparse.Namespace) -> list[Result]:
-    """Return the results of the chosen models; controls and steps only where they are named."""
     results = selection.read_results(options.published)
+    if options.labels == "paper":
+        results = with_paper_labels(results)
     if not options.model:
         results = [one for one in results if not one.is_control]
         selection.tell_older(one for one in results if not one.current)
         return [one for one in results if one.current]
     models = selection.chosen_models(options.model, results)
+    models += [BASELINE] if baseline else []
     return [one for one in results if one.model in models]
 
 
@@ -337,13 +303,3 @@ def _tell(
 
 def _source(result: Result) -> str:
     return "published" if result.published else "measured"
-
-
-def _file(text: str) -> Path:
-    from brainbench_audio.report.figures import check_format
-
-    try:
-        check_format(Path(text))
-    except DataError as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    return Path(text)

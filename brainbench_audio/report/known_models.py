@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -39,9 +40,9 @@ def with_paper_labels(results: Iterable[Result]) -> list[Result]:
     labels = paper_labels()
     found = []
     for result in results:
-        name, _, variant = result.model.partition("@")
-        paper = labels.get(name.partition("#")[0])
-        known = paper is not None and result.model in (name, f"{name}@{variant}")
-        behind = f" ({result.label.rpartition(' (')[2]}" if name != result.model else ""
-        found.append(replace(result, label=f"{paper}{behind}") if known else result)
+        name = re.split("[@#]", result.model)[0]
+        behind = result.model.removeprefix(name).lstrip("@#")
+        paper = labels.get(name)
+        label = f"{paper} ({behind})" if behind else paper
+        found.append(replace(result, label=label) if paper and label else result)
     return found

@@ -101,11 +101,7 @@ def result(model: str, label: str, family: str = "") -> Result:
 def test_names_of_models_and_families() -> None:
     beats = [result("beats-iter1", "BEATs_iter1"), result("beats-iter2", "BEATs_iter2")]
     mine = result("mine", "mine")
-    long = result("beats-iter3-as2m", "BEATs_iter3_finetuned_on_AS2M", "beats")
     assert [family_of(each) for each in (*beats, mine)] == ["beats", "beats", "mine"]
-    assert compared.short_name(beats[0]) == "iter1"
-    assert compared.short_name(mine) == "mine"
-    assert compared.name_of(long) == "beats-iter3-as2m"
     assert compared.family_names([mine, *beats]) == {"beats": "BEATs", "mine": "mine"}
 
 

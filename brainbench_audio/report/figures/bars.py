@@ -106,7 +106,7 @@ def _draw_bars(axes: Any, panel: Panel, beside: bool) -> None:
             elinewidth=0.8,
             capsize=1.2,
         )
-    axes.set_yticks(places, [compared.name_of(result) for result in panel.bars])
+    axes.set_yticks(places, [result.label for result in panel.bars])
     axes.tick_params(axis="y", length=0)
 
 

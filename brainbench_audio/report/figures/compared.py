@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainbench_audio.errors import DataError, UnknownId
-from brainbench_audio.registry.ids import BenchmarkId, split_family
+from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report import families
 from brainbench_audio.report.families import FAMILIES, OTHER, Look, family_of
 from brainbench_audio.report.figures import style
+from brainbench_audio.report.precision import reading_error
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
 
 BASELINE = "spectrotemporal"
 _HATCH = "/////"
-_LONGEST, _SHOWN = 24, 6
+_SHOWN = 6
 
 
 def sorted_results(results: Iterable[Result], benchmark: str) -> list[Result]:
@@ -76,20 +77,6 @@ def unit_of(benchmark: str) -> str:
         return find_metric(BenchmarkId.parse(benchmark).measure)[0].card.unit
     except UnknownId:
         return "score"
-
-
-def name_of(result: Result) -> str:
-    """Return what a model is called in a figure: its label, or its id where that is too long."""
-    return result.label if len(result.label) <= _LONGEST else result.model
-
-
-def short_name(result: Result) -> str:
-    """Return what a model is called where a legend names its family.
-
-    That is its id without the family it starts with; its label if it does not start so.
-    """
-    family, rest = split_family(result.model)
-    return rest if rest and family == family_of(result) else name_of(result)
 
 
 def look_of(result: Result) -> Look:
@@ -179,6 +166,7 @@ def row(result: Result) -> dict[str, Any]:
         "value": result.value,
         "error": result.error,
         "published": result.published,
+        "reading_error": reading_error(result),
     }
 
 

@@ -126,7 +126,7 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
         axes.set_title(NAMES.get(component, component.capitalize()))
         axes.set_xlabel(unit)
     places = np.arange(len(shown))[::-1]
-    every[0].set_yticks(places, [compared.name_of(one.result) for one in shown])
+    every[0].set_yticks(places, [one.result.label for one in shown])
     every[0].set_ylim(-0.7, len(shown) - 0.3)
     low, high = every[0].get_xlim()
     every[0].set_xlim(min(low, 0.0), max(high, 1.0))

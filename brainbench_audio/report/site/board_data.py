@@ -12,11 +12,11 @@ import numpy as np
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.comparison import Rank, ranking
 from brainbench_audio.report.correlations import is_task
+from brainbench_audio.report.precision import digits_of
 from brainbench_audio.report.published_files import toplines
 from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import number
-from brainbench_audio.report.site.precision import digits_of
 
 MEAN = "mean"
 _TASKS = "Listening tasks"
