@@ -290,6 +290,14 @@ def test_the_first_columns_are_those_that_most_models_share() -> None:
     )
 
 
+def test_published_scores_are_normalised_where_a_topline_is_published() -> None:
+    found = {one.pair: one for one in published_results()}
+    one = found["vggish", "NH2015-rsa"]
+    assert one.ceiling == 0.759
+    assert one.normalised == pytest.approx(one.value / 0.759)
+    assert found["vggish", "NH2015-ridge"].normalised is None
+
+
 def test_a_task_of_ones_own_goes_with_brain_data(tmp_path: Path) -> None:
     results = [
         own(f"m{place}", benchmark, value * place * place)
