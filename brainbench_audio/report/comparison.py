@@ -96,6 +96,22 @@ def compare(results: Iterable[Result]) -> list[Comparison]:
     return [replace(one, q=q) for one, q in zip(found, adjusted.tolist(), strict=True)]
 
 
+def differences(results: Iterable[Result]) -> list[Comparison]:
+    """Compare every two results of one benchmark that can be compared, as `compare` does.
+
+    Published ones, and those of other sounds or listeners, are left out; q is p, as nobody asked
+    for all pairs together.
+    """
+    ordered = sorted(results, key=lambda result: -result.value)
+    known = [(one, evidence) for one in ordered if (evidence := _usable(one)) is not None]
+    return [
+        _compared(*one, *other)
+        for one, other in combinations(known, 2)
+        if one[1].origin == other[1].origin
+        and not (one[1].influence - other[1].influence).trouble()
+    ]
+
+
 def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> Comparison:
     if first.origin != second.origin:
         raise DataError(

@@ -52,7 +52,7 @@ def test_published_numbers_are_there_on_the_first_day(tmp_path: Path, capsys: To
     assert main(["report", "-o", str(tmp_path / "site")]) == 0
     assert len(board(tmp_path / "site")) == 36
     told = capsys.readouterr().out
-    assert f"{tmp_path / 'site' / 'index.html'}  (51 pages, " in told
+    assert f"{tmp_path / 'site' / 'index.html'}  (52 pages, " in told
     assert "MB" in told
 
 

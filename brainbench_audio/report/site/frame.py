@@ -9,11 +9,12 @@ from typing import Any
 from brainbench_audio.report.site.markup import Markup, inline_source, join, tag
 
 BOARD, COMPARISONS, CORRELATIONS = "index.html", "benchmarks.html", "correlations.html"
-ADD = "add.html"
+COMPARE, ADD = "compare.html", "add.html"
 _NAVIGATION = (
     (BOARD, "Leaderboard"),
     (COMPARISONS, "Benchmarks"),
     (CORRELATIONS, "Correlations"),
+    (COMPARE, "Compare"),
     (ADD, "Add a model"),
 )
 

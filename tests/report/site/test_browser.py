@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import itertools
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from brainbench_audio.report.comparison import compare
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.build import build_site
 
@@ -39,6 +41,7 @@ PAGES = (
     "index.html",
     "benchmarks.html",
     "correlations.html",
+    "compare.html",
     "add.html",
     "models/alpha-one.html",
     "benchmarks/*",
@@ -394,6 +397,36 @@ def test_axes_are_chosen(visit: Visit) -> None:
     tab.locator(".point").first.click()
     assert tab.locator("h1").count() == 1
     assert "/models/" in tab.url
+
+
+def test_models_are_compared_in_pairs(visit: Visit, results: list[Result]) -> None:
+    tab = visit.open("compare.html", "#m=beta-two&m=alpha-one")
+    cells = tab.locator("#compared tbody tr").filter(has_text=FIRST).locator("td").all_inner_texts()
+    pair = {one.model: one for one in results if one.benchmark == FIRST and not one.published}
+    first, other = pair["beta-two"], pair["alpha-one"]
+    (expected,) = compare([first, other])
+    sign = 1 if expected.model == "alpha-one" else -1
+    numbers = [float(text) for text in re.findall(r"-?\d+\.\d+", " ".join(cells).replace("−", "-"))]
+    low, high = sorted(sign * bound for bound in expected.interval)
+    wanted = [first.value, other.value, sign * expected.difference, low, high]
+    assert numbers[:5] == pytest.approx(wanted, abs=6e-4)
+    p = cells[3]
+    assert p == "< 0.001" if expected.p < 0.001 else float(p) == pytest.approx(expected.p, abs=6e-4)
+    # a published score has no pairs
+    assert tab.locator("#layers figure").count() == 3
+    assert tab.locator("#layers path.course").count() == 6
+    titles = tab.locator("#layers title").all_text_contents()
+    assert any(title.startswith("Alpha One, block 3: ") for title in titles)
+    tab.get_by_label("Model 3").select_option("gamma-one")
+    row = tab.locator("#compared tbody tr").filter(has_text=FIRST).locator("td")
+    assert row.all_inner_texts()[-2:] == ["–", "–"]
+    link = tab.url
+    visit.open("index.html")
+    tab.goto(link)
+    assert tab.get_by_label("Model 3").input_value() == "gamma-one"
+    shoot(tab, "compare")
+    tab.get_by_label("Model 3").select_option(EVIL)
+    assert tab.locator("#compared img").count() == 0
 
 
 @pytest.mark.parametrize("name", PAGES)
