@@ -10,7 +10,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.comparison import false_discovery, rank_ranges, tie_groups
-from brainbench_audio.scores.influence import Estimate
+from brainbench_audio.scores.influence import Estimate, Influence
 from brainbench_audio.scores.statistics import Array
 
 from .evidence import Evidence, asked_for, read_evidence
@@ -104,12 +104,12 @@ def differences(results: Iterable[Result]) -> list[Comparison]:
     """
     ordered = sorted(results, key=lambda result: -result.value)
     known = [(one, evidence) for one in ordered if (evidence := _usable(one)) is not None]
-    return [
-        _compared(*one, *other)
-        for one, other in combinations(known, 2)
-        if one[1].origin == other[1].origin
-        and not (one[1].influence - other[1].influence).trouble()
+    pairs = [
+        (one, other, first.influence - second.influence)
+        for (one, first), (other, second) in combinations(known, 2)
+        if first.origin == second.origin
     ]
+    return [_estimated(*pair) for pair in pairs if not pair[2].trouble()]
 
 
 def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> Comparison:
@@ -122,6 +122,10 @@ def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> 
     difference = first.influence - second.influence
     if reason := difference.trouble():
         raise DataError(f"{one.model} and {other.model} on {one.benchmark}: {reason}")
+    return _estimated(one, other, difference)
+
+
+def _estimated(one: Result, other: Result, difference: Influence) -> Comparison:
     estimate = difference.estimate()
     return Comparison(
         benchmark=one.benchmark,
