@@ -66,7 +66,7 @@ def column_groups(content: Content) -> list[Group]:
         group = groups.setdefault(title, Group(title, ""))
         found = {row.model: row.results[name] for row in content.rows if name in row.results}
         ranks = {row.model: row.ranks[name] for row in content.rows if name in row.ranks}
-        label = _label(name, listening)
+        label = column_label(name)
         group.columns.append(Column(name, label, name in content.chosen, found, ranks))
     for group in groups.values():
         group.sentence = _sentence(content, group)
@@ -74,11 +74,18 @@ def column_groups(content: Content) -> list[Group]:
     return [*([mean] if mean else []), *groups.values()]
 
 
-def _label(benchmark: str, listening: bool) -> str:
-    parsed = BenchmarkId.parse(benchmark)
+def column_label(benchmark: str) -> str:
+    """Return what a benchmark is called below the title of its group.
+
+    Examples
+    --------
+    >>> column_label("NH2015comp.lf-ridge"), column_label("HEAR.gtzan-probe")
+    ('lf ridge', 'gtzan')
+    """
     if benchmark == OVERALL:
         return OVERALL
-    if listening:
+    parsed = BenchmarkId.parse(benchmark)
+    if is_task(benchmark):
         usual = parsed.measure == "probe" and parsed.subset
         return str(parsed.subset) if usual else benchmark
     return " ".join(part for part in (parsed.subset, parsed.measure) if part) or benchmark

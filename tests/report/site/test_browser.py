@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from brainbench_audio.report.comparison import compare
@@ -378,6 +379,36 @@ def test_scatter_with_the_mouse_and_the_keyboard(visit: Visit) -> None:
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/models/**")
     assert tab.locator("h1").inner_text() == name
+
+
+def test_a_cell_leads_to_its_dots_with_their_line(visit: Visit, results: list[Result]) -> None:
+    tab = visit.open("correlations.html")
+    cell = tab.locator("table.heat tbody tr").filter(has_text=SECOND).first.locator("td a").first
+    r = cell.inner_text().replace("−", "-")
+    cell.click()
+    assert tab.get_by_label("Horizontal axis").input_value() == SECOND
+    assert tab.get_by_label("Vertical axis").input_value() == TASK
+    told = tab.locator("#relation").inner_text().replace("−", "-")
+    assert round(float(re.search(r"r = (-?[0-9.]+)", told)[1]), 2) == float(r)
+    shown = {one.pair: one.value for one in reversed(results)}
+    models = sorted({model for model, name in shown if name == TASK})
+    x, y = ([shown[model, name] for model in models] for name in (SECOND, TASK))
+    slope, start = np.polyfit(x, y, 1)
+    # the drawn line goes through the heights of least squares, as the dots lie
+    centres = tab.locator(".point .ring").evaluate_all(
+        "all => all.map((one) => [+one.getAttribute('cx'), +one.getAttribute('cy')])"
+    )
+    (to_x, from_x), (to_y, from_y) = (
+        np.polyfit(sorted(values), sorted(ends), 1)
+        for values, ends in ((x, [c[0] for c in centres]), (-np.array(y), [c[1] for c in centres]))
+    )
+    course = tab.locator("path.fit").get_attribute("d")[1:].split("L")
+    for point in (course[10], course[30]):
+        across, up = map(float, point.split(","))
+        height = slope * (across - from_x) / to_x + start
+        assert up == pytest.approx(from_y - to_y * height, abs=0.3)
+    assert tab.locator("path.band").count() == 1
+    assert tab.locator("#plot line.error").count() == 2 * len(models)
 
 
 def test_axes_are_chosen(visit: Visit) -> None:
