@@ -243,7 +243,7 @@ def _results(options: argparse.Namespace, *, baseline: bool = False) -> list[Res
 
     ``baseline``: those of the baseline, too, whichever models are chosen.
     """
-    from brainbench_audio.report.figures.style import BASELINE
+    from brainbench_audio.report.families import BASELINE
     from brainbench_audio.report.known_models import with_paper_labels
 
     results = selection.read_results(options.published)

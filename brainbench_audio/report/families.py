@@ -40,6 +40,8 @@ class Look:
     marker: Marker
 
 
+# the model that others are held against, as in the paper
+BASELINE = "spectrotemporal"
 OTHER = Look("#7B7B7B", "o")
 FAMILIES: dict[str, Look] = {
     "beats": Look("#0072B2", "o"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from brainbench_audio.report.families import BASELINE
 from brainbench_audio.report.figures import compared, style
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Panel:
             There are none.
         """
         chosen = compared.sorted_results(results, benchmark)
-        bars = tuple(result for result in chosen if result.model != compared.BASELINE)
+        bars = tuple(result for result in chosen if result.model != BASELINE)
         ceiling = compared.ceiling_of(benchmark, chosen)
         return cls(benchmark, unit, bars, compared.baseline_of(chosen), ceiling)
 

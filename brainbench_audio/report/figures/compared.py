@@ -11,14 +11,13 @@ import numpy as np
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report import families
-from brainbench_audio.report.families import FAMILIES, OTHER, Look, family_of
+from brainbench_audio.report.families import BASELINE, FAMILIES, OTHER, Look, family_of
 from brainbench_audio.report.figures import style
 from brainbench_audio.report.precision import reading_error
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
 
-BASELINE = "spectrotemporal"
 _HATCH = "/////"
 _SHOWN = 6
 

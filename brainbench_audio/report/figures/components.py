@@ -14,7 +14,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId
-from brainbench_audio.report.families import family_of
+from brainbench_audio.report.families import BASELINE, family_of
 from brainbench_audio.report.figures import compared, style
 
 if TYPE_CHECKING:
@@ -103,11 +103,11 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
     DataError
         There is no row but the baseline's.
     """
-    shown = [one for one in rows if one.result.model != compared.BASELINE]
+    shown = [one for one in rows if one.result.model != BASELINE]
     if not shown:
         raise DataError("Only the baseline has scores of components: score another model too.")
     baseline = min(
-        (one for one in rows if one.result.model == compared.BASELINE),
+        (one for one in rows if one.result.model == BASELINE),
         key=lambda one: one.result.published,
         default=None,
     )

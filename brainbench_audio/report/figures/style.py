@@ -22,7 +22,6 @@ FORMATS = (".png", ".svg", ".pdf")
 # Widths of one and of two columns of a printed page, in mm.
 COLUMN, PAGE = 90.0, 180.0
 DOTS_PER_INCH = 300
-BASELINE = "spectrotemporal"
 INK, FAINT, BAND = "#1A1A1A", "#8A8A8A", "#D9D9D9"
 # distances are light where two sounds are alike, as in the paper
 SHADES, DISTANCES, ORDER = "cividis", "cividis_r", "viridis"

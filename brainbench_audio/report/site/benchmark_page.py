@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from brainbench_audio.report.families import BASELINE
+from brainbench_audio.report.precision import reading_error
 from brainbench_audio.report.published_files import toplines
+from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content, Row
-from brainbench_audio.report.site.drawing import icon, number, strip
+from brainbench_audio.report.site.drawing import Axis, icon, number
 from brainbench_audio.report.site.frame import (
     COMPARISONS,
     facts,
@@ -58,12 +61,10 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
     body = [
         tag("h1", benchmark),
         tag("p", _lead(content, benchmark), class_="lead"),
-        tag("h2", "How models are spread"),
-        _spread(content, benchmark, rows, ceiling),
+        tag("h2", "Models"),
+        _models(content, benchmark, rows, path, ceiling, words),
         tag("h2", "Protocol"),
         _protocol(content, benchmark, words),
-        tag("h2", "Models"),
-        _models(content, benchmark, rows, path),
         _citations(content, benchmark),
     ]
     return page(path, benchmark, body, site=content.title, note=note)
@@ -80,10 +81,10 @@ def _lead(content: Content, benchmark: str) -> str:
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-def _ceiling(rows: list[Row], benchmark: str) -> tuple[float | None, str]:
-    """Return the ceiling to draw, and all that is known about it in words."""
-    known = [row.results[benchmark].ceiling for row in rows]
-    found = sorted({round(one, 4) for one in known if one is not None})
+def _ceiling(rows: list[Row], benchmark: str) -> tuple[tuple[float, float] | None, str]:
+    """Return from where to where the ceiling is drawn, and all that is known about it in words."""
+    measured = [row.results[benchmark] for row in rows if not row.results[benchmark].published]
+    found = sorted({round(one.ceiling, 4) for one in measured if one.ceiling is not None})
     published = toplines().get(benchmark)
     words = []
     if len(found) == 1:
@@ -93,25 +94,17 @@ def _ceiling(rows: list[Row], benchmark: str) -> tuple[float | None, str]:
         words.append(f"{number(found[0])} to {number(found[-1])}, depending on the model")
     if published is not None:
         words.append(f"{number(published)} as published (each subject with the others' mean)")
-    drawn = found[0] if len(found) == 1 else published
-    return drawn, "; ".join(words) or "none is known, so scores are not normalised"
+    drawn = found or ([] if published is None else [published])
+    told = "; ".join(words) or "none is known, so scores are not normalised"
+    return (drawn[0], drawn[-1]) if drawn else None, told
 
 
-def _spread(content: Content, benchmark: str, rows: list[Row], ceiling: float | None) -> Markup:
-    points = []
-    for row in rows:
-        result = row.results[benchmark]
-        source = " (published)" if result.published else ""
-        title = f"{row.label}{source}: {printed(result)}"
-        points.append((result.value, title, content.looks[row.family]))
-    lowest, highest = (printed(rows[place].results[benchmark]) for place in (-1, 0))
-    told = f"{len(points)} scores from {lowest} to {highest}"
-    drawn = strip(points, ceiling, told, content.about[benchmark].unit)
-    present = {row.family for row in rows}
-    legend = [
-        tag("li", icon(look), " ", name) for name, look in content.looks.items() if name in present
-    ]
-    return tag("figure", drawn, tag("ul", legend, class_="legend"), class_="wide")
+def bounds_of(result: Result) -> tuple[float, float] | None:
+    """Return the ends of an error bar: 95 %, or one standard error, or the error of reading."""
+    if result.interval is not None:
+        return result.interval
+    error = result.error if result.error is not None else reading_error(result)
+    return None if error is None else (result.value - error, result.value + error)
 
 
 def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
@@ -131,34 +124,60 @@ def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
     )
 
 
-def _models(content: Content, benchmark: str, rows: list[Row], path: str) -> Markup:
-    cells = [
-        [
-            [
-                icon(content.looks[row.family]),
-                " ",
-                tag("a", row.label, href=up(path) + quote(content.models[row.model])),
-                [" ", published_chip()] if result.published else None,
-            ],
-            rank_text(rank := row.ranks.get(benchmark)),
-            rank.group or "–" if rank else "–",
-            printed(result),
-            error_text(result),
-            interval(result),
-            number(result.normalised),
-            result.layer or "–",
-        ]
+def _models(
+    content: Content,
+    benchmark: str,
+    rows: list[Row],
+    path: str,
+    ceiling: tuple[float, float] | None,
+    words: str,
+) -> Markup:
+    """Return all scores as a dot plot in a table, the best on top."""
+    shown = [
+        (row, result)
         for row in rows
         for result in (row.results[benchmark], row.published.get(benchmark))
         if result is not None
     ]
-    head = ("Model", "Rank", "Group", "Score", "Error", "95 % interval", "Normalised")
+    base = next((result for row, result in shown if row.model == BASELINE), None)
+    ends = [end for _, result in shown for end in (bounds_of(result) or ())]
+    values = [result.value for _, result in shown]
+    axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
+    cells = []
+    for row, result in shown:
+        rank = row.ranks.get(benchmark) if result is row.results[benchmark] else None
+        source = " (published)" if result.published else ""
+        title = f"{row.label}{source}: {printed(result)}"
+        look, ends_of = content.looks[row.family], bounds_of(result)
+        cells.append(
+            [
+                [
+                    icon(look),
+                    " ",
+                    tag("a", row.label, href=up(path) + quote(content.models[row.model])),
+                    [" ", published_chip()] if result.published else None,
+                ],
+                axis.row(result.value, look, title, ends_of, published=result.published),
+                printed(result),
+                rank_text(rank),
+                rank.group or "–" if rank else "–",
+                error_text(result),
+                interval(result),
+                number(result.normalised),
+                result.layer or "–",
+            ]
+        )
+    head = ("Model", axis.ruled(), "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
+    drawn = "" if ceiling is None else f" Band: ceiling, {words}."
+    drawn += "" if base is None else f" Thin line: {base.label}."
     caption = (
-        f"Models on {benchmark}. Rank: place, and its range in 95 % of draws; of a model that is "
-        "measured and published the measured score counts, and controls have none. Models of one "
-        "group do not differ from its best after control of false discoveries."
+        f"Models on {benchmark}. Lines: 95 % intervals, or ± one standard error; hollow: "
+        f"published, dashed: how far reading the figure may be off.{drawn} Rank: place, and its "
+        "range in 95 % of draws; of a model that is measured and published the measured score "
+        "counts, and controls have none. Models of one group do not differ from its best after "
+        "control of false discoveries."
     )
-    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(1, 7)))
+    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(2, 8)))
 
 
 def _citations(content: Content, benchmark: str) -> list[Markup] | None:

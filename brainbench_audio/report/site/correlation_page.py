@@ -13,8 +13,8 @@ from brainbench_audio.report.correlations import (
     Subset,
     correlations,
 )
-from brainbench_audio.report.precision import reading_error
-from brainbench_audio.report.results import OVERALL, Result
+from brainbench_audio.report.results import OVERALL
+from brainbench_audio.report.site.benchmark_page import bounds_of
 from brainbench_audio.report.site.board_data import column_label
 from brainbench_audio.report.site.content import Content
 from brainbench_audio.report.site.drawing import icon, number
@@ -75,7 +75,7 @@ def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
             "bounds": {
                 name: [round(bound, _DIGITS) for bound in bounds]
                 for name, one in row.results.items()
-                if (bounds := _bounds(one)) is not None
+                if (bounds := bounds_of(one)) is not None
             },
             "published": [name for name, one in row.results.items() if one.published],
         }
@@ -122,14 +122,6 @@ def _controls(content: Content, start: dict[str, str]) -> Markup:
 def _legend(content: Content) -> Markup:
     items = [tag("li", icon(look), " ", name) for name, look in content.looks.items()]
     return tag("ul", items, class_="legend", aria_label="Families")
-
-
-def _bounds(result: Result) -> tuple[float, float] | None:
-    """Return the ends of an error bar: 95 %, else one standard error, else the error of reading."""
-    if result.interval is not None:
-        return result.interval
-    error = result.error if result.error is not None else reading_error(result)
-    return None if error is None else (result.value - error, result.value + error)
 
 
 def _measured(content: Content, found: CorrelationTable) -> list[Markup]:

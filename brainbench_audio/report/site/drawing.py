@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,7 +29,7 @@ _SHAPES = {
     "p": "M0.0,-5.8L5.5,-1.8L3.4,4.7L-3.4,4.7L-5.5,-1.8z",
     "d": "M0,-6.2L3.6,0L0,6.2L-3.6,0z",
 }
-_DOT = 11.0
+_WIDTH, _HEIGHT, _EDGE = 280.0, 22.0, 12.0
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -44,10 +45,20 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def marker(look: Look, x: float, y: float, scale: float = 1.0, title: str | None = None) -> Markup:
+def marker(
+    look: Look,
+    x: float,
+    y: float,
+    scale: float = 1.0,
+    title: str | None = None,
+    *,
+    hollow: bool = False,
+) -> Markup:
     """Return the marker of a family at a place."""
     place = f"translate({x:.1f} {y:.1f}) scale({scale:g})"
     shape = {"d": _SHAPES[look.marker], "fill": look.colour, "class": "edge", "transform": place}
+    if hollow:
+        shape |= {"fill": "none", "stroke": look.colour, "class": "hollow"}
     return tag("path", None if title is None else tag("title", title), **shape)
 
 
@@ -131,55 +142,79 @@ def _curve(
     return tag("path", None if name is None else tag("title", name), d="".join(path), class_=kind)
 
 
-def strip(
-    points: Sequence[tuple[float, str, Look]], ceiling: float | None, name: str, unit: str
-) -> Markup:
-    """Draw values along a line, dots that would overlap stacked; the ceiling as a dashed line.
+@dataclass(frozen=True)
+class Axis:
+    """An axis that all rows of a dot plot share.
 
-    Parameters
+    Attributes
     ----------
-    points : sequence of (value, title, look)
-    ceiling : float or None
-    name, unit : str
-        What it is called, for those who do not see it, and what the axis counts.
+    low, high : float
+        Ends.
+    ceiling : (float, float) or None
+        From the lowest to the highest that is known.
+    baseline : float or None
+        Value of the model that others are held against.
     """
-    width = 520.0
-    values = [value for value, _, _ in points]
-    every = [*values, *([ceiling] if ceiling is not None else [])]
-    lowest, highest = min([*every, 0.0]), max([*every, 1e-3])
-    left, right = 24.0, width - 24.0
 
-    def across(value: float) -> float:
-        return left + (right - left) * (value - lowest) / (highest - lowest)
+    low: float
+    high: float
+    ceiling: tuple[float, float] | None = None
+    baseline: float | None = None
 
-    lanes = _lanes([across(value) for value in values])
-    height = (max(lanes, default=0) + 1) * _DOT + 70
-    base = height - 44
-    parts = [tag("line", x1=left, x2=right, y1=base, y2=base, class_="grid")]
-    for one in ticks(lowest, highest):
-        x = f"{across(one):.1f}"
-        parts.append(tag("line", x1=x, x2=x, y1=base, y2=base + 5, class_="grid"))
-        digits = 1 if highest - lowest > 0.6 else 2
-        parts.append(tag("text", number(one, digits), x=x, y=base + 20, text_anchor="middle"))
-    parts.append(tag("text", unit, x=right, y=height - 4, text_anchor="end"))
-    if ceiling is not None:
-        x = f"{across(ceiling):.1f}"
-        parts.append(tag("line", x1=x, x2=x, y1=6, y2=base, class_="ceiling"))
-        side = {"x": f"{across(ceiling) - 6:.1f}", "y": 16, "text_anchor": "end"}
-        parts.append(tag("text", f"ceiling {number(ceiling)}", **side))
-    for (value, title, look), lane in zip(points, lanes, strict=True):
-        y = base - 9 - lane * _DOT
-        parts.append(marker(look, across(value), y, 1.0, title))
-    return tag("svg", parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name)
+    @classmethod
+    def around(
+        cls,
+        values: Iterable[float],
+        ceiling: tuple[float, float] | None = None,
+        baseline: float | None = None,
+    ) -> Axis:
+        """Return one that holds 0 and all of these."""
+        every = [0.0, *values, *(ceiling or ())]
+        low, high = min(every), max(*every, 1e-3)
+        room = 0.03 * (high - low)
+        return cls(low - room if low < 0 else 0.0, high + room, ceiling, baseline)
+
+    def place(self, value: float) -> float:
+        """Return where a value stands across the drawing."""
+        return _EDGE + (_WIDTH - 2 * _EDGE) * (value - self.low) / (self.high - self.low)
+
+    def ruled(self) -> Markup:
+        """Draw the axis with its numbers, to stand above the rows."""
+        digits = 1 if self.high - self.low > 0.6 else 2
+        parts = [
+            tag("text", number(one, digits), x=f"{self.place(one):.1f}", y=14, text_anchor="middle")
+            for one in ticks(self.low, self.high, 4)
+        ]
+        return self._svg(parts, aria_hidden="true")
+
+    def row(
+        self,
+        value: float,
+        look: Look,
+        title: str,
+        bounds: tuple[float, float] | None = None,
+        *,
+        published: bool = False,
+    ) -> Markup:
+        """Draw one value: its marker, hollow if it is published, and its interval as a line."""
+        parts = [_upright(self.place(one), "grid") for one in ticks(self.low, self.high, 4)]
+        if self.ceiling is not None:
+            left, right = (self.place(one) for one in self.ceiling)
+            known = {"x": f"{left - 1:.1f}", "width": f"{right - left + 2:.1f}"}
+            parts.append(tag("rect", **known, y=0, height=_HEIGHT, class_="ceiling"))
+        if self.baseline is not None:
+            parts.append(_upright(self.place(self.baseline), "baseline"))
+        middle = _HEIGHT / 2
+        if bounds is not None:
+            ends = {"x1": f"{self.place(bounds[0]):.1f}", "x2": f"{self.place(bounds[1]):.1f}"}
+            kind = "error read" if published else "error"
+            parts.append(tag("line", **ends, y1=middle, y2=middle, class_=kind))
+        parts.append(marker(look, self.place(value), middle, 1.0, title, hollow=published))
+        return self._svg(parts, role="img", aria_label=title)
+
+    def _svg(self, parts: list[Markup], **attributes: str) -> Markup:
+        return tag("svg", parts, viewBox=f"0 0 {_WIDTH:g} {_HEIGHT:g}", class_="dots", **attributes)
 
 
-def _lanes(places: Sequence[float]) -> list[int]:
-    """Give each dot the lowest lane in which it touches no other dot."""
-    last: list[float] = []
-    lanes = [0] * len(places)
-    for index in sorted(range(len(places)), key=lambda one: places[one]):
-        free = (lane for lane, end in enumerate(last) if places[index] - end >= _DOT)
-        lane = next(free, len(last))
-        last[lane : lane + 1] = [places[index]]
-        lanes[index] = lane
-    return lanes
+def _upright(x: float, kind: str) -> Markup:
+    return tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=0, y2=_HEIGHT, class_=kind)

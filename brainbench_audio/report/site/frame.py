@@ -76,7 +76,7 @@ def page(
 
 
 def table(
-    head: tuple[str, ...],
+    head: tuple[Any, ...],
     rows: list[list[Any]],
     caption: str,
     *,
@@ -87,7 +87,7 @@ def table(
 
     Parameters
     ----------
-    head : tuple of str
+    head : tuple
     rows : list of list
         The first cell of a row names it.
     caption : str

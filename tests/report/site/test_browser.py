@@ -346,7 +346,9 @@ def test_from_the_board_to_a_model_and_back(visit: Visit) -> None:
     shoot(tab, "model")
     tab.get_by_role("link", name="Left-ridge").click()
     assert tab.locator("h1").inner_text() == "Left-ridge"
-    assert tab.locator("figure svg[role=img] path.edge").count() == 7
+    assert tab.locator("svg.dots path.edge").count() == 6
+    assert tab.locator("svg.dots path.hollow").count() == 2
+    assert tab.locator("svg.dots rect.ceiling").count() == 8
     tab.get_by_role("link", name="Leaderboard").click()
     assert len(visit.column(MODEL)) == 7
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbench_audio.report.families import FAMILIES, Look
-from brainbench_audio.report.site.drawing import icon, layer_profile, marker, number, ticks
+from brainbench_audio.report.families import FAMILIES, OTHER, Look
+from brainbench_audio.report.site.drawing import Axis, icon, layer_profile, marker, number, ticks
 from brainbench_audio.report.site.profiles import LayerProfile
 
 
@@ -107,3 +107,21 @@ def test_nothing_is_drawn_outside(values: list[list[float]]) -> None:
     for line in svg.iter("line"):
         assert 0 <= float(str(line.get("y1"))) <= height
         assert float(str(line.get("x2"))) <= width
+
+
+def test_a_dot_stands_where_its_value_is() -> None:
+    axis = Axis.around([0.2, 0.6], ceiling=(0.7, 0.8), baseline=0.3)
+    assert axis.low == 0
+    assert axis.high > 0.8
+    assert Axis.around([-0.5]).low < -0.5
+    left, right = axis.place(axis.low), axis.place(axis.high)
+    assert axis.place(axis.high / 2) == pytest.approx((left + right) / 2)
+    drawn = axis.row(0.2, OTHER, "a <b>: 0.2", (0.1, 0.4))
+    assert f"translate({axis.place(0.2):.1f} 11.0)" in drawn
+    assert f'x1="{axis.place(0.1):.1f}" x2="{axis.place(0.4):.1f}"' in drawn
+    assert f'width="{axis.place(0.8) - axis.place(0.7) + 2:.1f}"' in drawn
+    assert drawn.count('class="baseline"') == 1
+    assert "a &lt;b&gt;: 0.2" in drawn
+    hollow = axis.row(0.2, OTHER, "a", published=True)
+    assert 'class="hollow"' in hollow
+    assert 'class="error' not in hollow

@@ -189,10 +189,13 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     text = (pages / "benchmarks.html").read_text(encoding="utf-8")
     assert text.count('scope="row"') == 5
     text = next((pages / "benchmarks").glob("left-ridge*.html")).read_text(encoding="utf-8")
-    assert "ceiling 0.800" in text
-    # a dot each, and one in the table and in the legend
-    assert text.count("<title>Gamma One (published)") + text.count("gamma-one (published)") == 1
-    assert "<title>Alpha One (published)" not in text
+    assert "Band: ceiling, 0.800." in text
+    # a dot each, the best on top; the published one of a model that was measured, too
+    dots = re.findall(r"<title>([^<]+): ([−0-9.]+)</title>", text)
+    values = [float(value.replace("−", "-")) for name, value in dots if "published" not in name]
+    assert values == sorted(values, reverse=True)
+    assert len(dots) == 6 + 2
+    assert ("Alpha One (published)", "0.330") in dots
 
 
 def test_table_1(tmp_path: Path) -> None:
