@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 from brainbench_audio.report.families import BASELINE
@@ -62,7 +63,7 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
         tag("h1", benchmark),
         tag("p", _lead(content, benchmark), class_="lead"),
         tag("h2", "Models"),
-        _models(content, benchmark, rows, path, ceiling, words),
+        _models(content, rows, benchmark, ceiling, words),
         tag("h2", "Protocol"),
         _protocol(content, benchmark, words),
         _citations(content, benchmark),
@@ -126,9 +127,8 @@ def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
 
 def _models(
     content: Content,
-    benchmark: str,
     rows: list[Row],
-    path: str,
+    benchmark: str,
     ceiling: tuple[float, float] | None,
     words: str,
 ) -> Markup:
@@ -143,30 +143,7 @@ def _models(
     ends = [end for _, result in shown for end in (bounds_of(result) or ())]
     values = [result.value for _, result in shown]
     axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
-    cells = []
-    for row, result in shown:
-        rank = row.ranks.get(benchmark) if result is row.results[benchmark] else None
-        source = " (published)" if result.published else ""
-        title = f"{row.label}{source}: {printed(result)}"
-        look, ends_of = content.looks[row.family], bounds_of(result)
-        cells.append(
-            [
-                [
-                    icon(look),
-                    " ",
-                    tag("a", row.label, href=up(path) + quote(content.models[row.model])),
-                    [" ", published_chip()] if result.published else None,
-                ],
-                axis.row(result.value, look, title, ends_of, published=result.published),
-                printed(result),
-                rank_text(rank),
-                rank.group or "–" if rank else "–",
-                error_text(result),
-                interval(result),
-                number(result.normalised),
-                result.layer or "–",
-            ]
-        )
+    cells = [_cells(content, row, result, axis) for row, result in shown]
     head = ("Model", axis.ruled(), "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
     drawn = "" if ceiling is None else f" Band: ceiling, {words}."
     drawn += "" if base is None else f" Thin line: {base.label}."
@@ -178,6 +155,28 @@ def _models(
         "control of false discoveries."
     )
     return table((*head, "Best layer"), cells, caption, numeric=tuple(range(2, 8)))
+
+
+def _cells(content: Content, row: Row, result: Result, axis: Axis) -> list[Any]:
+    """Return one line of the table: a score that counts, or the published one beside it."""
+    benchmark = result.benchmark
+    rank = row.ranks.get(benchmark) if result is row.results[benchmark] else None
+    look, published = content.looks[row.family], result.published
+    title = f"{row.label}{' (published)' if published else ''}: {printed(result)}"
+    name = tag(
+        "a", row.label, href=up(content.comparisons[benchmark]) + quote(content.models[row.model])
+    )
+    return [
+        [icon(look), " ", name, [" ", published_chip()] if published else None],
+        axis.row(result.value, look, title, bounds_of(result), published=published),
+        printed(result),
+        rank_text(rank),
+        rank.group or "–" if rank else "–",
+        error_text(result),
+        interval(result),
+        number(result.normalised),
+        result.layer or "–",
+    ]
 
 
 def _citations(content: Content, benchmark: str) -> list[Markup] | None:

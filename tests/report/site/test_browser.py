@@ -18,8 +18,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.registry.lookup import registered
 from brainbench_audio.report.comparison import compare
-from brainbench_audio.report.results import Result
+from brainbench_audio.report.known_models import learning
+from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site.build import build_site
 
 from .conftest import BENCHMARKS, EVIL
@@ -267,6 +270,47 @@ def test_filter_search_and_published(visit: Visit) -> None:
     tab.keyboard.press("Escape")
     assert not tab.locator("#menu-filter").evaluate("one => one.open")
     assert tab.evaluate("document.activeElement.textContent") == "Filter"
+
+
+def test_filters_go_by_what_cards_say(visit: Visit, tmp_path: Path) -> None:
+    build_site(published_results(), tmp_path)
+    found = Visit(visit.tab, tmp_path)
+    tab = found.open("index.html", "#learning=supervised&size=0-1e7")
+    cards = {one.card.id: one.card for one in registered(ModelCard)}
+    known = learning()
+    expected = {
+        cards[one.model].label
+        for one in published_results()
+        if "supervised" in known[one.model].replace("then ", "").split(", ")
+        and cards[one.model].parameters < 1e7
+    }
+    assert set(found.column(MODEL)) == expected == {"DCASE2020", "MetricGAN+"}
+    tab.locator("#menu-filter summary").click()
+    tab.get_by_label("Licence").select_option("Apache-2.0")
+    assert found.column(MODEL) == ["MetricGAN+"]
+    found.open("index.html", "#data=acav100m")
+    assert len(found.column(MODEL)) == 4
+
+
+def test_head_and_names_stay_in_sight(visit: Visit, tmp_path: Path) -> None:
+    build_site(published_results(), tmp_path)
+    visit.tab.set_viewport_size({"width": 600, "height": 500})
+    found = Visit(visit.tab, tmp_path)
+    tab = found.open("index.html")
+    box = tab.locator(".box.tall")
+    box.evaluate("one => one.scrollTo(300, 700)")
+    frame, button_box = box.bounding_box(), button(tab, "model").bounding_box()
+    assert frame["y"] <= button_box["y"] < frame["y"] + 120
+    name = tab.locator("#board tbody th").nth(25).bounding_box()
+    assert name["x"] == pytest.approx(frame["x"], abs=2)
+    # the best is shaded most, the worst not at all, and a figure's digits are all that is printed
+    shades = tab.locator("#board tbody td:nth-child(3)").evaluate_all(
+        "all => all.map((one) => one.className.match(/heat-(\\d)/)[1])"
+    )
+    assert (max(shades), min(shades)) == ("8", "0")
+    # overall means were read to ± 0.01 or worse
+    texts = found.column(found.place("overall"))
+    assert {len(text.partition(".")[2]) for text in texts} == {2}
 
 
 def test_benchmarks_are_chosen_and_the_view_can_be_shared(visit: Visit) -> None:
