@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
-
-import numpy as np
 
 from brainbench_audio.report.comparison import differences
 from brainbench_audio.report.precision import digits_of
@@ -117,12 +116,8 @@ def _layers(profiles: Mapping[str, LayerProfile], places: Mapping[str, int]) -> 
     names: dict[tuple[str, ...], int] = {}
     found = []
     for benchmark, profile in profiles.items():
-        known = np.isfinite(profile.values)
-        total = np.where(known, profile.values, 0.0).sum(axis=0)
-        count = known.sum(axis=0)
         means = [
-            round(float(one), _DIGITS) if many else None
-            for one, many in zip(total / np.maximum(count, 1), count, strict=True)
+            round(one, _DIGITS) if math.isfinite(one) else None for one in profile.mean.tolist()
         ]
         names.setdefault(profile.layers, len(names))
         found.append([places[benchmark], names[profile.layers], profile.what, means])

@@ -207,13 +207,14 @@ def _first_columns(benchmarks: Sequence[str], count: Mapping[str, int]) -> list[
     known = [name for name in benchmarks if name != OVERALL] or list(benchmarks)
     most = max(count[name] for name in known)
     shared = [name for name in known if count[name] == most]
-    whole = [name for name in known if _is_plain(name)]
+    whole = [name for name in known if is_plain(name)]
     usual = [name for name in shared if name in whole] or shared
     usual += sorted((name for name in whole if name not in usual), key=lambda name: -count[name])
     return [name for name in benchmarks if name in usual[:_COLUMNS] or name == OVERALL]
 
 
-def _is_plain(benchmark: str) -> bool:
+def is_plain(benchmark: str) -> bool:
+    """Return whether a benchmark is a whole data set, or a task, by the plain metric."""
     parsed = BenchmarkId.parse(benchmark)
     return parsed.variant is None and (parsed.subset is None or is_task(benchmark))
 

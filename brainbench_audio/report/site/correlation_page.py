@@ -37,7 +37,11 @@ def correlation_page(content: Content, note: str) -> str:
     start = _first_axes(content)
     body = [
         tag("h1", "Correlations"),
-        tag("p", "Every dot is a model; choose what the axes show.", class_="lead"),
+        tag(
+            "p",
+            "Every dot is a model, hollow if a score is published. Choose what the axes show.",
+            class_="lead",
+        ),
         _controls(content, start),
         tag("p", id="relation", role="status"),
         tag(

@@ -30,6 +30,7 @@ _SHAPES = {
     "d": "M0,-6.2L3.6,0L0,6.2L-3.6,0z",
 }
 _WIDTH, _HEIGHT, _EDGE = 280.0, 22.0, 12.0
+_LONGEST = 18
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -84,19 +85,23 @@ def ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
     ]
 
 
-def layer_profile(profile: LayerProfile, best: str | None, name: str) -> Markup:
-    """Draw the score of each layer: thin a part, thick their mean, a dot the best layer."""
+def layer_profile(
+    profile: LayerProfile,
+    best: str | None,
+    name: str,
+    ends: tuple[float, float] | None = None,
+) -> Markup:
+    """Draw the score of each layer: thin a part, thick their mean, a dot the best layer.
+
+    ``ends`` are those of the axis, where several drawings share one.
+    """
     width, height, left, bottom, top = 320.0, 170.0, 40.0, 26.0, 8.0
-    known = np.isfinite(profile.values)
-    count = known.sum(axis=0)
-    total = np.where(known, profile.values, 0.0).sum(axis=0)
-    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    finite = profile.values[known]
-    lowest = float(min(finite.min(initial=0.0), 0.0))
-    highest = float(max(finite.max(initial=0.0), lowest + 1e-3))
+    mean = profile.mean
+    lowest, highest = profile.range if ends is None else ends
+    highest = max(highest, lowest + 1e-3)
     last = len(profile.layers) - 1
 
-    def across(layer: int) -> float:
+    def across(layer: float) -> float:
         return left + 6 + (width - left - 16) * layer / last
 
     def up(value: float) -> float:
@@ -114,19 +119,29 @@ def layer_profile(profile: LayerProfile, best: str | None, name: str) -> Markup:
         parts += [_curve(row, across, up, "thin", part) for row, part in pairs]
     parts.append(_curve(mean, across, up, "thick"))
     if best in profile.layers and np.isfinite(mean[place := profile.layers.index(best)]):
-        title = tag("title", f"{best}: {number(float(mean[place]))}")
         x, y = f"{across(place):.1f}", f"{up(float(mean[place])):.1f}"
-        parts.append(tag("circle", title, cx=x, cy=y, r=4.5, class_="best"))
+        parts.append(tag("circle", cx=x, cy=y, r=4.5, class_="best"))
+    # the strip above each layer tells its name and mean
+    step = across(1) - across(0)
+    for place, (layer, value) in enumerate(zip(profile.layers, mean.tolist(), strict=True)):
+        title = tag("title", f"{layer}: {number(value)}")
+        x = f"{across(place - 0.5):.1f}"
+        strip = {"x": x, "y": top, "width": f"{step:.1f}", "height": height - bottom - top}
+        parts.append(tag("rect", title, **strip, class_="hit"))
     base = height - 8
-    parts.append(tag("text", "layer 1", x=f"{across(0):.1f}", y=base))
+    parts.append(tag("text", _cut(profile.layers[0]), x=f"{across(0):.1f}", y=base))
     end = {"x": f"{across(last):.1f}", "y": base, "text_anchor": "end"}
-    parts.append(tag("text", str(last + 1), **end))
+    parts.append(tag("text", _cut(profile.layers[-1]), **end))
     return tag("svg", parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name)
+
+
+def _cut(layer: str) -> str:
+    return layer if len(layer) <= _LONGEST else f"{layer[:_LONGEST]}…"
 
 
 def _curve(
     values: Iterable[float],
-    across: Callable[[int], float],
+    across: Callable[[float], float],
     up: Callable[[float], float],
     kind: str,
     name: str | None = None,

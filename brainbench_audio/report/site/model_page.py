@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from brainbench_audio.report.results import Result
-from brainbench_audio.report.site.content import Content, Row
+from brainbench_audio.report.results import OVERALL, Result
+from brainbench_audio.report.site.content import Content, Row, is_plain
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
 from brainbench_audio.report.site.markup import Markup, link, tag
@@ -32,10 +32,10 @@ def model_page(content: Content, model: str, profiles: Profiles, note: str) -> s
         tag("p", tag("code", model), _lead(content, row), class_="lead"),
         _about(content, model),
         tag("h2", "Scores"),
-        _scores(content, row, path) if row else tag("p", _CHANGED, class_="note"),
+        _all_scores(content, row, path) if row else tag("p", _CHANGED, class_="note"),
         _older(content, model, path),
         _parts(results),
-        _profiles(results, profiles),
+        _profiles(content, results, profiles),
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),
@@ -107,7 +107,19 @@ def _about(content: Content, model: str) -> Markup | None:
     )
 
 
-def _scores(content: Content, row: Row, path: str) -> Markup:
+def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:
+    """Return the scores of whole data sets, and below them those of subsets and variants."""
+    names = [name for name in content.benchmarks if name in row.results]
+    whole = [name for name in names if is_plain(name) or name == OVERALL]
+    rest = [name for name in names if name not in whole]
+    if not whole or not rest:
+        return [_scores(content, row, path, names)]
+    summary = tag("summary", f"Subsets and variants: {len(rest)} more")
+    folded = tag("details", summary, _scores(content, row, path, rest), class_="small")
+    return [_scores(content, row, path, whole), folded]
+
+
+def _scores(content: Content, row: Row, path: str, names: list[str]) -> Markup:
     head = ("Benchmark", "Score", "Error", "95 % interval", "Ceiling", "Normalised", "Rank")
     cells = [
         [
@@ -123,7 +135,7 @@ def _scores(content: Content, row: Row, path: str) -> Markup:
             rank_text(row.ranks.get(name)) if result is row.results[name] else "–",
             result.layer or "–",
         ]
-        for name in content.benchmarks
+        for name in names
         for result in (row.results.get(name), row.published.get(name))
         if result is not None
     ]
@@ -142,7 +154,11 @@ def _parts(results: list[Result]) -> Markup | None:
     return tag("details", summary, facts(list(shown)), class_="small")
 
 
-def _profiles(results: list[Result], profiles: Profiles) -> list[Markup] | None:
+def _profiles(content: Content, results: list[Result], profiles: Profiles) -> list[Markup] | None:
+    units = {name: (profiles[name].what, content.about[name].unit) for name in profiles}
+    ends: dict[tuple[str, str], list[float]] = {}
+    for name, measured in units.items():
+        ends.setdefault(measured, []).extend(profiles[name].range)
     figures = []
     for result in results:
         name = result.benchmark
@@ -150,15 +166,21 @@ def _profiles(results: list[Result], profiles: Profiles) -> list[Markup] | None:
         if profile is None:
             continue
         told = f"{name}: {profile.what} of each of {len(profile.layers)} layers"
-        learned = None if profile.what == "score" else f": {profile.what}"
+        what, unit = units[name]
+        learned = f" ({unit})" if what == "score" and unit else None
+        learned = learned if what == "score" else f": {what}"
         caption = [name, learned, f", best {result.layer}" if result.layer else None]
         if len(profile.parts) > 1:
             caption.append(f"; {len(profile.parts)} thin lines and their mean")
-        drawn = layer_profile(profile, result.layer, told)
+        # benchmarks of one unit have one axis
+        shared = ends[units[name]]
+        drawn = layer_profile(profile, result.layer, told, (min(shared), max(shared)))
         figures.append(tag("figure", drawn, tag("figcaption", caption)))
     if not figures:
         return None
-    return [tag("h2", "Layer by layer"), tag("div", figures, class_="multiples")]
+    words = "Drawings of one unit share their axis; each layer tells its name and mean."
+    drawings = tag("div", figures, class_="multiples")
+    return [tag("h2", "Layer by layer"), tag("p", words, class_="note"), drawings]
 
 
 def _origins(results: list[Result]) -> list[Markup]:

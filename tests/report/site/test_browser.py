@@ -463,6 +463,8 @@ def test_axes_are_chosen(visit: Visit) -> None:
     tab.get_by_label("Vertical axis").select_option(SECOND)
     # of two that were published only, one more model
     assert tab.locator(".point").count() == 7
+    # the one that was published only is hollow
+    assert tab.locator(".point .hollow").count() == 1
     told = tab.locator("#relation").inner_text()
     assert told.endswith("7 models")
     link = tab.url

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbench_audio.report.families import FAMILIES, OTHER, Look
+from brainbench_audio.report.families import _SPARE, FAMILIES, OTHER, Look
 from brainbench_audio.report.site.drawing import Axis, icon, layer_profile, marker, number, ticks
 from brainbench_audio.report.site.profiles import LayerProfile
 
@@ -66,7 +66,7 @@ def test_the_shapes_are_those_of_the_script() -> None:
 
     script = (files("brainbench_audio.report.site") / "static" / "shared.js").read_text("utf-8")
     joined = re.sub(r'"\s*\+\s*"', "", script)
-    for shape in {look.marker for look in FAMILIES.values()}:
+    for shape in {look.marker for look in (*FAMILIES.values(), *_SPARE)}:
         drawn = ElementTree.fromstring(marker(Look("#000000", shape), 0, 0)).get("d")
         assert f'"{drawn}"' in joined, shape
 
@@ -85,8 +85,19 @@ def test_a_profile_has_a_curve_a_part_their_mean_and_the_best_layer() -> None:
     assert svg.get("aria-label") == "a & b"
     classes = [element.get("class") for element in svg.iter()]
     assert (classes.count("thin"), classes.count("thick"), classes.count("best")) == (2, 1, 1)
-    (circle,) = svg.iter("circle")
-    assert circle.findtext("title") == "layer1: 0.600"
+    titles = [strip.findtext("title") for strip in svg.iter("rect")]
+    assert titles == ["layer0: 0.200", "layer1: 0.600", "layer2: 0.200"]
+    texts = [text.text for text in svg.iter("text")]
+    assert texts[-2:] == ["layer0", "layer2"]
+
+
+def test_profiles_may_share_an_axis() -> None:
+    def height(ends: tuple[float, float] | None) -> str:
+        svg = ElementTree.fromstring(layer_profile(profile([[0.1, 0.5]]), "layer1", "name", ends))
+        (circle,) = svg.iter("circle")
+        return str(circle.get("cy"))
+
+    assert height(None) == height((0.0, 0.5)) != height((0.0, 1.0))
 
 
 def test_the_best_layer_is_left_out_where_it_has_no_score() -> None:

@@ -183,6 +183,10 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     ):
         assert said in text
     assert text.count("<figure>") == 3  # the task has no layers
+    # subsets stand folded below whole data sets
+    whole, _, folded = text.partition("Subsets and variants: 1 more")
+    assert "left-ridge" in whole
+    assert 'scope="row"><a href="../benchmarks/whole.part-ridge' in folded
     assert "0.330" in text
     assert "published" in text
     assert "somebody &amp; &lt;img" in text

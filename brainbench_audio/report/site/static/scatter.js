@@ -157,7 +157,7 @@
   function pointOf(row, x, y) {
     const name = `${row.label}: ${told(row, across.value)}, ${told(row, up.value)}`;
     const point = draw("g", { class: "point", role: "img", tabindex: "-1", "aria-label": name },
-      marker(data.families[row.family], x, y, 1.15),
+      marker(data.families[row.family], x, y, 1.15, row.published.some((id) => id === across.value || id === up.value)),
       draw("circle", { cx: x, cy: y, r: 11, class: "ring", "pointer-events": "all" }));
     point.addEventListener("mouseenter", () => reveal(point, row));
     point.addEventListener("mouseleave", conceal);

@@ -41,11 +41,12 @@ function filled(element, attributes, children) {
   return element;
 }
 
-function marker(look, x, y, scale = 1) {
+function marker(look, x, y, scale = 1, hollow = false) {
   return draw("path", {
     d: SHAPES[look.marker] || SHAPES.o,
-    fill: look.colour,
-    class: "edge",
+    fill: hollow ? "none" : look.colour,
+    stroke: hollow ? look.colour : null,
+    class: hollow ? "hollow" : "edge",
     transform: `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${scale})`,
   });
 }
