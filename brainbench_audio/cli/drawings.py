@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from brainbench_audio.cli import selection
 from brainbench_audio.errors import DataError
@@ -21,38 +21,50 @@ if TYPE_CHECKING:
     from brainbench_audio.scores.score import Score
 
 Names = str | Sequence[str]
+Labels = Literal["card", "paper"]
 RIDGE = ("NH2015-ridge", "B2021-ridge")
 METHODS = (*RIDGE, "NH2015-rsa", "B2021-rsa")
 COMPONENTS = ("NH2015comp-ridge",)
 _CORRELATION = ("benchmark", "with", "r", "p", "n")
 
 
-def bars(*, model: Names = (), benchmark: Names = RIDGE, published: Published = "none") -> Drawing:
+def bars(
+    *,
+    model: Names = (),
+    benchmark: Names = RIDGE,
+    published: Published = "none",
+    labels: Labels = "card",
+) -> Drawing:
     """Gather models side by side; one panel a benchmark."""
     from brainbench_audio.report.figures import bars, compared
     from brainbench_audio.report.figures.drawing import Drawing
+    from brainbench_audio.report.precision import told
 
-    results = _results(model, published)
+    results = _results(model, published, labels, baseline=True)
     names = _benchmarks(benchmark, results)
     panels = [bars.Panel.of(results, name, compared.unit_of(name)) for name in names]
     rows = [
-        (panel.benchmark, one.model, one.value, one.error, _source(one))
+        (panel.benchmark, one.model, *told(one), _source(one))
         for panel in panels
         for one in (*panel.bars, *([panel.baseline] if panel.baseline else []))
     ]
-    head = ("benchmark", "model", "score", "error", "source")
+    head = ("benchmark", "model", "score", "error", "reading error", "source")
     return Drawing("bars", bars.plot, [panels], [panel.numbers() for panel in panels], head, rows)
 
 
 def components(
-    *, model: Names = (), benchmark: Names = COMPONENTS, published: Published = "none"
+    *,
+    model: Names = (),
+    benchmark: Names = COMPONENTS,
+    published: Published = "none",
+    labels: Labels = "card",
 ) -> Drawing:
     """Gather models on the six components."""
     from brainbench_audio.report.figures import compared, components
     from brainbench_audio.report.figures.drawing import Drawing
 
     identifier = listed(benchmark)[0]
-    found = components.rows_of(_results(model, published), identifier)
+    found = components.rows_of(_results(model, published, labels, baseline=True), identifier)
     rows = [
         (one.result.model, *(one.values.get(name) for name in components.COMPONENTS), one.mean)
         for one in found
@@ -68,12 +80,13 @@ def scatter(
     benchmark: Names = RIDGE,
     against: str = "overall",
     published: Published = "none",
+    labels: Labels = "card",
 ) -> Drawing:
     """Gather alignment against performance; one panel a benchmark."""
     from brainbench_audio.report.figures import compared, scatter
     from brainbench_audio.report.figures.drawing import Drawing
 
-    results = _results(model, published)
+    results = _results(model, published, labels)
     unit = compared.unit_of(against)
     panels = [
         scatter.Panel.of(results, name, against, unit=compared.unit_of(name), against_unit=unit)
@@ -84,13 +97,17 @@ def scatter(
 
 
 def agreement(
-    *, model: Names = (), benchmark: Names = METHODS, published: Published = "none"
+    *,
+    model: Names = (),
+    benchmark: Names = METHODS,
+    published: Published = "none",
+    labels: Labels = "card",
 ) -> Drawing:
     """Gather every pair of benchmarks."""
     from brainbench_audio.report.figures import agreement
     from brainbench_audio.report.figures.drawing import Drawing
 
-    results = _results(model, published)
+    results = _results(model, published, labels)
     found = agreement.Agreement.of(results, _benchmarks(benchmark, results))
     return Drawing("agreement", agreement.plot, [found], found.numbers(), _CORRELATION)
 
@@ -222,14 +239,25 @@ def listed(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _results(models: Names, published: Published) -> list[Result]:
-    """Return the results of the chosen models; controls and steps only where they are named."""
+def _results(
+    models: Names, published: Published, labels: Labels, *, baseline: bool = False
+) -> list[Result]:
+    """Return the results of the chosen models; controls and steps only where they are named.
+
+    ``baseline``: those of the baseline, too, whichever models are chosen.
+    """
+    from brainbench_audio.report.families import BASELINE
+    from brainbench_audio.report.known_models import with_paper_labels
+
     results = selection.read_results(published)
+    if labels == "paper":
+        results = with_paper_labels(results)
     if not models:
         results = [one for one in results if not one.is_control]
         selection.tell_older(one for one in results if not one.current)
         return [one for one in results if one.current]
     chosen = selection.chosen_models(listed(models), results)
+    chosen += [BASELINE] if baseline else []
     return [one for one in results if one.model in chosen]
 
 

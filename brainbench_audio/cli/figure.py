@@ -115,6 +115,12 @@ def _add_compared(parser: argparse.ArgumentParser, default: Sequence[str]) -> No
         default="none",
         help="published scores: left out, drawn as well, or drawn alone (default: %(default)s)",
     )
+    parser.add_argument(
+        "--labels",
+        choices=("card", "paper"),
+        default="card",
+        help="names of models: those of their cards (the default), or those of the paper's figures",
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser, *, several: bool, required: bool = True) -> None:

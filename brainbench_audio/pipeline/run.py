@@ -28,6 +28,12 @@ from brainbench_audio.scores.store import find_score, find_summary, keep_score, 
 
 _log = logging.getLogger(__name__)
 
+# of a model's card, what reports say
+_MODEL_FIELDS = (
+    *("label", "family", "parameters", "sample_rate", "layers"),
+    *("training_data", "licence", "source"),
+)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -260,6 +266,7 @@ def compute_pair(
         "seconds": round(_since(started), 3),
         "stimuli": keys.heard,
         "citations": _citations(keys, benchmark),
+        "cards": _cards(keys, benchmark),
         "plugins": _plugin_versions(),
         **environment(),
         **identity.provenance,
@@ -316,6 +323,19 @@ def _citations(keys: PairKeys, benchmark: Benchmark) -> dict[str, str]:
         citations["data"] = benchmark.card.dataset.citation
         citations["metric"] = benchmark.card.metric.citation
     return citations
+
+
+def _cards(keys: PairKeys, benchmark: Benchmark) -> dict[str, dict[str, Any]]:
+    """Return what reports say of a model and a benchmark that no plugin describes to them."""
+    told: dict[str, tuple[Any, tuple[str, ...]]] = {"model": (keys.identity.card, _MODEL_FIELDS)}
+    if isinstance(benchmark, ComposedBenchmark):
+        told["data"] = (benchmark.card.dataset, ("description", "licence", "source"))
+        told["metric"] = (benchmark.card.metric, ("description", "unit"))
+    return {
+        name: {field: getattr(card, field) for field in fields}
+        for name, (card, fields) in told.items()
+        if card is not None
+    }
 
 
 def _plugin_versions() -> dict[str, str]:

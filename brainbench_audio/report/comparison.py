@@ -10,7 +10,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.comparison import false_discovery, rank_ranges, tie_groups
-from brainbench_audio.scores.influence import Estimate
+from brainbench_audio.scores.influence import Estimate, Influence
 from brainbench_audio.scores.statistics import Array
 
 from .evidence import Evidence, asked_for, read_evidence
@@ -96,6 +96,22 @@ def compare(results: Iterable[Result]) -> list[Comparison]:
     return [replace(one, q=q) for one, q in zip(found, adjusted.tolist(), strict=True)]
 
 
+def differences(results: Iterable[Result]) -> list[Comparison]:
+    """Compare every two results of one benchmark that can be compared, as `compare` does.
+
+    Published ones, and those of other sounds or listeners, are left out; q is p, as nobody asked
+    for all pairs together.
+    """
+    ordered = sorted(results, key=lambda result: -result.value)
+    known = [(one, evidence) for one in ordered if (evidence := _usable(one)) is not None]
+    pairs = [
+        (one, other, first.influence - second.influence)
+        for (one, first), (other, second) in combinations(known, 2)
+        if first.origin == second.origin
+    ]
+    return [_estimated(*pair) for pair in pairs if not pair[2].trouble()]
+
+
 def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> Comparison:
     if first.origin != second.origin:
         raise DataError(
@@ -106,6 +122,10 @@ def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> 
     difference = first.influence - second.influence
     if reason := difference.trouble():
         raise DataError(f"{one.model} and {other.model} on {one.benchmark}: {reason}")
+    return _estimated(one, other, difference)
+
+
+def _estimated(one: Result, other: Result, difference: Influence) -> Comparison:
     estimate = difference.estimate()
     return Comparison(
         benchmark=one.benchmark,

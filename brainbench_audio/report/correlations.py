@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Literal
 
-from brainbench_audio.errors import DataError
+from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.scores.correlation import bootstrap_interval, pearson
 
@@ -91,7 +91,7 @@ def correlations(
     benchmarks : sequence of str, optional
         By default all that are no listening tasks.
     compared : sequence of str, optional
-        By default the paper's listening tasks that there are, and ``overall``.
+        By default the listening tasks that there are, the paper's first, and ``overall``.
     subsets : sequence of str
         ``all`` and ``sub``.
     least_z : float
@@ -118,7 +118,8 @@ def correlations(
     if benchmarks is None:
         benchmarks = sorted(name for name in scores if name != OVERALL and not is_task(name))
     if compared is None:
-        compared = [*(task for task in TASKS if task in scores), OVERALL]
+        own = sorted(name for name in scores if name not in TASKS and is_task(name))
+        compared = [*(task for task in TASKS if task in scores), *own, OVERALL]
     rows: list[Row] = []
     skipped: dict[tuple[str, str, Subset], str] = {}
     for benchmark, other, subset in product(benchmarks, compared, subsets):
@@ -152,11 +153,20 @@ def correlations(
 
 
 def is_task(benchmark: str) -> bool:
-    """Return whether a benchmark is a listening task.
+    """Return whether a benchmark is a listening task: one whose data are labels, not responses.
+
+    Where no installed plugin has it, its name tells.
 
     Examples
     --------
     >>> is_task("HEAR.gtzan-probe"), is_task("NH2015-ridge")
     (True, False)
     """
-    return BenchmarkId.parse(benchmark).dataset == "HEAR"
+    from brainbench_audio.registry.lookup import find_benchmark
+
+    try:
+        card = find_benchmark(benchmark)
+    except BrainbenchError:
+        parsed = BenchmarkId.parse(benchmark)
+        return parsed.dataset == "HEAR" or parsed.metric == "probe"
+    return "task" in card.dataset.provided(card.subset)

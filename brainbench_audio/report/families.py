@@ -1,18 +1,27 @@
 """One colour and one marker for each family of models, the same in figures and on the page.
 
 Colours come from the palettes of Okabe and Ito and of Tol, darkened or lightened until each has a
-contrast of at least 3 to white and to near-black. Fifteen hues cannot all be told apart by
-everybody, so that no two families share both a marker and a similar colour. Nothing here imports a
+contrast of at least 3 to white and to near-black. Seventeen hues cannot all be told apart by
+everybody, so that no two families share both a marker and a similar colour. A family that is not in
+the table has the look that a hash of its name gives, whoever else is drawn. Nothing here imports a
 drawing library.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-Marker = Literal["o", "s", "^", "D", "v", "P", "X", "<", ">"]
+from brainbench_audio.registry.ids import split_family
+
+from .versions import parsed_model
+
+if TYPE_CHECKING:
+    from .results import Result
+
+Marker = Literal["o", "s", "^", "D", "v", "P", "X", "<", ">", "*", "p", "d"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +40,8 @@ class Look:
     marker: Marker
 
 
+# the model that others are held against, as in the paper
+BASELINE = "spectrotemporal"
 OTHER = Look("#7B7B7B", "o")
 FAMILIES: dict[str, Look] = {
     "beats": Look("#0072B2", "o"),
@@ -48,25 +59,45 @@ FAMILIES: dict[str, Look] = {
     "metricgan": Look("#5B7F00", "v"),
     "dcase2020": Look("#0072B2", "X"),
     "spectrotemporal": Look("#7B7B7B", "D"),
+    "crepe": Look("#AD6A00", ">"),
+    "resemblyzer": Look("#3A86A8", "<"),
 }
-_SPARE_COLOURS = ("#AD6A00", "#009E73", "#AA4499", "#0072B2", "#CC6677")
-_SPARE_MARKERS: tuple[Marker, ...] = ("<", ">", "P")
-# neighbours differ in both
+# of strangers: markers that no family of the table has
 _SPARE = tuple(
-    Look(_SPARE_COLOURS[place % 5], _SPARE_MARKERS[place % 3])
-    for place in range(len(_SPARE_COLOURS) * len(_SPARE_MARKERS))
+    Look(colour, marker)
+    for marker in ("*", "p", "d")
+    for colour in ("#AD6A00", "#0072B2", "#B04A2F", "#3A86A8", "#CC6677")
 )
 
 
-def looks(families: Iterable[str]) -> dict[str, Look]:
-    """Return the look of each family; families that are not in the table share what is spare.
+def look_of(family: str) -> Look:
+    """Return the look of a family, the same in every figure and on every page.
+
+    Strangers share fifteen looks, so two of them may look alike.
 
     Examples
     --------
-    >>> looks(["beats", "mine"])["beats"].colour
+    >>> look_of("beats").colour
     '#0072B2'
+    >>> look_of("mine") == look_of("mine") != look_of("dasheng")
+    True
     """
-    names = sorted(set(families))
-    strangers = [name for name in names if name not in FAMILIES]
-    spare = {name: _SPARE[place % len(_SPARE)] for place, name in enumerate(strangers)}
-    return {name: FAMILIES.get(name) or spare[name] for name in names}
+    if family in FAMILIES:
+        return FAMILIES[family]
+    digest = hashlib.sha256(family.encode()).digest()
+    return _SPARE[digest[0] % len(_SPARE)]
+
+
+def family_of(result: Result) -> str:
+    """Return whose look a model has: its family's; where no card names it, that of the table.
+
+    A model without either is a family of its own, with its controls and versions.
+    """
+    name = parsed_model(result.id or result.name).name
+    start, _ = split_family(name)
+    return result.family or (start if start in FAMILIES else name)
+
+
+def looks(families: Iterable[str]) -> dict[str, Look]:
+    """Return the look of each family, by name."""
+    return {name: look_of(name) for name in sorted(set(families))}

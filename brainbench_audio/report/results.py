@@ -15,7 +15,7 @@ from brainbench_audio.scores.identities import ModelVersion, recorded_version
 from brainbench_audio.scores.score import MEASURED_BY, ONLY_LAYERS
 from brainbench_audio.scores.store import StoredScore, read_stored, stored_scores
 
-from .published_files import PublishedScore, imported_scores, shipped_scores
+from .published_files import PublishedScore, imported_scores, shipped_scores, toplines
 from .versions import Current, Row, described, parsed_model, rows_of
 
 if TYPE_CHECKING:
@@ -192,13 +192,18 @@ def stored_files(
 def published_results() -> list[Result]:
     """Return published scores: those of the paper, which come with the package, and imported ones.
 
-    An imported score takes the place of the paper's of the same pair.
+    An imported score takes the place of the paper's of the same pair. The ceiling is the topline
+    published for the benchmark, if there is one.
     """
     found = {
         (score.model, score.benchmark): score for score in [*shipped_scores(), *imported_scores()]
     }
     names = {model: described(model) for model, _ in found}
-    return _sorted(_published(score, *names[score.model]) for score in found.values())
+    tops = toplines()
+    return _sorted(
+        _published(score, *names[score.model], tops.get(score.benchmark))
+        for score in found.values()
+    )
 
 
 def all_results(
@@ -354,7 +359,7 @@ def _stored(entry: StoredScore, row: Row) -> Result:
     )
 
 
-def _published(score: PublishedScore, label: str, family: str) -> Result:
+def _published(score: PublishedScore, label: str, family: str, ceiling: float | None) -> Result:
     provenance: dict[str, Any] = {"source": score.source}
     if score.reading_error is not None:
         provenance["reading_error"] = score.reading_error
@@ -365,6 +370,8 @@ def _published(score: PublishedScore, label: str, family: str) -> Result:
         benchmark=score.benchmark,
         value=score.value,
         error=score.error,
+        ceiling=ceiling,
+        normalised=score.value / ceiling if ceiling else None,
         published=True,
         approximate=score.approximate,
         path=score.path,

@@ -6,9 +6,10 @@ where two models share the id; with ``#`` and a tag or a version behind it unles
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Any
 
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, UnknownId
@@ -44,17 +45,19 @@ class Row:
 
 def rows_of(entries: Collection[StoredScore], current: Current) -> dict[ModelVersion, Row]:
     """Return the row of each version that has a stored score."""
-    versions = {entry.version for entry in entries}
+    # the newest score of a version is what is known of a model that no plugin describes
+    ordered = sorted(entries, key=lambda entry: entry.age)
+    versions = {entry.version: entry.summary["provenance"] for entry in ordered}
     places = _places({version.model for version in versions})
     now = _current_versions(entries, current)
     rows = {}
-    for version in versions:
+    for version, provenance in versions.items():
         mark = ""
         if now[version.model] != version.version:
             # scores of an unknown source may share the id and a tag with others, but no version
             tag = tag_of(version) if version.source or now[version.model] else None
             mark = f"#{tag or version.version}"
-        rows[version] = _row(version, places[version.model], mark)
+        rows[version] = _row(version, places[version.model], mark, provenance)
     return rows
 
 
@@ -68,14 +71,43 @@ def find_card(identifier: str, source: str = "") -> ModelCard | None:
         return None
 
 
-def _row(version: ModelVersion, place: str, mark: str) -> Row:
+def known_card(identifier: str, source: str, provenance: Mapping[str, Any]) -> ModelCard | None:
+    """Return the card of a model; where no installed plugin has it, what its score was told."""
+    if card := find_card(identifier, source):
+        return card
+    cards = provenance.get("cards")
+    told = cards.get("model") if isinstance(cards, Mapping) else None
+    if not isinstance(told, Mapping):
+        return None
+    # a stored file may hold anything
+    texts = {name: one for name, one in told.items() if isinstance(one, str)}
+    counts = {name: one for name, one in told.items() if isinstance(one, int)}
+    layers = told.get("layers")
+    return ModelCard(
+        id=identifier,
+        family=texts.get("family", ""),
+        label=texts.get("label", ""),
+        parameters=counts.get("parameters", 0),
+        layers=tuple(map(str, layers)) if isinstance(layers, list | tuple) else (),
+        dims=(),
+        sample_rate=counts.get("sample_rate", 0),
+        licence=texts.get("licence", ""),
+        citation="",
+        training_data=texts.get("training_data", ""),
+        source=texts.get("source", ""),
+        packages=(),
+        loader="",
+    )
+
+
+def _row(version: ModelVersion, place: str, mark: str, provenance: Mapping[str, Any]) -> Row:
     name = (f"{place}:" if place else "") + version.id + mark
-    card = find_card(version.id, version.source)
+    card = known_card(version.id, version.source, provenance)
     if card is None:
         return Row(name, name, "", not mark)
     wanted = parsed_model(version.id)
     # the label of a scheme's card is that of all its models
-    label = card.label if card.layers else wanted.name
+    label = card.label if card.layers and card.label else wanted.name
     known = ", ".join(part for part in (wanted.variant[1:], place, mark) if part)
     return Row(name, f"{label} ({known})" if known else label, card.family, not mark)
 
@@ -135,5 +167,5 @@ def _place(source: str, sources: Collection[str]) -> str:
 
 def described(identifier: str) -> tuple[str, str]:
     """Return label and family of a model that nobody says the source or version of."""
-    row = _row(ModelVersion(identifier, "", ""), "", "")
+    row = _row(ModelVersion(identifier, "", ""), "", "", {})
     return row.label, row.family

@@ -28,6 +28,8 @@ from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import load_benchmark, load_dataset, load_model
 from brainbench_audio.pipeline.run import run
+from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.report.results import stored_results
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.testing import DummyModel
@@ -94,6 +96,21 @@ def test_the_score_is_that_of_rows_aligned_by_name(benchmark: ComposedBenchmark)
     ]
     assert found.value == pytest.approx(np.mean(best), rel=1e-6)
     assert list(found.parts) == ["a", "b", "c"]
+
+
+def test_a_score_tells_reports_what_its_model_and_data_are(benchmark: ComposedBenchmark) -> None:
+    class Mine(DummyModel):
+        fingerprint = "mine"
+
+    model = Mine()
+    model.card = replace(find_model("tiny-plain").card, label="My Model", licence="CC0")
+    cards = run(model, benchmark).score.provenance["cards"]
+    assert (cards["model"]["label"], cards["model"]["licence"]) == ("My Model", "CC0")
+    assert cards["data"]["description"] == benchmark.card.dataset.description
+    assert cards["metric"]["unit"] == benchmark.card.metric.unit
+    # no plugin has it, so its score is what a report knows it by
+    (result,) = stored_results()
+    assert (result.label, result.family) == ("My Model", model.card.family)
 
 
 def test_recompute_replaces_the_score_and_hears_the_sounds_again(

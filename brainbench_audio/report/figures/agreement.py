@@ -1,7 +1,8 @@
 """Do methods and data sets agree on models? Figure 12 of the paper.
 
-Every pair of benchmarks: below the diagonal one point a model, above it Pearson's r with its 95 %
-interval, on it how the models are spread.
+Every pair of benchmarks: below the diagonal one point a model, and, where both have one unit, a
+dotted line on which they are equal; above it Pearson's r with its 95 % interval, on it how the
+models are spread.
 """
 
 from __future__ import annotations
@@ -141,11 +142,15 @@ def plot(found: Agreement) -> Figure:
 
 def _draw_points(axes: Any, found: Agreement, beside: str, below: str) -> None:
     results, x, y = found.pair(beside, below)
-    looks, mixed = compared.family_looks(found.models), compared.mixed(found.models)
+    mixed = compared.mixed(found.models)
     for result, at, value in zip(results, x, y, strict=True):
-        look = compared.point_look(looks[compared.family_of(result)], result.published, mixed)
+        look = compared.point_look(compared.look_of(result), result.published, mixed)
         axes.plot(at, value, markersize=3.2, **look)
     axes.margins(0.1)
+    if compared.unit_of(beside) == compared.unit_of(below):
+        ends = [min(*x, *y), max(*x, *y)]
+        # only seen as far as there are points
+        axes.plot(ends, ends, ":", color=style.FAINT, zorder=0, scalex=False, scaley=False)
 
 
 def _draw_spread(axes: Any, values: Sequence[float]) -> None:
@@ -160,7 +165,7 @@ def _write_correlation(axes: Any, found: Correlation | None) -> None:
         told = "too few models"
     else:
         low, high = found.interval
-        told = f"r = {found.r:.2f}\n[{low:.2f}, {high:.2f}]\nn = {found.n}"
+        told = f"r = {found.r:.3f}\n[{low:.3f}, {high:.3f}]\nn = {found.n}"
     axes.text(0.5, 0.5, told, ha="center", va="center", transform=axes.transAxes)
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from brainbench_audio.report.families import Look
+from brainbench_audio.report.families import BASELINE
 from brainbench_audio.report.figures import compared, style
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Panel:
             There are none.
         """
         chosen = compared.sorted_results(results, benchmark)
-        bars = tuple(result for result in chosen if result.model != compared.BASELINE)
+        bars = tuple(result for result in chosen if result.model != BASELINE)
         ceiling = compared.ceiling_of(benchmark, chosen)
         return cls(benchmark, unit, bars, compared.baseline_of(chosen), ceiling)
 
@@ -75,10 +75,10 @@ def plot(panels: Sequence[Panel]) -> Figure:
     most = max(len(panel.bars) for panel in panels)
     shown = [result for panel in panels for result in panel.bars]
     figure = style.new_figure(style.COLUMN * len(panels), _FRAME + _ROW * max(most, 3))
-    looks, beside = compared.family_looks(shown), compared.mixed(shown)
+    beside = compared.mixed(shown)
     every = figure.subplots(1, len(panels), squeeze=False)[0]
     for axes, panel in zip(every, panels, strict=True):
-        _draw_bars(axes, panel, looks, beside)
+        _draw_bars(axes, panel, beside)
         _draw_lines(axes, panel)
         axes.set_ylim(0.3 - max(most, 1), 0.7)  # a bar is as thick in all panels
         axes.set_xlabel(panel.unit)
@@ -89,10 +89,10 @@ def plot(panels: Sequence[Panel]) -> Figure:
     return figure
 
 
-def _draw_bars(axes: Any, panel: Panel, looks: dict[str, Look], beside: bool) -> None:
+def _draw_bars(axes: Any, panel: Panel, beside: bool) -> None:
     places = -np.arange(len(panel.bars))
     for place, result in zip(places, panel.bars, strict=True):
-        look = looks[compared.family_of(result)]
+        look = compared.look_of(result)
         axes.barh(place, result.value, 0.76, **compared.bar_look(look, result.published, beside))
     errors = [result.error or 0.0 for result in panel.bars]
     known = np.flatnonzero(errors)
@@ -107,7 +107,7 @@ def _draw_bars(axes: Any, panel: Panel, looks: dict[str, Look], beside: bool) ->
             elinewidth=0.8,
             capsize=1.2,
         )
-    axes.set_yticks(places, [compared.name_of(result) for result in panel.bars])
+    axes.set_yticks(places, [result.label for result in panel.bars])
     axes.tick_params(axis="y", length=0)
 
 

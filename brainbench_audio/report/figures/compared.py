@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainbench_audio.errors import DataError, UnknownId
-from brainbench_audio.registry.ids import BenchmarkId, split_family
-from brainbench_audio.report.families import FAMILIES, OTHER, Look, looks
+from brainbench_audio.registry.ids import BenchmarkId
+from brainbench_audio.report import families
+from brainbench_audio.report.families import BASELINE, FAMILIES, OTHER, Look, family_of
 from brainbench_audio.report.figures import style
+from brainbench_audio.report.precision import reading_error
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
 
-BASELINE = "spectrotemporal"
 _HATCH = "/////"
-_LONGEST, _SHOWN = 24, 6
+_SHOWN = 6
 
 
 def sorted_results(results: Iterable[Result], benchmark: str) -> list[Result]:
@@ -77,29 +78,9 @@ def unit_of(benchmark: str) -> str:
         return "score"
 
 
-def family_of(result: Result) -> str:
-    """Return a model's family; where no plugin says it, the one that its id starts with."""
-    start, _ = split_family(result.model)
-    return result.family or (start if start in FAMILIES else "")
-
-
-def name_of(result: Result) -> str:
-    """Return what a model is called in a figure: its label, or its id where that is too long."""
-    return result.label if len(result.label) <= _LONGEST else result.model
-
-
-def short_name(result: Result) -> str:
-    """Return what a model is called where a legend names its family.
-
-    That is its id without the family it starts with; its label if it does not start so.
-    """
-    family, rest = split_family(result.model)
-    return rest if rest and family == family_of(result) else name_of(result)
-
-
-def family_looks(results: Iterable[Result]) -> dict[str, Look]:
-    """Return the look of each family among the results."""
-    return looks(family_of(result) for result in results)
+def look_of(result: Result) -> Look:
+    """Return the look of a model, which is its family's."""
+    return families.look_of(family_of(result))
 
 
 def mixed(results: Iterable[Result]) -> bool:
@@ -166,9 +147,10 @@ def family_entries(results: Sequence[Result]) -> list[Any]:
     """Return a legend entry for each family."""
     from matplotlib.lines import Line2D
 
-    looks = family_looks(results)
     return [
-        Line2D([], [], **point_look(looks[family], False, False), label=style.shown(name))
+        Line2D(
+            [], [], **point_look(families.look_of(family), False, False), label=style.shown(name)
+        )
         for family, name in family_names(results).items()
     ]
 
@@ -183,6 +165,7 @@ def row(result: Result) -> dict[str, Any]:
         "value": result.value,
         "error": result.error,
         "published": result.published,
+        "reading_error": reading_error(result),
     }
 
 

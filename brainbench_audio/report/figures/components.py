@@ -14,6 +14,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId
+from brainbench_audio.report.families import BASELINE, family_of
 from brainbench_audio.report.figures import compared, style
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def numbers(rows: Sequence[Row]) -> list[dict[str, Any]]:
         {
             "model": one.result.model,
             "label": one.result.label,
-            "family": compared.family_of(one.result),
+            "family": family_of(one.result),
             "published": one.result.published,
             "mean": one.mean,
             "values": {name: one.values.get(name) for name in COMPONENTS},
@@ -102,11 +103,11 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
     DataError
         There is no row but the baseline's.
     """
-    shown = [one for one in rows if one.result.model != compared.BASELINE]
+    shown = [one for one in rows if one.result.model != BASELINE]
     if not shown:
         raise DataError("Only the baseline has scores of components: score another model too.")
     baseline = min(
-        (one for one in rows if one.result.model == compared.BASELINE),
+        (one for one in rows if one.result.model == BASELINE),
         key=lambda one: one.result.published,
         default=None,
     )
@@ -125,7 +126,7 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
         axes.set_title(NAMES.get(component, component.capitalize()))
         axes.set_xlabel(unit)
     places = np.arange(len(shown))[::-1]
-    every[0].set_yticks(places, [compared.name_of(one.result) for one in shown])
+    every[0].set_yticks(places, [one.result.label for one in shown])
     every[0].set_ylim(-0.7, len(shown) - 0.3)
     low, high = every[0].get_xlim()
     every[0].set_xlim(min(low, 0.0), max(high, 1.0))
@@ -138,13 +139,11 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
 
 def _draw(axes: Any, rows: Sequence[Row], component: str) -> None:
     results = [one.result for one in rows]
-    looks, beside = compared.family_looks(results), compared.mixed(results)
+    beside = compared.mixed(results)
     for place, one in zip(range(len(rows) - 1, -1, -1), rows, strict=True):
         if component not in one.values:
             continue
-        look = compared.point_look(
-            looks[compared.family_of(one.result)], one.result.published, beside
-        )
+        look = compared.point_look(compared.look_of(one.result), one.result.published, beside)
         error = one.errors.get(component)
         axes.errorbar(
             one.values[component],

@@ -13,6 +13,7 @@ Array = npt.NDArray[np.float64]
 # Directions in the order in which they are tried; farther off, a thin line leads to the point.
 _SIDES = ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 _NEAR, _FAR = 4.0, (9.0, 15.0, 22.0, 30.0)
+_COLUMN_GAP, _LEADING = 12.0, 1.25  # points; heights of a letter
 _POINT = 2.6  # half the size of what is kept free around a point
 _SIZE = 7.0
 _LEADER = "#8A8A8A"
@@ -54,12 +55,14 @@ def place(
     points: Sequence[tuple[float, float]],
     names: Sequence[str],
     lines: Sequence[Sequence[tuple[float, float]]] = (),
+    *,
+    column: bool = False,
 ) -> list[Any]:
     """Write names beside points of axes that are laid out already; return the annotations.
 
     Each name goes to the first of some places where it covers no point, no line, no other name and
     does not leave the axes; lonely points come first, which have theirs close by. A name that finds
-    no place is left out: the marker tells its family.
+    no place is left out, or goes to a column on the right of the axes.
 
     Parameters
     ----------
@@ -69,6 +72,8 @@ def place(
     names : sequence of str
     lines : sequence of ((x, y), (x, y))
         Ends of straight lines to keep clear of.
+    column : bool
+        Whether there is room for a column on the right, see `column_width`.
     """
     renderer = axes.figure.canvas.get_renderer()
     scale = axes.figure.dpi / 72
@@ -89,7 +94,74 @@ def place(
             far = distances == _FAR
             placed.append(_write(axes, points[index], names[index], shift, far))
         waiting = left
+    if column and waiting:
+        placed += _write_column(axes, centres, {index: names[index] for index in waiting}, points)
     return placed
+
+
+def column_width(axes: Any, names: Sequence[str]) -> float:
+    """Return the room in pixels that a column of names takes on the right of axes."""
+    renderer = axes.figure.canvas.get_renderer()
+    widest = max((_size(axes, renderer, name)[0] for name in names), default=0.0)
+    gap: float = _COLUMN_GAP * axes.figure.dpi / 72
+    return float(widest) + gap
+
+
+def _write_column(
+    axes: Any, centres: Array, names: dict[int, str], points: Sequence[tuple[float, float]]
+) -> list[Any]:
+    """Write names below each other on the right, in the order of their points, lines between."""
+    renderer = axes.figure.canvas.get_renderer()
+    area = axes.get_window_extent(renderer)
+    line = _SIZE * _LEADING * axes.figure.dpi / 72
+    order = sorted(names, key=lambda index: (centres[index][1], centres[index][0]))
+    order = order[: int(area.height // line)]
+    wanted = [float(centres[index][1] - area.y0) for index in order]
+    heights = np.maximum(spread(wanted, line, area.height), np.arange(len(order)) * line)
+    right = area.width + _COLUMN_GAP / 2 * axes.figure.dpi / 72
+    written = []
+    for index, height in zip(order, heights.tolist(), strict=True):
+        written.append(
+            axes.annotate(
+                names[index],
+                points[index],
+                (right / area.width, height / area.height),
+                textcoords="axes fraction",
+                ha="left",
+                va="center",
+                fontsize=_SIZE,
+                annotation_clip=False,
+                arrowprops={
+                    "arrowstyle": "-",
+                    "relpos": (0.0, 0.5),
+                    "color": _LEADER,
+                    "linewidth": 0.4,
+                    "shrinkA": 0,
+                    "shrinkB": 0,
+                    "zorder": 1.5,
+                },
+            )
+        )
+    return written
+
+
+def spread(places: npt.ArrayLike, gap: float, end: float) -> Array:
+    """Return rising places moved as little as need be to stand ``gap`` apart and before ``end``.
+
+    Examples
+    --------
+    >>> spread([0.0, 1.0, 10.0], 4.0, 12.0).tolist()
+    [0.0, 4.0, 10.0]
+    >>> spread([0.0, 9.0, 10.0], 4.0, 10.0).tolist()
+    [0.0, 6.0, 10.0]
+    """
+    found = np.array(places, dtype=np.float64)
+    for place in range(1, len(found)):
+        found[place] = max(found[place], found[place - 1] + gap)
+    found[-1] = min(found[-1], end)
+    for place in range(len(found) - 2, -1, -1):
+        found[place] = min(found[place], found[place + 1] - gap)
+    return found
 
 
 def _free_place(

@@ -77,6 +77,7 @@ def plot(weights: Mapping[str, xr.DataArray], title: str) -> Figure:
             markersize=3,
             capsize=1.2,
             label=style.shown(benchmark),
+            clip_on=False,  # a weight of 0 stands on the axis
             **style.series(number),
         )
     axes.axhline(1 / len(layers), color=style.FAINT, linestyle="--", label="all equal")

@@ -17,6 +17,7 @@ import xarray as xr
 from brainbench_audio.assemblies.assembly import align, by_subject, mean_over_sessions, validate
 from brainbench_audio.errors import DataError
 from brainbench_audio.report.figures import style
+from brainbench_audio.report.figures.labels import spread
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -148,23 +149,32 @@ def brain_rdm(name: str, responses: xr.DataArray, sounds: Sounds) -> Rdm:
 
 
 def plot(matrices: Sequence[Rdm]) -> Figure:
-    """Return the figure, a panel a matrix, two a row."""
+    """Return the figure, a panel a matrix, two a row, all on one scale, light where alike."""
     columns = min(len(matrices), 2)
     rows = -(-len(matrices) // columns)
     figure = style.new_figure((_SIDE + 22) * columns, _SIDE * rows, layout="compressed")
     every = figure.subplots(rows, columns, squeeze=False)
+    shown = [_without_diagonal(matrix.values) for matrix in matrices]
+    low, high = (float(f([f(one) for one in shown])) for f in (np.nanmin, np.nanmax))
     for place, axes in enumerate(every.ravel()):
         if place >= len(matrices):
             axes.set_visible(False)
             continue
         matrix = matrices[place]
-        shown = matrix.values.copy()
-        np.fill_diagonal(shown, np.nan)  # nothing was measured there
-        image = axes.imshow(shown, cmap=style.SHADES, interpolation="nearest")
+        axes.imshow(
+            shown[place], cmap=style.DISTANCES, vmin=low, vmax=high, interpolation="nearest"
+        )
         _mark_categories(axes, matrix.categories, named=place % columns == 0)
         axes.set_title(matrix.name)
-        figure.colorbar(image, ax=axes, label="1 − r", shrink=0.8)
+    figure.colorbar(every[0, 0].images[0], ax=list(every.ravel()), label="1 − r", shrink=0.8 / rows)
     return figure
+
+
+def _without_diagonal(values: Array) -> Array:
+    """Return a matrix that is empty where nothing was measured."""
+    shown = values.copy()
+    np.fill_diagonal(shown, np.nan)
+    return shown
 
 
 def _mark_categories(axes: Any, categories: Sequence[str], *, named: bool) -> None:
@@ -185,22 +195,3 @@ def _mark_categories(axes: Any, categories: Sequence[str], *, named: bool) -> No
     axes.set_yticks(spread(middles, _LINE * total, total - 0.5), names)
     axes.set_ylim(total - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
-
-
-def spread(places: npt.ArrayLike, gap: float, end: float) -> Array:
-    """Return rising places moved as little as need be to stand ``gap`` apart and before ``end``.
-
-    Examples
-    --------
-    >>> spread([0.0, 1.0, 10.0], 4.0, 12.0).tolist()
-    [0.0, 4.0, 10.0]
-    >>> spread([0.0, 9.0, 10.0], 4.0, 10.0).tolist()
-    [0.0, 6.0, 10.0]
-    """
-    found = np.array(places, dtype=np.float64)
-    for place in range(1, len(found)):
-        found[place] = max(found[place], found[place - 1] + gap)
-    found[-1] = min(found[-1], end)
-    for place in range(len(found) - 2, -1, -1):
-        found[place] = min(found[place], found[place + 1] - gap)
-    return found

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.report.families import Look
 from brainbench_audio.report.figures import compared, labels, style
 from brainbench_audio.scores.correlation import FEWEST, Correlation, pearson
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 OVERALL = "overall"
 _HEIGHT = 84.0
+_FEW = 12  # points whose names find a place in half a page
 
 
 @dataclass(frozen=True)
@@ -125,27 +125,35 @@ class Panel:
 
 
 def plot(panels: Sequence[Panel]) -> Figure:
-    """Return the figure: one panel a page wide, two or more half a page each."""
-    columns = min(len(panels), 2)
+    """Return the figure: panels half a page wide, or a page wide where many names have to fit."""
+    crowded = max(len(panel.points) for panel in panels) > _FEW
+    columns = 1 if crowded else min(len(panels), 2)
     rows = -(-len(panels) // columns)
     figure = style.new_figure(style.PAGE, 22 + _HEIGHT * rows)
     shown = [point.result for panel in panels for point in panel.points]
-    looks, beside = compared.family_looks(shown), compared.mixed(shown)
+    beside = compared.mixed(shown)
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(every, panels, strict=False):
-        _draw(axes, panel, looks, beside)
+        _draw(axes, panel, beside)
     for axes in every[len(panels) :]:
         axes.set_visible(False)
     entries = compared.family_entries(shown) + compared.source_entries(shown, bars=False)
     style.legend(figure, entries, loc="outside lower center", ncols=5)
     # labels are placed where nothing else is, so all else has to be in place
     figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # which names would move the axes under themselves
     for axes, panel in zip(every, panels, strict=False):
+        names = [point.result.label for point in panel.points]
+        if crowded:
+            place = axes.get_position()
+            room = labels.column_width(axes, names) / figure.bbox.width
+            axes.set_position((place.x0, place.y0, place.width - room, place.height))
         labels.place(
             axes,
             [(point.x, point.result.value) for point in panel.points],
-            [compared.short_name(point.result) for point in panel.points],
+            names,
             _lines_of(panel),
+            column=crowded,
         )
     return figure
 
@@ -161,10 +169,10 @@ def p_in_words(p: float) -> str:
     return f"p = {p:.3f}" if p >= 0.001 else "p < 0.001"
 
 
-def _draw(axes: Any, panel: Panel, looks: dict[str, Look], beside: bool) -> None:
+def _draw(axes: Any, panel: Panel, beside: bool) -> None:
     for point in panel.points:
         result = point.result
-        look = compared.point_look(looks[compared.family_of(result)], result.published, beside)
+        look = compared.point_look(compared.look_of(result), result.published, beside)
         axes.errorbar(
             point.x,
             result.value,

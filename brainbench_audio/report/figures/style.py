@@ -22,9 +22,9 @@ FORMATS = (".png", ".svg", ".pdf")
 # Widths of one and of two columns of a printed page, in mm.
 COLUMN, PAGE = 90.0, 180.0
 DOTS_PER_INCH = 300
-BASELINE = "spectrotemporal"
 INK, FAINT, BAND = "#1A1A1A", "#8A8A8A", "#D9D9D9"
-SHADES, ORDER = "cividis", "viridis"
+# distances are light where two sounds are alike, as in the paper
+SHADES, DISTANCES, ORDER = "cividis", "cividis_r", "viridis"
 # Lines on white that are no families: of Okabe and Ito and of Tol, 3 : 1 against white or more.
 SERIES = ("#0072B2", "#D55E00", "#008F68", "#882255", "#117733", "#332288", "#000000")
 SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import quote
 
 from brainbench_audio.markup import Markup, link, prose, tag
+from brainbench_audio.report.families import BASELINE
+from brainbench_audio.report.precision import reading_error
 from brainbench_audio.report.published_files import toplines
-from brainbench_audio.report.results import OVERALL
+from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content, Row
-from brainbench_audio.report.site.drawing import icon, number, strip
+from brainbench_audio.report.site.drawing import Axis, icon, number
 from brainbench_audio.report.site.frame import (
     COMPARISONS,
     facts,
@@ -21,8 +24,8 @@ from brainbench_audio.report.site.model_page import (
     benchmark_link,
     bibtex,
     interval,
-    printed,
 )
+from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.relations import rank_text
 
 
@@ -30,16 +33,16 @@ def list_page(content: Content, note: str) -> str:
     """Return the page that lists all benchmarks."""
     rows = []
     for name in content.benchmarks:
-        card = content.benchmark_cards.get(name)
+        known = content.about[name]
         scored = _rows(content, name)
-        best = scored[0]
+        best = next((row for row in scored if not row.control), scored[0])
         rows.append(
             [
                 benchmark_link(content, name, COMPARISONS),
-                content.unit(name) or "–",
-                len({row.model for row in scored}),
-                f"{number(best.results[name].value)} ({best.label})",
-                tag("div", prose(card.dataset.description) if card else "–", class_="text"),
+                known.unit or "–",
+                sum(not row.control for row in scored),
+                f"{printed(best.results[name])} ({best.label})",
+                tag("div", prose(known.data or "–"), class_="text"),
             ]
         )
     head = ("Benchmark", "Unit", "Models", "Best", "Data")
@@ -56,16 +59,13 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
     path = content.comparisons[benchmark]
     rows = _rows(content, benchmark)
     ceiling, words = _ceiling(rows, benchmark)
-    unit = content.unit(benchmark)
     body = [
         tag("h1", benchmark),
         tag("p", _lead(content, benchmark), class_="lead"),
-        tag("h2", "How models are spread"),
-        _spread(content, benchmark, rows, ceiling),
-        tag("h2", "Protocol"),
-        _protocol(content, benchmark, words, unit),
         tag("h2", "Models"),
-        _models(content, benchmark, rows, path),
+        _models(content, rows, benchmark, ceiling, words),
+        tag("h2", "Protocol"),
+        _protocol(content, benchmark, words),
         _citations(content, benchmark),
     ]
     return page(path, benchmark, body, site=content.title, note=note)
@@ -78,17 +78,14 @@ def _rows(content: Content, benchmark: str) -> list[Row]:
 
 
 def _lead(content: Content, benchmark: str) -> str:
-    if benchmark == OVERALL:
-        return "Mean over listening tasks of scores that were z-scored over models."
-    card = content.benchmark_cards.get(benchmark)
-    text = card.dataset.description if card else "No installed plugin describes this benchmark."
+    text = content.about[benchmark].data or "No installed plugin describes this benchmark"
     return f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
-def _ceiling(rows: list[Row], benchmark: str) -> tuple[float | None, str]:
-    """Return the ceiling to draw, and all that is known about it in words."""
-    known = [row.results[benchmark].ceiling for row in rows]
-    found = sorted({round(one, 4) for one in known if one is not None})
+def _ceiling(rows: list[Row], benchmark: str) -> tuple[tuple[float, float] | None, str]:
+    """Return from where to where the ceiling is drawn, and all that is known about it in words."""
+    measured = [row.results[benchmark] for row in rows if not row.results[benchmark].published]
+    found = sorted({round(one.ceiling, 4) for one in measured if one.ceiling is not None})
     published = toplines().get(benchmark)
     words = []
     if len(found) == 1:
@@ -98,80 +95,90 @@ def _ceiling(rows: list[Row], benchmark: str) -> tuple[float | None, str]:
         words.append(f"{number(found[0])} to {number(found[-1])}, depending on the model")
     if published is not None:
         words.append(f"{number(published)} as published (each subject with the others' mean)")
-    drawn = found[0] if len(found) == 1 else published
-    return drawn, "; ".join(words) or "none is known, so scores are not normalised"
+    drawn = found or ([] if published is None else [published])
+    told = "; ".join(words) or "none is known, so scores are not normalised"
+    return (drawn[0], drawn[-1]) if drawn else None, told
 
 
-def _spread(content: Content, benchmark: str, rows: list[Row], ceiling: float | None) -> Markup:
-    points = [
-        (
-            row.results[benchmark].value,
-            row.label + (" (published)" if row.published else ""),
-            content.looks[row.family],
-        )
-        for row in rows
-    ]
-    values = [value for value, _, _ in points]
-    told = f"{len(points)} scores from {number(min(values))} to {number(max(values))}"
-    drawn = strip(points, ceiling, told, content.unit(benchmark))
-    present = {row.family for row in rows}
-    legend = [
-        tag("li", icon(look), " ", name) for name, look in content.looks.items() if name in present
-    ]
-    return tag("figure", drawn, tag("ul", legend, class_="legend"), class_="wide")
+def bounds_of(result: Result) -> tuple[float, float] | None:
+    """Return the ends of an error bar: 95 %, or one standard error, or the error of reading."""
+    if result.interval is not None:
+        return result.interval
+    error = result.error if result.error is not None else reading_error(result)
+    return None if error is None else (result.value - error, result.value + error)
 
 
-def _protocol(content: Content, benchmark: str, ceiling: str, unit: str) -> Markup:
-    card = content.benchmark_cards.get(benchmark)
-    if card is None:
-        return facts([("Unit", unit), ("Ceiling", ceiling)])
-    data, metric = card.dataset, card.metric
+def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
+    known = content.about[benchmark]
     return facts(
         [
-            ("Data", prose(data.description)),
-            ("Subset", card.subset),
-            ("Stimuli", f"{data.stimuli:,}"),
-            ("Metric", prose(metric.description)),
-            ("Variant", card.variant),
-            ("Unit", unit),
+            ("Data", prose(known.data)),
+            ("Subset", known.subset),
+            ("Stimuli", f"{known.stimuli:,}" if known.stimuli else None),
+            ("Metric", prose(known.metric)),
+            ("Variant", known.variant),
+            ("Unit", known.unit),
             ("Ceiling", ceiling),
-            ("Licence of the data", data.licence),
-            ("Source of the data", link(data.source, data.source)),
+            ("Licence of the data", known.licence),
+            ("Source of the data", link(known.source, known.source)),
         ]
     )
 
 
-def _models(content: Content, benchmark: str, rows: list[Row], path: str) -> Markup:
-    cells = [
-        [
-            [
-                icon(content.looks[row.family]),
-                " ",
-                tag("a", row.label, href=up(path) + quote(content.models[row.model])),
-                [" ", published_chip()] if row.published else None,
-            ],
-            rank_text(rank := row.ranks[benchmark]),
-            rank.group or "–",
-            printed(result),
-            number(result.error),
-            interval(result),
-            number(result.normalised),
-            result.layer or "–",
-        ]
+def _models(
+    content: Content,
+    rows: list[Row],
+    benchmark: str,
+    ceiling: tuple[float, float] | None,
+    words: str,
+) -> Markup:
+    """Return all scores as a dot plot in a table, the best on top."""
+    shown = [
+        (row, result)
         for row in rows
-        if (result := row.results.get(benchmark))
+        for result in (row.results[benchmark], row.published.get(benchmark))
+        if result is not None
     ]
-    head = ("Model", "Rank", "Group", "Score", "Error", "95 % interval", "Normalised")
+    base = next((result for row, result in shown if row.model == BASELINE), None)
+    ends = [end for _, result in shown for end in (bounds_of(result) or ())]
+    values = [result.value for _, result in shown]
+    axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
+    cells = [_cells(content, row, result, axis) for row, result in shown]
+    head = ("Model", axis.ruled(), "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
+    drawn = "" if ceiling is None else f" Band: ceiling, {words}."
+    drawn += "" if base is None else f" Thin line: {base.label}."
     caption = (
-        f"Models on {benchmark}. Rank: place, and its range in 95 % of draws. Models of "
-        "one group do not differ from its best after control of false discoveries."
+        f"Models on {benchmark}. Lines: 95 % intervals, or ± one standard error; hollow: "
+        f"published, dashed: how far reading the figure may be off.{drawn} Rank: place, and its "
+        "range in 95 % of draws; of a model that is measured and published the measured score "
+        "counts, and controls have none. Models of one group do not differ from its best after "
+        "control of false discoveries."
     )
-    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(1, 7)))
+    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(2, 8)))
+
+
+def _cells(content: Content, row: Row, result: Result, axis: Axis) -> list[Any]:
+    """Return one line of the table: a score that counts, or the published one beside it."""
+    benchmark = result.benchmark
+    rank = row.ranks.get(benchmark) if result is row.results[benchmark] else None
+    look, published = content.looks[row.family], result.published
+    title = f"{row.label}{' (published)' if published else ''}: {printed(result)}"
+    name = tag(
+        "a", row.label, href=up(content.comparisons[benchmark]) + quote(content.models[row.model])
+    )
+    return [
+        [icon(look), " ", name, [" ", published_chip()] if published else None],
+        axis.row(result.value, look, title, bounds_of(result), published=published),
+        printed(result),
+        rank_text(rank),
+        rank.group or "–" if rank else "–",
+        error_text(result),
+        interval(result),
+        number(result.normalised),
+        result.layer or "–",
+    ]
 
 
 def _citations(content: Content, benchmark: str) -> list[Markup] | None:
-    card = content.benchmark_cards.get(benchmark)
-    if card is None:
-        return None
-    texts = dict.fromkeys(text for text in (card.dataset.citation, card.metric.citation) if text)
-    return [tag("h2", "Citation"), *(bibtex(text) for text in texts)]
+    texts = dict.fromkeys(content.about[benchmark].citations)
+    return [tag("h2", "Citation"), *(bibtex(text) for text in texts)] if texts else None

@@ -1,4 +1,4 @@
-"""The leaderboard: a plain table for everybody, data and a script that sorts and filters it."""
+"""The leaderboard: a plain table for everybody, data and scripts that sort, filter and save it."""
 
 from __future__ import annotations
 
@@ -6,50 +6,97 @@ from typing import Any
 from urllib.parse import quote
 
 from brainbench_audio.markup import Markup, inline_data, tag
-from brainbench_audio.registry.ids import BenchmarkId
-from brainbench_audio.report.correlations import is_task
-from brainbench_audio.report.results import OVERALL
+from brainbench_audio.report.site.board_data import (
+    Column,
+    Group,
+    board_data,
+    column_groups,
+    start_column,
+)
 from brainbench_audio.report.site.content import Content, Row
-from brainbench_audio.report.site.drawing import icon, number
-from brainbench_audio.report.site.frame import BOARD, box, page, published_chip
-from brainbench_audio.report.site.relations import rank_text
+from brainbench_audio.report.site.drawing import icon
+from brainbench_audio.report.site.frame import ADD, BOARD, facts, page, published_chip
+from brainbench_audio.report.site.precision import printed
 
+_SIZES = (
+    ("", "any size"),
+    ("0-1e7", "below 10 million"),
+    ("1e7-1e8", "10 to 100 million"),
+    ("1e8-", "100 million and more"),
+)
+_LEARNING = ("self-supervised", "supervised", "not trained")
+_LONGEST = 48
 _EXPLAINED = (
-    "Rank: the place on the benchmark that the table was last sorted by, and in brackets the range "
-    "of places in 95 % of draws; models whose ranges overlap should not be told apart by "
-    "it. A published number without an error has no range. Bars are 95 % intervals, or ± one "
-    "standard error where there is no interval. Normalised: score divided by the ceiling, where "
-    "one is known; ranks are those of raw scores."
+    (
+        "Rank",
+        "the place in the column that the table is sorted by, and in brackets the range of places "
+        "in 95 % of draws. Models whose ranges overlap should not be told apart by it. Models with "
+        "one letter do not differ from the best of them, false discoveries controlled. A published "
+        "number without an error has neither.",
+    ),
+    (
+        "Lines in cells",
+        "95 % intervals, or ± one standard error where there is no interval; dashed: how far a "
+        "number may be off the figure that it was read from. The darker a cell, the higher its "
+        "score among all of its column.",
+    ),
+    (
+        "Published",
+        "in italics, with the digits that reading a figure allows. Of a model that was measured, "
+        "too, the measured score is shown and ranked.",
+    ),
+    (
+        "Normalised",
+        "score divided by the ceiling, where one is known; ranks are those of raw scores.",
+    ),
+    (
+        "Controls",
+        "untrained or permuted networks and steps of a training; they have no rank, and no mean or "
+        "correlation counts them.",
+    ),
 )
 
 
 def board_page(content: Content, note: str) -> str:
     """Return the page."""
-    published = sum(row.published for row in content.rows)
-    others = sum(map(_is_of_others, content.rows))
-    measured = len(content.rows) - published - others
-    lead = (
-        f"{len({row.model for row in content.rows})} models on {len(content.benchmarks)} benchmarks"
-    )
-    if published == len(content.rows):
-        lead += ", all numbers as published"
-    elif published or others:
-        kinds = {"measured here": measured, "by others": others}
-        told = [f"{number} {kind}" for kind, number in kinds.items() if number]
-        told += [f"{published} with published numbers"] if published else []
-        lead += f": {', '.join(told)}"
+    groups = column_groups(content)
+    data = board_data(content, groups, note)
+    explained = [*((one.title, one.sentence) for one in groups), *_EXPLAINED]
     body = [
         tag("h1", content.title),
-        tag("p", f"{lead}.", class_="lead"),
-        _controls(content),
+        tag("p", _lead(content), class_="lead"),
+        _controls(content, groups),
         tag("p", id="count", role="status", class_="note"),
-        box(_table(content), "Leaderboard"),
-        tag("p", _EXPLAINED, class_="note"),
+        tag("div", _table(content, groups), **_box()),
+        tag("h2", "How to read this table"),
+        facts(explained),
         _older(content),
-        inline_data("board-data", _data(content)),
+        inline_data("board-data", data),
     ]
-    scripts = ("shared.js", "board.js")
-    return page(BOARD, content.title, body, site=content.title, note=note, scripts=scripts)
+    scripts = ("shared.js", "board.js", "board_files.js")
+    site = content.title
+    return page(BOARD, site, body, site=site, note=note, scripts=scripts, wide=True)
+
+
+def _box() -> dict[str, Any]:
+    label = "Leaderboard"
+    return {"class_": "box tall", "role": "region", "aria_label": label, "tabindex": "0"}
+
+
+def _lead(content: Content) -> list[Any]:
+    models = [row for row in content.rows if not row.control]
+    measured = sum(any(not one.published for one in row.results.values()) for row in models)
+    published = len(models) - measured
+    others = sum(map(_is_of_others, models))
+    kinds = {"measured here": measured - others, "by others": others, "as published": published}
+    lead = f"{len(models)} models on {len(content.benchmarks)} benchmarks"
+    if published == len(models):
+        lead += ", all numbers as published"
+    elif published or others:
+        lead += f": {', '.join(f'{number} {kind}' for kind, number in kinds.items() if number)}"
+    if controls := len(content.rows) - len(models):
+        lead += f"; {controls} control{'s' if controls > 1 else ''}"
+    return [f"{lead}. ", tag("a", "Add your model", href=ADD), "."]
 
 
 def _is_of_others(row: Row) -> bool:
@@ -68,50 +115,13 @@ def _older(content: Content) -> Markup | None:
     return tag("p", "Older versions of models are on their own pages: ", listed, ".", class_="note")
 
 
-def _data(content: Content) -> dict[str, Any]:
-    return {
-        "start": content.first,
-        "benchmarks": [
-            {"id": name, "chosen": name in content.chosen} for name in content.benchmarks
-        ],
-        "families": {
-            name: {"colour": look.colour, "marker": look.marker}
-            for name, look in content.looks.items()
-        },
-        "rows": [_row(content, row) for row in content.rows],
-    }
-
-
-def _row(content: Content, row: Row) -> dict[str, Any]:
-    scores = {}
-    for name, result in row.results.items():
-        low, high = result.interval or (None, None)
-        if result.interval is None and result.error is not None:
-            low, high = result.value - result.error, result.value + result.error
-        numbers = [result.value, low, high, result.error, result.normalised, result.ceiling]
-        rounded = [None if one is None else round(one, 5) for one in numbers]
-        scores[name] = [*rounded, int(result.approximate), rank_text(row.ranks[name])]
-    return {
-        "model": row.model,
-        "label": row.label,
-        "family": row.family,
-        "published": row.published,
-        "href": quote(content.models[row.model]),
-        "scores": scores,
-    }
-
-
-def _controls(content: Content) -> Markup:
+def _controls(content: Content, groups: list[Group]) -> Markup:
     find = tag(
         "label",
         tag("span", "Search models", class_="hidden"),
         tag("input", type="search", name="q", placeholder="Search models", autocomplete="off"),
         class_="find",
     )
-    families = [
-        tag("label", _tick("family", name), icon(look), name)
-        for name, look in content.looks.items()
-    ]
     scale = tag(
         "fieldset",
         tag("legend", "Scale", class_="hidden"),
@@ -122,19 +132,17 @@ def _controls(content: Content) -> Markup:
             class_="inline",
         ),
     )
-    both = len({row.published for row in content.rows}) == 2
-    published = tag(
-        "div", tag("label", _tick("published", "1"), "published numbers"), class_="inline"
-    )
+    kinds = tag("div", [tag("label", *one) for one in _kinds(content)], class_="inline")
     return tag(
         "form",
         tag(
             "div",
             find,
-            _menu("Families", "family", _actions("family", False), _group("Families", families)),
-            _menu("Benchmarks", "show", _actions("show", True), _benchmarks(content)),
+            _menu("Filter", "filter", _filters(content)),
+            _menu("Columns", "show", _actions("show", True), _columns(groups)),
             scale,
-            published if both else None,
+            kinds,
+            _menu("Save and cite", "save", _save()),
             class_="bar",
         ),
         id="controls",
@@ -143,15 +151,60 @@ def _controls(content: Content) -> Markup:
     )
 
 
-def _benchmarks(content: Content) -> list[Markup]:
-    groups: dict[str, list[str]] = {}
-    for name in content.benchmarks:
-        listening = name == OVERALL or is_task(name)
-        title = "Listening tasks" if listening else BenchmarkId.parse(name).dataset
-        groups.setdefault(title, []).append(name)
+def _kinds(content: Content) -> list[list[Any]]:
+    """Return the ticks that say which scores count, as far as there are two kinds."""
+    every = [one.published for row in content.rows for one in row.results.values()]
+    ticks = []
+    if len(set(every)) == 2:
+        ticks += [[_tick("measured", "1"), "measured"], [_tick("published", "1"), "published"]]
+    if any(row.control for row in content.rows):
+        ticks.append([_tick("controls", "1", False), "controls"])
+    return ticks
+
+
+def _filters(content: Content) -> list[Any]:
+    cards = content.model_cards.values()
+    licences = sorted({card.licence for card in cards if card.licence})
+    families = [
+        tag("label", _tick("family", name), icon(look), name)
+        for name, look in content.looks.items()
+    ]
+    data = tag("input", type="search", name="data", placeholder="such as AudioSet")
     return [
-        _group(title, [tag("label", _tick("show", name), name) for name in names])
-        for title, names in groups.items()
+        tag(
+            "div",
+            _select("Parameters", "size", _SIZES),
+            _select("Learning", "learning", [("", "any"), *((one, one) for one in _LEARNING)]),
+            _select("Licence", "licence", [("", "any"), *((one, _cut(one)) for one in licences)]),
+            tag("label", "Training data", data),
+            class_="fields",
+        ),
+        _actions("family", False),
+        _group("Families", families),
+    ]
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+
+
+def _columns(groups: list[Group]) -> list[Markup]:
+    return [
+        _group(group.title, [tag("label", _tick("show", one.id), one.id) for one in group.columns])
+        for group in groups
+    ]
+
+
+def _save() -> list[Any]:
+    buttons = [
+        tag("button", text, type="button", data_save=kind)
+        for kind, text in (("csv", "CSV"), ("json", "JSON"), ("bib", "BibTeX"))
+    ]
+    return [
+        tag("p", "What the table shows now:", class_="note"),
+        tag("div", buttons, class_="actions"),
+        tag("p", "Cite this view:", class_="note"),
+        tag("pre", id="cite", tabindex="0", aria_label="Citation of this view"),
     ]
 
 
@@ -170,23 +223,30 @@ def _actions(name: str, usual: bool) -> Markup:
     return tag("div", buttons, class_="actions")
 
 
-def _tick(name: str, value: str) -> Markup:
-    return tag("input", type="checkbox", name=name, value=value, checked=True)
+def _select(title: str, name: str, options: Any) -> Markup:
+    shown = [tag("option", text, value=value) for value, text in options]
+    return tag("label", title, tag("select", shown, name=name))
+
+
+def _tick(name: str, value: str, checked: bool = True) -> Markup:
+    return tag("input", type="checkbox", name=name, value=value, checked=checked)
 
 
 def _choice(value: str, checked: bool) -> Markup:
     return tag("input", type="radio", name="scale", value=value, checked=checked)
 
 
-def _table(content: Content) -> Markup:
+def _table(content: Content, groups: list[Group]) -> Markup:
     """Return the table as it is without scripts: by the first column, as plain numbers."""
+    columns = [one for group in groups for one in group.columns if one.chosen]
+    first = start_column(groups)
 
-    def place(row: Row) -> float:
-        result = row.results.get(content.first)
-        return float("inf") if result is None else -result.value
+    def place(row: Row) -> tuple[bool, float]:
+        result = first.results.get(row.model)
+        return row.control, float("inf") if result is None else -result.value
 
-    head = ["Model", "Family", *content.chosen]
-    rows = [_plain_row(content, row) for row in sorted(content.rows, key=place)]
+    head = ["Model", *(one.id for one in columns)]
+    rows = [_plain_row(content, row, columns) for row in sorted(content.rows, key=place)]
     return tag(
         "table",
         tag("caption", "Models and their scores", class_="hidden"),
@@ -197,12 +257,14 @@ def _table(content: Content) -> Markup:
     )
 
 
-def _plain_row(content: Content, row: Row) -> Markup:
-    values = [row.results[name].value if name in row.results else None for name in content.chosen]
+def _plain_row(content: Content, row: Row, columns: list[Column]) -> Markup:
+    shown = [one.results.get(row.model) for one in columns]
     name = tag("a", row.label, href=quote(content.models[row.model]))
-    return tag(
-        "tr",
-        tag("th", name, [" ", published_chip()] if row.published else None, scope="row"),
-        tag("td", row.family),
-        [tag("td", number(value)) for value in values],
-    )
+    chip = [" ", tag("span", "control", class_="chip")] if row.control else None
+    cells = [
+        tag("td", "–")
+        if one is None
+        else tag("td", printed(one), [" ", published_chip()] if one.published else None)
+        for one in shown
+    ]
+    return tag("tr", tag("th", name, chip, scope="row"), cells)

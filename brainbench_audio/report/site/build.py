@@ -10,11 +10,13 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.provenance import package_version
 from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.add_page import add_page
 from brainbench_audio.report.site.benchmark_page import benchmark_page, list_page
 from brainbench_audio.report.site.board import board_page
-from brainbench_audio.report.site.content import Content, gather
+from brainbench_audio.report.site.compare_page import compare_page
+from brainbench_audio.report.site.content import Content, Row, gather
 from brainbench_audio.report.site.correlation_page import correlation_page
-from brainbench_audio.report.site.frame import BOARD, COMPARISONS, CORRELATIONS
+from brainbench_audio.report.site.frame import ADD, BOARD, COMPARE, COMPARISONS, CORRELATIONS
 from brainbench_audio.report.site.model_page import model_page
 from brainbench_audio.report.site.output import check_folder, write_folder
 from brainbench_audio.report.site.profiles import LayerProfile, read_profile
@@ -80,30 +82,39 @@ def build_site(
             f"published numbers with --published add."
         )
     content = gather(title, results, declared)
-    pages = _pages(content, f"Written by brainbench-audio {package_version()}.")
+    pages = _pages(content, _note(content))
     size = write_folder(folder, pages)
     return Site(folder=folder, pages=len(pages), size=size)
 
 
+def _note(content: Content) -> str:
+    """Return version, and day of the newest score: the same scores give the same pages."""
+    days = sorted(one.created[:10] for one in (*content.results, *content.older) if one.created)
+    newest = f"; newest score of {days[-1]}" if days else ""
+    return f"Written by brainbench-audio {package_version()}{newest}."
+
+
 def _pages(content: Content, note: str) -> dict[str, str]:
+    profiles = {row.model: _profiles(row) for row in content.rows}
     pages = {
         BOARD: board_page(content, note),
         COMPARISONS: list_page(content, note),
         CORRELATIONS: correlation_page(content, note),
+        COMPARE: compare_page(content, profiles, note),
+        ADD: add_page(content.title, note),
     }
     for benchmark, path in content.comparisons.items():
         pages[path] = benchmark_page(content, benchmark, note)
     for model, path in content.models.items():
-        pages[path] = model_page(content, model, _profiles(content, model), note)
+        pages[path] = model_page(content, model, profiles.get(model, {}), note)
     return pages
 
 
-def _profiles(content: Content, model: str) -> dict[str, LayerProfile]:
+def _profiles(row: Row) -> dict[str, LayerProfile]:
     found = {}
-    for row in content.rows_of(model):
-        for benchmark, result in row.results.items():
-            if row.published or result.path is None:
-                continue
-            if profile := read_profile(result.path):
-                found[benchmark] = profile
+    for benchmark, result in row.results.items():
+        if result.published or result.path is None:
+            continue
+        if profile := read_profile(result.path):
+            found[benchmark] = profile
     return found

@@ -8,40 +8,51 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from brainbench_audio.cards import BenchmarkCard, ModelCard
-from brainbench_audio.errors import BrainbenchError
+from brainbench_audio.cards import ModelCard
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.comparison import Rank
-from brainbench_audio.report.families import Look, looks
+from brainbench_audio.report.correlations import is_task
+from brainbench_audio.report.families import Look, family_of, looks
+from brainbench_audio.report.known_models import learning
 from brainbench_audio.report.overall import Overall, overall
 from brainbench_audio.report.results import OVERALL, Result, preferred
+from brainbench_audio.report.site.about import About, about
 from brainbench_audio.report.site.relations import row_ranks
-from brainbench_audio.report.versions import find_card
+from brainbench_audio.report.versions import known_card
 
-NO_FAMILY = "other"
-_COLUMNS = 6
+_COLUMNS = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Row:
-    """The scores of one model, either measured or published.
+    """The scores of one model.
 
     Attributes
     ----------
     model, label, family : str
-    published : bool
+    control : bool
+        Made of a model: untrained, permuted, or a step of a training. Not ranked or correlated.
     results : mapping of str to Result
-        For each benchmark.
+        For each benchmark: the measured one if there is one, else the published one.
+    published : mapping of str to Result
+        Published ones of benchmarks that the model was also measured on.
     ranks : mapping of str to Rank
-        For each benchmark, among all rows.
+        For each benchmark, among all rows of models.
     """
 
     model: str
     label: str
     family: str
-    published: bool
+    control: bool
     results: Mapping[str, Result]
+    published: Mapping[str, Result]
     ranks: Mapping[str, Rank]
+
+    @property
+    def every(self) -> list[Result]:
+        """All results, published ones behind measured ones of the same benchmark."""
+        pairs = ((self.results[name], self.published.get(name)) for name in self.results)
+        return [one for pair in pairs for one in pair if one is not None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,21 +66,23 @@ class Content:
     benchmarks, chosen : tuple of str
         All, in the order of columns, and those that the leaderboard shows at first.
     first : str
-        Of those, the one with most models.
+        Of those, the first that most models share.
     looks : mapping of str to Look
         For each family.
     models, comparisons : mapping of str to str
         File below the site's folder of each model and benchmark.
-    model_cards, benchmark_cards : mapping
-        Of what is installed.
+    model_cards : mapping of str to ModelCard
+        Of what is installed, or of what scores were told.
+    about : mapping of str to About
+        For each benchmark.
+    learning : mapping of str to str
+        What models learned from, as far as it is known.
     overall : Overall
         Mean z-score over listening tasks.
     results : tuple of Result
-        All that were given, of current versions.
+        One a pair, of current versions and without controls: what is ranked and correlated.
     older : tuple of Result
         Those of versions that are not current, which only the page of their model shows.
-    together : tuple of Result
-        One result a pair, the measured one if there is one, with the overall means.
     """
 
     title: str
@@ -81,29 +94,20 @@ class Content:
     models: Mapping[str, str]
     comparisons: Mapping[str, str]
     model_cards: Mapping[str, ModelCard]
-    benchmark_cards: Mapping[str, BenchmarkCard]
+    about: Mapping[str, About]
+    learning: Mapping[str, str]
     overall: Overall
     results: tuple[Result, ...]
     older: tuple[Result, ...]
-    together: tuple[Result, ...]
 
-    def rows_of(self, model: str) -> list[Row]:
-        """Return the rows of a model, the measured one first."""
-        return sorted(
-            (row for row in self.rows if row.model == model), key=lambda row: row.published
-        )
+    def row_of(self, model: str) -> Row | None:
+        """Return the row of a model; None if no score is of its current version."""
+        return next((row for row in self.rows if row.model == model), None)
 
     def older_of(self, model: str) -> list[Result]:
         """Return the results of a model's older versions, the newest first."""
         found = [result for result in self.older if result.name == model]
         return sorted(found, key=lambda result: (result.created, result.model), reverse=True)
-
-    def unit(self, benchmark: str) -> str:
-        """Return what the values of a benchmark are, as far as it is known."""
-        if benchmark == OVERALL:
-            return "mean z-score over listening tasks"
-        card = self.benchmark_cards.get(benchmark)
-        return card.metric.unit if card else ""
 
 
 def gather(
@@ -117,36 +121,29 @@ def gather(
     every = sorted(results, key=lambda one: (one.benchmark, one.model, one.published))
     results = [one for one in every if one.current]
     older = tuple(one for one in every if not one.current)
-    mean = overall(results)
-    shown = _with_overall(results, mean)
-    by_row: dict[tuple[str, bool], dict[str, Result]] = {}
-    for result in shown:
-        by_row.setdefault((result.model, result.published), {})[result.benchmark] = result
-    ranks = row_ranks(shown)
-    rows = []
-    for (model, published), found in sorted(by_row.items()):
-        one = next(iter(found.values()))
-        rows.append(
-            Row(
-                model=model,
-                label=one.label,
-                family=one.family or NO_FAMILY,
-                published=published,
-                results=found,
-                ranks={name: ranks[(model, published), name] for name in found},
-            )
-        )
-    count = Counter(result.benchmark for result in shown)
-    own = Counter(result.benchmark for result in shown if not result.published)
-    benchmarks = sorted(count, key=lambda name: (*_column_order(name), not own[name], name))
-    chosen = _first_columns(benchmarks, own if own else count)
-    # where a page has both, the card of the current version counts
-    models = dict.fromkeys(
-        (one.name, one.id or one.model, one.source) for one in (*older, *results)
+    # what is made of a model is no model: it has a row, but no rank and no part in a mean
+    models = [one for one in results if not one.is_control]
+    mean = overall(models)
+    ranked = preferred(_with_overall(models, mean))
+    rows = _rows([*ranked, *(one for one in results if one.is_control)], results, ranked)
+    # a store of controls alone still has columns
+    count = Counter(name for row in rows for name in row.results if not row.control)
+    count = count or Counter(name for row in rows for name in row.results)
+    benchmarks = sorted(
+        {name for row in rows for name in row.results},
+        key=lambda name: (*_column_order(name), -count[name], name),
     )
+    of_name: dict[str, list[Result]] = {}
+    for result in results:
+        of_name.setdefault(result.benchmark, []).append(result)
+    chosen = _first_columns(benchmarks, count)
+    # where a page has both, the card of the current version counts
+    told = sorted((*older, *results), key=lambda one: (one.current, not one.published))
+    last = {one.name: one for one in told}
     cards = {
-        name: find_card(identifier, source) or others.get(identifier)
-        for name, identifier, source in models
+        name: known_card(one.id or one.model, one.source, one.provenance)
+        or others.get(one.id or one.model)
+        for name, one in sorted(last.items())
     }
     return Content(
         title=title,
@@ -155,15 +152,43 @@ def gather(
         chosen=tuple(chosen),
         first=max(chosen, key=lambda name: (name != OVERALL, count[name])),
         looks=looks(row.family for row in rows),
-        models=_files("models", sorted(cards)),
+        models=_files("models", cards),
         comparisons=_files("benchmarks", benchmarks),
         model_cards={name: card for name, card in cards.items() if card},
-        benchmark_cards=_benchmark_cards(benchmarks),
+        about={name: about(name, of_name.get(name, ())) for name in benchmarks},
         overall=mean,
-        results=tuple(results),
+        learning=learning(),
+        results=tuple(ranked),
         older=older,
-        together=tuple(preferred(shown)),
     )
+
+
+def _rows(shown: Iterable[Result], every: Iterable[Result], ranked: Sequence[Result]) -> list[Row]:
+    """Return a row a model: what counts of a pair, and the published score beside it."""
+    by_row: dict[str, dict[str, Result]] = {}
+    for result in preferred(shown):
+        by_row.setdefault(result.model, {})[result.benchmark] = result
+    # published means over tasks are on a scale of their own
+    beside = {one.pair: one for one in every if one.published and one.benchmark != OVERALL}
+    ranks = row_ranks(ranked)
+    rows = []
+    for model, found in sorted(by_row.items()):
+        one = next(iter(found.values()))
+        measured = [name for name, result in found.items() if not result.published]
+        rows.append(
+            Row(
+                model=model,
+                label=one.label,
+                family=family_of(one),
+                control=one.is_control,
+                results=found,
+                published={
+                    name: beside[model, name] for name in measured if (model, name) in beside
+                },
+                ranks={name: ranks[model, name] for name in found if (model, name) in ranks},
+            )
+        )
+    return rows
 
 
 def _with_overall(results: Iterable[Result], mean: Overall) -> list[Result]:
@@ -171,26 +196,34 @@ def _with_overall(results: Iterable[Result], mean: Overall) -> list[Result]:
     if mean.published:
         return list(results)
     kept = [result for result in results if result.benchmark != OVERALL]
-    rows = {result.model: result for result in preferred(kept)}
-    return kept + [rows[model].derived(OVERALL, value) for model, value in mean.values.items()]
+    last = {result.model: result for result in preferred(kept)}
+    return kept + [last[model].derived(OVERALL, value) for model, value in mean.values.items()]
 
 
 def _column_order(benchmark: str) -> tuple[bool, bool, bool]:
     """Put brain data before listening tasks, a whole data set before its subsets."""
     parsed = BenchmarkId.parse(benchmark)
-    return benchmark == OVERALL, parsed.metric == "probe", parsed.subset is not None
+    return benchmark == OVERALL, is_task(benchmark), parsed.subset is not None
 
 
 def _first_columns(benchmarks: Sequence[str], count: Mapping[str, int]) -> list[str]:
-    """Return the benchmarks with most scores among those without subset and variant."""
-    plain = [name for name in benchmarks if name != OVERALL and _is_plain(name)] or list(benchmarks)
-    most = sorted(plain, key=lambda name: -count[name])[:_COLUMNS]
-    return [name for name in benchmarks if name in most or name == OVERALL]
+    """Return the benchmarks that most models share, whole data sets first, and the overall mean.
+
+    Where these are few, whole data sets that fewer models share fill the table up.
+    """
+    known = [name for name in benchmarks if name != OVERALL] or list(benchmarks)
+    most = max(count[name] for name in known)
+    shared = [name for name in known if count[name] == most]
+    whole = [name for name in known if is_plain(name)]
+    usual = [name for name in shared if name in whole] or shared
+    usual += sorted((name for name in whole if name not in usual), key=lambda name: -count[name])
+    return [name for name in benchmarks if name in usual[:_COLUMNS] or name == OVERALL]
 
 
-def _is_plain(benchmark: str) -> bool:
+def is_plain(benchmark: str) -> bool:
+    """Return whether a benchmark is a whole data set, or a task, by the plain metric."""
     parsed = BenchmarkId.parse(benchmark)
-    return parsed.subset is None and parsed.variant is None
+    return parsed.variant is None and (parsed.subset is None or is_task(benchmark))
 
 
 def _files(folder: str, names: Iterable[str]) -> dict[str, str]:
@@ -201,16 +234,4 @@ def _files(folder: str, names: Iterable[str]) -> dict[str, str]:
         if stem != name or f"{folder}/{stem}.html" in found.values():
             stem = f"{stem}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
         found[name] = f"{folder}/{stem}.html"
-    return found
-
-
-def _benchmark_cards(benchmarks: Iterable[str]) -> dict[str, BenchmarkCard]:
-    from brainbench_audio.registry.lookup import find_benchmark
-
-    found = {}
-    for benchmark in benchmarks:
-        try:
-            found[benchmark] = find_benchmark(benchmark)
-        except BrainbenchError:
-            continue
     return found

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -23,8 +24,13 @@ _SHAPES = {
     "P": "M-1.8,-5.4h3.6v3.6h3.6v3.6h-3.6v3.6h-3.6v-3.6h-3.6v-3.6h3.6z",
     "X": "M-5.2,-2.9L-2.9,-5.2L0,-2.3L2.9,-5.2L5.2,-2.9L2.3,0L5.2,2.9L2.9,5.2L0,2.3L-2.9,5.2"
     "L-5.2,2.9L-2.3,0z",
+    "*": "M0.0,-6.8L1.8,-2.4L6.5,-2.1L2.9,0.9L4.0,5.5L0.0,3.0L-4.0,5"
+    ".5L-2.9,0.9L-6.5,-2.1L-1.8,-2.4z",
+    "p": "M0.0,-5.8L5.5,-1.8L3.4,4.7L-3.4,4.7L-5.5,-1.8z",
+    "d": "M0,-6.2L3.6,0L0,6.2L-3.6,0z",
 }
-_DOT = 11.0
+_WIDTH, _HEIGHT, _EDGE = 280.0, 22.0, 12.0
+_LONGEST = 18
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -40,10 +46,20 @@ def number(value: float | None, digits: int = 3) -> str:
     return f"{value:.{digits}f}".replace("-", "−")
 
 
-def marker(look: Look, x: float, y: float, scale: float = 1.0, title: str | None = None) -> Markup:
+def marker(
+    look: Look,
+    x: float,
+    y: float,
+    scale: float = 1.0,
+    title: str | None = None,
+    *,
+    hollow: bool = False,
+) -> Markup:
     """Return the marker of a family at a place."""
     place = f"translate({x:.1f} {y:.1f}) scale({scale:g})"
     shape = {"d": _SHAPES[look.marker], "fill": look.colour, "class": "edge", "transform": place}
+    if hollow:
+        shape |= {"fill": "none", "stroke": look.colour, "class": "hollow"}
     return tag("path", None if title is None else tag("title", title), **shape)
 
 
@@ -69,19 +85,23 @@ def ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
     ]
 
 
-def layer_profile(profile: LayerProfile, best: str | None, name: str) -> Markup:
-    """Draw the score of each layer: thin a part, thick their mean, a dot the best layer."""
+def layer_profile(
+    profile: LayerProfile,
+    best: str | None,
+    name: str,
+    ends: tuple[float, float] | None = None,
+) -> Markup:
+    """Draw the score of each layer: thin a part, thick their mean, a dot the best layer.
+
+    ``ends`` are those of the axis, where several drawings share one.
+    """
     width, height, left, bottom, top = 320.0, 170.0, 40.0, 26.0, 8.0
-    known = np.isfinite(profile.values)
-    count = known.sum(axis=0)
-    total = np.where(known, profile.values, 0.0).sum(axis=0)
-    mean = np.where(count > 0, total / np.maximum(count, 1), np.nan)
-    finite = profile.values[known]
-    lowest = float(min(finite.min(initial=0.0), 0.0))
-    highest = float(max(finite.max(initial=0.0), lowest + 1e-3))
+    mean = profile.mean
+    lowest, highest = profile.range if ends is None else ends
+    highest = max(highest, lowest + 1e-3)
     last = len(profile.layers) - 1
 
-    def across(layer: int) -> float:
+    def across(layer: float) -> float:
         return left + 6 + (width - left - 16) * layer / last
 
     def up(value: float) -> float:
@@ -99,19 +119,29 @@ def layer_profile(profile: LayerProfile, best: str | None, name: str) -> Markup:
         parts += [_curve(row, across, up, "thin", part) for row, part in pairs]
     parts.append(_curve(mean, across, up, "thick"))
     if best in profile.layers and np.isfinite(mean[place := profile.layers.index(best)]):
-        title = tag("title", f"{best}: {number(float(mean[place]))}")
         x, y = f"{across(place):.1f}", f"{up(float(mean[place])):.1f}"
-        parts.append(tag("circle", title, cx=x, cy=y, r=4.5, class_="best"))
+        parts.append(tag("circle", cx=x, cy=y, r=4.5, class_="best"))
+    # the strip above each layer tells its name and mean
+    step = across(1) - across(0)
+    for place, (layer, value) in enumerate(zip(profile.layers, mean.tolist(), strict=True)):
+        title = tag("title", f"{layer}: {number(value)}")
+        x = f"{across(place - 0.5):.1f}"
+        strip = {"x": x, "y": top, "width": f"{step:.1f}", "height": height - bottom - top}
+        parts.append(tag("rect", title, **strip, class_="hit"))
     base = height - 8
-    parts.append(tag("text", "layer 1", x=f"{across(0):.1f}", y=base))
+    parts.append(tag("text", _cut(profile.layers[0]), x=f"{across(0):.1f}", y=base))
     end = {"x": f"{across(last):.1f}", "y": base, "text_anchor": "end"}
-    parts.append(tag("text", str(last + 1), **end))
+    parts.append(tag("text", _cut(profile.layers[-1]), **end))
     return tag("svg", parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name)
+
+
+def _cut(layer: str) -> str:
+    return layer if len(layer) <= _LONGEST else f"{layer[:_LONGEST]}…"
 
 
 def _curve(
     values: Iterable[float],
-    across: Callable[[int], float],
+    across: Callable[[float], float],
     up: Callable[[float], float],
     kind: str,
     name: str | None = None,
@@ -127,55 +157,79 @@ def _curve(
     return tag("path", None if name is None else tag("title", name), d="".join(path), class_=kind)
 
 
-def strip(
-    points: Sequence[tuple[float, str, Look]], ceiling: float | None, name: str, unit: str
-) -> Markup:
-    """Draw values along a line, dots that would overlap stacked; the ceiling as a dashed line.
+@dataclass(frozen=True)
+class Axis:
+    """An axis that all rows of a dot plot share.
 
-    Parameters
+    Attributes
     ----------
-    points : sequence of (value, title, look)
-    ceiling : float or None
-    name, unit : str
-        What it is called, for those who do not see it, and what the axis counts.
+    low, high : float
+        Ends.
+    ceiling : (float, float) or None
+        From the lowest to the highest that is known.
+    baseline : float or None
+        Value of the model that others are held against.
     """
-    width = 520.0
-    values = [value for value, _, _ in points]
-    every = [*values, *([ceiling] if ceiling is not None else [])]
-    lowest, highest = min([*every, 0.0]), max([*every, 1e-3])
-    left, right = 24.0, width - 24.0
 
-    def across(value: float) -> float:
-        return left + (right - left) * (value - lowest) / (highest - lowest)
+    low: float
+    high: float
+    ceiling: tuple[float, float] | None = None
+    baseline: float | None = None
 
-    lanes = _lanes([across(value) for value in values])
-    height = (max(lanes, default=0) + 1) * _DOT + 70
-    base = height - 44
-    parts = [tag("line", x1=left, x2=right, y1=base, y2=base, class_="grid")]
-    for one in ticks(lowest, highest):
-        x = f"{across(one):.1f}"
-        parts.append(tag("line", x1=x, x2=x, y1=base, y2=base + 5, class_="grid"))
-        digits = 1 if highest - lowest > 0.6 else 2
-        parts.append(tag("text", number(one, digits), x=x, y=base + 20, text_anchor="middle"))
-    parts.append(tag("text", unit, x=right, y=height - 4, text_anchor="end"))
-    if ceiling is not None:
-        x = f"{across(ceiling):.1f}"
-        parts.append(tag("line", x1=x, x2=x, y1=6, y2=base, class_="ceiling"))
-        side = {"x": f"{across(ceiling) - 6:.1f}", "y": 16, "text_anchor": "end"}
-        parts.append(tag("text", f"ceiling {number(ceiling)}", **side))
-    for (value, title, look), lane in zip(points, lanes, strict=True):
-        y = base - 9 - lane * _DOT
-        parts.append(marker(look, across(value), y, 1.0, f"{title}: {number(value)}"))
-    return tag("svg", parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name)
+    @classmethod
+    def around(
+        cls,
+        values: Iterable[float],
+        ceiling: tuple[float, float] | None = None,
+        baseline: float | None = None,
+    ) -> Axis:
+        """Return one that holds 0 and all of these."""
+        every = [0.0, *values, *(ceiling or ())]
+        low, high = min(every), max(*every, 1e-3)
+        room = 0.03 * (high - low)
+        return cls(low - room if low < 0 else 0.0, high + room, ceiling, baseline)
+
+    def place(self, value: float) -> float:
+        """Return where a value stands across the drawing."""
+        return _EDGE + (_WIDTH - 2 * _EDGE) * (value - self.low) / (self.high - self.low)
+
+    def ruled(self) -> Markup:
+        """Draw the axis with its numbers, to stand above the rows."""
+        digits = 1 if self.high - self.low > 0.6 else 2
+        parts = [
+            tag("text", number(one, digits), x=f"{self.place(one):.1f}", y=14, text_anchor="middle")
+            for one in ticks(self.low, self.high, 4)
+        ]
+        return self._svg(parts, aria_hidden="true")
+
+    def row(
+        self,
+        value: float,
+        look: Look,
+        title: str,
+        bounds: tuple[float, float] | None = None,
+        *,
+        published: bool = False,
+    ) -> Markup:
+        """Draw one value: its marker, hollow if it is published, and its interval as a line."""
+        parts = [_upright(self.place(one), "grid") for one in ticks(self.low, self.high, 4)]
+        if self.ceiling is not None:
+            left, right = (self.place(one) for one in self.ceiling)
+            known = {"x": f"{left - 1:.1f}", "width": f"{right - left + 2:.1f}"}
+            parts.append(tag("rect", **known, y=0, height=_HEIGHT, class_="ceiling"))
+        if self.baseline is not None:
+            parts.append(_upright(self.place(self.baseline), "baseline"))
+        middle = _HEIGHT / 2
+        if bounds is not None:
+            ends = {"x1": f"{self.place(bounds[0]):.1f}", "x2": f"{self.place(bounds[1]):.1f}"}
+            kind = "error read" if published else "error"
+            parts.append(tag("line", **ends, y1=middle, y2=middle, class_=kind))
+        parts.append(marker(look, self.place(value), middle, 1.0, title, hollow=published))
+        return self._svg(parts, role="img", aria_label=title)
+
+    def _svg(self, parts: list[Markup], **attributes: str) -> Markup:
+        return tag("svg", parts, viewBox=f"0 0 {_WIDTH:g} {_HEIGHT:g}", class_="dots", **attributes)
 
 
-def _lanes(places: Sequence[float]) -> list[int]:
-    """Give each dot the lowest lane in which it touches no other dot."""
-    last: list[float] = []
-    lanes = [0] * len(places)
-    for index in sorted(range(len(places)), key=lambda one: places[one]):
-        free = (lane for lane, end in enumerate(last) if places[index] - end >= _DOT)
-        lane = next(free, len(last))
-        last[lane : lane + 1] = [places[index]]
-        lanes[index] = lane
-    return lanes
+def _upright(x: float, kind: str) -> Markup:
+    return tag("line", x1=f"{x:.1f}", x2=f"{x:.1f}", y1=0, y2=_HEIGHT, class_=kind)

@@ -9,15 +9,24 @@ from typing import Any
 from brainbench_audio.markup import Markup, inline_source, join, tag
 
 BOARD, COMPARISONS, CORRELATIONS = "index.html", "benchmarks.html", "correlations.html"
+COMPARE, ADD = "compare.html", "add.html"
 _NAVIGATION = (
     (BOARD, "Leaderboard"),
     (COMPARISONS, "Benchmarks"),
     (CORRELATIONS, "Correlations"),
+    (COMPARE, "Compare"),
+    (ADD, "Add a model"),
 )
 
 
 def page(
-    path: str, heading: str, *body: Any, site: str, note: str, scripts: tuple[str, ...] = ()
+    path: str,
+    heading: str,
+    *body: Any,
+    site: str,
+    note: str,
+    scripts: tuple[str, ...] = (),
+    wide: bool = False,
 ) -> str:
     """Return a whole page.
 
@@ -33,6 +42,8 @@ def page(
         Title of the site and the line at the foot of each page.
     scripts : tuple of str
         Names of files in ``static``, run one after another at the end of the page.
+    wide : bool
+        Whether the content takes the whole width of the window.
     """
     style, style_hash = _inline("style", "site.css")
     script, script_hash = _inline("script", *scripts) if scripts else (None, "'none'")
@@ -59,12 +70,13 @@ def page(
         tag("main", body, id="content", class_="wrap", tabindex="-1"),
         tag("footer", tag("div", note, class_="wrap")),
         script,
+        class_="wide" if wide else None,
     )
     return f"<!DOCTYPE html>\n{tag('html', head, content, lang='en')}\n"
 
 
 def table(
-    head: tuple[str, ...],
+    head: tuple[Any, ...],
     rows: list[list[Any]],
     caption: str,
     *,
@@ -75,7 +87,7 @@ def table(
 
     Parameters
     ----------
-    head : tuple of str
+    head : tuple
     rows : list of list
         The first cell of a row names it.
     caption : str

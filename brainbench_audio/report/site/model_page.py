@@ -8,10 +8,11 @@ from typing import Any
 from urllib.parse import quote
 
 from brainbench_audio.markup import Markup, link, tag
-from brainbench_audio.report.results import Result
-from brainbench_audio.report.site.content import Content, Row
+from brainbench_audio.report.results import OVERALL, Result
+from brainbench_audio.report.site.content import Content, Row, is_plain
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
+from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.profiles import LayerProfile
 from brainbench_audio.report.site.relations import rank_text
 
@@ -23,21 +24,22 @@ _CHANGED = "The model has changed since it was scored: no score is of its curren
 def model_page(content: Content, model: str, profiles: Profiles, note: str) -> str:
     """Return the page of a model; ``profiles`` are those of its benchmarks."""
     path = content.models[model]
-    rows = content.rows_of(model)
-    title = rows[0].label if rows else model
+    row = content.row_of(model)
+    results = row.every if row else []
+    title = row.label if row else model
     body = [
         tag("h1", title),
-        tag("p", tag("code", model), _lead(content, rows), class_="lead"),
+        tag("p", tag("code", model), _lead(content, row), class_="lead"),
         _about(content, model),
         tag("h2", "Scores"),
-        _scores(content, rows, path) if rows else tag("p", _CHANGED, class_="note"),
-        _unverified(rows),
+        _all_scores(content, row, path) if row else tag("p", _CHANGED, class_="note"),
+        _unverified(results),
         _older(content, model, path),
-        _parts(rows),
-        _profiles(rows, profiles),
+        _parts(results),
+        _profiles(content, results, profiles),
         tag("h2", "Where the numbers come from"),
-        _origins(rows),
-        _citations(content, rows, model),
+        _origins(results),
+        _citations(content, results, model),
     ]
     return page(path, title, body, site=content.title, note=note)
 
@@ -49,11 +51,6 @@ def benchmark_link(content: Content, benchmark: str, path: str) -> Markup:
     return tag("a", benchmark, href=up(path) + quote(content.comparisons[benchmark]))
 
 
-def printed(result: Result) -> str:
-    """Return the value, marked if it is approximate."""
-    return ("≈ " if result.approximate else "") + number(result.value)
-
-
 def interval(result: Result) -> str:
     """Return the interval in words."""
     if result.interval is None:
@@ -61,12 +58,12 @@ def interval(result: Result) -> str:
     return " to ".join(number(bound) for bound in result.interval)
 
 
-def _lead(content: Content, rows: list[Row]) -> list[Any]:
+def _lead(content: Content, row: Row | None) -> list[Any]:
     """Return family and version; published scores are of no version."""
-    if not rows:
+    if row is None:
         return []
-    lead = [" · ", icon(content.looks[rows[0].family]), " ", rows[0].family]
-    versions = {result.version for row in rows for result in row.results.values()} - {""}
+    lead = [" · ", icon(content.looks[row.family]), " ", row.family]
+    versions = {result.version for result in row.results.values()} - {""}
     return lead + [part for version in sorted(versions) for part in (" · version ", version)]
 
 
@@ -79,7 +76,7 @@ def _older(content: Content, model: str, path: str) -> list[Markup] | None:
             result.model,
             benchmark_link(content, result.benchmark, path),
             printed(result),
-            number(result.error),
+            error_text(result),
             interval(result),
             result.created[:16].replace("T", " ") or "–",
         ]
@@ -94,17 +91,16 @@ def _older(content: Content, model: str, path: str) -> list[Markup] | None:
     return [tag("h2", "Older versions"), tag("p", words, class_="note"), listed]
 
 
-def _unverified(rows: list[Row]) -> list[Markup]:
+def _unverified(results: list[Result]) -> list[Markup]:
     """Return a warning for each file of weights that nobody vouched for when it was scored."""
     scored: dict[tuple[str, str], list[str]] = {}
-    for row in rows:
-        for benchmark, result in row.results.items():
-            weights = result.provenance.get("weights")
-            if not isinstance(weights, dict) or not isinstance(weights.get("files"), dict):
-                continue
-            for file, sha256 in weights["files"].items():
-                if file in weights.get("unverified", ()):
-                    scored.setdefault((str(file), str(sha256)), []).append(benchmark)
+    for result in results:
+        weights = result.provenance.get("weights")
+        if not isinstance(weights, dict) or not isinstance(weights.get("files"), dict):
+            continue
+        for file, sha256 in weights["files"].items():
+            if file in weights.get("unverified", ()):
+                scored.setdefault((str(file), str(sha256)), []).append(result.benchmark)
     return [
         tag(
             "p",
@@ -133,35 +129,46 @@ def _about(content: Content, model: str) -> Markup | None:
     )
 
 
-def _scores(content: Content, rows: list[Row], path: str) -> Markup:
+def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:
+    """Return the scores of whole data sets, and below them those of subsets and variants."""
+    names = [name for name in content.benchmarks if name in row.results]
+    whole = [name for name in names if is_plain(name) or name == OVERALL]
+    rest = [name for name in names if name not in whole]
+    if not whole or not rest:
+        return [_scores(content, row, path, names)]
+    summary = tag("summary", f"Subsets and variants: {len(rest)} more")
+    folded = tag("details", summary, _scores(content, row, path, rest), class_="small")
+    return [_scores(content, row, path, whole), folded]
+
+
+def _scores(content: Content, row: Row, path: str, names: list[str]) -> Markup:
     head = ("Benchmark", "Score", "Error", "95 % interval", "Ceiling", "Normalised", "Rank")
     cells = [
         [
             [
                 benchmark_link(content, name, path),
-                [" ", published_chip()] if row.published else None,
+                [" ", published_chip()] if result.published else None,
             ],
             printed(result),
-            number(result.error),
+            error_text(result),
             interval(result),
             number(result.ceiling),
             number(result.normalised),
-            rank_text(row.ranks.get(name)),
+            rank_text(row.ranks.get(name)) if result is row.results[name] else "–",
             result.layer or "–",
         ]
-        for row in rows
-        for name in content.benchmarks
-        if (result := row.results.get(name))
+        for name in names
+        for result in (row.results.get(name), row.published.get(name))
+        if result is not None
     ]
     return table((*head, "Best layer"), cells, "Scores", numeric=tuple(range(1, 7)), heard=True)
 
 
-def _parts(rows: list[Row]) -> Markup | None:
+def _parts(results: list[Result]) -> Markup | None:
     shown = [
-        (name, ", ".join(f"{part} {number(value)}" for part, value in result.parts.items()))
-        for row in rows
-        for name, result in row.results.items()
-        if result.parts
+        (one.benchmark, ", ".join(f"{part} {number(value)}" for part, value in one.parts.items()))
+        for one in results
+        if one.parts
     ]
     if not shown:
         return None
@@ -169,29 +176,38 @@ def _parts(rows: list[Row]) -> Markup | None:
     return tag("details", summary, facts(list(shown)), class_="small")
 
 
-def _profiles(rows: list[Row], profiles: Profiles) -> list[Markup] | None:
+def _profiles(content: Content, results: list[Result], profiles: Profiles) -> list[Markup] | None:
+    units = {name: (profiles[name].what, content.about[name].unit) for name in profiles}
+    ends: dict[tuple[str, str], list[float]] = {}
+    for name, measured in units.items():
+        ends.setdefault(measured, []).extend(profiles[name].range)
     figures = []
-    for row in rows:
-        for name, result in row.results.items():
-            profile = None if row.published else profiles.get(name)
-            if profile is None:
-                continue
-            told = f"{name}: {profile.what} of each of {len(profile.layers)} layers"
-            learned = None if profile.what == "score" else f": {profile.what}"
-            caption = [name, learned, f", best {result.layer}" if result.layer else None]
-            if len(profile.parts) > 1:
-                caption.append(f"; {len(profile.parts)} thin lines and their mean")
-            drawn = layer_profile(profile, result.layer, told)
-            figures.append(tag("figure", drawn, tag("figcaption", caption)))
+    for result in results:
+        name = result.benchmark
+        profile = None if result.published else profiles.get(name)
+        if profile is None:
+            continue
+        told = f"{name}: {profile.what} of each of {len(profile.layers)} layers"
+        what, unit = units[name]
+        learned = f" ({unit})" if what == "score" and unit else None
+        learned = learned if what == "score" else f": {what}"
+        caption = [name, learned, f", best {result.layer}" if result.layer else None]
+        if len(profile.parts) > 1:
+            caption.append(f"; {len(profile.parts)} thin lines and their mean")
+        # benchmarks of one unit have one axis
+        shared = ends[units[name]]
+        drawn = layer_profile(profile, result.layer, told, (min(shared), max(shared)))
+        figures.append(tag("figure", drawn, tag("figcaption", caption)))
     if not figures:
         return None
-    return [tag("h2", "Layer by layer"), tag("div", figures, class_="multiples")]
+    words = "Drawings of one unit share their axis; each layer tells its name and mean."
+    drawings = tag("div", figures, class_="multiples")
+    return [tag("h2", "Layer by layer"), tag("p", words, class_="note"), drawings]
 
 
-def _origins(rows: list[Row]) -> list[Markup]:
+def _origins(results: list[Result]) -> list[Markup]:
     found = []
-    measured = [result for row in rows for result in row.results.values() if result.path]
-    measured = [result for result in measured if not result.published]
+    measured = [result for result in results if result.path and not result.published]
     if measured:
         cells = [
             [
@@ -208,11 +224,10 @@ def _origins(rows: list[Row]) -> list[Markup]:
         found.append(table(head, cells, "Measured"))
         found += _environments(measured)
     sources: dict[str, list[str]] = {}
-    for row in rows:
-        for result in row.results.values():
-            if result.published:
-                source = str(result.provenance.get("source") or "source not given")
-                sources.setdefault(source, []).append(result.benchmark)
+    for result in results:
+        if result.published:
+            source = str(result.provenance.get("source") or "source not given")
+            sources.setdefault(source, []).append(result.benchmark)
     if sources:
         pairs = [(source, ", ".join(names)) for source, names in sources.items()]
         found.append(tag("h3", "Published"))
@@ -243,16 +258,15 @@ def _environments(measured: list[Result]) -> list[Markup]:
     ]
 
 
-def _citations(content: Content, rows: list[Row], model: str) -> list[Markup] | None:
+def _citations(content: Content, results: list[Result], model: str) -> list[Markup] | None:
     entries: dict[str, None] = {}
     if card := content.model_cards.get(model):
         entries[card.citation] = None
-    for row in rows:
-        for result in row.results.values():
-            named: Any = result.provenance.get("citations")
-            cited = named.get("model") if isinstance(named, Mapping) else None
-            if cited:
-                entries[str(cited)] = None
+    for result in results:
+        named: Any = result.provenance.get("citations")
+        cited = named.get("model") if isinstance(named, Mapping) else None
+        if cited:
+            entries[str(cited)] = None
     texts = [text for text in entries if text]
     return [tag("h2", "Citation"), *(bibtex(text) for text in texts)] if texts else None
 

@@ -43,6 +43,20 @@ class LayerProfile:
     parts: tuple[str, ...]
     values: npt.NDArray[np.float64]
 
+    @property
+    def mean(self) -> npt.NDArray[np.float64]:
+        """Mean over parts of each layer, NaN where none has a score."""
+        known = np.isfinite(self.values)
+        count = known.sum(axis=0)
+        total = np.where(known, self.values, 0.0).sum(axis=0)
+        return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+    @property
+    def range(self) -> tuple[float, float]:
+        """Lowest and highest value, and 0."""
+        finite = self.values[np.isfinite(self.values)]
+        return float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
+
 
 def read_profile(path: Path) -> LayerProfile | None:
     """Return the profile of a stored score, reading small variables; None if it has none."""

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import scipy.stats
+
 from brainbench_audio.report.comparison import Rank, ranking
 from brainbench_audio.report.correlations import correlations
-from brainbench_audio.report.results import OVERALL, Result
-
-RowKey = tuple[str, bool]
+from brainbench_audio.report.results import OVERALL, Pair, Result
 
 
-def row_ranks(results: Sequence[Result]) -> dict[tuple[RowKey, str], Rank]:
-    """Return the rank of each result on its benchmark; key: ((model, published), benchmark)."""
+def row_ranks(results: Sequence[Result]) -> dict[Pair, Rank]:
+    """Return the rank of each result on its benchmark, one result a model and benchmark."""
     by_benchmark: dict[str, list[Result]] = {}
     for result in results:
         by_benchmark.setdefault(result.benchmark, []).append(result)
     return {
-        ((result.model, result.published), benchmark): rank
-        for benchmark, group in by_benchmark.items()
+        result.pair: rank
+        for group in by_benchmark.values()
         for result, rank in zip(group, ranking(group), strict=True)
     }
 
@@ -45,7 +45,9 @@ def relations(results: Sequence[Result]) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        ``x``, ``y``, ``subset``, ``r``, ``p``, ``interval``, ``n``, each pair of benchmarks once.
+        ``x``, ``y``, ``subset``, ``r``, ``p``, ``interval``, ``n``, each pair of benchmarks once;
+        ``t`` is the 97.5 % point of Student's t with n - 2 degrees of freedom, for intervals of the
+        line of least squares.
     """
     names = sorted({result.benchmark for result in results} - {OVERALL})
     order = {name: place for place, name in enumerate([*names, OVERALL])}
@@ -58,6 +60,7 @@ def relations(results: Sequence[Result]) -> list[dict[str, Any]]:
             "p": float(f"{row.p:.3g}"),
             "interval": [round(bound, 3) for bound in row.interval],
             "n": row.n,
+            "t": round(float(scipy.stats.t.ppf(0.975, row.n - 2)), 4),
         }
         for row in correlations(results, names, [*names, OVERALL]).rows
         if order[row.benchmark] < order[row.compared]

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
-from brainbench_audio.report.figures.labels import place
+from brainbench_audio.report.figures.labels import column_width, place
 
 
 @pytest.fixture
@@ -25,8 +26,11 @@ def axes() -> Any:
 
 
 def boxes(axes: Any, written: list[Any]) -> list[Any]:
+    """Return the boxes of letters, without the lines that lead to them."""
     renderer = axes.figure.canvas.get_renderer()
-    return [text.get_window_extent(renderer) for text in written]
+    for text in written:
+        text.update_positions(renderer)
+    return [Text.get_window_extent(text, renderer) for text in written]
 
 
 def crowd(count: int, spread: float) -> list[tuple[float, float]]:
@@ -82,3 +86,23 @@ def test_names_keep_clear_of_lines(axes: Any) -> None:
 def test_no_points_no_names(axes: Any) -> None:
     assert place(axes, [], []) == []
     assert not axes.texts
+
+
+def test_names_without_a_place_stand_in_a_column(axes: Any) -> None:
+    points = [*crowd(25, 0.05), (0.1, 0.1)]
+    names = [f"model-{index}" for index in range(26)]
+    axes.set_position((0.1, 0.1, 0.6, 0.8))
+    written = place(axes, points, names, column=True)
+    assert sorted(text.get_text() for text in written) == sorted(names)
+    found = boxes(axes, written)
+    for one, other in combinations(found, 2):
+        assert not one.overlaps(other)
+    right = axes.get_window_extent().x1
+    beside = [box for box in found if box.x0 > right]
+    assert 0 < len(beside) < 26
+    assert max(box.x1 for box in beside) <= right + column_width(axes, names) + 1
+    # in the order of their points, so that lines rarely cross
+    column = {text.get_text(): box.y0 for text, box in zip(written, found, strict=True)}
+    heights = dict(zip(names, [y for _, y in points], strict=True))
+    outside = [text.get_text() for text, box in zip(written, found, strict=True) if box in beside]
+    assert sorted(outside, key=column.get) == sorted(outside, key=heights.get)

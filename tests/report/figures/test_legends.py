@@ -13,6 +13,7 @@ import xarray as xr
 pytest.importorskip("matplotlib")
 
 from brainbench_audio.report import figures
+from brainbench_audio.report.families import BASELINE
 from brainbench_audio.report.figures import (
     agreement,
     bars,
@@ -67,7 +68,7 @@ def baseline() -> list[Result]:
     base = {"label": "_base", "parts": parts}
     return [
         result("mine", "NH2015comp-ridge", 0.4, parts=parts),
-        result(style.BASELINE, "NH2015comp-ridge", 0.1, **base),
+        result(BASELINE, "NH2015comp-ridge", 0.1, **base),
     ]
 
 

@@ -5,15 +5,25 @@ Screenshots go to ``build/screenshots``.
 
 from __future__ import annotations
 
+import csv
 import itertools
+import json
+import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from brainbench_audio.report.results import Result
+from brainbench_audio.cards import ModelCard
+from brainbench_audio.registry.lookup import registered
+from brainbench_audio.report.comparison import compare
+from brainbench_audio.report.known_models import learning
+from brainbench_audio.report.results import Result, published_results
+from brainbench_audio.report.site.build import build_site
 
 from .conftest import BENCHMARKS, EVIL
 
@@ -30,10 +40,13 @@ ARGUMENTS = [
 ]
 SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 FIRST, SECOND, _, TASK = BENCHMARKS
+MODEL = 2  # column
 PAGES = (
     "index.html",
     "benchmarks.html",
     "correlations.html",
+    "compare.html",
+    "add.html",
     "models/alpha-one.html",
     "benchmarks/*",
 )
@@ -131,6 +144,14 @@ class Visit:
         cells = self.tab.locator(f"#board tbody tr > :nth-child({number})").all_inner_texts()
         return [str(cell).split("\n")[0] for cell in cells]
 
+    def place(self, identifier: str) -> int:
+        """Return the number of the column of a benchmark."""
+        heads = self.tab.locator("#board thead tr:last-child th")
+        shown = heads.evaluate_all(
+            "all => all.map((one) => one.querySelector('button')?.dataset.sort)"
+        )
+        return int(shown.index(identifier)) + 1
+
     def values(self, number: int) -> list[float]:
         texts = [text.replace("≈", "").replace("−", "-") for text in self.column(number)]
         return [float(text) for text in texts if text.strip() != "–"]
@@ -167,62 +188,129 @@ def shoot(tab: Any, name: str) -> None:
 
 
 def head(tab: Any, name: str) -> Any:
-    return tab.locator("#board thead th").filter(has_text=name)
+    return tab.locator("#board thead tr:last-child th").filter(has_text=name)
+
+
+def button(tab: Any, identifier: str) -> Any:
+    return tab.locator(f'#board thead button[data-sort="{identifier}"]')
 
 
 def test_sorting(visit: Visit) -> None:
-    tab = visit.open("index.html", f"#show={FIRST}&show={SECOND}&show={TASK}")
-    assert head(tab, FIRST).get_attribute("aria-sort") == "descending"
-    falling = visit.values(4)
+    tab = visit.open("index.html", "#sort=Left-ridge+descending")
+    assert head(tab, "ridge").first.get_attribute("aria-sort") == "descending"
+    place = visit.place(FIRST)
+    falling = visit.values(place)
     assert falling == sorted(falling, reverse=True)
-    assert len(falling) == 8
-    head(tab, FIRST).get_by_role("button").click()
-    assert head(tab, FIRST).get_attribute("aria-sort") == "ascending"
-    assert visit.values(4) == sorted(falling)
+    assert len(falling) == 7
+    button(tab, FIRST).click()
+    assert tab.locator("th[aria-sort=ascending] button").get_attribute("data-sort") == FIRST
+    assert visit.values(place) == sorted(falling)
     # with the keyboard, and what has no score comes last in either direction
-    head(tab, "HEAR").get_by_role("button").focus()
+    button(tab, TASK).focus()
+    place = visit.place(TASK)
     for direction in ("descending", "ascending"):
         tab.keyboard.press("Enter")
-        assert head(tab, "HEAR").get_attribute("aria-sort") == direction
-        values = visit.values(6)
+        assert tab.locator(f"th[aria-sort={direction}] button").get_attribute("data-sort") == TASK
+        values = visit.values(place)
         assert values == sorted(values, reverse=direction == "descending")
-        assert visit.column(6)[-2:] == ["–", "–"]
+        assert visit.column(place)[-1] == "–"
     assert tab.locator("[aria-sort]").count() == 1
     # the button is a new one after sorting, and still has the focus
-    assert "HEAR" in tab.evaluate("document.activeElement.textContent")
-    head(tab, "Model").get_by_role("button").click()
-    named = [text.removesuffix(" published") for text in visit.column(1)]
-    assert named[1:4] == ["Alpha One", "Alpha One", "Alpha Two"]
-    assert "ranks by HEAR" in tab.locator("#count").inner_text()
+    assert tab.evaluate("document.activeElement.dataset.sort") == TASK
+    button(tab, "model").click()
+    assert visit.column(MODEL)[1:4] == ["Alpha One", "Alpha Two", "Beta One"]
+    assert "ranks by mean" in tab.locator("#count").inner_text()
+
+
+def test_a_column_that_is_hidden_sorts_no_longer(visit: Visit) -> None:
+    tab = visit.open("index.html", "#sort=Left-ridge+ascending")
+    tab.locator("#menu-show summary").click()
+    tab.get_by_label(FIRST, exact=True).uncheck()
+    assert tab.locator("[aria-sort] button").get_attribute("data-sort") == "mean"
+    assert "sort" not in tab.url
+    tab.get_by_role("button", name="none").click()
+    assert tab.locator("[aria-sort] button").get_attribute("data-sort") == "model"
+    tab.keyboard.press("Escape")
+    assert visit.column(MODEL)[1] == "Alpha One"
 
 
 def test_ranks_and_error_bars(visit: Visit) -> None:
-    tab = visit.open("index.html")
-    assert visit.column(2)[0].split()[0] == "1"
-    own = tab.locator("#board tbody tr").filter(has_not_text="published").first
-    assert own.locator("svg.whisker line.error").count() == 2
-    assert "interval" in own.locator("td[title]").first.get_attribute("title")
-    other = tab.locator("#board tbody tr").filter(has_text="published").first
+    tab = visit.open("index.html", "#sort=Left-ridge+descending")
+    assert visit.column(1)[0].split()[0] == "1"
+    cells = tab.locator("#board tbody td[title]")
+    own = cells.filter(visible=True).and_(tab.locator("[title*=measured][title*=interval]")).first
+    assert own.locator("svg.whisker line.error").count() == 1
+    other = tab.locator("#board tbody td[title*=published]").first
+    assert "printed" in other.get_attribute("class")
     assert other.locator("svg.whisker line.error").count() == 0
 
 
 def test_filter_search_and_published(visit: Visit) -> None:
-    tab = visit.open("index.html")
+    tab = visit.open("index.html", f"#show={FIRST}")
     tab.get_by_label("Search models").fill("ALPHA-one")
-    assert set(visit.column(1)) == {"Alpha One", "Alpha One published"}
-    tab.get_by_label("published numbers").uncheck()
-    assert visit.column(1) == ["Alpha One"]
-    assert tab.locator("#count").inner_text().startswith("1 of 8 rows")
-    tab.get_by_label("Search models").fill("nobody")
+    assert visit.column(MODEL) == ["Alpha One"]
+    place = visit.place(FIRST)
+    measured = visit.values(place)
+    # without measured scores the published one of the same benchmark is seen
+    tab.get_by_label("measured").uncheck()
+    assert visit.values(place) == [0.33] != measured
+    assert visit.column(1) == ["–"]
+    tab.get_by_label("published").uncheck()
     assert visit.column(1) == ["No model fits."]
+    tab.get_by_label("measured").check()
     tab.get_by_label("Search models").fill("")
-    tab.locator("#menu-family summary").click()
+    assert tab.locator("#count").inner_text().startswith("6 of 7 models")
+    tab.get_by_label("published").check()
+    tab.locator("#menu-filter summary").click()
     tab.get_by_role("button", name="none").first.click()
     tab.get_by_label("beta").check()
-    assert sorted(visit.column(1)) == ["Beta One", "Beta Two"]
+    assert sorted(visit.column(MODEL)) == ["Beta One", "Beta Two"]
+    tab.get_by_label("Training data").fill("nothing like it")
+    assert visit.column(1) == ["No model fits."]
     tab.keyboard.press("Escape")
-    assert not tab.locator("#menu-family").evaluate("one => one.open")
-    assert tab.evaluate("document.activeElement.textContent") == "Families"
+    assert not tab.locator("#menu-filter").evaluate("one => one.open")
+    assert tab.evaluate("document.activeElement.textContent") == "Filter"
+
+
+def test_filters_go_by_what_cards_say(visit: Visit, tmp_path: Path) -> None:
+    build_site(published_results(), tmp_path)
+    found = Visit(visit.tab, tmp_path)
+    tab = found.open("index.html", "#learning=supervised&size=0-1e7")
+    cards = {one.card.id: one.card for one in registered(ModelCard)}
+    known = learning()
+    expected = {
+        cards[one.model].label
+        for one in published_results()
+        if "supervised" in known[one.model].replace("then ", "").split(", ")
+        and cards[one.model].parameters < 1e7
+    }
+    assert set(found.column(MODEL)) == expected == {"DCASE2020", "MetricGAN+"}
+    tab.locator("#menu-filter summary").click()
+    tab.get_by_label("Licence").select_option("Apache-2.0")
+    assert found.column(MODEL) == ["MetricGAN+"]
+    found.open("index.html", "#data=acav100m")
+    assert len(found.column(MODEL)) == 4
+
+
+def test_head_and_names_stay_in_sight(visit: Visit, tmp_path: Path) -> None:
+    build_site(published_results(), tmp_path)
+    visit.tab.set_viewport_size({"width": 600, "height": 500})
+    found = Visit(visit.tab, tmp_path)
+    tab = found.open("index.html")
+    box = tab.locator(".box.tall")
+    box.evaluate("one => one.scrollTo(300, 700)")
+    frame, button_box = box.bounding_box(), button(tab, "model").bounding_box()
+    assert frame["y"] <= button_box["y"] < frame["y"] + 120
+    name = tab.locator("#board tbody th").nth(25).bounding_box()
+    assert name["x"] == pytest.approx(frame["x"], abs=2)
+    # the best is shaded most, the worst not at all, and a figure's digits are all that is printed
+    shades = tab.locator("#board tbody td:nth-child(3)").evaluate_all(
+        "all => all.map((one) => one.className.match(/heat-(\\d)/)[1])"
+    )
+    assert (max(shades), min(shades)) == ("8", "0")
+    # overall means were read to ± 0.01 or worse
+    texts = found.column(found.place("overall"))
+    assert {len(text.partition(".")[2]) for text in texts} == {2}
 
 
 def test_benchmarks_are_chosen_and_the_view_can_be_shared(visit: Visit) -> None:
@@ -232,34 +320,66 @@ def test_benchmarks_are_chosen_and_the_view_can_be_shared(visit: Visit) -> None:
     tab.get_by_label("Whole.part-ridge").check()
     tab.get_by_label(SECOND).uncheck()
     tab.keyboard.press("Escape")
-    head(tab, "Whole.part-ridge").get_by_role("button").click()
+    button(tab, "Whole.part-ridge").click()
     tab.get_by_label("normalised").check()
     heads = tab.locator("#board thead th").all_inner_texts()
-    rows = visit.column(1)
+    rows = visit.column(MODEL)
     link = tab.url
     for other in ("index.html", "benchmarks.html"):
         visit.open(other)
     tab.goto(link)
     assert tab.locator("#board thead th").all_inner_texts() == heads
-    assert visit.column(1) == rows
+    assert visit.column(MODEL) == rows
     assert tab.get_by_label("normalised").is_checked()
     tab.locator("#menu-show summary").click()
     tab.get_by_role("button", name="usual").click()
-    assert head(tab, SECOND).count() == 1
+    assert button(tab, SECOND).count() == 1
 
 
 def test_raw_and_normalised(visit: Visit, results: list[Result]) -> None:
-    tab = visit.open("index.html")
-    raw = visit.values(4)
+    tab = visit.open("index.html", "#sort=Left-ridge+descending")
+    place = visit.place(FIRST)
+    raw = visit.values(place)
     tab.get_by_label("normalised").check()
-    normalised = visit.values(4)
+    normalised = visit.values(place)
     expected = [one.normalised for one in results if one.benchmark == FIRST and one.normalised]
     assert normalised == pytest.approx(sorted(expected, reverse=True), abs=6e-4)
-    assert len(raw) == len(normalised) + 2  # published ones have no ceiling
+    assert len(raw) == len(normalised) + 1  # the one that is only published has no ceiling
     # the mean over tasks has none either
-    assert set(visit.column(6)) == {"–"}
+    assert set(visit.column(visit.place("overall"))) == {"–"}
     tab.get_by_label("raw").check()
-    assert visit.values(4) == raw
+    assert visit.values(place) == raw
+
+
+def test_the_view_is_saved(visit: Visit, results: list[Result]) -> None:
+    tab = visit.open("index.html", f"#show={FIRST}&q=alpha")
+    tab.locator("#menu-save summary").click()
+    shoot(tab, "save")
+    saved = {}
+    for name in ("CSV", "JSON", "BibTeX"):
+        with tab.expect_download() as download:
+            tab.get_by_role("button", name=name, exact=True).click()
+        path = Path(download.value.path())
+        saved[download.value.suggested_filename] = path.read_text(encoding="utf-8")
+    rows = list(csv.DictReader(saved["brainbench.csv"].splitlines()))
+    expected = {
+        one.model: one.value
+        for one in results
+        if one.benchmark == FIRST and not one.published and one.model.startswith("alpha")
+    }
+    assert {row["model"]: float(row["value"]) for row in rows} == pytest.approx(expected, abs=1e-5)
+    told = json.loads(saved["brainbench.json"])
+    assert told["view"] == tab.url
+    assert {one["benchmark"] for one in told["scores"]} == {FIRST}
+    assert tab.url in saved["brainbench.bib"]
+    assert "Made up" in tab.locator("#cite").inner_text()
+
+
+def test_saved_names_are_no_formulas(visit: Visit) -> None:
+    tab = visit.open("index.html")
+    made = tab.evaluate("[...'=+-@'].map((sign) => `${sign}1`).map(csvCell)")
+    assert made == ["'=1", "'+1", "'-1", "'@1"]
+    assert tab.evaluate("csvCell('a\"b,c')") == '"a""b,c"'
 
 
 def test_from_the_board_to_a_model_and_back(visit: Visit) -> None:
@@ -270,9 +390,11 @@ def test_from_the_board_to_a_model_and_back(visit: Visit) -> None:
     shoot(tab, "model")
     tab.get_by_role("link", name="Left-ridge").click()
     assert tab.locator("h1").inner_text() == "Left-ridge"
-    assert tab.locator("figure svg[role=img] path.edge").count() == 8
+    assert tab.locator("svg.dots path.edge").count() == 6
+    assert tab.locator("svg.dots path.hollow").count() == 2
+    assert tab.locator("svg.dots rect.ceiling").count() == 8
     tab.get_by_role("link", name="Leaderboard").click()
-    assert len(visit.column(1)) == 8
+    assert len(visit.column(MODEL)) == 7
 
 
 def test_scatter_with_the_mouse_and_the_keyboard(visit: Visit) -> None:
@@ -305,12 +427,44 @@ def test_scatter_with_the_mouse_and_the_keyboard(visit: Visit) -> None:
     assert tab.locator("h1").inner_text() == name
 
 
+def test_a_cell_leads_to_its_dots_with_their_line(visit: Visit, results: list[Result]) -> None:
+    tab = visit.open("correlations.html")
+    cell = tab.locator("table.heat tbody tr").filter(has_text=SECOND).first.locator("td a").first
+    r = cell.inner_text().replace("−", "-")
+    cell.click()
+    assert tab.get_by_label("Horizontal axis").input_value() == SECOND
+    assert tab.get_by_label("Vertical axis").input_value() == TASK
+    told = tab.locator("#relation").inner_text().replace("−", "-")
+    assert round(float(re.search(r"r = (-?[0-9.]+)", told)[1]), 2) == float(r)
+    shown = {one.pair: one.value for one in reversed(results)}
+    models = sorted({model for model, name in shown if name == TASK})
+    x, y = ([shown[model, name] for model in models] for name in (SECOND, TASK))
+    slope, start = np.polyfit(x, y, 1)
+    # the drawn line goes through the heights of least squares, as the dots lie
+    centres = tab.locator(".point .ring").evaluate_all(
+        "all => all.map((one) => [+one.getAttribute('cx'), +one.getAttribute('cy')])"
+    )
+    (to_x, from_x), (to_y, from_y) = (
+        np.polyfit(sorted(values), sorted(ends), 1)
+        for values, ends in ((x, [c[0] for c in centres]), (-np.array(y), [c[1] for c in centres]))
+    )
+    course = tab.locator("path.fit").get_attribute("d")[1:].split("L")
+    for point in (course[10], course[30]):
+        across, up = map(float, point.split(","))
+        height = slope * (across - from_x) / to_x + start
+        assert up == pytest.approx(from_y - to_y * height, abs=0.3)
+    assert tab.locator("path.band").count() == 1
+    assert tab.locator("#plot line.error").count() == 2 * len(models)
+
+
 def test_axes_are_chosen(visit: Visit) -> None:
     tab = visit.open("correlations.html")
     assert tab.locator("#relation").inner_text().startswith("Pearson r = ")
     tab.get_by_label("Vertical axis").select_option(SECOND)
     # of two that were published only, one more model
     assert tab.locator(".point").count() == 7
+    # the one that was published only is hollow
+    assert tab.locator(".point .hollow").count() == 1
     told = tab.locator("#relation").inner_text()
     assert told.endswith("7 models")
     link = tab.url
@@ -322,6 +476,36 @@ def test_axes_are_chosen(visit: Visit) -> None:
     tab.locator(".point").first.click()
     assert tab.locator("h1").count() == 1
     assert "/models/" in tab.url
+
+
+def test_models_are_compared_in_pairs(visit: Visit, results: list[Result]) -> None:
+    tab = visit.open("compare.html", "#m=beta-two&m=alpha-one")
+    cells = tab.locator("#compared tbody tr").filter(has_text=FIRST).locator("td").all_inner_texts()
+    pair = {one.model: one for one in results if one.benchmark == FIRST and not one.published}
+    first, other = pair["beta-two"], pair["alpha-one"]
+    (expected,) = compare([first, other])
+    sign = 1 if expected.model == "alpha-one" else -1
+    numbers = [float(text) for text in re.findall(r"-?\d+\.\d+", " ".join(cells).replace("−", "-"))]
+    low, high = sorted(sign * bound for bound in expected.interval)
+    wanted = [first.value, other.value, sign * expected.difference, low, high]
+    assert numbers[:5] == pytest.approx(wanted, abs=6e-4)
+    p = cells[3]
+    assert p == "< 0.001" if expected.p < 0.001 else float(p) == pytest.approx(expected.p, abs=6e-4)
+    # a published score has no pairs
+    assert tab.locator("#layers figure").count() == 3
+    assert tab.locator("#layers path.course").count() == 6
+    titles = tab.locator("#layers title").all_text_contents()
+    assert any(title.startswith("Alpha One, block 3: ") for title in titles)
+    tab.get_by_label("Model 3").select_option("gamma-one")
+    row = tab.locator("#compared tbody tr").filter(has_text=FIRST).locator("td")
+    assert row.all_inner_texts()[-2:] == ["–", "–"]
+    link = tab.url
+    visit.open("index.html")
+    tab.goto(link)
+    assert tab.get_by_label("Model 3").input_value() == "gamma-one"
+    shoot(tab, "compare")
+    tab.get_by_label("Model 3").select_option(EVIL)
+    assert tab.locator("#compared img").count() == 0
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -346,13 +530,18 @@ def test_on_a_phone(visit: Visit, name: str) -> None:
     too_wide = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
     assert not tab.evaluate(too_wide)
     if name == "index.html":
-        for menu in ("#menu-family", "#menu-show"):
+        for menu in ("#menu-filter", "#menu-show", "#menu-save"):
             tab.locator(f"{menu} summary").click()
             assert not tab.evaluate(too_wide)
-        shoot(tab, "menu-phone")
-        tab.keyboard.press("Escape")
+            shoot(tab, f"{menu[1:]}-phone")
+            tab.keyboard.press("Escape")
         box = tab.locator(".box")
         assert box.evaluate("one => one.scrollWidth > one.clientWidth")
+        # name and first score are seen without scrolling sideways
+        for cell in ("th", "td:nth-child(3)"):
+            place = tab.locator(f"#board tbody tr:first-child {cell}").first.bounding_box()
+            assert place["x"] >= 0
+            assert place["x"] + place["width"] <= 360
     shoot(tab, f"{Path(name).stem.replace('*', 'benchmark')}-phone")
 
 
@@ -366,6 +555,19 @@ def test_text_of_results_does_nothing(visit: Visit) -> None:
     for point in range(6):
         tab.locator(".point").nth(point).dispatch_event("mouseenter")
     assert tab.locator("img").count() == 0
+
+
+def test_a_benchmark_may_be_called_like_a_method(
+    visit: Visit, tmp_path: Path, results: list[Result]
+) -> None:
+    odd = [replace(one, benchmark="toString") for one in results[:1]]
+    build_site([*results, *odd], tmp_path)
+    found = Visit(visit.tab, tmp_path)
+    tab = found.open("correlations.html", f"#x=toString&y={FIRST}")
+    assert tab.locator(".point").count() == 1
+    found.open("index.html", "#show=toString&sort=toString+descending")
+    assert found.column(3).count("–") == 6
+    assert "NaN" not in tab.locator("#board").inner_text()
 
 
 def test_the_policy_holds(visit: Visit) -> None:
@@ -403,7 +605,7 @@ def test_the_keyboard_goes_everywhere(visit: Visit) -> None:
             unseen.append(here[1])
         tab.keyboard.press("Tab")
     assert unseen == []
-    assert {"Correlations", "q", "Families", "Benchmarks", "Left-ridge", "Beta One"} <= seen
+    assert {"Correlations", "q", "Filter", "Columns", "ridge", "Beta One"} <= seen
 
 
 def test_without_scripts_there_is_a_table(browser: Any, pages: Path) -> None:
@@ -412,6 +614,6 @@ def test_without_scripts_there_is_a_table(browser: Any, pages: Path) -> None:
     text = (pages / "index.html").read_text(encoding="utf-8")
     plain = "".join(itertools.chain.from_iterable(text.split("<script>")[:1]))
     tab.set_content(plain)
-    assert tab.locator("#board tbody tr").count() == 8
+    assert tab.locator("#board tbody tr").count() == 7
     assert tab.locator("#controls").is_hidden()
     tab.close()

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbench_audio.report.families import FAMILIES, Look
-from brainbench_audio.report.site.drawing import icon, layer_profile, marker, number, ticks
+from brainbench_audio.report.families import _SPARE, FAMILIES, OTHER, Look
+from brainbench_audio.report.site.drawing import Axis, icon, layer_profile, marker, number, ticks
 from brainbench_audio.report.site.profiles import LayerProfile
 
 
@@ -66,7 +66,7 @@ def test_the_shapes_are_those_of_the_script() -> None:
 
     script = (files("brainbench_audio.report.site") / "static" / "shared.js").read_text("utf-8")
     joined = re.sub(r'"\s*\+\s*"', "", script)
-    for shape in {look.marker for look in FAMILIES.values()}:
+    for shape in {look.marker for look in (*FAMILIES.values(), *_SPARE)}:
         drawn = ElementTree.fromstring(marker(Look("#000000", shape), 0, 0)).get("d")
         assert f'"{drawn}"' in joined, shape
 
@@ -85,8 +85,19 @@ def test_a_profile_has_a_curve_a_part_their_mean_and_the_best_layer() -> None:
     assert svg.get("aria-label") == "a & b"
     classes = [element.get("class") for element in svg.iter()]
     assert (classes.count("thin"), classes.count("thick"), classes.count("best")) == (2, 1, 1)
-    (circle,) = svg.iter("circle")
-    assert circle.findtext("title") == "layer1: 0.600"
+    titles = [strip.findtext("title") for strip in svg.iter("rect")]
+    assert titles == ["layer0: 0.200", "layer1: 0.600", "layer2: 0.200"]
+    texts = [text.text for text in svg.iter("text")]
+    assert texts[-2:] == ["layer0", "layer2"]
+
+
+def test_profiles_may_share_an_axis() -> None:
+    def height(ends: tuple[float, float] | None) -> str:
+        svg = ElementTree.fromstring(layer_profile(profile([[0.1, 0.5]]), "layer1", "name", ends))
+        (circle,) = svg.iter("circle")
+        return str(circle.get("cy"))
+
+    assert height(None) == height((0.0, 0.5)) != height((0.0, 1.0))
 
 
 def test_the_best_layer_is_left_out_where_it_has_no_score() -> None:
@@ -107,3 +118,21 @@ def test_nothing_is_drawn_outside(values: list[list[float]]) -> None:
     for line in svg.iter("line"):
         assert 0 <= float(str(line.get("y1"))) <= height
         assert float(str(line.get("x2"))) <= width
+
+
+def test_a_dot_stands_where_its_value_is() -> None:
+    axis = Axis.around([0.2, 0.6], ceiling=(0.7, 0.8), baseline=0.3)
+    assert axis.low == 0
+    assert axis.high > 0.8
+    assert Axis.around([-0.5]).low < -0.5
+    left, right = axis.place(axis.low), axis.place(axis.high)
+    assert axis.place(axis.high / 2) == pytest.approx((left + right) / 2)
+    drawn = axis.row(0.2, OTHER, "a <b>: 0.2", (0.1, 0.4))
+    assert f"translate({axis.place(0.2):.1f} 11.0)" in drawn
+    assert f'x1="{axis.place(0.1):.1f}" x2="{axis.place(0.4):.1f}"' in drawn
+    assert f'width="{axis.place(0.8) - axis.place(0.7) + 2:.1f}"' in drawn
+    assert drawn.count('class="baseline"') == 1
+    assert "a &lt;b&gt;: 0.2" in drawn
+    hollow = axis.row(0.2, OTHER, "a", published=True)
+    assert 'class="hollow"' in hollow
+    assert 'class="error' not in hollow

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import unquote
+from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import numpy as np
 import pytest
@@ -19,7 +20,9 @@ from brainbench_audio.report.families import FAMILIES, OTHER, looks
 from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site import build_site
 from brainbench_audio.report.site.content import gather
+from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.profiles import read_profile
+from brainbench_audio.report.table1 import published_tables
 from brainbench_audio.scores.score import Score
 
 VOID = {"meta", "link", "input", "br", "hr", "img"}
@@ -34,6 +37,7 @@ class Checked(HTMLParser):
         self.open: list[str] = []
         self.ids: list[str] = []
         self.links: list[str] = []
+        self.values: list[str] = []
         self.tags: list[str] = []
         self.labelled_by: list[str] = []
         self.texts: dict[str, str] = {}
@@ -49,6 +53,8 @@ class Checked(HTMLParser):
         assert len(names) == len(set(names)), f"{tag} has an attribute twice"
         assert not [name for name in names if name.startswith("on") or name in ("style", "srcdoc")]
         found = dict(attrs)
+        if tag == "option":
+            self.values.append(str(found.get("value")))
         if found.get("id"):
             self.ids.append(str(found["id"]))
         for name in ("href", "src", "action", "srcset", "data"):
@@ -77,8 +83,8 @@ def board(folder: Path) -> dict[str, object]:
 
 def test_pages_are_sound(pages: Path) -> None:
     written = list(every(pages))
-    # three, six models and one that is only published, five benchmarks with the overall mean
-    assert len(written) == 3 + 7 + 5
+    # five, six models and one that is only published, five benchmarks with the overall mean
+    assert len(written) == 5 + 7 + 5
     for path in written:
         page = Checked(path)
         assert len(page.ids) == len(set(page.ids)), path
@@ -96,7 +102,9 @@ def check_links(folder: Path) -> None:
             if link.startswith("https://"):
                 continue
             if link.startswith("#"):
-                assert link[1:] in page.ids
+                # a place on the page, or what its axes show
+                view = dict(parse_qsl(link[1:]))
+                assert link[1:] in page.ids or {view["x"], view["y"]} <= set(page.values)
                 continue
             target = (path.parent / unquote(link)).resolve()
             assert target.is_file(), (path, link)
@@ -130,21 +138,37 @@ def test_text_of_results_is_only_text(pages: Path) -> None:
 def test_the_board_has_every_result(pages: Path, results: list[Result]) -> None:
     data = board(pages)
     assert isinstance(data["rows"], list)
-    rows = {(row["model"], row["published"]): row for row in data["rows"]}
-    assert len(rows) == 6 + 2
+    assert isinstance(data["columns"], list)
+    rows = {row["model"]: row for row in data["rows"]}
+    places = [column["id"] for column in data["columns"]]
+    # a model that is measured and published is one row
+    assert len(rows) == len(data["rows"]) == 6 + 1
     for result in results:
-        scores = rows[result.model, result.published]["scores"][result.benchmark]
-        value, low, high, error, normalised, ceiling, approximate, rank = scores
+        cell = rows[result.model]["scores"][places.index(result.benchmark)]
+        known = [one for one in results if one.pair == result.pair]
+        assert len(cell) == len(known)
+        # the measured one first
+        numbers = cell[-1] if result.published else cell[0]
+        value, low, high, error, normalised, ceiling, _, published, _, place, *_ = numbers
         expected = (result.value, result.error, result.normalised, result.ceiling)
         for given, wanted in zip((value, error, normalised, ceiling), expected, strict=True):
             assert given == (None if wanted is None else pytest.approx(wanted, abs=1e-5))
-        assert approximate == result.approximate
+        assert published == result.published
         if result.published:
             assert (low, high) == (None, None)
-            assert rank.isdigit()
         else:
             assert low < value < high
-            assert re.fullmatch(r"\d+( \(\d+–\d+\))?", rank)
+        assert (place is None) == (result.published and len(known) == 2)
+
+
+def test_each_model_has_one_place_in_a_column(pages: Path) -> None:
+    data = board(pages)
+    assert isinstance(data["rows"], list)
+    assert isinstance(data["columns"], list)
+    for column in range(len(data["columns"])):
+        cells = [row["scores"][column] for row in data["rows"]]
+        places = [cell[0][9] for cell in cells if cell]
+        assert sorted(places) == list(range(1, len(places) + 1))
 
 
 def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> None:
@@ -161,26 +185,40 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
         assert said in text
     assert "that one.pt" not in text, "it was verified"
     assert text.count("<figure>") == 3  # the task has no layers
+    # subsets stand folded below whole data sets
+    whole, _, folded = text.partition("Subsets and variants: 1 more")
+    assert "left-ridge" in whole
+    assert 'scope="row"><a href="../benchmarks/whole.part-ridge' in folded
     assert "0.330" in text
     assert "published" in text
     assert "somebody &amp; &lt;img" in text
     text = (pages / "benchmarks.html").read_text(encoding="utf-8")
     assert text.count('scope="row"') == 5
     text = next((pages / "benchmarks").glob("left-ridge*.html")).read_text(encoding="utf-8")
-    assert "ceiling 0.800" in text
-    # a dot each, and one in the table and in the legend
-    assert text.count("<title>Alpha One (published): 0.330</title>") == 1
+    assert "Band: ceiling, 0.800." in text
+    # a dot each, the best on top; the published one of a model that was measured, too
+    dots = re.findall(r"<title>([^<]+): ([−0-9.]+)</title>", text)
+    values = [float(value.replace("−", "-")) for name, value in dots if "published" not in name]
+    assert values == sorted(values, reverse=True)
+    assert len(dots) == 6 + 2
+    assert ("Alpha One (published)", "0.330") in dots
 
 
 def test_table_1(tmp_path: Path) -> None:
     site = build_site(published_results(), tmp_path / "site")
     text = (tmp_path / "site" / "correlations.html").read_text(encoding="utf-8")
-    rows = re.findall(
-        r'NH2015-ridge</a></th><td>(\w+)</td>((?:<td class="number">[^<]*</td>)+)', text
+    found = dict(
+        re.findall(
+            r'<a href="#x=NH2015-ridge&amp;y=overall(|&amp;subset=1)">([0-9.]+)</a>',
+            text,
+        )
     )
-    found = {name: re.findall(r">([^<]+)</td>", cells)[-1] for name, cells in rows}
-    assert float(found["all"]) == pytest.approx(0.902, abs=0.01)
-    assert float(found["subset"]) == pytest.approx(0.713, abs=0.01)
+    assert float(found[""]) == pytest.approx(0.902, abs=0.01)
+    assert float(found["&amp;subset=1"]) == pytest.approx(0.713, abs=0.01)
+    # and what it says of single tasks, which nothing here could compute
+    printed = text.partition("Table 1 of the paper")[2]
+    cells = re.findall(r'class="number \w+-\d [\w-]+" title="p [^"]*">([−0-9.]+)</td>', printed)
+    assert len(cells) == sum(len(table.cells) for table in published_tables()[:1])
     assert site.pages > 36 + 10
     assert site.size == sum(path.stat().st_size for path in every(tmp_path / "site"))
 
@@ -229,6 +267,117 @@ def test_computed_means_take_the_place_of_published_ones(results: list[Result]) 
     assert len(shown) == 4
     assert max(shown) < 9
     assert np.mean(shown) == pytest.approx(0)
+
+
+def own(model: str, benchmark: str, value: float, **fields: Any) -> Result:
+    fields = {"label": model, "family": "", **fields}
+    return Result(model=model, benchmark=benchmark, value=value, **fields)
+
+
+def test_controls_are_no_models(tmp_path: Path) -> None:
+    tasks = ("NH2015-ridge", "HEAR.gtzan-probe")
+    values = {"a": 0.1, "b": 0.2, "c": 0.25, "a@untrained": 0.9, "b@permuted": 0.01}
+    results = [own(name, task, value) for name, value in values.items() for task in tasks]
+    content = gather("title", results)
+    assert {row.model: row.control for row in content.rows} == {
+        name: "@" in name for name in values
+    }
+    assert set(content.overall.values) == {"a", "b", "c"}
+    for row in content.rows:
+        assert bool(row.ranks) == (not row.control)
+    assert [row.ranks["NH2015-ridge"].place for row in content.rows if not row.control] == [3, 2, 1]
+    build_site(results, tmp_path)
+    text = (tmp_path / "correlations.html").read_text(encoding="utf-8")
+    data = json.loads(re.findall(r'id="scatter-data">(.*?)</script>', text)[0])
+    assert [row["label"] for row in data["rows"]] == ["a", "b", "c"]
+    assert {one["n"] for one in data["relations"] if one["subset"] == "all"} == {3}
+
+
+def test_the_first_columns_are_those_that_most_models_share() -> None:
+    own_scores = [own(f"m{place}", "SimCortex-ridge", 0.1 * place) for place in range(7)]
+    own_scores += [own("m0", "NH2015comp-ridge", 0.5, parts={"lf": 0.5})]
+    shared = [own(f"m{place}", "NH2015comp.lf-ridge", 0.2) for place in range(7)]
+    content = gather("title", [*own_scores, *shared, *published_results()])
+    most = {name for name in content.benchmarks if name.startswith("NH2015comp.lf")}
+    assert content.first in most
+    assert most <= set(content.chosen)
+    # with published scores alone, whole data sets that all share
+    assert gather("title", published_results()).chosen == (
+        "B2021-ridge",
+        "B2021-rsa",
+        "NH2015-ridge",
+        "NH2015-rsa",
+        "overall",
+    )
+
+
+def test_published_scores_are_normalised_where_a_topline_is_published() -> None:
+    found = {one.pair: one for one in published_results()}
+    one = found["vggish", "NH2015-rsa"]
+    assert one.ceiling == 0.759
+    assert one.normalised == pytest.approx(one.value / 0.759)
+    assert found["vggish", "NH2015-ridge"].normalised is None
+
+
+def test_a_task_of_ones_own_goes_with_brain_data(tmp_path: Path) -> None:
+    results = [
+        own(f"m{place}", benchmark, value * place * place)
+        for place in range(7)
+        for benchmark, value in (("SimCortex-ridge", 0.01), ("HEAR.fsdd-probe", 0.02))
+    ]
+    build_site(results, tmp_path)
+    text = (tmp_path / "correlations.html").read_text(encoding="utf-8")
+    assert "No three models" not in text
+    assert "HEAR.fsdd-probe" in text
+    page = next((tmp_path / "benchmarks").glob("hear.fsdd*")).read_text(encoding="utf-8")
+    # what is true of the six tasks together is not said of another one
+    assert "211,186" not in page
+    assert "zenodo" not in page
+
+
+def test_pages_of_tasks_count_their_own_sounds(tmp_path: Path) -> None:
+    raw = xr.Dataset(
+        {"learning_curve": (("setting", "epoch"), [[0.1, 0.2]])}, {"metric": ["top1_acc"]}
+    )
+    path = tmp_path / "score.nc"
+    Score(value=0.1, raw=raw).to_netcdf(path)
+    n = {"train": 3, "valid": 2, "test": 1}
+    tasks = ("HEAR.gtzan-probe", "HEAR.fsdd-probe")
+    told = gather("title", [own("m", task, 0.1, path=path, n=n) for task in tasks]).about
+    assert (told[tasks[0]].stimuli, told[tasks[0]].unit) == (1000, "top1_acc")
+    assert (told[tasks[1]].stimuli, told[tasks[1]].unit) == (6, "top1_acc")
+
+
+def test_what_scores_were_told_describes_what_no_plugin_does(tmp_path: Path) -> None:
+    cards = {
+        "model": {"label": "My Model", "family": "mine", "licence": "MIT", "parameters": 12},
+        "data": {"description": "songs of birds", "licence": "CC0", "source": "https://x.org"},
+        "metric": {"description": "counts", "unit": "songs"},
+    }
+    result = own("file.py:M", "Birds-count", 0.5, provenance={"cards": cards})
+    odd = own("odd", "Odd-count", 0.5, provenance={"cards": {"model": 3, "data": [], "metric": {}}})
+    content = gather("title", [result, odd])
+    card, told = content.model_cards["file.py:M"], content.about["Birds-count"]
+    assert (card.licence, card.parameters, card.training_data) == ("MIT", 12, "")
+    assert (told.data, told.unit, told.licence) == ("songs of birds", "songs", "CC0")
+    assert content.about["Odd-count"].data == ""
+    build_site([result, odd], tmp_path)
+    text = next((tmp_path / "benchmarks").glob("birds*")).read_text(encoding="utf-8")
+    assert "Songs of birds." in text
+
+
+def test_published_numbers_have_the_digits_that_reading_allows(tmp_path: Path) -> None:
+    one = own("m", "b-c", 0.45678, published=True, provenance={"reading_error": 0.03})
+    assert (printed(one), error_text(one)) == ("0.46", "reading ± 0.03")
+    assert printed(replace(one, provenance={"reading_error": 0.002})) == "0.457"
+    assert printed(replace(one, approximate=True)) == "≈ 0.46"
+    measured = replace(one, published=False, error=0.01)
+    assert (printed(measured), error_text(measured)) == ("0.457", "0.010")
+    build_site([one, own("n", "b-c", 0.5)], tmp_path)
+    for name in ("index.html", "models/m.html", "benchmarks/b-c.html"):
+        text = (tmp_path / name).read_text(encoding="utf-8").partition('id="board-data"')[0]
+        assert "0.46" in text
+        assert "0.457" not in text
 
 
 class TestProfiles:
@@ -298,8 +447,7 @@ def contrast(one: str, other: str) -> float:
 
 def test_families_can_be_told_apart() -> None:
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    table = looks([*FAMILIES, *(f"new-{place}" for place in range(15))])
-    assert len(set(table.values())) == len(table)
+    table = looks([*FAMILIES, *(f"new-{place}" for place in range(99))])
     for look in [*table.values(), OTHER]:
         assert contrast(look.colour, PAPER_COLOUR) >= 3
         assert contrast(look.colour, DARK_COLOUR) >= 3

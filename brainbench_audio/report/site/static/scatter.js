@@ -6,6 +6,7 @@
   const [across, up] = ["x", "y"].map((name) => document.getElementById(`axis-${name}`));
   const all = document.getElementById("subset");
   const [LEFT, RIGHT, TOP, BOTTOM] = [58, 16, 16, 52];
+  const FAR_OFF = 2;
   let [WIDTH, HEIGHT] = [720, 480];
   let points = [];
 
@@ -48,11 +49,16 @@
       .sort((one, other) => one.values[across.value] - other.values[across.value]);
   }
 
-  function relation() {
+  function related() {
     const [x, y] = [across.value, up.value];
     const subset = all.checked ? "sub" : "all";
-    const found = data.relations.find((one) => one.subset === subset
+    return data.relations.find((one) => one.subset === subset
       && ((one.x === x && one.y === y) || (one.x === y && one.y === x)));
+  }
+
+  function relation() {
+    const [x, y] = [across.value, up.value];
+    const found = related();
     if (!found || found.r === null) return `${x} and ${y}: too few models for a correlation.`;
     const p = found.p === null ? "" : found.p < 0.001 ? ", p < 0.001" : `, p = ${found.p.toFixed(3)}`;
     const interval = found.interval
@@ -80,6 +86,53 @@
     return parts;
   }
 
+  /* Line of least squares, the interval of its height, and how far each row is off, in deviations. */
+  function fitOf(rows) {
+    const found = related();
+    if (!found || found.r === null || rows.length < 3) return null;
+    const pairs = rows.map((row) => [row.values[across.value], row.values[up.value]]);
+    const mean = [0, 1].map((side) => pairs.reduce((sum, pair) => sum + pair[side], 0) / pairs.length);
+    const sum = (one, other) => pairs.reduce((all, pair) =>
+      all + (pair[one] - mean[one]) * (pair[other] - mean[other]), 0);
+    const [square, slope] = [sum(0, 0), sum(0, 1) / sum(0, 0)];
+    const height = (x) => mean[1] + slope * (x - mean[0]);
+    const off = pairs.map(([x, y]) => y - height(x));
+    const spread = Math.sqrt(off.reduce((all, one) => all + one * one, 0) / (pairs.length - 2));
+    const half = (x) => found.t * spread * Math.sqrt(1 / pairs.length + (x - mean[0]) ** 2 / square);
+    return { height, half, off: off.map((one) => (spread ? one / spread : 0)) };
+  }
+
+  function fitMarks(fit, ranges, toX, toY) {
+    if (!fit) return [];
+    const steps = Array.from({ length: 41 }, (_, place) => ranges[0][0] + ((ranges[0][1] - ranges[0][0]) * place) / 40);
+    const within = (y) => Math.min(Math.max(toY(y), TOP), HEIGHT - BOTTOM).toFixed(1);
+    const edge = (sign) => steps.map((x) => `${toX(x).toFixed(1)},${within(fit.height(x) + sign * fit.half(x))}`);
+    const course = steps.map((x) => `${toX(x).toFixed(1)},${within(fit.height(x))}`);
+    return [draw("path", { d: `M${[...edge(1), ...edge(-1).reverse()].join("L")}z`, class: "band" }),
+      draw("path", { d: `M${course.join("L")}`, class: "fit" })];
+  }
+
+  function errorBars(rows, toX, toY) {
+    return rows.flatMap((row) => {
+      const [x, y] = [toX(row.values[across.value]), toY(row.values[up.value])];
+      const [sides, ends] = [row.bounds[across.value], row.bounds[up.value]];
+      return [sides && draw("line", { x1: toX(sides[0]), x2: toX(sides[1]), y1: y, y2: y, class: "error" }),
+        ends && draw("line", { x1: x, x2: x, y1: toY(ends[0]), y2: toY(ends[1]), class: "error" })].filter(Boolean);
+    });
+  }
+
+  /* Rows that are far off the line are named. */
+  function outliers(fit, rows, toX, toY) {
+    if (!fit) return [];
+    return rows.flatMap((row, place) => {
+      if (Math.abs(fit.off[place]) < FAR_OFF) return [];
+      const x = toX(row.values[across.value]);
+      const left = x > WIDTH / 2;
+      return [draw("text", { x: x + (left ? -9 : 9), y: toY(row.values[up.value]) + 4,
+        "text-anchor": left ? "end" : "start", class: "outlier" }, row.label)];
+    });
+  }
+
   function told(row, id) {
     return `${id} ${number(row.values[id])}${row.published.includes(id) ? " (published)" : ""}`;
   }
@@ -104,7 +157,7 @@
   function pointOf(row, x, y) {
     const name = `${row.label}: ${told(row, across.value)}, ${told(row, up.value)}`;
     const point = draw("g", { class: "point", role: "img", tabindex: "-1", "aria-label": name },
-      marker(data.families[row.family], x, y, 1.15),
+      marker(data.families[row.family], x, y, 1.15, row.published.some((id) => id === across.value || id === up.value)),
       draw("circle", { cx: x, cy: y, r: 11, class: "ring", "pointer-events": "all" }));
     point.addEventListener("mouseenter", () => reveal(point, row));
     point.addEventListener("mouseleave", conceal);
@@ -142,15 +195,18 @@
     points = [];
     store();
     if (!rows.length) return;
-    const ranges = [across.value, up.value].map((id) => range(rows.map((row) => row.values[id])));
+    const ranges = [across.value, up.value].map((id) =>
+      range(rows.flatMap((row) => [row.values[id], ...(row.bounds[id] || [])])));
     const toX = (one) => LEFT + ((WIDTH - LEFT - RIGHT) * (one - ranges[0][0])) / (ranges[0][1] - ranges[0][0]);
     const toY = (one) => HEIGHT - BOTTOM
       - ((HEIGHT - TOP - BOTTOM) * (one - ranges[1][0])) / (ranges[1][1] - ranges[1][0]);
     points = rows.map((row) => pointOf(row, toX(row.values[across.value]), toY(row.values[up.value])));
     points[0].setAttribute("tabindex", "0");
+    const fit = fitOf(rows);
     box.prepend(draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "group",
       "aria-label": `${across.value} and ${up.value} of ${rows.length} models; arrow keys walk along` },
-    ...frame(toX, toY, ranges), ...points));
+    ...frame(toX, toY, ranges), ...fitMarks(fit, ranges, toX, toY), ...errorBars(rows, toX, toY),
+    ...outliers(fit, rows, toX, toY), ...points));
   }
 
   box.addEventListener("keydown", walk);

@@ -12,10 +12,15 @@ const SHAPES = {
   "D": "M0,-6L6,0L0,6L-6,0z",
   "P": "M-1.8,-5.4h3.6v3.6h3.6v3.6h-3.6v3.6h-3.6v-3.6h-3.6v-3.6h3.6z",
   "X": "M-5.2,-2.9L-2.9,-5.2L0,-2.3L2.9,-5.2L5.2,-2.9L2.3,0L5.2,2.9L2.9,5.2L0,2.3L-2.9,5.2L-5.2,2.9L-2.3,0z",
+  "*": "M0.0,-6.8L1.8,-2.4L6.5,-2.1L2.9,0.9L4.0,5.5L0.0,3.0L-4.0,5.5L-2.9,0.9L-6.5,-2.1L-1.8,-2.4z",
+  "p": "M0.0,-5.8L5.5,-1.8L3.4,4.7L-3.4,4.7L-5.5,-1.8z",
+  "d": "M0,-6.2L3.6,0L0,6.2L-3.6,0z",
 };
 
+/* Names of models and benchmarks are keys, so objects inherit nothing: no `toString`. */
 function read(id) {
-  return JSON.parse(document.getElementById(id).textContent);
+  return JSON.parse(document.getElementById(id).textContent, (key, value) =>
+    (value && typeof value === "object" && !Array.isArray(value) ? Object.setPrototypeOf(value, null) : value));
 }
 
 function make(name, attributes, ...children) {
@@ -36,11 +41,12 @@ function filled(element, attributes, children) {
   return element;
 }
 
-function marker(look, x, y, scale = 1) {
+function marker(look, x, y, scale = 1, hollow = false) {
   return draw("path", {
     d: SHAPES[look.marker] || SHAPES.o,
-    fill: look.colour,
-    class: "edge",
+    fill: hollow ? "none" : look.colour,
+    stroke: hollow ? look.colour : null,
+    class: hollow ? "hollow" : "edge",
     transform: `translate(${x.toFixed(2)} ${y.toFixed(2)}) scale(${scale})`,
   });
 }

@@ -62,7 +62,7 @@ def _pretrained(iteration: int, tokens: str, sha256: str) -> ModelCard:
     name = f"BEATs_iter{iteration}"
     return _card(
         f"beats-iter{iteration}",
-        name,
+        f"BEATs iter{iteration}",
         parameters=90_311_792,
         training=f"AudioSet without labels: masked prediction of {tokens}",
         file=_file(name, 361_499_833, sha256),
@@ -86,7 +86,7 @@ ITER3 = _pretrained(
 )
 ITER3_AS2M = _card(
     "beats-iter3-as2m",
-    "BEATs_iter3_finetuned_on_AS2M_cpt1",
+    "BEATs iter3 AS2M",
     parameters=90_717_055,
     training="as iteration 3, then AudioSet with labels (AS-2M, 527 classes)",
     file=_file(

@@ -67,7 +67,7 @@ def _card(
 # no commits of these repositories are known
 BASE = _card(
     "dasheng-base",
-    "dasheng_base",
+    "Dasheng Base",
     blocks=range(12),
     width=768,
     parameters=85_447_808,
@@ -76,7 +76,7 @@ BASE = _card(
 )
 LARGE = _card(
     "dasheng-06b",
-    "dasheng_06B",
+    "Dasheng 0.6B",
     blocks=(*range(0, 32, 3), 31),
     width=1280,
     parameters=630_333_568,
@@ -84,7 +84,7 @@ LARGE = _card(
 )
 LARGEST = _card(
     "dasheng-12b",
-    "dasheng_12B",
+    "Dasheng 1.2B",
     blocks=(*range(0, 40, 4), 39),
     width=1536,
     parameters=1_134_047_360,
@@ -92,7 +92,7 @@ LARGEST = _card(
 )
 BASE_AS = _card(
     "dasheng-base-as",
-    "dasheng_base_ft-as",
+    "Dasheng Base AS",
     blocks=range(12),
     width=768,
     parameters=85_447_808,

@@ -1,0 +1,131 @@
+"""What is drawn is what is true: every name, one scale, whole markers, digits that differ."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+pytest.importorskip("matplotlib")
+
+from brainbench_audio.cli.main import main
+from brainbench_audio.report.figures import agreement, layer_weights, rdm, scatter, style
+from brainbench_audio.report.known_models import paper_labels, with_paper_labels
+from brainbench_audio.report.results import Result, published_results
+
+Told = pytest.CaptureFixture[str]
+
+
+def result(model: str, benchmark: str, value: float) -> Result:
+    return Result(model=model, label=model, family="", benchmark=benchmark, value=value)
+
+
+@pytest.mark.parametrize("labels", ["card", "paper"])
+def test_every_model_of_a_scatter_has_its_name(labels: str) -> None:
+    results = published_results()
+    results = with_paper_labels(results) if labels == "paper" else results
+    panels = [scatter.Panel.of(results, name) for name in ("NH2015-ridge", "B2021-rsa")]
+    with style.look():
+        figure = scatter.plot(panels)
+        figure.draw_without_rendering()
+        renderer = figure.canvas.get_renderer()
+        for axes, panel in zip(figure.axes, panels, strict=True):
+            names = [point.result.label for point in panel.points]
+            assert len(set(names)) == len(names) == 36
+            assert sorted(text.get_text() for text in axes.texts) == sorted(names)
+            points = [(point.x, point.result.value) for point in panel.points]
+            for x, y in axes.transData.transform(points):
+                assert not any(text_box(text, renderer).contains(x, y) for text in axes.texts)
+            for one, other in combinations(axes.texts, 2):
+                assert not text_box(one, renderer).overlaps(text_box(other, renderer))
+
+
+def text_box(text: Any, renderer: Any) -> Any:
+    """Return the box of the letters alone, without the line that leads to them."""
+    from matplotlib.text import Text
+
+    text.update_positions(renderer)
+    return Text.get_window_extent(text, renderer)
+
+
+def test_matrices_share_one_scale_and_what_is_alike_is_light() -> None:
+    names = ("a", "b", "c")
+    near, far = (np.array([[0, low, 1], [low, 0, 1], [1, 1, 0]]) for low in (0.1, 0.6))
+    matrices = [rdm.Rdm("x", names, ("", "", ""), values) for values in (near, far * 1.5)]
+    with style.look():
+        figure = rdm.plot(matrices)
+    images = [axes.images[0] for axes in figure.axes if axes.images and axes.get_title()]
+    assert {image.get_clim() for image in images} == {(0.1, 1.5)}
+    light, dark = (sum(images[0].to_rgba(value)[:3]) for value in (0.1, 1.5))
+    assert light > dark + 1
+
+
+def test_markers_of_weights_are_whole() -> None:
+    weights = xr.DataArray(
+        [[0.0, 1.0], [0.0, 1.0]], {"layer": ["a", "b"]}, ("fold", "layer"), name="layer_weights"
+    )
+    with style.look():
+        axes = layer_weights.plot({"x": weights}, "").axes[0]
+    drawn = [line for line in axes.lines if line.get_marker() not in ("None", None)]
+    assert drawn
+    assert not any(line.get_clip_on() for line in drawn)
+
+
+def test_agreement_tells_three_digits_and_where_both_are_equal() -> None:
+    values = {"NH2015-ridge": [0.1, 0.2, 0.3, 0.4], "B2021-ridge": [0.2, 0.29, 0.41, 0.5]}
+    values["NH2015-rsa"] = [0.4, 0.1, 0.2, 0.3]
+    results = [
+        result(f"m{place}", name, value)
+        for name, column in values.items()
+        for place, value in enumerate(column)
+    ]
+    with style.look():
+        axes = agreement.plot(agreement.Agreement.of(results, list(values))).axes
+    r = np.corrcoef(values["NH2015-ridge"], values["B2021-ridge"])[0, 1]
+    assert 0.995 < r < 0.9995  # what two digits would make 1.00
+    assert f"r = {r:.3f}" in axes[1].texts[0].get_text()
+    dotted = [[line for line in one.lines if line.get_linestyle() == ":"] for one in axes]
+    # rows and columns of a table of three: below the diagonal of the first, with one unit
+    assert [len(lines) for lines in dotted] == [0, 0, 0, 1, 0, 0, 0, 0, 0]
+    np.testing.assert_array_equal(dotted[3][0].get_xdata(), dotted[3][0].get_ydata())
+
+
+def test_the_baseline_stays_with_chosen_models(tmp_path: Path, capsys: Told) -> None:
+    output = ["-o", str(tmp_path / "a.svg"), "--published", "only", "--json"]
+    chosen = ["-m", "beats-iter1"]
+    assert main(["figure", "bars", *chosen, "-b", "NH2015-rsa", *output]) == 0
+    (panel,) = json.loads(capsys.readouterr().out)
+    assert [bar["model"] for bar in panel["bars"]] == ["beats-iter1"]
+    assert panel["baseline"]["model"] == "spectrotemporal"
+    assert panel["bars"][0]["reading_error"] == 0.002
+    assert main(["figure", "components", *chosen, *output, "--labels", "paper"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["label"] for row in rows} == {"BEATs (Iter 1)", "Spectrotemporal"}
+
+
+def test_values_read_from_figures_print_their_true_digits(tmp_path: Path, capsys: Told) -> None:
+    imported = tmp_path / "mine.csv"
+    imported.write_text("model,benchmark,value,reading_error\nnew-one,NH2015-rsa,0.4567,0.03\n")
+    assert main(["import", str(imported)]) == 0
+    capsys.readouterr()
+    shown = ["-m", "new-one", "-b", "NH2015-rsa", "--published", "only"]
+    assert main(["figure", "bars", *shown, "-o", str(tmp_path / "a.svg")]) == 0
+    (line,) = (line for line in capsys.readouterr().out.splitlines() if "new-one" in line)
+    assert line.split()[2:] == ["0.46", "-", "0.030", "published"]
+
+
+def test_the_papers_labels_are_those_of_its_36_models() -> None:
+    labels = paper_labels()
+    assert labels.keys() == {one.model for one in published_results()}
+    assert len(set(labels.values())) == 36
+    older = result("beats-iter1#1a2b", "b-c", 0.1)
+    control = result("beats-iter1@untrained", "b-c", 0.1)
+    mine = result("mine", "b-c", 0.1)
+    named = [one.label for one in with_paper_labels([older, control, mine])]
+    assert named[2] == "mine"
+    assert len({*named, labels["beats-iter1"]}) == 4
