@@ -126,12 +126,16 @@ def _mean_column(content: Content) -> Group | None:
     shown = [name for name in content.chosen if name != OVERALL and not is_task(name)]
     count = {name: sum(name in row.results for row in models) for name in shown}
     names = [name for name in shown if count[name] == max(count.values())]
-    if len(names) < 2:
+    # somebody may have imported a benchmark of this name
+    if len(names) < 2 or MEAN in content.benchmarks:
         return None
     found = {row.model: mean for row in content.rows if (mean := _mean(row, names))}
     ranked = [found[row.model] for row in models if row.model in found]
     ranks = {one.model: rank for one, rank in zip(ranked, ranking(ranked), strict=True)}
-    sentence = f"Mean of {', '.join(names)}, which most models share; without one of them, none."
+    units = list(dict.fromkeys(unit for name in names if (unit := content.about[name].unit)))
+    sentence = f"Mean of {', '.join(names)}, which most models share; who lacks one has none."
+    if len(units) > 1:
+        sentence += f" It mixes units: {', '.join(units)}."
     return Group("Brain", sentence, [Column(MEAN, MEAN, True, found, ranks)])
 
 

@@ -25,24 +25,23 @@ def result(model: str, benchmark: str, value: float) -> Result:
     return Result(model=model, label=model, family="", benchmark=benchmark, value=value)
 
 
-@pytest.mark.parametrize("labels", ["card", "paper"])
-def test_every_model_of_a_scatter_has_its_name(labels: str) -> None:
+@pytest.mark.parametrize(("labels", "name"), [("card", "NH2015-ridge"), ("paper", "B2021-rsa")])
+def test_every_model_of_a_scatter_has_its_name(labels: str, name: str) -> None:
     results = published_results()
-    results = with_paper_labels(results) if labels == "paper" else results
-    panels = [scatter.Panel.of(results, name) for name in ("NH2015-ridge", "B2021-rsa")]
+    panel = scatter.Panel.of(with_paper_labels(results) if labels == "paper" else results, name)
     with style.look():
-        figure = scatter.plot(panels)
-        figure.draw_without_rendering()
+        figure = scatter.plot([panel])
+        (axes,) = figure.axes
         renderer = figure.canvas.get_renderer()
-        for axes, panel in zip(figure.axes, panels, strict=True):
-            names = [point.result.label for point in panel.points]
-            assert len(set(names)) == len(names) == 36
-            assert sorted(text.get_text() for text in axes.texts) == sorted(names)
-            points = [(point.x, point.result.value) for point in panel.points]
-            for x, y in axes.transData.transform(points):
-                assert not any(text_box(text, renderer).contains(x, y) for text in axes.texts)
-            for one, other in combinations(axes.texts, 2):
-                assert not text_box(one, renderer).overlaps(text_box(other, renderer))
+        boxes = [text_box(text, renderer) for text in axes.texts]
+        points = axes.transData.transform([(one.x, one.result.value) for one in panel.points])
+    names = [point.result.label for point in panel.points]
+    assert len(set(names)) == len(names) == 36
+    assert sorted(text.get_text() for text in axes.texts) == sorted(names)
+    for one, other in combinations(boxes, 2):
+        assert not one.overlaps(other)
+    for box in boxes:
+        assert not any(box.contains(x, y) for x, y in points)
 
 
 def text_box(text: Any, renderer: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainbench_audio.report.results import Result
+from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site.build import build_site
 from brainbench_audio.scores.score import Score
 
@@ -104,6 +104,14 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
         for benchmark in BENCHMARKS[:2]
     ]
     return own + others
+
+
+@pytest.fixture(scope="session")
+def paper_pages(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a site of the published scores that come with the package."""
+    folder = tmp_path_factory.mktemp("paper") / "site"
+    build_site(published_results(), folder)
+    return folder
 
 
 @pytest.fixture(scope="session")

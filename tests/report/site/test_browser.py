@@ -272,9 +272,8 @@ def test_filter_search_and_published(visit: Visit) -> None:
     assert tab.evaluate("document.activeElement.textContent") == "Filter"
 
 
-def test_filters_go_by_what_cards_say(visit: Visit, tmp_path: Path) -> None:
-    build_site(published_results(), tmp_path)
-    found = Visit(visit.tab, tmp_path)
+def test_filters_go_by_what_cards_say(visit: Visit, paper_pages: Path) -> None:
+    found = Visit(visit.tab, paper_pages)
     tab = found.open("index.html", "#learning=supervised&size=0-1e7")
     cards = {one.card.id: one.card for one in registered(ModelCard)}
     known = learning()
@@ -292,10 +291,9 @@ def test_filters_go_by_what_cards_say(visit: Visit, tmp_path: Path) -> None:
     assert len(found.column(MODEL)) == 4
 
 
-def test_head_and_names_stay_in_sight(visit: Visit, tmp_path: Path) -> None:
-    build_site(published_results(), tmp_path)
+def test_head_and_names_stay_in_sight(visit: Visit, paper_pages: Path) -> None:
     visit.tab.set_viewport_size({"width": 600, "height": 500})
-    found = Visit(visit.tab, tmp_path)
+    found = Visit(visit.tab, paper_pages)
     tab = found.open("index.html")
     box = tab.locator(".box.tall")
     box.evaluate("one => one.scrollTo(300, 700)")
