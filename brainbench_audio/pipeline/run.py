@@ -332,10 +332,15 @@ def _cards(keys: PairKeys, benchmark: Benchmark) -> dict[str, dict[str, Any]]:
         told["data"] = (benchmark.card.dataset, ("description", "licence", "source"))
         told["metric"] = (benchmark.card.metric, ("description", "unit"))
     return {
-        name: {field: getattr(card, field) for field in fields}
+        name: {field: _plain(getattr(card, field)) for field in fields}
         for name, (card, fields) in told.items()
         if card is not None
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return what comes back of a value that is kept as JSON."""
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _plugin_versions() -> dict[str, str]:

@@ -40,7 +40,6 @@ KEYS = [
     "p",
     "permutations",
     "layer",
-    "only_layers",
     "n",
     "cached",
     "created",
