@@ -78,6 +78,8 @@ def _parsed(
         }
         if sum(map(_size, chosen.values())) > most:
             raise RefusedError(f"it declares more than {most} bytes")
+        if foreign and sum(map(_unpacked_size, chosen.values())) > len(content):
+            raise RefusedError("its numbers lie in other files, or were never written")
         values = []
         for name, variable in chosen.items():
             if checked and not _is_checked(variable):
@@ -102,6 +104,14 @@ def _is_checked(variable: Any) -> bool:
     """Whether HDF5 checks what it reads, as numbers of a score are written; none is virtual."""
     plain = variable.dtype is str or not variable.ndim or not variable.size
     return plain or variable.dtype.kind == "S" or bool((variable.filters() or {}).get("fletcher32"))
+
+
+def _unpacked_size(variable: Any) -> int:
+    """Return the bytes that numbers take up in the file itself, 0 if they may be packed.
+
+    What is virtual is read as zeros; it looks like numbers in one piece.
+    """
+    return 0 if variable.dtype is str or variable.chunking() != "contiguous" else _size(variable)
 
 
 def _has_own_type(variable: Any) -> bool:

@@ -23,6 +23,11 @@ Array = npt.NDArray[Any]
 _STIMULUS = ("stimulus", "stim_file", "trial_type")
 _PLACES = ("x", "y", "z")
 _ABOUT_ROWS = ("stimulus", "session", "category", "fold")
+# numbers in them would pass for responses
+_NO_VOXELS = (
+    *("subject", "run", "trial", "repetition", "onset", "duration"),
+    *("voxel", "region", "response", "index", "id"),
+)
 _SOUNDS = (
     *(".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".aifc"),
     *(".au", ".snd", ".caf", ".w64", ".sph"),
@@ -87,6 +92,8 @@ def read_block(file: DataFile) -> Block:
             f"{file.path}, row {row + 1} ({names[row]}) has infinite responses: mark what is "
             f"missing as NaN."
         )
+    if not numbers.any():  # as HDF5 reads what lies in a file that is not there
+        raise DataError(f"{file.path} has no response but 0: look whether it was written whole.")
     cube = numbers if numbers.ndim == 3 else numbers[:, :, None]
     return Block(file.path, names, sessions or ("",) * len(names), cube, voxels)
 
@@ -117,6 +124,12 @@ def _of_table(
     names = tuple(map(stimulus_name, table.text("stimulus")))
     sessions = table.text("session") if "session" in table.columns else ()
     columns = [name for name in table.columns if name not in _ABOUT_ROWS]
+    if others := [name for name in columns if name.lower() in _NO_VOXELS]:
+        raise DataError(
+            f"{table.name} has a column {others[0]!r}, which is no voxel: a row is a stimulus, "
+            f"each other column a voxel. Leave it out; another subject has a file of its own, "
+            f"sub-NAME_responses.csv, another run or session a column `session`."
+        )
     if not columns:
         raise DataError(
             f"{table.name} has the columns {', '.join(table.columns)}: add a column of responses "

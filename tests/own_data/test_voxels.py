@@ -151,6 +151,13 @@ REFUSED = {
         _saved("responses.npy", responses=np.where(VALUES[2, 1, 0] == VALUES, np.inf, VALUES)),
         "row 3 (violin) has infinite responses",
     ),
+    "zeros": (_saved("responses.npy", responses=0 * VALUES), "has no response but 0: look"),
+    "a long table": (
+        lambda folder: write_table(
+            folder / "responses.csv", ["stimulus", "subject", "v"], [["x", 1, 2]]
+        ),
+        "has a column 'subject', which is no voxel",
+    ),
     "text": (_rows(X, ["y", 1, "high"]), "row 2 below the head: b is 'high', expected a number"),
     "uneven": (_rows(X, ["y", 1, 2], X), "'y' has 1 rows, others 2. Give each"),
     "missing in a session": (_sessions_differ, "ses-2_responses.csv has no row for 'b'"),
