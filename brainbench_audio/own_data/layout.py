@@ -56,8 +56,8 @@ def response_files(folder: Path) -> list[DataFile]:
     if not found:
         listed = ", ".join(sorted(path.name for path in folder.iterdir())[:8])
         raise DataError(
-            f"{folder} has no responses, only {listed or 'nothing'}. Name the file responses.csv, "
-            f"or sub-01_ses-1_responses.csv and so on; it may also be "
+            f"{folder} has no responses{', only ' * bool(listed)}{listed}. Name the file "
+            f"responses.csv, or sub-01_ses-1_responses.csv and so on; it may also be "
             f"{', '.join((*TABLES[1:2], *ARRAYS, *IMAGES))}."
         )
     for one, other in pairwise(found):

@@ -126,7 +126,7 @@ def _sessions_differ(folder: Path) -> None:
 
 X = ["x", 1, 2]
 REFUSED = {
-    "nothing": (lambda folder: None, "has no responses, only nothing. Name the file"),
+    "nothing": (lambda folder: None, "has no responses. Name the file"),
     "a name of no kind": (_two("my_responses.npy", "ses-1_responses.npy"), "my_responses.npy: the"),
     "two of one kind": (
         lambda folder: (FORMATS["npy"](folder), FORMATS["csv"](folder)),
