@@ -82,3 +82,12 @@ def refuse_checksum(card: DatasetCard, sha256: str | None) -> None:
     """Raise DataError if a checksum is demanded of data that come without an archive."""
     if sha256 is not None:
         raise DataError(f"{card.id} has no archive of its own to hold to --sha256: leave it out.")
+
+
+def checksum(data: Dataset) -> str:
+    """Return one SHA-256 over all sounds and responses of a data set, for its card."""
+    # plugins import this module for their cards, which are to stay light
+    from brainbench_audio.assemblies.assembly import content_hash
+    from brainbench_audio.files import hash_json
+
+    return hash_json([data.stimuli.fingerprint, content_hash(data.assembly)])

@@ -108,6 +108,23 @@ def read_dataset(
         raise DataError(f"{path} is damaged: {error!r}.") from error
 
 
+def read_arrays(path: Path) -> dict[str, np.ndarray[Any, Any]]:
+    """Return arrays of numbers and of text at the top of an HDF5 file that anybody may have made.
+
+    Groups, references and types of the file's own are left out. Text is of NumPy's type ``U``.
+
+    Raises
+    ------
+    DataError
+        It is missing, cannot be read, is no sound HDF5 file, or is too large.
+    """
+    variables = _PARSER.read(path, True, foreign=True)[1]
+    return {
+        name: one.values.astype(str) if one.values.dtype == object else one.values
+        for name, one in variables.items()
+    }
+
+
 def write_dataset(data: xr.Dataset, path: Path, encoding: Mapping[Any, Any] | None = None) -> None:
     """Write a file as `xarray.Dataset.to_netcdf` does.
 
@@ -154,7 +171,12 @@ class _Parser:
         self._busy = threading.Lock()
 
     def read(
-        self, path: Path, wanted: list[str] | bool, *, checked: bool = False
+        self,
+        path: Path,
+        wanted: list[str] | bool,
+        *,
+        checked: bool = False,
+        foreign: bool = False,
     ) -> tuple[dict[str, Any], dict[str, Variable]]:
         """Return global attributes and variables."""
         try:
@@ -167,7 +189,7 @@ class _Parser:
             raise DataError(f"{path} is no file.")
         with self._busy:
             try:
-                return self._asked(content, [wanted, checked, LARGEST])
+                return self._asked(content, [wanted, checked, LARGEST, foreign])
             except _RefusedError as error:
                 raise DataError(f"{path} is damaged: {error}.") from error
             except BaseException as error:

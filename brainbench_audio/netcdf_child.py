@@ -16,6 +16,7 @@ import numpy as np
 
 # a file may hold so many times its size, more than deflate can make of it, or so much
 RATIO, SMALL = 1100, 1 << 20
+_OWN_TYPES = (netCDF4.CompoundType, netCDF4.VLType, netCDF4.EnumType)
 
 
 class RefusedError(Exception):
@@ -51,25 +52,34 @@ def _limit(memory: int) -> None:
 
 
 def _parsed(
-    content: bytes, wanted: list[str] | bool, checked: bool, largest: int
+    content: bytes, wanted: list[str] | bool, checked: bool, largest: int, foreign: bool
 ) -> tuple[dict[str, Any], list[Any]]:
-    """Return what is to be told of a file, and its arrays: all, those wanted, or none."""
+    """Return what is to be told of a file, and its arrays: all, those wanted, or none.
+
+    Of a ``foreign`` file, which holds more than a stored score does, the arrays of numbers and of
+    text are told that lie at its top, without attributes.
+    """
     with netCDF4.Dataset("score.nc", memory=content) as data:
         data.set_auto_maskandscale(False)
         data.set_auto_chartostring(False)
-        about: dict[str, Any] = {"attributes": _attributes(data), "variables": []}
+        about: dict[str, Any] = {"attributes": {}, "variables": []}
+        if not foreign:
+            about["attributes"] = _attributes(data)
         if wanted is False:
             return about, []
-        if data.groups or data.cmptypes or data.vltypes or data.enumtypes:
+        if not foreign and (data.groups or data.cmptypes or data.vltypes or data.enumtypes):
             raise RefusedError("it holds groups or types of its own")
         most = min(largest, max(SMALL, RATIO * len(content)))
         chosen = {
             name: variable
             for name, variable in data.variables.items()
-            if wanted is True or name in wanted or variable.ndim < 2
+            if (wanted is True or name in wanted or variable.ndim < 2)
+            and not (foreign and _has_own_type(variable))
         }
         if sum(map(_size, chosen.values())) > most:
             raise RefusedError(f"it declares more than {most} bytes")
+        if foreign and sum(map(_unpacked_size, chosen.values())) > len(content):
+            raise RefusedError("its numbers lie in other files, or were never written")
         values = []
         for name, variable in chosen.items():
             if checked and not _is_checked(variable):
@@ -79,7 +89,7 @@ def _parsed(
                 "name": name,
                 "dims": variable.dimensions,
                 "shape": value.shape,
-                "attributes": _attributes(variable),
+                "attributes": {} if foreign else _attributes(variable),
             }
             if variable.dtype is str:
                 described["text"] = value.ravel().tolist()
@@ -94,6 +104,18 @@ def _is_checked(variable: Any) -> bool:
     """Whether HDF5 checks what it reads, as numbers of a score are written; none is virtual."""
     plain = variable.dtype is str or not variable.ndim or not variable.size
     return plain or variable.dtype.kind == "S" or bool((variable.filters() or {}).get("fletcher32"))
+
+
+def _unpacked_size(variable: Any) -> int:
+    """Return the bytes that numbers take up in the file itself, 0 if they may be packed.
+
+    What is virtual is read as zeros; it looks like numbers in one piece.
+    """
+    return 0 if variable.dtype is str or variable.chunking() != "contiguous" else _size(variable)
+
+
+def _has_own_type(variable: Any) -> bool:
+    return variable.dtype is not str and isinstance(variable.datatype, _OWN_TYPES)
 
 
 def _size(variable: Any) -> int:

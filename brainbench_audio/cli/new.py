@@ -23,11 +23,32 @@ def add(verbs: Any) -> None:
         "name", help="id of the model, the data set or the metric; name of the repository"
     )
     parser.add_argument("--output", type=Path, metavar="FOLDER", help="where to write it")
-    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--from",
+        dest="data",
+        type=Path,
+        metavar="FOLDER",
+        help="of a benchmark: sounds and responses that you have; they stay there",
+    )
+    parser.add_argument(
+        "--silence",
+        metavar="STIMULUS",
+        help="with --from: responses become percent signal change against this stimulus",
+    )
+    parser.add_argument(
+        "--select",
+        action="store_true",
+        help="with --from: keep only voxels that respond to sound (p < .001) and repeat (r > .3)",
+    )
+    parser.set_defaults(run=run, misused=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the plugin, and say what comes next."""
+    if options.data is None and (options.silence is not None or options.select):
+        options.misused("--silence and --select are about data of your own: add --from FOLDER")
+    if options.data is not None and options.kind != "benchmark":
+        options.misused(f"--from is for a benchmark, not for {options.kind}: leave it out")
     if options.kind == "results":
         return _new_results(options.name, options.output or Path(options.name))
     from brainbench_audio.cards import DatasetCard, MetricCard, ModelCard
@@ -36,7 +57,13 @@ def run(options: argparse.Namespace) -> int:
 
     named = names(options.kind, options.name)
     folder = options.output or default_folder(options.kind, named, Path.cwd())
-    written = write_distribution(options.kind, named, folder)
+    own_data = None
+    if options.data is not None:
+        from brainbench_audio.templates.own_data import described
+
+        data = options.data.expanduser()
+        own_data = described(named.id, data, options.silence, options.select)
+    written = write_distribution(options.kind, named, folder, own_data)
     sounds = [path for path in written if path.suffix == ".wav"]
     for path in written:
         if path not in sounds:
@@ -50,6 +77,8 @@ def run(options: argparse.Namespace) -> int:
     }[options.kind]
     print("\nNow:")
     print(f"    pip install -e {folder}")
+    if own_data is not None:
+        print(f"    brainbench data get {named.id} --from {shlex.quote(str(options.data))}")
     print(f"    brainbench check {named.distribution}")
     print(f"    brainbench score {example}")
     kind = {"model": ModelCard, "benchmark": DatasetCard, "metric": MetricCard}[options.kind]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -95,8 +95,13 @@ def default_folder(kind: Kind, named: Names, here: Path) -> Path:
     return here / named.distribution
 
 
-def write_distribution(kind: Kind, named: Names, folder: Path) -> list[Path]:
+def write_distribution(
+    kind: Kind, named: Names, folder: Path, own_data: Mapping[str, str] | None = None
+) -> list[Path]:
     """Write a plugin that can be installed and passes `brainbench check`; return its files.
+
+    A benchmark has made-up data in it, or is about ``own_data``, as `own_data.described` returns
+    them, which stay where they are.
 
     Raises
     ------
@@ -123,10 +128,13 @@ def write_distribution(kind: Kind, named: Names, folder: Path) -> list[Path]:
         "stimuli": str(_STIMULI),
     }
     with atomic_folder(folder) as temporary:
-        if kind == "benchmark":
+        if own_data is not None:
+            values |= own_data
+        elif kind == "benchmark":
             values["checksum"] = _write_data(temporary / named.package / "data", named.id)
             values["package_data"] = '"py.typed", "data/*.csv", "data/sounds/*.wav"'
-        for template, relative in (*template_files("common"), *template_files(kind)):
+        part = kind if own_data is None else "own_data"
+        for template, relative in (*template_files("common"), *template_files(part)):
             place = temporary / relative.replace("PACKAGE", named.package)
             place.parent.mkdir(parents=True, exist_ok=True)
             text = Template(template.read_text(encoding="utf-8")).substitute(values)

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 from brainbench_audio import netcdf
 from brainbench_audio.cli.main import main
@@ -65,6 +66,33 @@ def test_a_virtual_data_set(tmp_path: Path, hdf5: Hdf5) -> None:
 
     hdf5.put(path, "H5T_IEEE_F64LE", 3, virtual)
     refused(path, "leak has no checksums, or lies in another file")
+
+
+@pytest.mark.parametrize("kind", ["virtual", "external", "link"])
+def test_an_hdf5_file_of_ones_own_takes_nothing_from_another(
+    kind: str, tmp_path: Path, hdf5: Hdf5, secret: Path
+) -> None:
+    other, path, length = tmp_path / "other.h5", tmp_path / "own.h5", 1 << 16
+    for each in (other, path):
+        xr.Dataset({"a": ("x", np.ones(3))}).to_netcdf(each)
+    hdf5.put(other, "H5T_IEEE_F64LE", length)
+
+    def elsewhere(about: int) -> None:
+        if kind == "external":
+            hdf5.H5Pset_external(about, str(secret).encode(), 0, 8 * length)
+        else:
+            space = hdf5.space(length)
+            hdf5.H5Pset_virtual(about, space, str(other).encode(), b"leak", space)
+
+    if kind == "link":
+        file = hdf5.H5Fopen(str(path).encode(), 1, 0)
+        hdf5.H5Lcreate_external(str(other).encode(), b"a", file, b"leak", 0, 0)
+        hdf5.H5Fclose(file)
+    else:
+        hdf5.put(path, "H5T_IEEE_F64LE", length, elsewhere)
+    told = "lie in other files" if kind == "virtual" else ""
+    with pytest.raises(DataError, match=rf"own\.h5.*{told}"):
+        netcdf.read_arrays(path)
 
 
 @pytest.mark.parametrize("target", ["other.nc", "nowhere.nc", "pipe"])

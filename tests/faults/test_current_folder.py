@@ -84,7 +84,7 @@ def test_a_matlab_file_is_read(hostile: Hostile) -> None:
     code = (
         "import sys; del sys.path[0]\n"  # as for a script, which lies elsewhere
         "from pathlib import Path\n"
-        "from brainbench_natsound165.matlab import load_mat\n"
+        "from brainbench_audio.matlab import load_mat\n"
         "print(load_mat(Path('own.mat'))['x'].sum())\n"
     )
     import numpy as np

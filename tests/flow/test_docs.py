@@ -22,6 +22,7 @@ PAGES = [
 ]
 TUTORIALS = [
     *sorted((ROOT / "docs" / "tutorials").glob("*.md")),
+    ROOT / "docs" / "how-to" / "own-data.md",
     ROOT / "docs" / "how-to" / "results.md",
     ROOT / "docs" / "how-to" / "share.md",
 ]

@@ -16,8 +16,8 @@ from brainbench_audio.assemblies.assembly import (
     validate,
 )
 from brainbench_audio.cards import DatasetCard
+from brainbench_audio.data_source import checksum
 from brainbench_audio.errors import BrainbenchError, DataError
-from brainbench_audio.files import hash_json
 from brainbench_audio.interfaces import Dataset
 from brainbench_audio.pipeline.loading import load_dataset, load_metric
 from brainbench_audio.registry.ids import split_data
@@ -153,11 +153,6 @@ def _stable(data: Dataset, card: DatasetCard, whole: str) -> None:
     )
     require(again.folds.fingerprint == data.folds.fingerprint, "The folds are others.")
     require(again.stimuli.names == data.stimuli.names, "The stimuli are in another order.")
-
-
-def checksum(data: Dataset) -> str:
-    """Return one SHA-256 over all sounds and responses of a data set."""
-    return hash_json([data.stimuli.fingerprint, content_hash(data.assembly)])
 
 
 def _checksum(card: DatasetCard, whole: str, data: Callable[[], Dataset]) -> None:

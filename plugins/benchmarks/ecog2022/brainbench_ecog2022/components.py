@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from brainbench_natsound165.files import find_sounds, sounds_folder
-from brainbench_natsound165.matlab import field, load_mat, strings
+from brainbench_audio.matlab import field, load_mat, strings
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 from brainbench_audio import settings

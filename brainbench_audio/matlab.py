@@ -14,8 +14,10 @@ import numpy as np
 from brainbench_audio.children import last_lines, run_python
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file
+from brainbench_audio.netcdf import read_arrays
 
 _SECONDS = 120
+_HDF5 = b"MATLAB 7.3"  # how files of `save -v7.3` begin; scipy does not read them
 # one array each for numbers, cells of strings, and fields of a struct; anything else is left empty
 _READ = """
 import json, sys
@@ -50,7 +52,8 @@ np.savez(sys.stdout.buffer, np.array(json.dumps(names)), *arrays)
 def load_mat(file: Path, published: str | None = None) -> dict[str, Any]:
     """Return the fields of a MATLAB file: numbers, cell arrays of strings, structs of these.
 
-    A file other than the published one is read by another process, which may crash.
+    A file other than the published one is read by another process, which may crash. Of a file of
+    version 7.3, which is HDF5, numbers are read alone: its cells and structs are references.
 
     Parameters
     ----------
@@ -69,6 +72,8 @@ def load_mat(file: Path, published: str | None = None) -> dict[str, Any]:
         import scipy.io
 
         return dict(scipy.io.loadmat(file))
+    if _begins(file, _HDF5):  # MATLAB counts axes the other way round
+        return {name: value.T for name, value in read_arrays(file).items()}
     try:
         done = run_python(["-c", _READ, str(file)], timeout=_SECONDS)
     except TimeoutExpired as error:
@@ -107,6 +112,14 @@ def strings(content: Mapping[str, Any], name: str, file: Path) -> list[str]:
     if any(cell.size != 1 or cell.dtype.kind != "U" for cell in cells):
         raise DataError(f"{file}: field {name} is no cell array of strings.")
     return [str(cell.item()) for cell in cells]
+
+
+def _begins(file: Path, mark: bytes) -> bool:
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(mark)) == mark
+    except OSError as error:
+        raise DataError(f"{file} cannot be read: {error.strerror}.") from error
 
 
 def _struct(fields: dict[str, Any]) -> np.ndarray[Any, np.dtype[Any]]:

@@ -1,0 +1,101 @@
+"""NIfTI: estimates in a mask, with the place of each voxel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.netcdf import LARGEST
+from brainbench_audio.own_data.layout import IMAGES, DataFile, beside
+from brainbench_audio.tables import read_table
+
+Array = npt.NDArray[Any]
+_CLOSE = 1e-3  # mm, between the grids of an image and of its mask
+
+
+def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
+    """Return the volumes of an image within its mask: (volume, voxel), and coordinates of voxels.
+
+    The mask is a file with the last word ``mask``. Where it has several values, a table ``mask``
+    with the columns ``index`` and ``name`` says which region each stands for. Voxels have the
+    coordinates ``voxel_id`` (``i-j-k``), ``x``, ``y`` and ``z`` (mm, by the affine of the image).
+
+    Raises
+    ------
+    DataError
+        nibabel is not installed, there is no mask, it is on another grid or empty, or a value of it
+        has no name.
+    """
+    mask_path = beside(file, "mask", IMAGES)
+    if mask_path is None:
+        raise DataError(
+            f"{file.path} has no mask beside it: put the voxels to be scored into mask.nii.gz, or "
+            f"sub-NAME_mask.nii.gz for one subject."
+        )
+    image, mask_image = _open(file.path, 4), _open(mask_path, 3)
+    same = image.shape[:3] == mask_image.shape
+    if not same or not np.allclose(image.affine, mask_image.affine, atol=_CLOSE):
+        raise DataError(
+            f"{mask_path} is on another grid than {file.path.name}: {mask_image.shape} and "
+            f"{image.shape[:3]}{' with another affine' if same else ''}. Resample it to the grid "
+            f"of the responses, without interpolation."
+        )
+    labels = _values(mask_image, mask_path)
+    # NaN is outside, too
+    inside = np.isfinite(labels) & (labels != 0)
+    if not inside.any():
+        raise DataError(f"{mask_path} is empty: voxels to be scored have another value than 0.")
+    indices = np.argwhere(inside)
+    places = indices @ image.affine[:3, :3].T + image.affine[:3, 3]
+    coordinates: dict[str, Array] = {
+        "voxel_id": np.array(["-".join(map(str, index)) for index in indices.tolist()]),
+        **{axis: places[:, column] for column, axis in enumerate("xyz")},
+    }
+    if (table := beside(file, "mask")) is not None:
+        coordinates["region"] = _regions(table, labels[inside], mask_path)
+    return _values(image, file.path)[inside].T, coordinates
+
+
+def _open(path: Path, dimensions: int) -> Any:
+    try:
+        import nibabel
+    except ImportError as error:
+        raise DataError(
+            f"{path} is read by nibabel, which is not installed: "
+            f"pip install 'brainbench-audio[nifti]'."
+        ) from error
+    try:
+        image: Any = nibabel.load(path)
+        size = int(np.prod(image.shape, dtype=np.float64)) * 8
+    except Exception as error:  # nibabel raises many kinds on a damaged file
+        raise DataError(f"{path} cannot be read as NIfTI: {error}.") from error
+    if len(image.shape) != dimensions or size > LARGEST:
+        words = "volumes in a fourth dimension" if dimensions == 4 else "three dimensions"
+        raise DataError(
+            f"{path} has the shape {image.shape}, expected {words}, and at most "
+            f"{LARGEST // 8} numbers: split or merge it."
+        )
+    return image
+
+
+def _values(image: Any, path: Path) -> Array:
+    try:
+        return np.asarray(image.dataobj)
+    except Exception as error:  # of gzip, of a file that was cut off, and others
+        raise DataError(f"{path} is damaged or cut off: {error}. Copy it again.") from error
+
+
+def _regions(table_path: Path, labels: Array, mask: Path) -> Array:
+    table = read_table(table_path)
+    numbers, names = table.numbers(["index"])[:, 0], table.text("name")
+    known = dict(zip(numbers.tolist(), names, strict=True))
+    unknown = sorted(set(labels.tolist()) - known.keys())
+    if unknown:
+        raise DataError(
+            f"{table_path} has no row with the index {unknown[0]:g}, which {mask.name} has: add it."
+        )
+    return np.array([known[label] for label in labels.tolist()])

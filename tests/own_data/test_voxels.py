@@ -1,0 +1,190 @@
+"""Responses of every format become the same assembly; what is unclear is refused with a fix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.own_data.voxels import read_voxels
+
+from .writing import FORMATS, STIMULI, VALUES, write_stimuli, write_table
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_is_the_same_assembly(kind: str, tmp_path: Path) -> None:
+    FORMATS[kind](tmp_path)
+    (tmp_path / "._responses.csv").write_bytes(b"\0")  # macOS leaves such files
+    found = read_voxels(tmp_path)
+    assert found.dims == ("stimulus", "voxel", "session")
+    np.testing.assert_allclose(found.sel(stimulus=STIMULI), VALUES, rtol=1e-12)
+    if kind == "nifti":
+        assert found["region"].values.tolist() == [
+            *("primary", "primary", "lateral", "lateral", "lateral", "primary")
+        ]
+        assert found["voxel_id"].values[0] == "0-1-1"
+        assert [float(found[axis][0]) for axis in "xyz"] == [0, 2, 2]
+
+
+def _subjects(folder: Path) -> None:
+    """Two subjects; the second has one session, other voxels, and rows in another order."""
+    np.save(folder / "sub-b_responses.npy", VALUES)
+    write_stimuli(folder, "sub-b_stimuli.csv")
+    rows = [[STIMULI[row], *VALUES[row, :2, 0]] for row in (3, 2, 1, 0)]
+    write_table(folder / "sub-c_responses.csv", ["stimulus", "u", "v"], rows)
+    table = [["b", number, "primary", number] for number in range(6)]
+    table += [["c", "v", "", 7.5], ["c", "u", "lateral", ""]]
+    write_table(folder / "voxels.csv", ["subject", "voxel", "region", "x"], table)
+
+
+def test_subjects_stand_side_by_side(tmp_path: Path) -> None:
+    _subjects(tmp_path)
+    found = read_voxels(tmp_path)
+    assert found.shape == (4, 8, 2)
+    np.testing.assert_array_equal(found[:, :6], VALUES)
+    np.testing.assert_allclose(found[:, 6:, 0], VALUES[:, :2, 0], rtol=1e-12)
+    assert np.isnan(found[:, 6:, 1]).all()
+    assert found["subject"].values.tolist() == ["sub-b"] * 6 + ["sub-c"] * 2
+    assert found["region"].values.tolist() == ["primary"] * 6 + ["lateral", ""]
+    np.testing.assert_array_equal(found["x"], [0, 1, 2, 3, 4, 5, np.nan, 7.5])
+
+
+def test_silence_gives_percent_signal_change(tmp_path: Path) -> None:
+    """Of each session by itself; silence is no stimulus any more."""
+    for session, gain in enumerate((100.0, 400.0)):
+        rest = np.array([[0.98], [1.02]]) * np.ones(6)
+        raw = gain * np.concatenate([1 + VALUES[:, :, session] / 100, rest])
+        names = [*STIMULI, "rest", "rest"]
+        rows = [[name, *row] for name, row in zip(names, raw.tolist(), strict=True)]
+        path = tmp_path / f"ses-{session}_responses.csv"
+        write_table(path, ["stimulus", *map(str, range(6))], rows)
+    found = read_voxels(tmp_path, silence="rest")
+    assert found["stimulus"].values.tolist() == STIMULI
+    np.testing.assert_allclose(found, VALUES, atol=1e-10)
+    with pytest.raises(DataError, match=r"ses-0_responses\.csv has no row 'quiet'"):
+        read_voxels(tmp_path, silence="quiet")
+
+
+def test_voxels_are_selected_in_each_subject(tmp_path: Path) -> None:
+    generator = np.random.default_rng(1)
+    true = 2 + generator.standard_normal((40, 1))
+    names = [f"s{row}" for row in range(40)]
+    write_table(tmp_path / "stimuli.csv", ["stimulus"], [[name] for name in names])
+    for subject in "ab":
+        reliable = true[:, :, None] + 0.1 * generator.standard_normal((40, 3, 3))
+        silent = reliable - reliable.mean(axis=(0, 2), keepdims=True)
+        noise = generator.standard_normal((40, 50, 3))
+        values = np.concatenate([reliable, silent, noise], axis=1)
+        np.save(tmp_path / f"sub-{subject}_responses.npy", values)
+    found = read_voxels(tmp_path, selected=True)
+    assert found["voxel_id"].values.tolist() == ["0", "1", "2"] * 2
+    np.save(tmp_path / "sub-a_responses.npy", noise)
+    np.save(tmp_path / "sub-b_responses.npy", noise)
+    with pytest.raises(DataError, match="no voxel responds to sound"):
+        read_voxels(tmp_path, selected=True)
+
+
+def _saved(name: str, **arrays: Any) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        write_stimuli(folder)
+        if name.endswith(".npz"):
+            np.savez(folder / name, **arrays)
+        else:
+            np.save(folder / name, arrays["responses"], allow_pickle=True)
+
+    return write
+
+
+def _rows(*rows: list[Any], **others: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        write_table(folder / "responses.csv", ["stimulus", "a", "b"], list(rows))
+        for name, text in others.items():
+            (folder / f"{name}.csv").write_text(text)
+
+    return write
+
+
+def _two(first: str, second: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        for name in (first, second):
+            np.save(folder / name, VALUES)
+        write_stimuli(folder)
+
+    return write
+
+
+def _sessions_differ(folder: Path) -> None:
+    for session, names in ((1, "ab"), (2, "ac")):
+        rows = [[name, 1] for name in names]
+        write_table(folder / f"ses-{session}_responses.csv", ["stimulus", "v"], rows)
+
+
+X = ["x", 1, 2]
+REFUSED = {
+    "nothing": (lambda folder: None, "has no responses. Name the file"),
+    "a name of no kind": (_two("my_responses.npy", "ses-1_responses.npy"), "my_responses.npy: the"),
+    "two of one kind": (
+        lambda folder: (FORMATS["npy"](folder), FORMATS["csv"](folder)),
+        "are of the same subject, session and run: keep one",
+    ),
+    "one without a subject": (
+        _two("responses.npy", "sub-1_responses.npy"),
+        "does not say whose responses it holds",
+    ),
+    "no names": (lambda f: np.save(f / "responses.npy", VALUES), "Nothing says which stimuli"),
+    "transposed": (
+        _saved("responses.npy", responses=VALUES[:, :, 0].T),
+        "(6, 4), but 4 stimuli are named: it needs a row for each of them, stimulus x voxel "
+        "[x session]. It seems to be voxel x stimulus: transpose it.",
+    ),
+    "objects": (_saved("responses.npy", responses=np.array([{}])), "without objects"),
+    "two arrays": (
+        _saved("responses.npz", a=VALUES, b=VALUES),
+        "has the arrays a (4, 6, 2), b (4, 6, 2): call the one with the responses",
+    ),
+    "infinite": (
+        _saved("responses.npy", responses=np.where(VALUES[2, 1, 0] == VALUES, np.inf, VALUES)),
+        "row 3 (violin) has infinite responses",
+    ),
+    "zeros": (_saved("responses.npy", responses=0 * VALUES), "has no response but 0: look"),
+    "a long table": (
+        lambda folder: write_table(
+            folder / "responses.csv", ["stimulus", "subject", "v"], [["x", 1, 2]]
+        ),
+        "has a column 'subject', which is no voxel",
+    ),
+    "text": (_rows(X, ["y", 1, "high"]), "row 2 below the head: b is 'high', expected a number"),
+    "uneven": (_rows(X, ["y", 1, 2], X), "'y' has 1 rows, others 2. Give each"),
+    "missing in a session": (_sessions_differ, "ses-2_responses.csv has no row for 'b'"),
+    "a voxel without a row": (
+        _rows(X, voxels="voxel,region\na,A1\n"),
+        "voxels.csv has no row for voxel 'b', which has responses: add it",
+    ),
+    "a voxel with two": (_rows(X, voxels="voxel\na\na\n"), "has two rows for voxel 'a': keep one"),
+    "a voxel of nobody": (
+        _rows(X, voxels="voxel,subject\na,1\nb,\n"),
+        "row 2: subject is empty: say whose voxel it is",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_is_unclear_is_refused(case: str, tmp_path: Path) -> None:
+    write, message = REFUSED[case]
+    write(tmp_path)
+    with pytest.raises(DataError, match=re.escape(message)):
+        read_voxels(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "mat", "mat73", "hdf5", "nifti"])
+def test_a_damaged_file_is_refused_by_name(kind: str, tmp_path: Path) -> None:
+    FORMATS[kind](tmp_path)
+    (path,) = list(tmp_path.glob("*responses.*"))[:1]
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(DataError, match=re.escape(path.name)):
+        read_voxels(tmp_path)
