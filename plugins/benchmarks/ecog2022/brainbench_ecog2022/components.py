@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 from brainbench_natsound165.files import find_sounds, sounds_folder
-from brainbench_audio.matlab import field, load_mat, strings
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 from brainbench_audio import settings
@@ -19,6 +18,7 @@ from brainbench_audio.cards import DatasetCard
 from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_checksum
 from brainbench_audio.download import fetch, find_folder
 from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.matlab import field, load_mat, strings
 
 from .files import FOLDER, PUBLISHED, install, responses_file
 

@@ -12,8 +12,8 @@ from brainbench_audio.cards import DatasetCard
 from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_checksum
 from brainbench_audio.download import fetch_all, fetch_folder, find_folder
 from brainbench_audio.errors import DataError
-from brainbench_natsound165.files import COMPONENTS, DESCRIPTION, FOLDER, SHA256, install, remotes
 from brainbench_audio.matlab import field, load_mat, strings
+from brainbench_natsound165.files import COMPONENTS, DESCRIPTION, FOLDER, SHA256, install, remotes
 from brainbench_natsound165.stimuli import published_folds, stimulus_set
 
 # what the file calls them -> what the paper and our ids call them

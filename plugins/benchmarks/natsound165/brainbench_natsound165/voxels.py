@@ -22,8 +22,8 @@ import xarray as xr
 
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
-from brainbench_natsound165.files import registry
 from brainbench_audio.matlab import load_mat
+from brainbench_natsound165.files import registry
 from brainbench_natsound165.positions import PLACES, read_positions, text_of
 from brainbench_natsound165.safe_pickle import Column, read_table
 
