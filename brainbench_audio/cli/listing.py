@@ -9,6 +9,8 @@ from typing import Any
 from brainbench_audio.cli.table import print_json, print_table
 
 _WIDEST = 70
+# first out where a terminal is narrow
+_UNIMPORTANT = ("file", "distribution", "created", "sample rate", "version", "ceiling")
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
@@ -36,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     notes = _schemes(options.family) if options.what == "models" else []
     if rows:
-        print_table(head, rows)
+        print_table(head, rows, drop=_UNIMPORTANT, cut=("data", "description"))
     elif not notes:
         print(f"no {options.what}")
     for note in notes:

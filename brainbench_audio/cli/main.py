@@ -87,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     handler.setFormatter(_PlainFormatter("brainbench: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
-        with redirect_stdout(PlainOutput(sys.stdout)):
+        with redirect_stdout(PlainOutput(sys.stdout, wide=getattr(options, "wide", False))):
             status = int(options.run(options))
         sys.stdout.flush()  # here, and not at exit, where Python complains of a broken pipe
         return status
@@ -137,6 +137,15 @@ class _Parser(argparse.ArgumentParser):
 
 class _VerbParser(_Parser):
     """Tells the usage of a verb, not that of the whole, where an argument is not known."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.add_argument(
+            "--wide",
+            action="store_true",
+            default=argparse.SUPPRESS,  # the parser of an action would take it back from its verb's
+            help="print tables whole, however narrow the terminal",
+        )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         found, others = super().parse_known_args(args, namespace)

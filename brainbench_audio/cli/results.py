@@ -80,7 +80,7 @@ def list_results(options: argparse.Namespace) -> int:
     elif shown:
         head = (*_HEAD[:2], "current", *_HEAD[2:]) if options.all else _HEAD
         rows = [_row(one, options.all) for one in shown]
-        print_table(head, rows)
+        print_table(head, rows, drop=("file", "created", "error"))
     else:
         print("no results")
     tell_older(one for one in found if one not in shown)
@@ -98,7 +98,8 @@ def remove_results(options: argparse.Namespace) -> int:
     if not paths:
         print("no results fit: nothing to remove")
         return 0
-    print_table(_HEAD[:-1], [_row(one, False)[:-1] for one in found])
+    rows = [_row(one, False)[:-1] for one in found]
+    print_table(_HEAD[:-1], rows, drop=("error", "created"))
     size = size_in_words(sum(path.stat().st_size for path in paths))
     models = len({one.name for one in found})
     benchmarks = len({one.benchmark for one in found})

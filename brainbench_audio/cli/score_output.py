@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from brainbench_audio.scores.score import Score
 
 _MOST_PARTS = 12
+# first out where a terminal is narrow
+_UNIMPORTANT = ("time", "error", "p", "ceiling", "normalised", "best layer")
 _MINUTE, _HOUR = 60, 3600
 
 
@@ -87,7 +89,7 @@ def print_runs(runs: Sequence[Run]) -> None:
     if _alike(runs):
         columns = (columns[0], "version", *columns[1:])
         shown = [(row[0], _version(run), *row[1:]) for run, row in zip(runs, rows, strict=True)]
-    print_table(columns, shown)
+    print_table(columns, shown, drop=_UNIMPORTANT)
     for run, name in zip(runs, _names(runs), strict=True):
         if reason := run.score.provenance.get(WITHHELD):
             print(f"\n{printable(f'{name} on {run.benchmark}: not normalised. {reason}')}")
@@ -101,7 +103,7 @@ def _print_parts(score: Score) -> None:
     rows: list[tuple[Any, ...]] = [tuple(float(part) for part in score.parts.values())]
     if score.part_intervals:
         rows.append(tuple(interval_text(score.part_intervals.get(name)) for name in score.parts))
-    print_table(tuple(score.parts), rows)
+    print_table(tuple(score.parts), rows, names=0)
 
 
 def _meanings(runs: Sequence[Run]) -> list[str]:
@@ -213,7 +215,8 @@ def print_forecast(forecasts: Sequence[Forecast], as_list: bool) -> None:
         )
         for each in forecasts
     ]
-    print_table(("model", "benchmark", "state", "memory", "disk", "core time"), rows)
+    head = ("model", "benchmark", "state", "memory", "disk", "core time")
+    print_table(head, rows, drop=("memory", "disk"))
     counted = dict.fromkeys(dict.fromkeys(each.state for each in forecasts), 0)
     for each in forecasts:
         counted[each.state] += 1
