@@ -10,6 +10,7 @@ from pathlib import Path
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
+from brainbench_audio.progress import stage
 
 SCHEME = "hf://"
 
@@ -131,15 +132,16 @@ def fetch_file(place: HubPath, cache: Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     try:
-        return Path(
-            huggingface_hub.hf_hub_download(
-                place.repository,
-                place.path,
-                revision=place.revision,
-                cache_dir=cache,
-                local_files_only=settings.offline(),
+        with stage("fetch", place.path):
+            return Path(
+                huggingface_hub.hf_hub_download(
+                    place.repository,
+                    place.path,
+                    revision=place.revision,
+                    cache_dir=cache,
+                    local_files_only=settings.offline(),
+                )
             )
-        )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         raise DataError(
             f"Cannot fetch {place.path} of {place.repository} from the Hugging Face hub: {error}"
@@ -161,15 +163,16 @@ def fetch_snapshot(
 
     offline = settings.offline()
     try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                repository,
-                revision=revision,
-                allow_patterns=list(patterns),
-                cache_dir=cache,
-                local_files_only=offline,
+        with stage("fetch", repository):
+            return Path(
+                huggingface_hub.snapshot_download(
+                    repository,
+                    revision=revision,
+                    allow_patterns=list(patterns),
+                    cache_dir=cache,
+                    local_files_only=offline,
+                )
             )
-        )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = "BRAINBENCH_OFFLINE forbids downloads"
         if not offline:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from brainbench_audio.progress import progress_bar
+from brainbench_audio.progress import progress_bar, stage
 
 if TYPE_CHECKING:
     import requests
@@ -109,7 +109,8 @@ def transfer(
     part = target.with_name(f"{name}.partial")
     for attempt in range(_ATTEMPTS):
         try:
-            _continue(url, part, hosts, limit, untold)
+            with stage("fetch", name):
+                _continue(url, part, hosts, limit, untold)
             break
         except _Refused:
             part.unlink(missing_ok=True)

@@ -35,6 +35,7 @@ from brainbench_audio.cli import (
     serve,
     trajectory,
 )
+from brainbench_audio.cli.log import PlainFormatter
 from brainbench_audio.cli.table import PlainOutput, tell
 from brainbench_audio.errors import BrainbenchError, UnknownId
 from brainbench_audio.names import printable_lines
@@ -84,7 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     options = parser().parse_args(arguments)
     handler = logging.StreamHandler()
-    handler.setFormatter(_PlainFormatter("brainbench: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(PlainFormatter("brainbench: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
         with redirect_stdout(PlainOutput(sys.stdout, wide=getattr(options, "wide", False))):
@@ -96,8 +98,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         tell(f"brainbench: {error}")
         return USAGE if isinstance(error, UnknownId) else FAILURE
-    except KeyboardInterrupt:
-        print("brainbench: interrupted; what was finished is kept", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        tell(f"brainbench: interrupted; {str(interrupt) or 'what was finished is kept'}")
         return INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has stopped; do not let Python complain about it at exit
@@ -119,13 +121,6 @@ def parser() -> argparse.ArgumentParser:
     for verb in _VERBS:
         verb.add(verbs)
     return whole
-
-
-class _PlainFormatter(logging.Formatter):
-    """Leaves control characters out of what the log says."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable_lines(super().format(record))
 
 
 class _Parser(argparse.ArgumentParser):

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 _MOST_PARTS = 12
 # first out where a terminal is narrow
 _UNIMPORTANT = ("time", "error", "p", "ceiling", "normalised", "best layer")
-_MINUTE, _HOUR = 60, 3600
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -146,8 +145,10 @@ def interval_text(interval: tuple[float, float] | None) -> str | None:
     return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else None
 
 
-def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None:
-    """Print what failed and why, one line a cause, and how to try again."""
+def print_failures(
+    failures: Sequence[Failure], pairs: int, debug: bool, *, again: bool = True
+) -> None:
+    """Print what failed and why, one line a cause, and how to try ``again``."""
     from brainbench_audio.pipeline.plan import is_retried
 
     grouped: dict[tuple[str, str], list[Failure]] = {}
@@ -159,10 +160,19 @@ def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None
         reason = alike[0].trace if debug and alike[0].trace else alike[0].message
         tell(f"brainbench: {_failed(alike)} failed: {reason}")
     if failures:
-        again = sum(is_retried(failure.model, failure.benchmark) for failure in failures)
-        these = "these" if again == len(failures) else f"{again} of these"
-        hint = f"; `brainbench score --retry-failed` tries only {these} again" if again else ""
+        retried = sum(is_retried(failure.model, failure.benchmark) for failure in failures)
+        these = "these" if retried == len(failures) else f"{retried} of these"
+        hint = f"; `brainbench score --retry-failed` tries only {these} again"
+        hint = hint if again and retried else ""
         print(f"brainbench: {len(failures)} of {pairs} pairs failed{hint}", file=sys.stderr)
+
+
+def interruption(scored: int, pairs: int, output: Path | None) -> str:
+    """Return what is to be told after Ctrl-C; nothing if no pair was finished."""
+    if not scored:
+        return ""
+    missing = f" {printable(str(output))} was not written." if output else ""
+    return f"{scored} of {pairs} pairs are scored and kept: the same command goes on.{missing}"
 
 
 def print_left_out(pairs: Sequence[Pair]) -> None:
@@ -199,6 +209,8 @@ def _named(thing: Loadable) -> str:
 
 def print_forecast(forecasts: Sequence[Forecast], as_list: bool) -> None:
     """Print what a run would do, and what it takes roughly."""
+    from brainbench_audio.progress import duration_in_words
+
     if as_list:
         from dataclasses import asdict
 
@@ -254,19 +266,6 @@ def _files(files: Sequence[WeightsFile]) -> str:
     if unknown == len(files):
         return f"{told} of unknown size"
     return f"{told}, {size}" + (f" and {unknown} of unknown size" if unknown else "")
-
-
-def duration_in_words(seconds: float) -> str:
-    """Return a length of time in one unit.
-
-    Examples
-    --------
-    >>> duration_in_words(7200)
-    '2.0 h'
-    """
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
 
 
 def write_runs(runs: Sequence[Run], output: Path) -> None:
