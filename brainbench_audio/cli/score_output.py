@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +52,8 @@ def as_json(run: Run) -> dict[str, Any]:
         "over": score.provenance.get(OVER),
         "p": score.p,
         "permutations": score.provenance.get(CHANCE, {}).get("permutations", 0),
+        "chance": score.guessing.get("chance"),
+        "majority": score.guessing.get("majority"),
         "layer": score.layer,
         "n": dict(score.n),
         "cached": run.cached,
@@ -67,28 +69,25 @@ def print_runs(runs: Sequence[Run]) -> None:
 
     for line in _meanings(runs):
         print(line, file=sys.stderr)  # whoever reads the table by a program wants its rows
-    head = ("model", "benchmark", "score", "error", "95 % interval", "p", "ceiling", "normalised")
-    rows = [
-        (
-            run.model,
-            run.benchmark,
-            run.score.value,
-            run.score.error,
-            interval_text(run.score.interval),
-            p_text(run.score.p),
-            run.score.ceiling,
-            run.score.normalised,
-            run.score.layer,
-            "stored" if run.cached else f"{run.seconds:.1f} s",
-        )
-        for run in runs
-    ]
-    columns: tuple[str, ...] = (*head, "best layer", "time")
-    shown: list[tuple[Any, ...]] = list(rows)
+    columns: dict[str, Callable[[Run], Any]] = {"model": lambda run: run.model}
     if _alike(runs):
-        columns = (columns[0], "version", *columns[1:])
-        shown = [(row[0], _version(run), *row[1:]) for run, row in zip(runs, rows, strict=True)]
-    print_table(columns, shown, drop=_UNIMPORTANT)
+        columns["version"] = _version
+    columns["benchmark"] = lambda run: run.benchmark
+    columns["score"] = lambda run: run.score.value
+    if any(run.score.guessing for run in runs):
+        columns["chance"] = lambda run: run.score.guessing.get("chance")
+        columns["majority"] = lambda run: run.score.guessing.get("majority")
+    columns |= {
+        "error": lambda run: run.score.error,
+        "95 % interval": lambda run: interval_text(run.score.interval),
+        "p": lambda run: p_text(run.score.p),
+        "ceiling": lambda run: run.score.ceiling,
+        "normalised": lambda run: run.score.normalised,
+        "best layer": lambda run: run.score.layer,
+        "time": lambda run: "stored" if run.cached else f"{run.seconds:.1f} s",
+    }
+    rows = [tuple(cell(run) for cell in columns.values()) for run in runs]
+    print_table(tuple(columns), rows, drop=_UNIMPORTANT)
     for run, name in zip(runs, _names(runs), strict=True):
         if reason := run.score.provenance.get(WITHHELD):
             print(f"\n{printable(f'{name} on {run.benchmark}: not normalised. {reason}')}")
@@ -116,6 +115,8 @@ def _meanings(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         if reason := run.score.provenance.get(ERROR_WITHHELD):
             found.append(printable(f"{run.model} on {run.benchmark}: {reason}"))
+    if any(run.score.guessing for run in runs):
+        found.append("Chance, majority: of any label, of the most frequent one; nothing is heard.")
     numbers = {run.score.provenance.get(CHANCE, {}).get("permutations") for run in runs} - {None}
     if numbers:
         told = " or ".join(f"{number:,}" for number in sorted(numbers))

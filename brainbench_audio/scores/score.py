@@ -28,6 +28,8 @@ REACHABLE = "reachable_share"
 OVER, ERROR_WITHHELD = "error_over", "error_withheld"
 # p of the score where features and responses of stimuli are matched at random: `Score.p`
 CHANCE = "chance"
+# what guesses score that hear nothing, where labels are predicted: `Score.guessing`
+GUESSING = "guessing"
 
 
 def _no_raw() -> xr.Dataset:
@@ -101,6 +103,15 @@ class Score:
         """P of a score as high by chance, see ``provenance["chance"]``; None: not tested."""
         chance = self.provenance.get(CHANCE)
         return float(chance["p"]) if chance else None
+
+    @property
+    def guessing(self) -> dict[str, float]:
+        """Scores of guesses that hear nothing; empty where no labels are predicted.
+
+        ``chance``: any label, each as often. ``majority``: always the most frequent one in
+        training.
+        """
+        return dict(self.provenance.get(GUESSING) or {})
 
     def with_provenance(self, provenance: Mapping[str, Any]) -> Score:
         """Return the same score with another provenance."""
@@ -251,7 +262,11 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "parts": _are_numbers,
     "layer": lambda value: value is None or isinstance(value, str),
     "n": _are_numbers,
-    "provenance": lambda value: isinstance(value, dict) and _is_chance(value.get(CHANCE)),
+    "provenance": lambda value: (
+        isinstance(value, dict)
+        and _is_chance(value.get(CHANCE))
+        and _are_numbers(value.get(GUESSING) or {})
+    ),
 }
 
 

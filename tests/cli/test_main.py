@@ -38,6 +38,8 @@ KEYS = [
     "over",
     "p",
     "permutations",
+    "chance",
+    "majority",
     "layer",
     "n",
     "cached",
