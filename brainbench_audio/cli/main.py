@@ -20,6 +20,7 @@ from brainbench_audio.cli import (
     check,
     cite,
     compare,
+    completion,
     correlate,
     data,
     doctor,
@@ -59,6 +60,7 @@ _VERBS = (
     new,
     report,
     serve,
+    completion,
 )
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -113,6 +115,7 @@ def parser() -> argparse.ArgumentParser:
         prog="brainbench",
         description="How brain-like is an audio model, and how good is it at listening?",
     )
+    whole.set_defaults(whole=whole)
     whole.add_argument("--version", action=_Version)
     whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = whole.add_subparsers(
