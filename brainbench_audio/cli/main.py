@@ -91,7 +91,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     handler.setFormatter(PlainFormatter("brainbench: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
-        with redirect_stdout(PlainOutput(sys.stdout, wide=getattr(options, "wide", False))):
+        asked = {name: getattr(options, name, False) for name in ("wide", "json")}
+        with redirect_stdout(PlainOutput(sys.stdout, **asked)):
             status = int(options.run(options))
         sys.stdout.flush()  # here, and not at exit, where Python complains of a broken pipe
         return status

@@ -85,11 +85,24 @@ class PlainOutput(io.TextIOBase):
     """Standard output without control characters but the ends of lines, whoever writes them.
 
     Names come from plugins, files and scores of others.
+
+    Parameters
+    ----------
+    output : text file
+    wide : bool
+        Tables are as wide as they are.
+    json : bool
+        The file gets JSON alone: what plugins and models print meanwhile goes to standard error.
     """
 
-    def __init__(self, output: TextIO, *, wide: bool = False) -> None:
-        self._output = output
+    def __init__(self, output: TextIO, *, wide: bool = False, json: bool = False) -> None:
+        self._json_output = output
+        self._output = sys.stderr if json else output
         self._wide = wide
+
+    def write_json(self, text: str) -> None:
+        """Write JSON."""
+        self._json_output.write(f"{text}\n")
 
     @property
     def room(self) -> int | None:
@@ -114,6 +127,7 @@ class PlainOutput(io.TextIOBase):
     def flush(self) -> None:
         """Write what is buffered."""
         self._output.flush()
+        self._json_output.flush()
 
     def fileno(self) -> int:
         """Return the number of the file."""
@@ -131,7 +145,11 @@ def tell(text: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a value for machines."""
-    print(json_text(value))
+    text = json_text(value)
+    if isinstance(sys.stdout, PlainOutput):
+        sys.stdout.write_json(text)
+    else:
+        print(text)
 
 
 def json_text(value: Any) -> str:
