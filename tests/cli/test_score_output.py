@@ -117,3 +117,22 @@ def test_what_was_written_can_be_imported(keep: Callable[..., Path], tmp_path: P
     mine = found["mine", "Brain-ridge"]
     assert (mine.value, mine.error, mine.measured) == (0.25, 0.01, "measured on 2026-03-02")
     assert main(["import", str(file), "--replace"]) == 1, "scored.csv has the pair, too"
+
+
+def test_guesses_stand_beside_what_they_are_compared_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    heard = run(0.4, provenance={"guessing": {"chance": 0.1, "majority": 0.236}})
+    assert (as_json(heard)["chance"], as_json(heard)["majority"]) == (0.1, 0.236)
+    print_runs([heard, run(model="brain")])
+    table, told = capsys.readouterr()
+    head, _, row, other = table.splitlines()
+    assert head.split()[2:5] == ["score", "chance", "majority"]
+    assert row.split()[2:5] == ["0.400", "0.100", "0.236"]
+    assert other.split()[2:5] == ["0.200", "-", "-"]
+    assert "Chance, majority: " in told
+    print_runs([run()])
+    table, told = capsys.readouterr()
+    assert "chance" not in table
+    assert "Chance" not in told
+    assert as_json(run())["chance"] is None
