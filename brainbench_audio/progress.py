@@ -200,13 +200,13 @@ class RunBar:
 
     def finished(self, piece: Hashable, *, computed: bool) -> str:
         """Move on by one piece; return what is done and left in words, for a log."""
-        self._bar.update()
         left = ""
         if self._remaining is not None:
             self._remaining.finished(piece, time.monotonic() - self._started, computed=computed)
             left = self._remaining.in_words()
         if not self._bar.disable:
-            self._bar.set_postfix_str(left, refresh=False)
+            self._bar.set_postfix_str(left, refresh=False)  # drawn by what follows
+        self._bar.update()
         return left
 
     def show(self, text: str) -> None:

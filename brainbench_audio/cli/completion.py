@@ -37,7 +37,7 @@ function __brainbench
     set -l words (commandline -opc)[2..] (commandline -ct)
     printf '%s\\n' $words | brainbench completion candidates 2>/dev/null
 end
-complete --arguments '(__brainbench)' --command brainbench
+complete -a '(__brainbench)' -c brainbench
 """,
 }
 # what an argument takes, by its name; by verb and name where that means something else
