@@ -68,7 +68,7 @@ def as_json(run: Run) -> dict[str, Any]:
 
 def print_runs(runs: Sequence[Run]) -> None:
     """Print a table of scores, and their parts where these are few."""
-    from brainbench_audio.scores.score import WITHHELD
+    from brainbench_audio.scores.score import MEASURED_BY, WITHHELD
 
     for line in _meanings(runs):
         print(line, file=sys.stderr)  # whoever reads the table by a program wants its rows
@@ -90,7 +90,9 @@ def print_runs(runs: Sequence[Run]) -> None:
         "time": _time,
     }
     rows = [tuple(cell(run) for cell in columns.values()) for run in runs]
-    print_table(tuple(columns), rows, drop=_UNIMPORTANT)
+    # where a score is somebody else's, `_time` says whose
+    theirs = any(run.score.provenance.get(MEASURED_BY) for run in runs)
+    print_table(tuple(columns), rows, drop=_UNIMPORTANT[1:] if theirs else _UNIMPORTANT)
     for run, name in zip(runs, _names(runs), strict=True):
         if reason := run.score.provenance.get(WITHHELD):
             print(f"\n{printable(f'{name} on {run.benchmark}: not normalised. {reason}')}")
