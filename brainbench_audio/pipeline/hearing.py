@@ -157,7 +157,8 @@ def hear_share(bench: Workbench, hearing: Hearing, number: int, of: int) -> None
     model = bench.model(hearing.model)
     if model.identity.kept and not all_scored(model.identity, hearing.targets):
         stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
-        extract_share(model, stimuli, number, of)
+        with stage("hear", model.identity.id):
+            extract_share(model, stimuli, number, of)
 
 
 def score_heard(
