@@ -19,9 +19,11 @@ _BOLD, _DIM, _RED, _GREEN, _YELLOW = "1", "2", "31", "32", "33"
 _STATES = {
     "BROKEN": _RED,
     "failed": _RED,
+    "changed": _RED,
     "warning": _YELLOW,
     "ok": _GREEN,
     "stored": _GREEN,
+    "verified": _GREEN,
 }
 _UNUSUAL = re.compile(r"[^\n -~]")
 

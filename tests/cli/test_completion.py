@@ -24,7 +24,10 @@ HEAVY = {"torch", "numpy", "scipy", "xarray", "transformers"}
     ("typed", "offered"),
     [
         ("comp", ["compare", "completion"]),
-        ("results ", ["list", "rm", "tag"]),
+        ("results ", ["export", "list", "merge", "rm", "submit", "tag", "validate"]),
+        ("weights verify tiny-p", ["tiny-plain"]),
+        ("results export ", []),  # files
+        ("results export ours.tar --model tiny-p", ["tiny-plain"]),
         ("list m", ["metrics", "models"]),
         ("list models --fam", ["--family"]),
         ("score -m tiny-pl", ["tiny-plain"]),

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+from brainbench_audio import settings
 from brainbench_audio.cli.main import main, parser
 from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.uncertainty import uncertainty
@@ -39,6 +40,7 @@ def load(*_, **__):
 def brainbench_models():
     return [CARD]
 """
+REPRODUCE = ["reproduce", "--recompute"]  # and the file that the first command stored
 # a model on more than one benchmark for what compares; statuses 0 and 1 may both print
 COMMANDS = [
     ["score", "-m", "noisy", "-b", "Tiny-match"],
@@ -46,8 +48,10 @@ COMMANDS = [
     ["list", "models"],
     ["list", "results"],
     ["results", "list", "--all"],
+    REPRODUCE,
     ["info", "noisy"],
     ["data", "list"],
+    ["weights", "list"],
     ["cache", "info"],
     ["doctor"],
     ["cite", "noisy"],
@@ -110,12 +114,13 @@ def test_json_alone_and_valid(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for command in COMMANDS:
-        status = main([*command, "--json"])
+        stored = settings.results_home().glob("*/noisy/*.nc") if command is REPRODUCE else ()
+        status = main([*command, *map(str, stored), "--json"])
         out, told = capsys.readouterr()
         assert status in (0, 1), (command, told)
         try:
             assert strict(out) is not None
         except ValueError as error:
             pytest.fail(f"{command}: {error}; {out[:200]!r}, {told[:500]!r}")
-        if command[0] == "score" and len(command) == 5:
+        if command in (COMMANDS[0], REPRODUCE):
             assert "listening" in told
