@@ -14,6 +14,7 @@ from typing import Any
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import explained
+from brainbench_audio.progress import stage
 from brainbench_audio.transfer import TransferError, allowed_hosts, transfer, waiting_time
 
 SCHEME = "hf://"
@@ -238,15 +239,16 @@ def fetch_snapshot(
 
     offline = settings.offline()
     try:
-        return Path(
-            huggingface_hub.snapshot_download(
-                repository,
-                revision=revision,
-                allow_patterns=list(patterns),
-                cache_dir=cache,
-                local_files_only=offline,
+        with stage("fetch", repository):
+            return Path(
+                huggingface_hub.snapshot_download(
+                    repository,
+                    revision=revision,
+                    allow_patterns=list(patterns),
+                    cache_dir=cache,
+                    local_files_only=offline,
+                )
             )
-        )
     except (HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OSError) as error:
         reason = "BRAINBENCH_OFFLINE forbids downloads"
         if not offline:

@@ -15,7 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from brainbench_audio.progress import transfer_bar
+from brainbench_audio.progress import stage, transfer_bar
 
 if TYPE_CHECKING:
     import requests
@@ -123,7 +123,8 @@ def transfer(
     part = target.with_name(f"{name}.partial")
     for attempt in range(_ATTEMPTS):
         try:
-            _continue(url, part, hosts, headers, limit=limit, untold=untold)
+            with stage("fetch", name):
+                _continue(url, part, hosts, headers, limit=limit, untold=untold)
             break
         except _Refused:
             part.unlink(missing_ok=True)

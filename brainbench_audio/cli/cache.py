@@ -63,7 +63,8 @@ def print_info(options: argparse.Namespace) -> int:
         return 0
     if rows:
         head = ("model", "stimuli", "layers", "size", "folder")
-        print_table(head, [(*row[:3], size_in_words(row[3]), row[4]) for row in rows])
+        cells = [(*row[:3], size_in_words(row[3]), row[4]) for row in rows]
+        print_table(head, cells, drop=("folder",))
     print(f"activations: {activations_folder()}, {size_in_words(sum(row[3] for row in rows))}")
     print(f"results:     {settings.results_home()}")
     print(f"data:        {settings.data_home()}")

@@ -72,6 +72,8 @@ def _print(found: list[Comparison]) -> None:
             )
             for one in found
         ],
+        drop=("p",),
+        names=3,
     )
     for one in found:
         told = "is better than" if one.significant else "cannot be told from"

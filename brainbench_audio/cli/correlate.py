@@ -147,7 +147,7 @@ def _print_rows(table: CorrelationTable) -> None:
         (row.benchmark, row.compared, row.subset, row.r, p_text(row.p), *row.interval, row.n)
         for row in table.rows
     ]
-    print_table(("benchmark", "with", "subset", "r", "p", "low", "high", "models"), rows)
+    print_table(("benchmark", "with", "subset", "r", "p", "low", "high", "models"), rows, names=3)
 
 
 def _print_notes(table: CorrelationTable, least_z: float) -> None:

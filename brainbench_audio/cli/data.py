@@ -49,7 +49,7 @@ def list_data(options: argparse.Namespace) -> int:
         keys = [name.replace(" ", "_") for name in head]
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
     else:
-        print_table(head, rows)
+        print_table(head, rows, drop=("folder",))
     return 0
 
 

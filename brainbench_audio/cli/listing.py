@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.table import print_json, print_table
 
+if TYPE_CHECKING:
+    from brainbench_audio.scores.store import StoredScore
+
 _WIDEST = 70
+# first out where a terminal is narrow
+_UNIMPORTANT = ("file", "distribution", "created", "sample rate", "version", "ceiling")
+_FILTERS = {
+    "family": ("models",),
+    "dataset": ("benchmarks",),
+    "metric": ("benchmarks",),
+    "stored": ("models", "benchmarks"),
+}
 Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]
 
 
@@ -17,26 +28,40 @@ def add(verbs: Any) -> None:
     parser = verbs.add_parser("list", help="list models, benchmarks, metrics or results")
     parser.add_argument("what", choices=("models", "benchmarks", "metrics", "results"))
     parser.add_argument("--family", help="models of this family only")
+    parser.add_argument(
+        "--dataset", metavar="ID", help="benchmarks with these data, DATASET or DATASET.SUBSET"
+    )
+    parser.add_argument(
+        "--metric", metavar="ID", help="benchmarks with this metric, METRIC or METRIC-VARIANT"
+    )
+    parser.add_argument(
+        "--stored", action="store_true", help="models or benchmarks with a stored score only"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, misused=parser.error)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the list."""
     tables = {
-        "models": lambda: _models(options.family),
-        "benchmarks": _benchmarks,
+        "models": lambda: _models(options.family, options.stored),
+        "benchmarks": lambda: _benchmarks(options.dataset, options.metric, options.stored),
         "metrics": _metrics,
         "results": _results,
     }
+    for name, kinds in _FILTERS.items():
+        if getattr(options, name) and options.what not in kinds:
+            options.misused(f"--{name} chooses among {' and '.join(kinds)}, not {options.what}")
     head, rows = tables[options.what]()
     if options.json:
         keys = [name.replace(" ", "_") for name in head]
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
         return 0
-    notes = _schemes(options.family) if options.what == "models" else []
+    notes = []
+    if options.what == "models" and not options.stored:
+        notes = _schemes(options.family)
     if rows:
-        print_table(head, rows)
+        print_table(head, rows, drop=_UNIMPORTANT, cut=("data", "description"))
     elif not notes:
         print(f"no {options.what}")
     for note in notes:
@@ -44,15 +69,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _models(family: str | None) -> Table:
+def _models(family: str | None, stored: bool) -> Table:
     from brainbench_audio.cards import ModelCard
-    from brainbench_audio.registry.ids import unknown
+    from brainbench_audio.registry.ids import ModelId, unknown
     from brainbench_audio.registry.lookup import registered
 
     entries = registered(ModelCard)
     families = sorted({entry.card.family for entry in entries})
     if family is not None and family not in families:
         raise unknown(family, "family", families)
+    scored = {ModelId.parse(entry.version.id).name for entry in _stored()} if stored else set()
     rows = [
         (
             entry.card.id,
@@ -63,7 +89,9 @@ def _models(family: str | None) -> Table:
             entry.distribution,
         )
         for entry in sorted(entries, key=lambda entry: entry.card.id)
-        if family in (None, entry.card.family) and entry.card.scheme is None
+        if family in (None, entry.card.family)
+        and entry.card.scheme is None
+        and (not stored or entry.card.id in scored)
     ]
     return ("model", "family", "parameters", "layers", "sample rate", "distribution"), rows
 
@@ -80,9 +108,17 @@ def _schemes(family: str | None) -> list[str]:
     ]
 
 
-def _benchmarks() -> Table:
+def _benchmarks(dataset: str | None, metric: str | None, stored: bool) -> Table:
     from brainbench_audio.registry.lookup import benchmark_cards
 
+    cards = list(benchmark_cards())
+    if dataset is not None:
+        names = (name for card in cards for name in (card.dataset.id, card.data_id))
+        _check_known(dataset, "data set", set(names))
+    if metric is not None:
+        names = (name for card in cards for name in (card.metric.id, card.metric_id))
+        _check_known(metric, "metric", set(names))
+    scored = {entry.benchmark for entry in _stored()} if stored else set()
     rows = sorted(
         (
             card.id,
@@ -90,9 +126,19 @@ def _benchmarks() -> Table:
             card.dataset.counted(card.subset),
             _short(card.dataset.description),
         )
-        for card in benchmark_cards()
+        for card in cards
+        if dataset in (None, card.dataset.id, card.data_id)
+        and metric in (None, card.metric.id, card.metric_id)
+        and (not stored or card.id in scored)
     )
     return ("benchmark", "unit", "stimuli", "data"), rows
+
+
+def _check_known(identifier: str, kind: str, known: set[str]) -> None:
+    from brainbench_audio.registry.ids import unknown
+
+    if identifier not in known:
+        raise unknown(identifier, kind, sorted(known))
 
 
 def _short(text: str) -> str:
@@ -111,9 +157,13 @@ def _metrics() -> Table:
     return ("metric", "unit", "description"), sorted(rows)
 
 
-def _results() -> Table:
+def _stored() -> list[StoredScore]:
     from brainbench_audio.scores.store import stored_scores
 
+    return stored_scores()
+
+
+def _results() -> Table:
     rows = [
         (
             entry.version.id,
@@ -125,7 +175,7 @@ def _results() -> Table:
             entry.created or None,
             str(entry.path),
         )
-        for entry in stored_scores()
+        for entry in _stored()
     ]
     head = ("model", "version", "benchmark", "score", "error", "ceiling", "created", "file")
     return head, rows

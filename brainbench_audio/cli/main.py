@@ -20,6 +20,7 @@ from brainbench_audio.cli import (
     check,
     cite,
     compare,
+    completion,
     correlate,
     data,
     doctor,
@@ -37,6 +38,7 @@ from brainbench_audio.cli import (
     trajectory,
     weights,
 )
+from brainbench_audio.cli.log import PlainFormatter
 from brainbench_audio.cli.table import PlainOutput, tell
 from brainbench_audio.errors import BrainbenchError, UnknownId
 from brainbench_audio.names import printable_lines
@@ -62,6 +64,7 @@ _VERBS = (
     new,
     report,
     serve,
+    completion,
 )
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
@@ -88,10 +91,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.environ.setdefault(name, value)
     options = parser().parse_args(arguments)
     handler = logging.StreamHandler()
-    handler.setFormatter(_PlainFormatter("brainbench: %(message)s"))
+    handler.setLevel(logging.WARNING)
+    handler.setFormatter(PlainFormatter("brainbench: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
     try:
-        with redirect_stdout(PlainOutput(sys.stdout)):
+        asked = {name: getattr(options, name, False) for name in ("wide", "json")}
+        with redirect_stdout(PlainOutput(sys.stdout, **asked)):
             status = int(options.run(options))
         sys.stdout.flush()  # here, and not at exit, where Python complains of a broken pipe
         return status
@@ -100,8 +105,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         tell(f"brainbench: {error}")
         return USAGE if isinstance(error, UnknownId) else FAILURE
-    except KeyboardInterrupt:
-        print("brainbench: interrupted; what was finished is kept", file=sys.stderr)
+    except KeyboardInterrupt as interrupt:
+        tell(f"brainbench: interrupted; {str(interrupt) or 'what was finished is kept'}")
         return INTERRUPTED
     except BrokenPipeError:
         # whoever read our output has stopped; do not let Python complain about it at exit
@@ -115,6 +120,7 @@ def parser() -> argparse.ArgumentParser:
         prog="brainbench",
         description="How brain-like is an audio model, and how good is it at listening?",
     )
+    whole.set_defaults(whole=whole)
     whole.add_argument("--version", action=_Version)
     whole.add_argument("--debug", action="store_true", help="show the traceback of an error")
     verbs = whole.add_subparsers(
@@ -123,13 +129,6 @@ def parser() -> argparse.ArgumentParser:
     for verb in _VERBS:
         verb.add(verbs)
     return whole
-
-
-class _PlainFormatter(logging.Formatter):
-    """Leaves control characters out of what the log says."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        return printable_lines(super().format(record))
 
 
 class _Parser(argparse.ArgumentParser):
@@ -141,6 +140,15 @@ class _Parser(argparse.ArgumentParser):
 
 class _VerbParser(_Parser):
     """Tells the usage of a verb, not that of the whole, where an argument is not known."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.add_argument(
+            "--wide",
+            action="store_true",
+            default=argparse.SUPPRESS,  # the parser of an action would take it back from its verb's
+            help="print tables whole, however narrow the terminal",
+        )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         found, others = super().parse_known_args(args, namespace)

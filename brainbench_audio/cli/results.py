@@ -105,7 +105,8 @@ def remove_results(options: argparse.Namespace) -> int:
     if not paths:
         print("no results fit: nothing to remove")
         return 0
-    print_table(_HEAD[:-1], [_row(one)[:-1] for one in found])
+    rows = [_row(one)[:-1] for one in found]
+    print_table(_HEAD[:-1], rows, drop=("error", "created"))
     size = size_in_words(sum(path.stat().st_size for path in paths))
     models = len({one.name for one in found})
     benchmarks = len({one.benchmark for one in found})
@@ -208,7 +209,8 @@ def _print_results(results: Sequence[Result], with_current: bool) -> None:
         columns["measured by"] = [one.measured_by or "here" for one in results]
     order = ("model", "version", "current", *_HEAD[2:-1], "measured by", "file")
     head = [name for name in order if name in columns]
-    print_table(head, list(zip(*(columns[name] for name in head), strict=True)))
+    rows = list(zip(*(columns[name] for name in head), strict=True))
+    print_table(head, rows, drop=("file", "created", "error"))
 
 
 def _row(one: Result) -> tuple[Any, ...]:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cards import CONTROLS
+from brainbench_audio.cli.log import add_log, logged
 from brainbench_audio.cli.score_output import (
     as_json,
+    interruption,
     print_failures,
     print_forecast,
     print_left_out,
@@ -99,6 +101,7 @@ def add(verbs: Any) -> None:
         "netCDF files",
     )
     _add_execution(parser)
+    add_log(parser)
     parser.set_defaults(run=run, misused=parser.error)
 
 
@@ -167,7 +170,7 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
     from brainbench_audio.errors import CacheError
     from brainbench_audio.pipeline.many import score_pairs
     from brainbench_audio.pipeline.plan import keep_failed
-    from brainbench_audio.pipeline.run import Run
+    from brainbench_audio.pipeline.run import Failure, Run
 
     certificates = _certificates(options)
     order = {(model.key, benchmark.key): place for place, (model, benchmark) in enumerate(pairs)}
@@ -179,19 +182,32 @@ def _scored(pairs: list[Pair], options: argparse.Namespace) -> int:
         scheduler=options.scheduler,
         certificates=certificates,
     )
+    found: list[Run | Failure] = []
+    interrupted = False
+    try:
+        with logged(options, len(pairs)):
+            for each in results:
+                found.append(each)
+    except KeyboardInterrupt:
+        if not found:
+            raise
+        interrupted = True
     # a cluster finishes pairs in any order
-    found = sorted(results, key=lambda each: order[each.model_key, each.benchmark_key])
+    found.sort(key=lambda each: order[each.model_key, each.benchmark_key])
     runs = [each for each in found if isinstance(each, Run)]
     failures = [each for each in found if not isinstance(each, Run)]
     try:
-        keep_failed(failures)
+        if not interrupted:  # what was not tried has not failed, and may be in the list
+            keep_failed(failures)
     except CacheError as error:  # the scores are there all the same
         tell(f"brainbench: --retry-failed will not know these failures: {error}")
     if options.json:
         print_json([as_json(each) for each in runs])
     elif runs:
         print_runs(runs)
-    print_failures(failures, len(pairs), options.debug)
+    print_failures(failures, len(pairs), options.debug, again=not interrupted)
+    if interrupted:
+        raise KeyboardInterrupt(interruption(len(runs), len(pairs), options.output))
     if options.output and runs:
         write_runs(runs, options.output)
     return 1 if failures else 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from brainbench_audio.scores.score import Score
 
 _MOST_PARTS = 12
-_MINUTE, _HOUR = 60, 3600
+# first out where a terminal is narrow
+_UNIMPORTANT = ("time", "error", "p", "ceiling", "normalised", "best layer")
 
 
 def as_json(run: Run) -> dict[str, Any]:
@@ -51,7 +52,10 @@ def as_json(run: Run) -> dict[str, Any]:
         "over": score.provenance.get(OVER),
         "p": score.p,
         "permutations": score.provenance.get(CHANCE, {}).get("permutations", 0),
+        "chance": score.guessing.get("chance"),
+        "majority": score.guessing.get("majority"),
         "layer": score.layer,
+        "only_layers": score.provenance.get(ONLY_LAYERS),
         "n": dict(score.n),
         "cached": run.cached,
         "created": score.provenance.get("created"),
@@ -59,38 +63,36 @@ def as_json(run: Run) -> dict[str, Any]:
         "seconds": round(run.seconds, 3),
         "version": score.provenance["versions"][DISTRIBUTION],
         "model_version": _version(run),
-        **{name: score.provenance[name] for name in (ONLY_LAYERS,) if name in score.provenance},
     }
 
 
 def print_runs(runs: Sequence[Run]) -> None:
     """Print a table of scores, and their parts where these are few."""
-    from brainbench_audio.scores.score import WITHHELD
+    from brainbench_audio.scores.score import MEASURED_BY, WITHHELD
 
     for line in _meanings(runs):
         print(line, file=sys.stderr)  # whoever reads the table by a program wants its rows
-    head = ("model", "benchmark", "score", "error", "95 % interval", "p", "ceiling", "normalised")
-    rows = [
-        (
-            run.model,
-            run.benchmark,
-            run.score.value,
-            run.score.error,
-            interval_text(run.score.interval),
-            p_text(run.score.p),
-            run.score.ceiling,
-            run.score.normalised,
-            run.score.layer,
-            _time(run),
-        )
-        for run in runs
-    ]
-    columns: tuple[str, ...] = (*head, "best layer", "time")
-    shown: list[tuple[Any, ...]] = list(rows)
+    columns: dict[str, Callable[[Run], Any]] = {"model": lambda run: run.model}
     if _alike(runs):
-        columns = (columns[0], "version", *columns[1:])
-        shown = [(row[0], _version(run), *row[1:]) for run, row in zip(runs, rows, strict=True)]
-    print_table(columns, shown)
+        columns["version"] = _version
+    columns["benchmark"] = lambda run: run.benchmark
+    columns["score"] = lambda run: run.score.value
+    if any(run.score.guessing for run in runs):
+        columns["chance"] = lambda run: run.score.guessing.get("chance")
+        columns["majority"] = lambda run: run.score.guessing.get("majority")
+    columns |= {
+        "error": lambda run: run.score.error,
+        "95 % interval": lambda run: interval_text(run.score.interval),
+        "p": lambda run: p_text(run.score.p),
+        "ceiling": lambda run: run.score.ceiling,
+        "normalised": lambda run: run.score.normalised,
+        "best layer": lambda run: run.score.layer,
+        "time": _time,
+    }
+    rows = [tuple(cell(run) for cell in columns.values()) for run in runs]
+    # where a score is somebody else's, `_time` says whose
+    theirs = any(run.score.provenance.get(MEASURED_BY) for run in runs)
+    print_table(tuple(columns), rows, drop=_UNIMPORTANT[1:] if theirs else _UNIMPORTANT)
     for run, name in zip(runs, _names(runs), strict=True):
         if reason := run.score.provenance.get(WITHHELD):
             print(f"\n{printable(f'{name} on {run.benchmark}: not normalised. {reason}')}")
@@ -114,7 +116,7 @@ def _print_parts(score: Score) -> None:
     rows: list[tuple[Any, ...]] = [tuple(float(part) for part in score.parts.values())]
     if score.part_intervals:
         rows.append(tuple(interval_text(score.part_intervals.get(name)) for name in score.parts))
-    print_table(tuple(score.parts), rows)
+    print_table(tuple(score.parts), rows, names=0)
 
 
 def _meanings(runs: Sequence[Run]) -> list[str]:
@@ -128,6 +130,8 @@ def _meanings(runs: Sequence[Run]) -> list[str]:
     for run in runs:
         if reason := run.score.provenance.get(ERROR_WITHHELD):
             found.append(printable(f"{run.model} on {run.benchmark}: {reason}"))
+    if any(run.score.guessing for run in runs):
+        found.append("Chance, majority: of any label, of the most frequent one; nothing is heard.")
     numbers = {run.score.provenance.get(CHANCE, {}).get("permutations") for run in runs} - {None}
     if numbers:
         told = " or ".join(f"{number:,}" for number in sorted(numbers))
@@ -157,8 +161,10 @@ def interval_text(interval: tuple[float, float] | None) -> str | None:
     return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else None
 
 
-def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None:
-    """Print what failed and why, one line a cause, and how to try again."""
+def print_failures(
+    failures: Sequence[Failure], pairs: int, debug: bool, *, again: bool = True
+) -> None:
+    """Print what failed and why, one line a cause, and how to try ``again``."""
     from brainbench_audio.pipeline.plan import is_retried
 
     grouped: dict[tuple[str, str], list[Failure]] = {}
@@ -170,10 +176,19 @@ def print_failures(failures: Sequence[Failure], pairs: int, debug: bool) -> None
         reason = alike[0].trace if debug and alike[0].trace else alike[0].message
         tell(f"brainbench: {_failed(alike)} failed: {reason}")
     if failures:
-        again = sum(is_retried(failure.model, failure.benchmark) for failure in failures)
-        these = "these" if again == len(failures) else f"{again} of these"
-        hint = f"; `brainbench score --retry-failed` tries only {these} again" if again else ""
+        retried = sum(is_retried(failure.model, failure.benchmark) for failure in failures)
+        these = "these" if retried == len(failures) else f"{retried} of these"
+        hint = f"; `brainbench score --retry-failed` tries only {these} again"
+        hint = hint if again and retried else ""
         print(f"brainbench: {len(failures)} of {pairs} pairs failed{hint}", file=sys.stderr)
+
+
+def interruption(scored: int, pairs: int, output: Path | None) -> str:
+    """Return what is to be told after Ctrl-C; nothing if no pair was finished."""
+    if not scored:
+        return ""
+    missing = f" {printable(str(output))} was not written." if output else ""
+    return f"{scored} of {pairs} pairs are scored and kept: the same command goes on.{missing}"
 
 
 def print_left_out(pairs: Sequence[Pair]) -> None:
@@ -210,6 +225,8 @@ def _named(thing: Loadable) -> str:
 
 def print_forecast(forecasts: Sequence[Forecast], as_list: bool) -> None:
     """Print what a run would do, and what it takes roughly."""
+    from brainbench_audio.progress import duration_in_words
+
     if as_list:
         from dataclasses import asdict
 
@@ -226,7 +243,8 @@ def print_forecast(forecasts: Sequence[Forecast], as_list: bool) -> None:
         )
         for each in forecasts
     ]
-    print_table(("model", "benchmark", "state", "memory", "disk", "core time"), rows)
+    head = ("model", "benchmark", "state", "memory", "disk", "core time")
+    print_table(head, rows, drop=("memory", "disk"))
     counted = dict.fromkeys(dict.fromkeys(each.state for each in forecasts), 0)
     for each in forecasts:
         counted[each.state] += 1
@@ -264,19 +282,6 @@ def _files(files: Sequence[WeightsFile]) -> str:
     if unknown == len(files):
         return f"{told} of unknown size"
     return f"{told}, {size}" + (f" and {unknown} of unknown size" if unknown else "")
-
-
-def duration_in_words(seconds: float) -> str:
-    """Return a length of time in one unit.
-
-    Examples
-    --------
-    >>> duration_in_words(7200)
-    '2.0 h'
-    """
-    if seconds < _MINUTE:
-        return f"{seconds:.0f} s"
-    return f"{seconds / _MINUTE:.0f} min" if seconds < _HOUR else f"{seconds / _HOUR:.1f} h"
 
 
 def write_runs(runs: Sequence[Run], output: Path) -> None:

@@ -97,7 +97,8 @@ def merge_bundle(options: argparse.Namespace) -> int:
     if found.conflicts:
         print(f"{len(found.conflicts)} have other numbers here, and stay as they are:")
         head = ("model", "version", "benchmark", "here", "in the bundle", "measured by")
-        print_table(head, [tuple(_as_json(one).values())[:6] for one in found.conflicts])
+        rows = [tuple(_as_json(one).values())[:6] for one in found.conflicts]
+        print_table(head, rows, names=3)
         print(
             "The same model, data and metric gave both. `brainbench score --recompute` tells "
             "which is yours; to take the other, remove yours (`results rm`) and merge again."

@@ -59,6 +59,7 @@ def _print_published(cells: Sequence[Beside]) -> None:
         print_table(
             ("benchmark", "subset", *head),
             [(*key, *(row.get(name) for name in columns)) for key, row in rows.items()],
+            names=2,
         )
         print()
     if any(cell.published for cell in cells):
@@ -78,7 +79,7 @@ def _print_recomputed(cells: Sequence[Beside]) -> None:
     if rows:
         print("Recomputed from published scores (the paper's: read off its figures)")
         head = ("benchmark", "with", "subset", "r", "p", "low", "high", "models")
-        print_table((*head, "printed", "notebook"), rows)
+        print_table((*head, "printed", "notebook"), rows, drop=("models",), names=3)
 
 
 def _print_differences(cells: Sequence[Beside]) -> None:

@@ -233,7 +233,8 @@ def _print(statuses: Sequence[Status], as_json: bool) -> None:
         )
         for one in facts
     ]
-    print_table(("model", "file", "size", "hash", "state", "place"), rows)
+    head = ("model", "file", "size", "hash", "state", "place")
+    print_table(head, rows, drop=("place", "size", "hash"))
 
 
 def facts_of(status: Status) -> dict[str, Any]:

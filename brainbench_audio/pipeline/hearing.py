@@ -20,6 +20,7 @@ from brainbench_audio.pipeline.identifying import identified
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark, load_identified
 from brainbench_audio.pipeline.run import Failure, Run, score_pair, stored_run
 from brainbench_audio.pipeline.targets import Target
+from brainbench_audio.progress import stage
 from brainbench_audio.scores.store import is_stored
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -122,7 +123,8 @@ def hear(
     try:
         first = hearing.targets[0].benchmark
         if elsewhere is not None:
-            return elsewhere(hearing, bench.benchmark(first).stimuli)
+            with stage("hear", hearing.model.id):
+                return elsewhere(hearing, bench.benchmark(first).stimuli)
         return heard_by(bench.model(hearing.model), hearing, lambda: bench.benchmark(first).stimuli)
     except Exception as error:  # one failing model never stops the others
         return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
@@ -139,7 +141,7 @@ def heard_by(model: LazyModel, hearing: Hearing, stimuli: Callable[[], StimulusS
     started = time.perf_counter()
     wanted = hearing.recompute or not all_scored(model.identity, hearing.targets)
     if model.identity.kept and wanted:
-        with extracted(model, stimuli(), anew=hearing.recompute):
+        with stage("hear", model.identity.id), extracted(model, stimuli(), anew=hearing.recompute):
             pass
     return Heard(hearing.model, model.identity, seconds=time.perf_counter() - started)
 
@@ -155,7 +157,8 @@ def hear_share(bench: Workbench, hearing: Hearing, number: int, of: int) -> None
     model = bench.model(hearing.model)
     if model.identity.kept and not all_scored(model.identity, hearing.targets):
         stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
-        extract_share(model, stimuli, number, of)
+        with stage("hear", model.identity.id):
+            extract_share(model, stimuli, number, of)
 
 
 def score_heard(
@@ -177,8 +180,9 @@ def score_heard(
             model = bench.model(heard.model)
         run = None if recompute else stored_run(keys)
         if run is None:
-            benchmark = bench.benchmark(target.benchmark)
-            run = score_pair(model, benchmark, keys, recompute=recompute)
+            with stage("score", f"{heard.identity.id} on {target.id}"):
+                benchmark = bench.benchmark(target.benchmark)
+                run = score_pair(model, benchmark, keys, recompute=recompute)
     except Exception as error:  # one failing pair never stops the others
         return Failure.of(heard.model, target.benchmark, "pair", error)
     run = replace(

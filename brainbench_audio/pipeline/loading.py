@@ -24,6 +24,7 @@ from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.names import as_on_disk
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.fingerprint import fingerprinted
+from brainbench_audio.progress import stage
 from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
     data_source,
@@ -102,7 +103,8 @@ def load_identified(identifier: str, options: Mapping[str, Any]) -> tuple[Model,
     """Load a model, and tell which network it is; see `load_model`."""
     wanted, options = model_asked_for(identifier, options)
     load = _load_plugins if wanted.file is None else _load_file
-    model, identity = load(wanted, options)
+    with stage("load", wanted.label):
+        model, identity = load(wanted, options)
     check_version(wanted, identity)
     return model, identity
 

@@ -5,7 +5,9 @@ Both ways make the same plan and take the same two steps, see `pipeline.hearing`
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import logging
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any, Literal
 
 from brainbench_audio.activations.object_state import name_of
@@ -13,15 +15,18 @@ from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.machine import available_memory
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.connection import Certificates
-from brainbench_audio.pipeline.forecast import forecast, workers_that_fit
+from brainbench_audio.pipeline.forecast import STORED, UNKNOWN, Forecast, forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import Workbench, score_heard, with_hearing
 from brainbench_audio.pipeline.isolation import hear_where_asked
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.pipeline.plan import Pair, Workload, plan_work
 from brainbench_audio.pipeline.run import Failure, Run, benchmark_name, run
-from brainbench_audio.progress import progress_bar
+from brainbench_audio.progress import RunBar
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
+
+# a line for each pair that is finished
+finished = logging.getLogger(f"{__name__}.finished")
 
 
 def score_many(
@@ -93,29 +98,52 @@ def score_pairs(
     certificates: Certificates | None = None,
 ) -> Iterator[Run | Failure]:
     """Score some pairs of model and benchmark, see `score_many`."""
-    bench = Workbench()
-    work = plan_work(bench, pairs)
-    forecasts = forecast(work)
     how: dict[str, Any] = {"recompute": recompute, "isolate": isolate}
-    if workers is None and scheduler is None:
-        workers_that_fit(forecasts, 1, available_memory())
-        found = one_by_one(bench, work, **how)
-    else:
-        from brainbench_audio.pipeline.cluster import spread
+    with RunBar(len(pairs), "scoring", "pair") as bar:
+        bench = Workbench()
+        work = plan_work(bench, pairs)
+        forecasts = forecast(work)
+        bar.expect(_expected(work, forecasts, recompute))
+        if workers is None and scheduler is None:
+            workers_that_fit(forecasts, 1, available_memory())
+            found = one_by_one(bench, work, **how)
+        else:
+            from brainbench_audio.pipeline.cluster import spread
 
-        where: dict[str, Any] = {
-            "workers": workers,
-            "scheduler": scheduler,
-            "certificates": certificates,
-        }
-        found = spread(work, forecasts, **where, **how)
-    with progress_bar(len(pairs), "scoring", "pair") as bar:
-        for failure in work.failures:
-            bar.update()
-            yield failure
-        for result in found:
-            bar.update()
+            where: dict[str, Any] = {
+                "workers": workers,
+                "scheduler": scheduler,
+                "certificates": certificates,
+            }
+            found = spread(work, forecasts, **where, **how)
+        for number, result in enumerate(chain(work.failures, found), start=1):
+            computed = isinstance(result, Run) and not result.cached
+            left = bar.finished((result.model_key, result.benchmark_key), computed=computed)
+            _tell_finished(result, f"[{number}/{len(pairs)}]", left)
             yield result
+
+
+def _expected(
+    work: Workload, forecasts: Sequence[Forecast], recompute: bool
+) -> dict[Hashable, float | None]:
+    """Return the seconds that each pair may take; what is recomputed is stored, but takes time."""
+    unknown = {UNKNOWN, STORED} if recompute else {UNKNOWN}
+    return {
+        (model.key, target.benchmark.key): None if each.state in unknown else each.seconds
+        for (model, target), each in zip(work.pairs, forecasts, strict=True)
+    }
+
+
+def _tell_finished(result: Run | Failure, place: str, left: str) -> None:
+    if isinstance(result, Run):
+        how = "stored" if result.cached else f"{result.seconds:.1f} s"
+        name, told = f"{result.model} x {result.benchmark}", f"{result.score.value:.3f} ({how})"
+    else:
+        name = f"{result.model.id} x {result.benchmark.id}"
+        told = f"failed: {result.message}"
+    finished.info("%s %s: %s%s", place, name, told, f"; {left}" if left else "")
+    if isinstance(result, Failure) and result.trace:
+        finished.debug("%s", result.trace)
 
 
 def score_all(

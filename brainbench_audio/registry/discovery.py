@@ -11,7 +11,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points, version
+from importlib.metadata import Distribution, EntryPoint, PackageMetadata, entry_points, version
 from typing import Any
 
 import pluggy
@@ -85,7 +85,7 @@ def load_plugin(point: EntryPoint, manager: pluggy.PluginManager) -> Plugin:
         The plugin is broken and ``BRAINBENCH_STRICT`` is set.
     """
     distribution = _distribution(point)
-    version = point.dist.version if point.dist else "?"
+    version = _metadata(point.dist)["Version"] if point.dist else "?"
     try:
         cards = register(point, manager)
     except BaseException as error:  # a plugin may even call sys.exit() while it is imported
@@ -128,7 +128,7 @@ def _check_api(point: EntryPoint) -> None:
         # parsing takes time, and most lines are about other distributions
         if not line.startswith(CORE):
             continue
-        requirement, own = Requirement(line), version(CORE)
+        requirement, own = Requirement(line), _core_version()
         if requirement.name == CORE and not requirement.specifier.contains(own, prereleases=True):
             raise PluginLoadError(
                 f"{_distribution(point)} works with {line}, and {CORE} {own} is installed: upgrade "
@@ -166,4 +166,15 @@ def _checked(handed: Sequence[Any], hook: str, kind: type[Any]) -> list[Card]:
 
 
 def _distribution(point: EntryPoint) -> str:
-    return point.dist.name if point.dist else "?"
+    return str(_metadata(point.dist)["Name"]) if point.dist else "?"
+
+
+@cache
+def _core_version() -> str:
+    return version(CORE)
+
+
+@cache
+def _metadata(distribution: Distribution) -> PackageMetadata:
+    """Return a distribution's metadata, which Python would parse again each time it is asked."""
+    return distribution.metadata

@@ -223,8 +223,13 @@ def _drawn(
         if one is not None:
             columns.append(one.influence.draws(draws, seed))
         else:
-            columns.append(result.value + (result.error or 0.0) * generator.standard_normal(draws))
+            columns.append(result.value + _error(result) * generator.standard_normal(draws))
     return np.stack(columns, axis=1)
+
+
+def _error(result: Result) -> float:
+    """Return the standard error; 0 without one, as a stored NaN is."""
+    return result.error if result.error is not None and np.isfinite(result.error) else 0.0
 
 
 def _groups(
@@ -246,5 +251,5 @@ def _groups(
 def _p(one: Result, first: Evidence | None, other: Result, second: Evidence | None) -> float:
     if first is not None and second is not None and first.origin == second.origin:
         return (first.influence - second.influence).estimate().p
-    error = float(np.hypot(one.error or 0.0, other.error or 0.0))
+    error = float(np.hypot(_error(one), _error(other)))
     return Estimate(one.value - other.value, error, np.inf, "").p

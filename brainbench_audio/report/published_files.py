@@ -44,6 +44,7 @@ EXPORTED = (
 # columns that `brainbench score --output` writes besides
 _SCORED = (
     *("score", "interval_low", "interval_high", "stimuli", "over", "p", "permutations"),
+    *("chance", "majority"),
     *("cached", "seconds", "model_version", "only_layers"),
 )
 _FOLDER = "published"

@@ -36,6 +36,8 @@ MEASURED_BY = "measured_by"
 CHANCE = "chance"
 # the layers that were asked for, where these are not all that the model has
 ONLY_LAYERS = "only_layers"
+# what guesses score that hear nothing, where labels are predicted: `Score.guessing`
+GUESSING = "guessing"
 
 
 def _no_raw() -> xr.Dataset:
@@ -109,6 +111,15 @@ class Score:
         """P of a score as high by chance, see ``provenance["chance"]``; None: not tested."""
         chance = self.provenance.get(CHANCE)
         return float(chance["p"]) if chance else None
+
+    @property
+    def guessing(self) -> dict[str, float]:
+        """Scores of guesses that hear nothing; empty where no labels are predicted.
+
+        ``chance``: any label, each as often. ``majority``: always the most frequent one in
+        training.
+        """
+        return dict(self.provenance.get(GUESSING) or {})
 
     def __repr__(self) -> str:
         return line("Score", self._facts())
@@ -304,7 +315,11 @@ _FIELDS: dict[str, Callable[[Any], bool]] = {
     "parts": _are_numbers,
     "layer": lambda value: value is None or isinstance(value, str),
     "n": _are_numbers,
-    "provenance": lambda value: isinstance(value, dict) and _is_chance(value.get(CHANCE)),
+    "provenance": lambda value: (
+        isinstance(value, dict)
+        and _is_chance(value.get(CHANCE))
+        and _are_numbers(value.get(GUESSING) or {})
+    ),
 }
 
 

@@ -50,3 +50,47 @@ def brainbench_models():
     assert main(["list", "models", "--family", "own"]) == 0
     assert capsys.readouterr().out == "own:*  Anything (brainbench-scheme)\n"
     assert listed(capsys, "models", "--family", "own") == []
+
+
+@pytest.mark.usefixtures("tiny")
+def test_benchmarks_by_data_and_metric(capsys: Captured) -> None:
+    def ids(*arguments: str) -> list[str]:
+        return [row["benchmark"] for row in listed(capsys, "benchmarks", *arguments)]
+
+    assert ids("--dataset", "Tiny.a", "--metric", "match") == ["Tiny.a-match"]
+    of_tiny = ids("--dataset", "Tiny")
+    assert {"Tiny-match", "Tiny-match-many", "Tiny.a-match", "Tiny.b-match"} <= set(of_tiny)
+    assert all(one.startswith(("Tiny-", "Tiny.")) for one in of_tiny)
+    assert ids("--dataset", "Tiny", "--metric", "match-many") == ["Tiny-match-many"]
+    assert set(ids("--dataset", "Tiny", "--metric", "match")) == {
+        "Tiny-match",
+        "Tiny-match-many",
+        "Tiny.a-match",
+        "Tiny.b-match",
+    }
+    for option, wrong in {"--dataset": "Tyny", "--metric": "mach"}.items():
+        assert main(["list", "benchmarks", option, wrong]) == 2
+        assert "Did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("tiny")
+def test_only_what_has_a_stored_score(capsys: Captured) -> None:
+    assert listed(capsys, "models", "--stored") == listed(capsys, "benchmarks", "--stored") == []
+    assert main(["score", "-m", "tiny-wide", "-b", "Tiny.a-match"]) == 0
+    capsys.readouterr()
+    assert [row["model"] for row in listed(capsys, "models", "--stored")] == ["tiny-wide"]
+    (row,) = listed(capsys, "benchmarks", "--stored")
+    assert row["benchmark"] == "Tiny.a-match"
+    assert listed(capsys, "benchmarks", "--stored", "--metric", "match-many") == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("metrics", "--stored"), ("models", "--metric", "rsa"), ("results", "--family=x")]
+)
+def test_a_filter_that_does_not_fit_is_wrong_usage(
+    arguments: tuple[str, ...], capsys: Captured
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["list", *arguments])
+    assert stopped.value.code == 2
+    assert "chooses among" in capsys.readouterr().err

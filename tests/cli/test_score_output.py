@@ -11,6 +11,7 @@ import pytest
 
 from brainbench_audio.cli.main import main
 from brainbench_audio.cli.score_output import as_json, print_runs, write_runs
+from brainbench_audio.cli.table import PlainOutput
 from brainbench_audio.errors import DataError
 from brainbench_audio.pipeline.run import Run
 from brainbench_audio.provenance import DISTRIBUTION
@@ -92,10 +93,16 @@ def test_parts_have_their_intervals_below(capsys: pytest.CaptureFixture[str]) ->
     assert "0.260" not in capsys.readouterr().out
 
 
-def test_a_score_of_somebody_else_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("room", [None, 80])
+def test_a_score_of_somebody_else_says_whose_it_is(
+    room: int | None, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PlainOutput, "room", room)
     print_runs([run(provenance={"measured_by": "Ann Lee"}), run()])
     rows = capsys.readouterr().out.splitlines()[2:4]
     assert [row.rpartition("  ")[2].strip() for row in rows] == ["by Ann Lee", "stored"]
+    print_runs([run(), run(model="other")])
+    assert ("time (--wide shows all)" in capsys.readouterr().out) == bool(room)
 
 
 def test_what_was_written_can_be_imported(keep: Callable[..., Path], tmp_path: Path) -> None:
@@ -117,3 +124,22 @@ def test_what_was_written_can_be_imported(keep: Callable[..., Path], tmp_path: P
     mine = found["mine", "Brain-ridge"]
     assert (mine.value, mine.error, mine.measured) == (0.25, 0.01, "measured on 2026-03-02")
     assert main(["import", str(file), "--replace"]) == 1, "scored.csv has the pair, too"
+
+
+def test_guesses_stand_beside_what_they_are_compared_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    heard = run(0.4, provenance={"guessing": {"chance": 0.1, "majority": 0.236}})
+    assert (as_json(heard)["chance"], as_json(heard)["majority"]) == (0.1, 0.236)
+    print_runs([heard, run(model="brain")])
+    table, told = capsys.readouterr()
+    head, _, row, other = table.splitlines()
+    assert head.split()[2:5] == ["score", "chance", "majority"]
+    assert row.split()[2:5] == ["0.400", "0.100", "0.236"]
+    assert other.split()[2:5] == ["0.200", "-", "-"]
+    assert "Chance, majority: " in told
+    print_runs([run()])
+    table, told = capsys.readouterr()
+    assert "chance" not in table
+    assert "Chance" not in told
+    assert as_json(run())["chance"] is None

@@ -118,7 +118,8 @@ def wheel(site: Path, folder: Path) -> None:
         archive.writestr(f"{info}/RECORD", "")
 
 
-def test_as_a_module(hostile: Hostile) -> None:
+@pytest.mark.parametrize("module", ["brainbench_audio", "brainbench_audio.cli.main"])
+def test_as_a_module(module: str, hostile: Hostile) -> None:
     """Python itself imports `runpy` and the package from the current folder first, if it can."""
     folder: Path = hostile.folder  # type: ignore[attr-defined]
     before = "import sys, runpy, brainbench_audio.cli; print(*sys.modules)"
@@ -129,5 +130,5 @@ def test_as_a_module(hostile: Hostile) -> None:
         (folder / f"{name}.py").unlink(missing_ok=True)
     assert (folder / "json.py").exists()
     assert (folder / "argparse.py").exists()
-    done = hostile("list", "models", start=("-m", "brainbench_audio.cli.main"))
+    done = hostile("list", "models", start=("-m", module))
     assert "tiny-plain" in done.stdout

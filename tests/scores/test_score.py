@@ -182,6 +182,8 @@ def test_files_of_earlier_versions_have_no_errors_of_parts(tmp_path: Path) -> No
         ({"part_intervals": 3}, "part_intervals"),
         ({"provenance": {"chance": 0.01}}, "provenance"),
         ({"provenance": {"chance": {"p": "small"}}}, "provenance"),
+        ({"provenance": {"guessing": {"majority": "most"}}}, "provenance"),
+        ({"provenance": {"guessing": [0.1]}}, "provenance"),
         ({"provenance": {"chance": {"mean": 0.1}}}, "provenance"),
     ],
 )

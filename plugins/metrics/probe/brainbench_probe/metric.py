@@ -20,7 +20,7 @@ from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.chance import chance, checked_permutations, orders
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.score import ERROR_WITHHELD, OVER, Score
+from brainbench_audio.scores.score import ERROR_WITHHELD, GUESSING, OVER, Score
 from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
 
 from .collection import Layers, collect
@@ -151,7 +151,9 @@ class Probe:
         return Score(
             value=float(np.mean(values)),
             **unsure.fields,
-            provenance=unsure.provenance | self._chance(float(np.mean(values)), done, metric),
+            provenance=unsure.provenance
+            | self._chance(float(np.mean(values)), done, metric)
+            | {GUESSING: _guessing(done, task, metric)},
             parts={one.split.name: value for one, value in zip(done, values, strict=True)},
             layer=names[int(profile.argmax())],
             n=counts(done, task),
@@ -314,6 +316,18 @@ def load(
         settings=tuple(settings),
         protocol=Protocol(**protocol),
     )
+
+
+def _guessing(done: Sequence[Round], task: Task, metric: str) -> dict[str, float]:
+    """Return what guesses score that hear nothing, mean over folds, see `Score.guessing`."""
+    chance, majority = [], []
+    for one in done:
+        frequent = int(task.labels[one.split.train].sum(axis=0).argmax())
+        majority.append(one.predictions.guessed(metric, frequent))
+        # other metrics look at the order of clips, which is the same whatever all are said to have
+        labels = range(len(task.names)) if metric.endswith("acc") else [frequent]
+        chance.append(np.mean([one.predictions.guessed(metric, label) for label in labels]))
+    return {"chance": float(np.mean(chance)), "majority": float(np.mean(majority))}
 
 
 def _device(asked: str) -> str:

@@ -54,6 +54,12 @@ class Predictions:
         """Return the same predictions beside the labels of other clips, as an order says."""
         return Predictions(self.labels[order], self.logits, self._names)
 
+    def guessed(self, metric: str, label: int) -> float:
+        """Return the value of a metric if every clip were said to have the same label."""
+        logits = np.zeros(self.labels.shape)
+        logits[:, label] = 1
+        return Predictions(self.labels, logits, self._names).score(metric)
+
     @cached_property
     def correct(self) -> Array:
         """1 where the clip has the most confident label, else 0; (clip,).

@@ -192,6 +192,29 @@ def test_chance_is_labels_of_test_clips_at_random(folds: Folds, metric: str) -> 
     assert found["p"] == score.p == (1 + (permuted >= score.value - 1e-9).sum()) / 20
 
 
+@pytest.mark.parametrize("folds", [FIXED, FIVE], ids=["fixed", "five"])
+def test_guesses_that_hear_nothing(folds: Folds) -> None:
+    known = np.eye(4)[np.random.default_rng(3).choice(4, CLIPS, p=[0.2, 0.5, 0.2, 0.1])]
+    number = np.array(folds.assignment)
+    # folds that take turns: validated on is the next one
+    parts = [(0, 2)] if folds is FIXED else [((-1, one, (one + 1) % 5), one) for one in range(5)]
+    chance, majority, share = [], [], []
+    for left_out, test in parts:
+        train = number == 0 if folds is FIXED else ~np.isin(number, left_out)
+        frequent = known[train].sum(axis=0).argmax()
+        tested = known[number == test]
+        majority.append(tested[:, frequent].mean())
+        chance.append(np.mean([tested[:, label].mean() for label in range(4)]))
+        share.append(tested.mean(axis=0)[tested.any(axis=0)].mean())
+    short: Any = {"folds": folds, "max_epochs": 2, "patience": 1}
+    found = scored(target=task(known), **short).guessing
+    assert found == pytest.approx({"chance": np.mean(chance), "majority": np.mean(majority)})
+    assert found["chance"] == pytest.approx(0.25)
+    assert found["majority"] > 0.3
+    ranked = scored(target=task(known, "multilabel", "mAP"), **short).guessing
+    assert ranked == pytest.approx({"chance": np.mean(share), "majority": np.mean(share)})
+
+
 def test_chance_is_tested_by_default_where_that_is_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     _, known = made_up(CLIPS)
     assert scored().provenance["chance"]["permutations"] == 199
