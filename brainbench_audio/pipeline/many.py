@@ -44,7 +44,7 @@ def score_many(
     models, benchmarks : sequence of str or Loadable
         Ids, or ids with options for the plugin's loader.
     recompute : bool
-        Leave stored scores aside, and replace them.
+        Score again, and replace stored scores.
     isolate : str, optional
         ``full`` or ``shared``: run each model in its plugin's own environment, see
         `pipeline.isolation`.
