@@ -1,4 +1,4 @@
-"""What this machine has to give: memory within the limits of its container and of the process."""
+"""What this machine has to give: cores, and memory within the limits of container and process."""
 
 from __future__ import annotations
 
@@ -25,6 +25,17 @@ _CGROUPS = (
 _PROC = Path("/proc")
 _UNKNOWN = 4 << 30
 _EXHAUSTED = re.compile("out of memory|can't allocate memory|not enough memory", re.IGNORECASE)
+
+
+def cores() -> int:
+    """Return the cores that this process may use: ``OMP_NUM_THREADS`` where somebody set it."""
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    if told.isdecimal() and int(told) > 0:
+        return int(told)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1
 
 
 def available_memory() -> int:

@@ -4,36 +4,35 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
 from brainbench_audio import revisions, settings
+from brainbench_audio.activations.contract import Coming, begin, joined, other_widths
 from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy
 from brainbench_audio.activations.store import (
-    Features,
     Plan,
     StoredActivations,
     is_complete,
 )
-from brainbench_audio.errors import BrainbenchError, ContractError, UnfitSound
+from brainbench_audio.activations.writer import Writer
+from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Model
-from brainbench_audio.machine import is_out_of_memory
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.stimuli.audio import Waveform
+from brainbench_audio.stimuli.reading import read_ahead
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _CHUNK_BYTES = 64 << 20
 _LARGEST_CHUNK = 64
 _PIECE_BYTES = 32 << 20  # of waveforms that a model hears at once; the next ones are read meanwhile
 _Piece = tuple[int, list[int], list[Waveform]]
+_Begun = tuple[int, list[int], Coming]
 
 
 def activations_folder() -> Path:
@@ -135,33 +134,82 @@ def extracted(
     yield activations
 
 
+def extract_share(model: LazyModel, stimuli: StimulusSet, number: int, of: int) -> None:
+    """Put a share of the chunks of a model's activations into the store, those that are missing.
+
+    Other processes may hear other shares at the same time. `extracted` then finds them, and hears
+    what is missing still.
+
+    Parameters
+    ----------
+    model : LazyModel
+        One whose activations are kept.
+    stimuli : StimulusSet
+    number, of : int
+        Every ``of``-th chunk from chunk ``number`` on.
+
+    Raises
+    ------
+    ContractError, DataError, CacheError
+        See `extracted`.
+    """
+    plan = plan_extraction(model.identity, stimuli)
+    store = activations_folder()
+    with locked(store / plan.key):
+        stored = StoredActivations.open(store, plan)
+    if missing := [index for index in stored.missing() if index % of == number]:
+        _fill(stored, missing, model, stimuli.at_rate(model.sample_rate))
+
+
 def _filled(model: LazyModel, stimuli: StimulusSet, store: Path, plan: Plan) -> StoredActivations:
     stored = StoredActivations.open(store, plan)
-    missing = stored.missing()
-    if not missing:
-        return stored
-    chunks = stored.plan.chunks()
-    missing = _largest_first(missing, chunks, stimuli.at_rate(model.sample_rate).files)
-    total = sum(len(chunks[index]) for index in missing)
-    name, rate = model.identity.id, model.sample_rate
-    with progress_bar(total, f"{name} hears {stimuli.name}", "sound") as bar:
-        parts: list[dict[str, Features]] = []
-        widths = stored.widths()
-        pieces = _pieces(stimuli.at_rate(rate), chunks, missing, rate)
-        for index, rows, waveforms in _ahead(pieces):
-            names = [stimuli.names[row] for row in rows]
-            part = _heard(model, waveforms, plan, names)
-            if trouble := _other_widths(widths, part, names):
-                # nothing of such a model is worth keeping
-                stored.remove()
-                raise ContractError(f"Model {name}: {trouble}")
-            parts.append(part)
-            bar.update(len(rows))
-            if rows[-1] == chunks[index][-1]:
-                stored.write(index, _joined(parts, plan.layers), model.computed_in)
-                parts = []
-    model.settle()
+    if missing := stored.missing():
+        _fill(stored, missing, model, stimuli.at_rate(model.sample_rate))
     return stored
+
+
+def _fill(
+    stored: StoredActivations, missing: Sequence[int], model: LazyModel, stimuli: StimulusSet
+) -> None:
+    """Have threads read the sounds and write the chunks, and the model hear what lies between."""
+    plan, chunks = stored.plan, stored.plan.chunks()
+    missing = _largest_first(missing, chunks, stimuli.files)
+    rows = [row for index in missing for row in chunks[index]]
+    about = f"{model.identity.id} hears {stimuli.name}"
+    widths, parts = stored.widths(), []
+    with (
+        progress_bar(len(rows), about, "sound") as bar,
+        Writer(stored) as writer,
+        closing(read_ahead(stimuli, rows, model.sample_rate)) as sounds,
+    ):
+        pieces = _pieces(sounds, chunks, missing)
+        for index, heard, coming in _begun(pieces, model, plan):
+            names = [plan.stimuli[row] for row in heard]
+            part = coming()
+            if trouble := other_widths(widths, part, names):
+                writer.give_up()  # nothing of such a model is worth keeping
+                raise ContractError(f"Model {model.identity.id}: {trouble}")
+            parts.append(part)
+            bar.update(len(heard))
+            if heard[-1] == chunks[index][-1]:
+                writer.write(index, joined(parts, plan.layers), model.computed_in)
+                parts = []
+        model.settle()  # while the last chunk is written
+
+
+def _begun(pieces: Iterator[_Piece], model: LazyModel, plan: Plan) -> Iterator[_Begun]:
+    """Yield what comes of each piece; a model that runs ahead has then begun with the next one."""
+    waiting: deque[_Begun] = deque()
+    try:
+        for index, rows, waveforms in pieces:
+            names = [plan.stimuli[row] for row in rows]
+            waiting.append((index, rows, begin(model, waveforms, plan.layers, names)))
+            while len(waiting) > model.runs_ahead:
+                yield waiting.popleft()
+    except BrainbenchError:  # of a sound that cannot be read; those before it can be heard
+        yield from waiting
+        raise
+    yield from waiting
 
 
 def _largest_first(
@@ -177,7 +225,7 @@ def _size(file: Path) -> int:
 
 
 def _pieces(
-    stimuli: StimulusSet, chunks: Sequence[range], missing: Sequence[int], sample_rate: int
+    sounds: Iterator[Waveform], chunks: Sequence[range], missing: Sequence[int]
 ) -> Iterator[_Piece]:
     """Yield number, rows and waveforms of whole chunks, or of parts of them where sounds are long.
 
@@ -188,7 +236,7 @@ def _pieces(
         waveforms: list[Waveform] = []
         size = 0
         for row in chunks[index]:
-            waveform = stimuli.waveforms([row], sample_rate)[0]
+            waveform = next(sounds)
             if rows and size + waveform.nbytes > _PIECE_BYTES:
                 yield index, rows, waveforms
                 rows, waveforms, size = [], [], 0
@@ -196,115 +244,6 @@ def _pieces(
             waveforms.append(waveform)
             size += waveform.nbytes
         yield index, rows, waveforms
-
-
-def _ahead(pieces: Iterator[_Piece]) -> Iterator[_Piece]:
-    """Yield pieces while a thread reads the next one."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = pool.submit(next, pieces, None)
-        while (piece := coming.result()) is not None:
-            coming = pool.submit(next, pieces, None)
-            yield piece
-
-
-def _joined(parts: Sequence[dict[str, Features]], layers: Sequence[str]) -> dict[str, Features]:
-    if len(parts) == 1:
-        return parts[0]
-    return {layer: np.concatenate([part[layer] for part in parts]) for layer in layers}
-
-
-def _other_widths(
-    widths: dict[str, tuple[int, str]], part: Mapping[str, Features], names: Sequence[str]
-) -> str | None:
-    """Hold each layer to the number of features it has had so far; say what is wrong."""
-    for layer, values in part.items():
-        width, first = widths.setdefault(layer, (values.shape[1], names[0]))
-        if values.shape[1] != width:
-            return (
-                f"layer {layer!r} has {values.shape[1]} features for the sounds {names[0]} to "
-                f"{names[-1]}, and {width} for {first}. A layer has the same features for sounds "
-                f"of any length: average over time. None of its activations are kept."
-            )
-    return None
-
-
-def _heard(
-    model: LazyModel, waveforms: list[Waveform], plan: Plan, names: Sequence[str]
-) -> dict[str, Features]:
-    """Run the model; where memory runs out, on half of the sounds at a time."""
-    try:
-        return _checked(model, waveforms, plan, names)
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        if len(waveforms) == 1:
-            seconds = len(waveforms[0]) / model.sample_rate
-            raise ContractError(
-                f"Sound {names[0]} lasts {seconds:.4g} s; memory ran out while model "
-                f"{model.identity.id} heard it. Leave the sound out, cut it into shorter ones, or "
-                f"use a machine with more memory."
-            ) from error
-    half = len(waveforms) // 2
-    parts = [
-        _heard(model, waveforms[some], plan, names[some])
-        for some in (slice(half), slice(half, None))
-    ]
-    return _joined(parts, plan.layers)
-
-
-def _checked(
-    model: LazyModel, waveforms: list[Waveform], plan: Plan, names: Sequence[str]
-) -> dict[str, Features]:
-    """Run the model and hold it to the contract."""
-    where = f"Model {model.identity.id}, sounds {names[0]} to {names[-1]}"
-    try:
-        given = model.activations(waveforms, layers=list(plan.layers))
-    except UnfitSound as error:
-        raise ContractError(f"Sound {names[error.index]} {error.fact}") from error
-    except BrainbenchError:
-        raise
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        raise ContractError(f"{where}: activations() raised {error!r}.") from error
-    if not isinstance(given, Mapping):
-        raise ContractError(f"{where}: activations() returned {type(given).__name__}, no mapping.")
-    dims = dict(zip(model.identity.layers, model.identity.dims, strict=False))
-    return {
-        layer: _checked_layer(given, layer, names, where, dims.get(layer)) for layer in plan.layers
-    }
-
-
-def _checked_layer(
-    given: Mapping[str, Any], layer: str, names: Sequence[str], where: str, width: int | None
-) -> npt.NDArray[np.float32]:
-    if layer not in given:
-        raise ContractError(f"{where}: layer {layer!r} is missing; returned were {list(given)}.")
-    try:
-        array = np.asarray(given[layer])
-        if np.iscomplexobj(array):
-            raise TypeError("its numbers are complex")
-        values = array.astype(np.float32, copy=False)
-    except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor with gradients
-        raise ContractError(f"{where}: layer {layer!r} is no array of numbers: {error}.") from error
-    if values.ndim != 2 or len(values) != len(names) or values.shape[1] == 0:
-        raise ContractError(
-            f"{where}: layer {layer!r} has shape {values.shape}, expected ({len(names)}, n). "
-            f"Average over time and return one row a sound."
-        )
-    if width not in (None, values.shape[1]):
-        raise ContractError(
-            f"{where}: layer {layer!r} has shape {values.shape}, and its card says {width} "
-            f"features: mend `dims` of the card, or read out and pool the layer otherwise."
-        )
-    finite = np.isfinite(values).all(axis=1)
-    if not finite.all():
-        first = names[int(np.argmin(finite))]
-        raise ContractError(
-            f"{where}: layer {layer!r} is NaN or infinite for {int((~finite).sum())} sounds, the "
-            f"first is {first}."
-        )
-    return values
 
 
 def _chunk_size(identity: Identity, layers: Sequence[str]) -> int:

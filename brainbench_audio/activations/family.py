@@ -13,7 +13,8 @@ from typing import Any
 import torch
 
 from brainbench_audio.activations.labels import refuse_sibling
-from brainbench_audio.activations.torch_model import Pooling, TorchModel, mean_over_time
+from brainbench_audio.activations.read_outs import Pooling, mean_over_time
+from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.weights import (
     State,
     check_finite,

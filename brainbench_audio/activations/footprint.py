@@ -19,7 +19,6 @@ from brainbench_audio.machine import available_memory
 # A process takes up to twice what its tensors hold: 1.3 to 2 for nine families and 40 s of sound,
 # because of the workspace of kernels and what the allocator cannot give back.
 _BYTES_A_BYTE = 2
-_LARGEST_BATCH = 32
 
 
 class Footprint:
@@ -101,9 +100,9 @@ class Footprint:
         return min(self.bound(samples), max(float(weights.sum()), self.taken[self.longest]))
 
     def batch(self, samples: int, device: torch.device) -> int:
-        """Return how many sounds of a length that was measured go into half of the free memory."""
+        """Return how many sounds fit into half of the free memory: a power of two, at least 1."""
         fitting = free_memory(device) / 2 / max(self.bound(samples), 1)
-        return max(1, min(_LARGEST_BATCH, int(fitting)))
+        return 1 << max(int(fitting), 1).bit_length() - 1
 
 
 def free_memory(device: torch.device) -> int:

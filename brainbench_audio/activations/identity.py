@@ -11,7 +11,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -182,11 +182,8 @@ class LazyModel:
         self._model = model
 
     def __repr__(self) -> str:
-        facts = {
-            "id": f"{self.identity.id}#{self.identity.version}",
-            "layers": len(self.layers),
-            "sample rate": f"{self.sample_rate} Hz",
-        }
+        name = f"{self.identity.id}#{self.identity.version}"
+        facts = {"id": name, "layers": len(self.layers), "sample rate": f"{self.sample_rate} Hz"}
         return line("Model", facts)
 
     @property
@@ -228,9 +225,32 @@ class LazyModel:
         PluginLoadError
             A part of its source that it needed only now has changed since it was loaded.
         """
-        activations = self._present().activations(waveforms, layers=layers)
-        check_unchanged(self.identity.code)
-        return activations
+        return self.begin(waveforms, layers)()
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether the loaded model computes on while somebody waits for sounds before."""
+        return _begins(self._model) and bool(getattr(self._model, "runs_ahead", False))
+
+    def begin(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None = None,
+    ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
+        """Have a model that `runs_ahead` hear sounds; return what waits for their `activations`.
+
+        Any other model hears them when it is waited for.
+        """
+        model: Any = self._present()
+        hear = partial(model.activations, waveforms, layers=layers)
+        coming = model.begin(waveforms, layers) if self.runs_ahead else hear
+
+        def wait() -> Mapping[str, npt.NDArray[np.float32]]:
+            activations: Mapping[str, npt.NDArray[np.float32]] = coming()
+            check_unchanged(self.identity.code)
+            return activations
+
+        return wait
 
     def of_layers(self, layers: Sequence[str] | None) -> LazyModel:
         """Return the model with only some of its layers, see `Identity.of_layers`."""
@@ -261,6 +281,12 @@ class LazyModel:
                 )
             self._model = model
         return self._model
+
+
+def _begins(model: object) -> bool:
+    """Return whether a class has `begin` for its own `activations`, not for those of a base."""
+    owner = next((base for base in type(model).__mro__ if "activations" in vars(base)), object)
+    return "begin" in vars(owner) and "activations" not in getattr(model, "__dict__", ())
 
 
 def as_lazy(model: Model) -> LazyModel:

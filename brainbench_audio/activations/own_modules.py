@@ -16,7 +16,8 @@ from typing import Any, Literal
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from brainbench_audio.activations.torch_model import Pooling, TorchModel
+from brainbench_audio.activations.read_outs import Pooling
+from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 from brainbench_audio.names import one_form

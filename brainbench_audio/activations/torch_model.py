@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,27 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from brainbench_audio.activations.batches import Started, in_batches, of_one_length, waited_for
 from brainbench_audio.activations.footprint import Footprint, free_memory
 from brainbench_audio.activations.model_view import ModelView
 from brainbench_audio.activations.placement import put_on_device
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
+from brainbench_audio.activations.read_outs import (
+    Pooling,
+    mean_over_time,
+    module_of,
+    reading_out,
+    refuse_width,
+)
+from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.devices import failing_clearly
 from brainbench_audio.errors import ContractError, LongSound, ShortSound
 from brainbench_audio.machine import is_out_of_memory
 
-Pooling = Callable[[torch.Tensor], torch.Tensor]
 _HEARD_UNASKED = 10  # seconds of a sound that fits anywhere
-
-
-def mean_over_time(output: torch.Tensor) -> torch.Tensor:
-    """Return the mean over axis 1 of (batch, time, feature); (batch, feature) stays as it is."""
-    return output.mean(dim=1) if output.dim() == 3 else output
+# of sound in a batch on a CPU: more is not faster (recurrent networks are slower with less)
+_SECONDS_AT_ONCE = 32
 
 
 class TorchModel(ModelView):
@@ -98,7 +103,8 @@ class TorchModel(ModelView):
                 f"it off the card."
             )
         for layer in self.read_outs:
-            self._module(layer)  # raises AttributeError here, and not when sounds are heard
+            # raises AttributeError here, and not when sounds are heard
+            module_of(self.network, self.read_outs[layer])
         self._pooling = pooling
 
     def place(self, device: str = "auto", dtype: str = "float32") -> None:
@@ -153,32 +159,59 @@ class TorchModel(ModelView):
             An unknown layer, a waveform that is not mono, a layer that the network did not reach,
             or one with other dims than on the card; or the device failed.
         """
+        return self.begin(waveforms, layers)()
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether `begin` comes back before the network has heard the sounds."""
+        return bool(self.device.type == "cuda")
+
+    def begin(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None = None,
+    ) -> Callable[[], dict[str, npt.NDArray[np.float32]]]:
+        """Start to hear some sounds; return what waits for their `activations`, and raises alike.
+
+        So a GPU computes while the caller sees to the sounds before. Of each length as many go
+        through the network at once as memory takes, whatever was heard before.
+        """
         chosen = self._chosen(layers)
-        rows: dict[str, dict[int, npt.NDArray[np.float32]]] = {layer: {} for layer in chosen}
-        by_length = _of_one_length(waveforms)
+        by_length = of_one_length(waveforms)
         self._refuse_short(waveforms)
         self._refuse_long(waveforms, chosen)
+        started: list[Started] = []
         for indices in by_length:
-            clips = np.stack([waveforms[i] for i in indices])
-            with self._naming(indices[0], clips.shape[1]):
-                for start, found in self._in_batches(clips, chosen):
-                    for layer, values in found.items():
-                        for offset, row in enumerate(values):
-                            rows[layer][indices[start + offset]] = row
-        return {layer: self._stacked(layer, found) for layer, found in rows.items()}
+            with self._naming(indices[0], len(waveforms[indices[0]])):
+                size = self._batch_size(len(indices), waveforms[indices[0]], chosen)
+                started += in_batches(
+                    indices,
+                    size,
+                    lambda batch: self._forward([waveforms[i] for i in batch], chosen),
+                )
+        return partial(self._gathered, chosen, started)
+
+    def _gathered(
+        self, layers: Sequence[str], started: Sequence[Started]
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Wait for all batches; return each layer, (stimulus, feature)."""
+        order, batches = waited_for(started)
+        return {
+            layer: self._stacked(layer, parts)[order]
+            for layer, parts in zip(layers, batches, strict=True)
+        }
 
     def _stacked(
-        self, layer: str, rows: Mapping[int, npt.NDArray[np.float32]]
+        self, layer: str, parts: Sequence[npt.NDArray[np.float32]]
     ) -> npt.NDArray[np.float32]:
-        """Return the rows of a layer, (stimulus, feature)."""
-        widths = sorted({len(row) for row in rows.values()})
+        widths = sorted({part.shape[1] for part in parts})
         if len(widths) > 1:
             raise ContractError(
                 f"Model {self.card.id}: layer {layer!r}, read out at {self.read_outs[layer]!r}, "
                 f"has {' or '.join(map(str, widths))} features, depending on the sound. Average "
                 f"over time in `pooling`."
             )
-        return np.stack([rows[index] for index in range(len(rows))])
+        return np.concatenate(parts)
 
     def _chosen(self, layers: Sequence[str] | None) -> list[str]:
         chosen = list(self.layers if layers is None else layers)
@@ -212,7 +245,7 @@ class TorchModel(ModelView):
         first = [start // part for part in (4, 2, 1) if start // part >= self.card.shortest]
         with self._naming(index, samples):
             for length in self._footprint.unsure(samples, first, free):
-                self._measured(waveforms[index][None, :length], layers)
+                self._measured(waveforms[index][:length], layers)
         if (needed := self._footprint.guess(samples)) > free:
             would = f"model {self.card.id} would need about {needed / 1e9:.2g} GB of memory for it"
             raise self._too_long(index, samples, would)
@@ -239,35 +272,28 @@ class TorchModel(ModelView):
             f"the sound out, cut it into shorter ones, or use a machine with more memory.",
         )
 
-    def _measured(
-        self, clip: npt.NDArray[np.float32], layers: Sequence[str]
-    ) -> dict[str, npt.NDArray[np.float32]]:
-        with self._footprint.measured(clip.shape[1], self.network):
-            return self._forward(clip, layers)
+    def _measured(self, clip: npt.NDArray[np.float32], layers: Sequence[str]) -> None:
+        with self._footprint.measured(len(clip), self.network):
+            self._forward([clip], layers)
 
-    def _in_batches(
-        self, clips: npt.NDArray[np.float32], layers: Sequence[str]
-    ) -> Iterator[tuple[int, dict[str, npt.NDArray[np.float32]]]]:
-        """Yield the first row and the layers of each batch; the first clip tells how many fit."""
-        samples = clips.shape[1]
-        known = len(clips) == 1 and samples <= self._footprint.longest
-        yield 0, (self._forward if known else self._measured)(clips[:1], layers)
-        start, size = 1, min(len(clips), self._footprint.batch(samples, self.device))
-        while start < len(clips):
-            try:
-                found = self._forward(clips[start : start + size], layers)
-            except (RuntimeError, MemoryError) as error:
-                if size == 1 or not is_out_of_memory(error):
-                    raise
-                size //= 2
-                continue
-            yield start, found
-            start += size
+    def _batch_size(self, clips: int, clip: npt.NDArray[np.float32], layers: Sequence[str]) -> int:
+        """Return how many clips go through the network at once.
 
-    def _forward(
-        self, clips: npt.NDArray[np.float32], layers: Sequence[str]
-    ) -> dict[str, npt.NDArray[np.float32]]:
-        batch = torch.as_tensor(clips, dtype=torch.float32).to(self.device)
+        As long as memory is plentiful it depends on the clips alone. Where earlier measurements do
+        not tell whether they fit, one clip is measured, and what it gives thrown away.
+        """
+        samples = len(clip)
+        most = int(_SECONDS_AT_ONCE * self.sample_rate / max(samples, 1))
+        wanted = clips if self.runs_ahead else min(clips, max(most, 1))
+        if wanted == 1 or wanted * samples <= _HEARD_UNASKED * self.sample_rate:
+            return wanted
+        fitting = self._footprint.batch(samples, self.device)
+        if fitting < wanted and samples > self._footprint.longest:
+            self._measured(clip, layers)
+        return min(wanted, self._footprint.batch(samples, self.device))
+
+    def _forward(self, clips: Sequence[npt.NDArray[np.float32]], layers: Sequence[str]) -> Coming:
+        batch = to_device(clips, self.device)
         outputs: dict[str, torch.Tensor] = {}
         precision = computing_in(self.device, PRECISIONS[self.dtype])
         with torch.inference_mode(), precision, self._read_outs(layers, outputs):
@@ -278,70 +304,15 @@ class TorchModel(ModelView):
                     f"Model {self.card.id}: its network never ran layer {layer!r}, which is read "
                     f"out at {self.read_outs[layer]!r}."
                 )
-            self._refuse_width(layer, len(clips), outputs[layer])
-        return {layer: outputs[layer].float().cpu().numpy() for layer in layers}
-
-    def _refuse_width(self, layer: str, sounds: int, output: torch.Tensor) -> None:
-        """Refuse a layer that is not (sound, feature) as the card has it, if it has dims."""
-        dims = self.card.dims
-        if dims and len(dims) != len(self.layers):
-            raise ContractError(
-                f"Model {self.card.id}: `dims` has {len(dims)} numbers for {len(self.layers)} "
-                f"layers. Give one each."
-            )
-        features = dict(zip(self.layers, dims, strict=False)).get(layer)
-        if features is not None and tuple(output.shape) != (sounds, features):
-            raise ContractError(
-                f"Model {self.card.id}: layer {layer!r} has shape {tuple(output.shape)} after "
-                f"pooling, expected ({sounds}, {features}). Correct its read-out, its pooling, or "
-                f"`dims` on the card."
-            )
+            refuse_width(self.card, layer, len(clips), outputs[layer])
+        return from_device([outputs[layer] for layer in layers])
 
     @contextmanager
     def _read_outs(self, layers: Sequence[str], outputs: dict[str, torch.Tensor]) -> Iterator[None]:
-        calls: Counter[str] = Counter()
-        wanted = {layer: self.read_outs[layer].partition("#")[2] for layer in layers}
-
-        def keep(layer: str) -> Callable[[torch.nn.Module, Any, Any], None]:
-            def hook(_module: torch.nn.Module, _inputs: Any, output: Any) -> None:
-                calls[layer] += 1
-                if wanted[layer] not in ("", str(calls[layer])):
-                    return
-                value = output[0] if isinstance(output, tuple) else output
-                # a copy, because a later in-place operation may still change the output
-                outputs[layer] = self._pool(layer)(value).flatten(1).clone()
-
-            return hook
-
-        handles = [self._module(layer).register_forward_hook(keep(layer)) for layer in layers]
-        try:
+        pools = {layer: self._pool(layer) for layer in layers}
+        read_outs = {layer: self.read_outs[layer] for layer in layers}
+        with reading_out(self.card.id, self.network, read_outs, pools, outputs):
             yield
-        finally:
-            for handle in handles:
-                handle.remove()
-        for layer in layers:
-            if calls[layer] > 1 and not wanted[layer]:
-                name = self.read_outs[layer]
-                raise ContractError(
-                    f"Model {self.card.id}: {name!r}, read out as layer {layer!r}, runs "
-                    f"{calls[layer]} times in a forward pass, so it has as many outputs. Say which "
-                    f"one: {name}#1 to {name}#{calls[layer]}."
-                )
-
-    def _module(self, layer: str) -> torch.nn.Module:
-        return self.network.get_submodule(self.read_outs[layer].partition("#")[0])
 
     def _pool(self, layer: str) -> Pooling:
         return self._pooling[layer] if isinstance(self._pooling, Mapping) else self._pooling
-
-
-def _of_one_length(waveforms: Sequence[npt.NDArray[np.float32]]) -> list[list[int]]:
-    """Return the indices of the clips of each length."""
-    by_length: dict[int, list[int]] = {}
-    for index, waveform in enumerate(waveforms):
-        if np.ndim(waveform) != 1:
-            raise ContractError(
-                f"Sound {index} has shape {np.shape(waveform)}: models take mono, (sample,)."
-            )
-        by_length.setdefault(len(waveform), []).append(index)
-    return list(by_length.values())

@@ -1,13 +1,15 @@
 """Spreads a workload over a Dask cluster: worker processes of this machine, or any scheduler.
 
-A task for each model and set of sounds leaves activations in the store; a task for each pair,
-which depends on it, scores them. Only small things travel: ids, fingerprints, values and messages.
-Dask itself is an extra (``pip install 'brainbench-audio[cluster]'``) and imported when needed.
+A task for each model and set of sounds, or for each share of a long one, leaves activations in the
+store; a task for each pair, which depends on it, scores them. Only small things travel: ids,
+fingerprints, values and messages. Dask itself is an extra (``pip install
+'brainbench-audio[cluster]'``) and imported when needed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +27,7 @@ from brainbench_audio.pipeline.connection import (
     quiet,
 )
 from brainbench_audio.pipeline.forecast import Forecast, workers_that_fit
-from brainbench_audio.pipeline.hearing import Heard, Hearing, score_heard, with_hearing
+from brainbench_audio.pipeline.hearing import Heard, Hearing, hear_share, score_heard, with_hearing
 from brainbench_audio.pipeline.isolation import hear_where_asked
 from brainbench_audio.pipeline.plan import Workload
 from brainbench_audio.pipeline.run import Failure, Run
@@ -34,6 +36,8 @@ from brainbench_audio.pipeline.targets import Target
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+# of sound that are worth loading a model on one more worker
+SHARE_SECONDS = 2 * 60 * 60
 _KILLED = (
     "the process that worked on it was killed, each time it was tried: often too little memory, "
     "see the messages of the workers"
@@ -122,7 +126,8 @@ class _Job:
 
     def __init__(self, client: Client, run: Context) -> None:
         workers = client.scheduler_info(n_workers=-1)["workers"].values()
-        self._gpus = any("GPU" in (worker.get("resources") or {}) for worker in workers)
+        self._workers = len(workers)
+        self._with_gpu = sum("GPU" in (worker.get("resources") or {}) for worker in workers)
         self._client = client
         self._run = run
         self._suspects: dict[str, tuple[Hearing, list[Target]]] = {}
@@ -145,7 +150,7 @@ class _Job:
         from distributed.client import FutureCancelledError
         from distributed.scheduler import KilledWorker
 
-        futures = self._submitted(hearings)
+        futures = self._submitted(hearings, alone)
         for future in as_completed(list(futures), loop=self._client.loop):
             hearing, target, heard = futures[future]
             found: Run | Failure
@@ -167,28 +172,53 @@ class _Job:
             yield found
 
     def _submitted(
-        self, hearings: Sequence[Hearing]
+        self, hearings: Sequence[Hearing], alone: bool
     ) -> dict[Future[Any], tuple[Hearing, Target, Future[Any]]]:
         """Hand tasks over; a model runs on a GPU where workers declare one."""
         submit, futures = self._client.submit, {}
         for order, hearing in enumerate(hearings):
-            on_gpu = self._gpus and hearing.model.options.get("device", "auto") != "cpu"
+            on_gpu = self._with_gpu > 0 and hearing.model.options.get("device", "auto") != "cpu"
             # one model after the other, so that scores come early and few models are loaded
             common: dict[str, Any] = {"pure": False, "priority": -order}
             resources = {"GPU": 1} if on_gpu else None
-            heard = submit(hear_task, self._run, hearing, resources=resources, **common)
+            shares = 0 if alone else self._shares(hearing, on_gpu)
+            parts = [
+                submit(
+                    *(share_task, self._run, hearing, number, shares),
+                    resources=resources,
+                    **common,
+                )
+                for number in range(shares)
+            ]
+            heard = submit(hear_task, self._run, hearing, parts, resources=resources, **common)
             for number, target in enumerate(hearing.targets):
                 asked = (heard, target, hearing.recompute, number == 0)
                 futures[submit(score_task, self._run, *asked, **common)] = hearing, target, heard
         return futures
+
+    def _shares(self, hearing: Hearing, on_gpu: bool) -> int:
+        """Return in how many shares a set of sounds is heard; 0: by one worker."""
+        if hearing.recompute or hearing.isolate:
+            return 0
+        workers = self._with_gpu if on_gpu else self._workers
+        shares = min(workers, int(hearing.targets[0].duration // SHARE_SECONDS))
+        return shares if shares > 1 else 0
 
 
 def _failure(hearing: Hearing, target: Target, message: str) -> Failure:
     return Failure(hearing.model, target.benchmark, "pair", message)
 
 
-def hear_task(context: Context, hearing: Hearing) -> Heard | Failure:
-    """Take the first step in a worker."""
+def share_task(context: Context, hearing: Hearing, number: int, of: int) -> None:
+    """Take a share of the first step in a worker."""
+    # what fails here fails again where the whole set is heard, which says so
+    with suppress(Exception), applied(context) as bench:
+        hear_share(bench, hearing, number, of)
+
+
+def hear_task(context: Context, hearing: Hearing, shares: Sequence[None] = ()) -> Heard | Failure:
+    """Take the first step in a worker, when shares of it are done."""
+    del shares
     try:
         with applied(context) as bench:
             return hear_where_asked(bench, hearing)

@@ -13,7 +13,7 @@ from functools import partial
 
 import xarray as xr
 
-from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.activations.extraction import extract_share, extracted
 from brainbench_audio.activations.identity import Identity, LazyModel
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.identifying import identified
@@ -142,6 +142,20 @@ def heard_by(model: LazyModel, hearing: Hearing, stimuli: Callable[[], StimulusS
         with extracted(model, stimuli(), anew=hearing.recompute):
             pass
     return Heard(hearing.model, model.identity, seconds=time.perf_counter() - started)
+
+
+def hear_share(bench: Workbench, hearing: Hearing, number: int, of: int) -> None:
+    """Put a share of a model's activations into the store, unless nobody waits for them.
+
+    Raises
+    ------
+    BrainbenchError
+        See `extract_share`, `load_model` and `load_benchmark`.
+    """
+    model = bench.model(hearing.model)
+    if model.identity.kept and not all_scored(model.identity, hearing.targets):
+        stimuli = bench.benchmark(hearing.targets[0].benchmark).stimuli
+        extract_share(model, stimuli, number, of)
 
 
 def score_heard(

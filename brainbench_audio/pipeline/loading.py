@@ -43,8 +43,6 @@ class Loadable:
 
     Attributes
     ----------
-    id : str
-    options : mapping
     layers : tuple of str or None
         Of a model, the only layers that count; None: all.
 
@@ -65,7 +63,7 @@ class Loadable:
     @property
     def key(self) -> str:
         """Hash of all."""
-        chosen = [] if self.layers is None else [list(self.layers)]
+        chosen = [] if self.layers is None else [self.layers]
         return hash_json([self.id, dict(self.options), *chosen])
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import zip_longest
 from pathlib import Path
 from stat import S_ISREG
 
@@ -17,6 +18,8 @@ from brainbench_audio.stimuli.audio import Waveform, read_waveform
 from brainbench_audio.views import bars, line, listed, view
 
 _Mark = tuple[int, ...]
+# files, Hz wanted, Hz that they must have, whether they may be silent
+Read = Callable[[Sequence[Path], int, int | None, bool], Iterator[Waveform]]
 
 
 @dataclass(frozen=True)
@@ -120,8 +123,26 @@ class StimulusSet:
             A file is missing, damaged, silent or at another rate than the set's, or has changed
             since it was hashed.
         """
+        return list(self.in_turn(indices, sample_rate))
+
+    def in_turn(
+        self, indices: Sequence[int], sample_rate: int, read: Read | None = None
+    ) -> Iterator[Waveform]:
+        """Yield the same sounds, one after the other.
+
+        ``read`` reads files in another place; where it stops short, they are read here.
+        """
         heard = self.at_rate(sample_rate)
-        return [heard._waveform(index, sample_rate) for index in indices]
+        files = [heard.files[index] for index in indices]
+        before = [_mark(file) for file in files] if read else []
+        waveforms = read(files, sample_rate, heard.sample_rate, heard.silence) if read else iter(())
+        for index, file, mark in zip_longest(indices, files, before):
+            waveform = next(waveforms, None)
+            # what was hashed must have been there before and after
+            hashed = heard._marks[index] if "hashes" in vars(heard) else mark
+            if waveform is None or not hashed == mark == _mark(file):
+                waveform = heard._waveform(index, sample_rate)
+            yield waveform
 
     def _waveform(self, index: int, sample_rate: int) -> Waveform:
         """Read a sound that is what was hashed: it is stored under that hash."""

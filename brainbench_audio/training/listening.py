@@ -11,7 +11,9 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
-from brainbench_audio.activations.torch_model import Pooling, TorchModel
+from brainbench_audio.activations.read_outs import Pooling
+from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 
@@ -33,15 +35,13 @@ class _Watched(TorchModel):
         self.dtype = dtype
         self.precision = weights.dtype if weights.is_floating_point() else torch.float32
 
-    def _forward(
-        self, clips: npt.NDArray[np.float32], layers: Sequence[str]
-    ) -> dict[str, npt.NDArray[np.float32]]:
+    def _forward(self, clips: Sequence[npt.NDArray[np.float32]], layers: Sequence[str]) -> Coming:
         """As in `TorchModel`, but without inference mode.
 
         A tensor that a network makes there and keeps, such as a table of positions, could not take
         part in the next training step.
         """
-        batch = torch.as_tensor(clips).to(self.device, self.precision)
+        batch = to_device(clips, self.device).to(self.precision)
         outputs: dict[str, torch.Tensor] = {}
         precision = computing_in(self.device, PRECISIONS["float32"])
         with torch.no_grad(), precision, self._read_outs(layers, outputs):
@@ -51,7 +51,7 @@ class _Watched(TorchModel):
                 self.forward_with(self.network, batch)
         if missing := [layer for layer in layers if layer not in outputs]:
             raise ContractError(f"The network never ran {missing[0]!r} on the benchmark's sounds.")
-        return {layer: outputs[layer].float().cpu().numpy() for layer in layers}
+        return from_device([outputs[layer] for layer in layers])
 
 
 def listener(

@@ -16,7 +16,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from brainbench_audio.activations.torch_model import Pooling, mean_over_time
+from brainbench_audio.activations.read_outs import Pooling, mean_over_time
 from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark

@@ -9,14 +9,18 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from brainbench_audio.activations import extraction
 from brainbench_audio.activations.extraction import (
     activations_folder,
     extracted,
@@ -24,8 +28,10 @@ from brainbench_audio.activations.extraction import (
 )
 from brainbench_audio.activations.identity import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import name_of
+from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.pipeline.loading import load_model
+from brainbench_audio.stimuli.reading import read_ahead
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.testing import DummyModel, dummy_stimuli
 
@@ -149,6 +155,8 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+    while how is signal.SIGKILL and not list(activations_folder().glob("*/chunk-00000-*")):
+        time.sleep(0.01)  # no thread writes on after this signal; after the other one it does
     process.send_signal(how)
     assert process.wait(timeout=10) == -how
     process.stdout.close()
@@ -384,3 +392,94 @@ def test_a_layer_has_as_many_features_as_its_card_says(stimuli: StimulusSet) -> 
     wrong = replace(lazy.identity, dims=(bands, 99), unkept="")
     with pytest.raises(ContractError, match=rf"'log_bands' has shape \(40, {bands}\).* says 99"):
         hear(LazyModel(wrong, lambda: (model, wrong), model), stimuli)
+
+
+def chunks() -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in activations_folder().glob("*/chunk-*")}
+
+
+def test_who_reads_and_who_runs_ahead_change_no_byte(
+    stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that read, and a model that begins with the next sounds before the last are out."""
+    order: list[str] = []
+
+    class Ahead(DummyModel):
+        runs_ahead = True
+        transient = frozenset({"runs_ahead"})
+
+        def begin(self, waveforms: Any, layers: Any = None) -> Any:
+            order.append("begun")
+            found = super().activations(waveforms, layers)
+
+            def wait() -> Any:
+                order.append("out")
+                return found
+
+            return wait
+
+        def activations(self, waveforms: Any, layers: Any = None) -> Any:
+            return self.begin(waveforms, layers)()
+
+    expected = hear(DummyModel(), stimuli)
+    found = hear(Ahead(), stimuli)
+    assert order == ["begun", "begun", "out", "begun", "out", "out"]
+    assert all(np.array_equal(found[layer], expected[layer]) for layer in expected)
+    before = chunks()
+    shutil.rmtree(activations_folder())
+    monkeypatch.setattr(extraction, "read_ahead", partial(read_ahead, workers=2))
+    hear(Ahead(), stimuli)
+    hear(DummyModel(), stimuli)
+    assert chunks() == before
+
+    class Overridden(Ahead):
+        def activations(self, waveforms: Any, layers: Any = None) -> Any:
+            return {layer: -values for layer, values in super().activations(waveforms).items()}
+
+    np.testing.assert_array_equal(hear(Overridden(), stimuli)["bands"], -expected["bands"])
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_what_was_heard_before_an_error_is_written_by_the_thread(
+    stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch, ahead: bool
+) -> None:
+    class Stopping(DummyModel):
+        runs_ahead = ahead
+        stop: BaseException = KeyboardInterrupt()
+
+        def begin(self, waveforms: Any, layers: Any = None) -> Any:
+            found = self.activations(waveforms, layers)
+            return lambda: found
+
+        def activations(self, waveforms: Any, layers: Any = None) -> Any:
+            if self.heard == 32:
+                raise self.stop
+            return super().activations(waveforms, layers)
+
+    write = StoredActivations.write
+
+    def slowly(*arguments: Any) -> None:
+        time.sleep(0.1)
+        write(*arguments)
+
+    monkeypatch.setattr(StoredActivations, "write", slowly)
+    model = Stopping()
+    with pytest.raises(KeyboardInterrupt):
+        hear(model, stimuli)
+    # what a device still computes when somebody stops it is lost
+    assert len(chunks()) == (1 if ahead else 2)
+    shutil.rmtree(activations_folder())
+    model.heard, model.stop = 0, ValueError("no")
+    with pytest.raises(ContractError, match=r"sound32 to sound39: activations\(\) raised"):
+        hear(model, stimuli)
+    assert len(chunks()) == 2
+
+    def failing(*arguments: Any) -> None:
+        raise CacheError("the disk is full")
+
+    monkeypatch.setattr(StoredActivations, "write", failing)
+    other = DummyModel(bands=5)
+    with pytest.raises(CacheError, match="the disk is full"):
+        hear(other, stimuli)
+    assert other.heard < 40 + 1
+    assert not [thread for thread in threading.enumerate() if "ing_" in thread.name]

@@ -183,7 +183,7 @@ def test_batches_that_do_not_fit_are_halved() -> None:
     network.most = 3 * RATE
     found = model(network).activations([sound(1)] * 8)["out"]
     np.testing.assert_allclose(found, np.repeat(found[:1], 8, axis=0), rtol=1e-6)
-    assert [batch for batch, _ in network.heard] == [1, 7, 4, 2, 2, 2, 1]
+    assert [batch for batch, _ in network.heard] == [8, 4, 2, 2, 2, 2]
 
 
 class Greedy(DummyModel):

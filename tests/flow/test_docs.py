@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from pkgutil import resolve_name
 
 import pytest
 
+import brainbench_audio
 from brainbench_audio.cli.main import main, parser
 from tools.pages import commands, run_page
 
@@ -89,6 +91,18 @@ def test_troubleshooting_quotes_messages_that_exist() -> None:
     source = "".join(re.sub(r"\"\s*\n\s*f?\"", "", file.read_text("utf-8")) for file in files)
     for message in quoted:
         assert all(part.strip() in source for part in message.split("…")), message
+
+
+def test_the_reference_names_what_there_is() -> None:
+    names = re.findall(r"^::: (\S+)$", (ROOT / "docs" / "reference.md").read_text(), re.MULTILINE)
+    assert len(names) > 10
+    for identifier in names:
+        assert resolve_name(identifier).__doc__, identifier
+    shown = {identifier.rpartition(".")[2] for identifier in names}
+    modules = [resolve_name(identifier) for identifier in names]
+    for name in brainbench_audio.__all__:
+        offered = getattr(brainbench_audio, name)
+        assert name in shown or any(vars(one).get(name) is offered for one in modules), name
 
 
 @pytest.mark.data

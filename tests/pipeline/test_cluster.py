@@ -6,21 +6,25 @@ import json
 import os
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from brainbench_audio import settings
-from brainbench_audio.activations.extraction import activations_folder
-from brainbench_audio.activations.store import stored_sets
+from brainbench_audio.activations.extraction import activations_folder, plan_extraction
+from brainbench_audio.activations.store import StoredActivations, stored_sets
 from brainbench_audio.cli.main import ENVIRONMENT, main
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline import agreement, cluster, connection
 from brainbench_audio.pipeline.hearing import Workbench
-from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.pipeline.identifying import identified
+from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.plan import failed_file, plan_work
 from brainbench_audio.pipeline.run import Failure, Run
@@ -312,9 +316,93 @@ def test_models_run_where_workers_declare_a_gpu(
     model = Loadable("tiny-plain", options)
     work = plan_work(Workbench(), [(model, Loadable(name)) for name in BENCHMARKS])
     client = Recorder(**there)
-    futures = cluster._Job(client, context("3"))._submitted(work.hearings())  # type: ignore[arg-type]
+    futures = cluster._Job(client, context("3"))._submitted(work.hearings(), alone=False)  # type: ignore[arg-type]
     assert len(futures) == 4
     assert client.asked == [("hear_task", expected), *[("score_task", None)] * 4]
+
+
+@pytest.mark.parametrize(
+    ("hours", "options", "how", "shares"),
+    [
+        (3.9, {}, {}, 0),
+        (4.1, {}, {}, 2),
+        (1000, {}, {}, 2),
+        (1000, {"device": "cuda"}, {}, 0),  # of two workers one has a GPU
+        (1000, {"device": "cpu"}, {}, 2),
+        (1000, {}, {"recompute": True}, 0),
+        (1000, {}, {"isolate": "full"}, 0),
+    ],
+)
+def test_many_hours_of_sound_are_shared(
+    hours: float, options: dict[str, str], how: dict[str, Any], shares: int
+) -> None:
+    model = Loadable("tiny-plain", options)
+    work = plan_work(Workbench(), [(model, Loadable("Tiny-match"))])
+    (hearing,) = work.hearings(**{"recompute": False, "isolate": None} | how)
+    (target,) = hearing.targets
+    hearing = replace(hearing, targets=(replace(target, duration=3600 * hours),))
+    client = Recorder(**({"GPU": 1} if "device" in options else {}))
+    job = cluster._Job(client, context("3"))  # type: ignore[arg-type]
+    job._submitted([hearing], alone=False)
+    named = [name for name, _ in client.asked]
+    assert named == ["share_task"] * shares + ["hear_task", "score_task"]
+    client.asked.clear()
+    job._submitted([hearing], alone=True)
+    assert [name for name, _ in client.asked] == ["hear_task", "score_task"]
+
+
+@pytest.mark.slow
+def test_a_set_is_shared_by_workers(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    real_cluster: Any,
+    counted: Callable[..., list[str]],
+    heard: Heard,
+) -> None:
+    """Four workers are 3.5 times as fast as one with a model that only waits; one is killed."""
+    monkeypatch.setattr(cluster, "SHARE_SECONDS", 0.01)
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "serial"))
+    (plain,) = counted(1, "Plain")
+    _in_small_chunks(plain)
+    (alone,), failures = scored([plain], ["Tiny-match"])
+    assert failures == []
+    (serial,) = sets_of("Plain")
+
+    monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "spread"))
+    with real_cluster(4, PYTHONPATH=os.environ["PYTHONPATH"]) as running:
+        scored(counted(1, "Warm"), ["Tiny-match"], scheduler=running.address)  # all are started
+        (waiting,) = counted(1, "Waiting", seconds=1)
+        _in_small_chunks(waiting)
+        (run,), failures = scored([waiting], ["Tiny-match"], scheduler=running.address)
+        assert (failures, run.score.value) == ([], alone.score.value)
+        (spread,) = sets_of("Waiting")
+        # their names end with a hash of what is in them
+        chunks = sorted(file.name for file in spread.glob("chunk-*"))
+        assert chunks == sorted(file.name for file in serial.glob("chunk-*"))
+        assert len(chunks) == 20
+        assert len({process for name, _, process in heard() if name == "Waiting0"}) == 4
+        written = [file.stat().st_mtime for file in spread.glob("chunk-*")]
+        assert 20 / (1 + max(written) - min(written)) >= 3.5
+
+        (robust,) = counted(1, "Robust", seconds=0.3)
+        _in_small_chunks(robust)
+        found = ThreadPoolExecutor().submit(
+            scored, [robust], ["Tiny-match"], scheduler=running.address
+        )
+        while calls_of(heard(), "Robust").total() < 6:
+            time.sleep(0.05)
+        running.kill(running.workers[0])
+        (run,), failures = found.result(timeout=60)
+        assert (failures, run.score.value) == ([], alone.score.value)
+        # the chunk that it heard, and the one that it wrote
+        assert 20 <= calls_of(heard(), "Robust").total() <= 22
+
+
+def _in_small_chunks(model: str) -> None:
+    """Begin the folder of a model's activations with chunks of two sounds, which all keep to."""
+    stimuli = load_benchmark("Tiny-match").stimuli
+    plan = replace(plan_extraction(identified(Loadable(model)).identity, stimuli), chunk=2)
+    StoredActivations.open(activations_folder(), plan)
 
 
 def test_the_largest_worker_decides_what_fits() -> None:

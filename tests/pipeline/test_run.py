@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 import brainbench_audio
 from brainbench_audio import settings
+from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.activations.identity import as_lazy
 from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.errors import BrainbenchError, ContractError, DataError, PluginLoadError
@@ -219,6 +221,10 @@ def test_an_interrupted_run_leaves_a_clean_store(
     )
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+    if how is signal.SIGKILL:  # which loses what is still being written
+        give_up = time.monotonic() + 30
+        while not list(activations_folder().rglob("chunk-*.nc")) and time.monotonic() < give_up:
+            time.sleep(0.01)
     process.send_signal(how)
     out, told = process.communicate(timeout=10)
     assert out == ""

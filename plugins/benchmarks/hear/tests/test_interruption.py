@@ -72,6 +72,8 @@ def test_a_killed_extraction_goes_on_and_gives_the_same_store(tmp_path: Path) ->
     process = start(tmp_path, "killed", folder, CALLS="3")
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
+    while len(list(tmp_path.glob("killed/cache/activations/*/chunk-*"))) < 3:
+        time.sleep(0.01)  # the third chunk is still being written
     process.send_signal(signal.SIGKILL)
     assert process.wait(timeout=20) == -signal.SIGKILL
     process.stdout.close()
