@@ -114,7 +114,7 @@ class ModelCard:
 
     @property
     def scheme(self) -> str | None:
-        """How all ids start that this card stands for, e.g. ``hf:``; None if it is one model's."""
+        """Prefix of the ids that this card serves, e.g. ``hf:``; None for a card of one model."""
         return self.id[:-1] if self.id.endswith(":*") else None
 
 

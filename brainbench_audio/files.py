@@ -195,7 +195,7 @@ def hash_file(path: Path) -> str:
     Raises
     ------
     DataError
-        The disk does not give them.
+        The file cannot be read.
     """
     digest = hashlib.sha256()
     try:

@@ -33,8 +33,8 @@ class Model(Protocol):
     A model may also have
 
     - ``card``, a `ModelCard`; without one, the class name is its id;
-    - ``fingerprint``, a JSON-able value that changes whenever its activations could. Activations of
-      a model without one are computed anew each time. Its class and its attributes count besides;
+    - ``fingerprint``, a JSON-able value that changes whenever its activations could. Without
+      one, activations are computed again each time. Its class and its attributes count, too;
     - ``transient``, on its class: names of attributes that do not decide the activations, such as
       a cache or a device;
     - ``files``, paths of all files that it was made from, weights above all: their content counts.

@@ -54,7 +54,7 @@ def check_nesting(data: bytes | BinaryIO) -> None:
         elif name.endswith("GET"):
             size = memo.get(int(argument or 0), 1)
         if size > _NESTED:
-            raise pickle.UnpicklingError("it has tuples in tuples without end")
+            raise pickle.UnpicklingError("its tuples are nested too deeply")
         stack += [size] * len(operation.stack_after)
         if name == "MEMOIZE":
             memo[len(memo)] = size

@@ -80,7 +80,7 @@ def score(
     sample_rate : int, optional
         Hz that a ``torch.nn.Module`` hears; by default its attribute ``sample_rate``.
     recompute : bool
-        Leave stored scores and activations aside, and replace them.
+        Compute activations and scores again, and replace the stored ones.
 
     Returns
     -------

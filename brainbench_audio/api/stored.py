@@ -156,14 +156,14 @@ def correlate(
     Parameters
     ----------
     model, benchmark : str or sequence of str
-        By default all models, and all benchmarks that are no listening tasks.
+        By default all models, and all benchmarks but listening tasks.
     compared : str or sequence of str
         Benchmarks to correlate with, or ``overall``; by default listening tasks and ``overall``.
     subset : str, optional
         ``all`` models, or ``sub``: those whose overall z-score exceeds ``least_z``; default: both.
     least_z : float
     published : bool
-        The paper's table 1, and what published scores give; nothing measured here.
+        The paper's table 1, and what published scores give, without scores measured here.
     controls : bool
         Count controls and training steps as models.
     bootstrap, seed : int

@@ -35,7 +35,7 @@ def add(verbs: Any) -> None:
     clear.add_argument(
         "--hashes",
         action="store_true",
-        help="only forget the hashes of files, which are all read again; nothing else goes",
+        help="forget the hashes of files, so that all are read again; delete nothing else",
     )
     clear.set_defaults(run=clear_cache, misused=clear.error)
 

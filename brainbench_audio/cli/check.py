@@ -1,4 +1,4 @@
-"""`brainbench check`: hold a plugin to the contract before anybody else does."""
+"""`brainbench check`: check that a plugin keeps the contract, before anybody else does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def add(verbs: Any) -> None:
     """Describe the verb."""
     parser = verbs.add_parser(
         "check",
-        help="hold a plugin to the contract",
+        help="check that a plugin keeps the contract",
         description="Check everything that can be checked of installed plugins: cards, imports, "
         "determinism, shapes, odd sounds, data, properties of metrics, the wheel that is built. "
         "Every failure says what to change. Nothing is downloaded: models have untrained weights "
@@ -31,9 +31,9 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument("--weights", help="a local checkpoint for its models")
     parser.add_argument(
-        "--all", action="store_true", help="every model of the plugin, not the smallest alone"
+        "--all", action="store_true", help="check every model of the plugin, not only the smallest"
     )
-    parser.add_argument("--verbose", action="store_true", help="also show what is well")
+    parser.add_argument("--verbose", action="store_true", help="also show what passed")
     parser.add_argument("--json", action="store_true", help="print JSON, one object a check")
     parser.set_defaults(run=run)
 

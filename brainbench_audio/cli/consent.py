@@ -55,7 +55,7 @@ def ask(question: str, refusal: str) -> None:
         The answer is not yes, or there is nobody to answer.
     """
     if not sys.stdin.isatty():
-        raise DataError(f"{refusal}: say --yes if that is meant.")
+        raise DataError(f"{refusal}: add --yes to agree.")
     print(f"{printable(question)} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
         raise DataError(f"{refusal}.")

@@ -30,7 +30,7 @@ def add(verbs: Any) -> None:
         help="correlate benchmarks over models",
         description="Pearson correlation of each brain benchmark with each listening task and with "
         "the overall z-score, the mean over tasks of scores z-scored over models. Subset `sub`: "
-        "models whose overall z-score exceeds a least one.",
+        "models whose overall z-score is above --least-z.",
     )
     add_selection(parser, ("model", "benchmark"))
     parser.add_argument(

@@ -34,8 +34,8 @@ def run(options: argparse.Namespace) -> int:
     print(f"{len(scores)} published scores kept in {kept}; delete the file to take them back")
     pairs = {(score.model, score.benchmark) for score in scores}
     if hidden := sum((score.model, score.benchmark) in pairs for score in shipped_scores()):
-        print(f"{hidden} of them take the place of the paper's own")
+        print(f"{hidden} of them replace the paper's own")
     known = {*list_ids("benchmark"), OVERALL}
     if strange := sorted({score.benchmark for score in scores} - known):
-        print(f"no installed plugin has the benchmark {', '.join(strange)}: is it spelt like that?")
+        print(f"no installed plugin has the benchmark {', '.join(strange)}: check the spelling")
     return 0

@@ -35,7 +35,7 @@ def add(verbs: Any) -> None:
         "--model",
         default="",
         metavar="ID",
-        help="score this one, as for a model of a file or the hub, which a result cannot name",
+        help="score this model; needed where the result is of a model of a file or of the hub",
     )
     parser.add_argument("--weights", help="a local checkpoint in the published format")
     parser.add_argument("--device", help="auto, cpu, cuda or mps")

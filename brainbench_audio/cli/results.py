@@ -52,8 +52,8 @@ def add(verbs: Any) -> None:
     remove = actions.add_parser(
         "rm",
         help="remove stored scores",
-        description="Remove the scores that all options fit, of all versions unless MODEL#VERSION "
-        "says which. Shows them and asks first.",
+        description="Remove the scores that fit all options: of all versions, unless MODEL#VERSION "
+        "names one. Shows them and asks first.",
     )
     add_selection(remove, ("model", "benchmark"))
     remove.add_argument(
@@ -116,7 +116,8 @@ def remove_results(options: argparse.Namespace) -> int:
     )
     if not options.yes and not sys.stdin.isatty():
         print(
-            "brainbench: nothing was removed: nobody can be asked, so give --yes", file=sys.stderr
+            "brainbench: nothing was removed: there is no terminal to ask, so add --yes",
+            file=sys.stderr,
         )
         return 1
     if not options.yes and not _agreed():

@@ -77,20 +77,20 @@ def add(verbs: Any) -> None:
         type=int,
         metavar="N",
         help="test the score against chance with N random orders of the sounds; 0: no test "
-        "(default: where that takes less than a second)",
+        "(default: a test if it takes less than a second)",
     )
     parser.add_argument(
-        "--bootstrap", type=int, metavar="N", help="keep N draws of the score with it"
+        "--bootstrap", type=int, metavar="N", help="store N draws of the score with it"
     )
     parser.add_argument("--seed", type=int, help="of permutations and draws (default: 0)")
     parser.add_argument(
         "--max-memory",
         type=_size,
         metavar="SIZE",
-        help="what the metric's arrays may take, e.g. 4GB; more is done at a time where more fits",
+        help="memory that the metric's arrays may take, e.g. 4GB; more of it makes it faster",
     )
     parser.add_argument(
-        "--recompute", action="store_true", help="leave stored scores aside and replace them"
+        "--recompute", action="store_true", help="score again, and replace stored scores"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a pair")
     parser.add_argument(
@@ -106,7 +106,7 @@ def add(verbs: Any) -> None:
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is done, and where")
+    group = parser.add_argument_group("what to do, and where")
     group.add_argument(
         "--dry-run",
         action="store_true",
@@ -133,13 +133,13 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         const="full",
         choices=("full", "shared"),
-        help="run each model in a virtual environment of its plugin's own; shared: which sees what "
-        "is installed here, and holds only what has to be another version",
+        help="run each model in its plugin's own virtual environment; shared: the environment "
+        "also uses what is installed here, and adds only what must be another version",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Score all pairs; failures are told at the end and do not stop the others."""
+    """Score all pairs; failures do not stop the others and are listed at the end."""
     left_out: list[Pair] = []
     if options.retry_failed:
         pairs, left_out = _failed_before(options)

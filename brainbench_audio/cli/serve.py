@@ -24,7 +24,7 @@ def add(verbs: Any) -> None:
         "else, until interrupted.",
     )
     parser.add_argument(
-        "--output", "-o", type=Path, metavar="FOLDER", help="keep the site; by default it goes"
+        "--output", "-o", type=Path, metavar="FOLDER", help="keep the site (default: it is removed)"
     )
     parser.add_argument(
         "--port", type=int, default=PORT, help=f"{PORT} by default; 0: any free one"
@@ -34,8 +34,8 @@ def add(verbs: Any) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="another name under which this machine is asked, as behind a proxy or a tunnel, "
-        f"with a port where that differs: localhost:9000; it still listens on {HOST} only",
+        help="also answer to this name, for a proxy or a tunnel, with a port if it differs: "
+        f"localhost:9000; it still listens on {HOST} only",
     )
     add_content(parser)
     parser.set_defaults(run=run)

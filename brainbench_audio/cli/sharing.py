@@ -38,8 +38,8 @@ def add(actions: Any) -> None:
         "merge",
         help="add the scores of a bundle to the store",
         description="Add the scores of a bundle to the store. They stay measured by whoever "
-        "measured them. A score that is stored already is never replaced; where its numbers are "
-        "others, both are shown, and the exit status is 1.",
+        "measured them. A score that is stored already is never replaced; if its numbers "
+        "differ, both are shown, and the exit status is 1.",
     )
     merge.add_argument("bundle", type=Path, metavar="BUNDLE.tar")
     merge.add_argument("--json", action="store_true", help="print JSON")

@@ -51,7 +51,7 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument("--seed", type=int, help="of permutations and draws (default: 0)")
     parser.add_argument(
-        "--recompute", action="store_true", help="leave stored scores aside and replace them"
+        "--recompute", action="store_true", help="score again, and replace stored scores"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a pair")
     parser.add_argument(

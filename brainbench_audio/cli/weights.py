@@ -35,7 +35,7 @@ def add(verbs: Any) -> None:
         "--sha256",
         type=_hash,
         metavar="HASH",
-        help="what another source says of the file of one model: kept if they agree",
+        help="the hash of one model's file from another source; kept if it agrees",
     )
     copy = _action(actions, "add", "install a copy of a model's weights", add_weights)
     copy.add_argument("model", metavar="MODEL")

@@ -20,7 +20,7 @@ def add_weights_options(parser: argparse.ArgumentParser) -> None:
         action="extend",
         default=[],
         metavar="[MODEL=]FILE",
-        help="a local checkpoint in the published format; of several models, say whose",
+        help="a local checkpoint in the published format; for several models: MODEL=FILE",
     )
     parser.add_argument(
         "--weights-dir",

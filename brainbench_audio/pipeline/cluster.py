@@ -143,8 +143,8 @@ class _Job:
     ) -> Iterator[Run | Failure]:
         """Yield what comes of some work.
 
-        Whatever was waiting on a worker shares the blame for its death. So pairs whose worker died
-        are suspects, unless one hearing, or one pair, was ``alone`` on the cluster.
+        Any pair on a worker may have killed it. So all pairs whose worker died are suspects,
+        unless one hearing, or one pair, was ``alone`` on the cluster.
         """
         from distributed import as_completed
         from distributed.client import FutureCancelledError

@@ -201,9 +201,9 @@ def at(scheduler: str, certificates: Certificates | None) -> Iterator[Client]:
 
     if not scheduler.startswith("tls://") and not _is_loopback(scheduler):
         _log.warning(
-            "the scheduler at %s is neither encrypted nor protected: whoever reaches its port runs "
-            "code on its workers, and whoever listens reads along. Use tls:// with --tls-ca, "
-            "--tls-cert and --tls-key.",
+            "the scheduler at %s is neither encrypted nor protected: anyone who reaches its port "
+            "can run code on its workers, and anyone who listens can read along. Use tls:// with "
+            "--tls-ca, --tls-cert and --tls-key.",
             scheduler,
         )
     try:

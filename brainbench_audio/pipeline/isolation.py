@@ -1,4 +1,4 @@
-"""Runs a model in a virtual environment of its plugin's own, which leaves activations in the store.
+"""Runs a model in its plugin's own virtual environment, which leaves activations in the store.
 
 So models whose dependencies contradict each other can be compared: install their plugins beside
 each other with ``pip install --no-deps`` (looking a model up reads its card only), and let each
@@ -83,8 +83,8 @@ def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
     if not identity.kept or identity.card is None:
         reason = identity.unkept or "it has no card"
         raise ContractError(
-            f"What model {hearing.model.id} hears in an environment of its own cannot be handed "
-            f"over ({reason}): leave out --isolate."
+            f"The activations of model {hearing.model.id} cannot be handed over from its own "
+            f"environment ({reason}): leave out --isolate."
         )
     fields = activation_fields(identity, hearing.targets[0].keys(identity).heard)
     differing = [name for name, value in answer["fields"].items() if fields[name] != value]
@@ -92,7 +92,7 @@ def hear_isolated(hearing: Hearing, stimuli: StimulusSet) -> Heard:
         differing.append("source")
     if differing:
         raise ContractError(
-            f"Model {hearing.model.id} is another one in its own environment than here: "
+            f"Model {hearing.model.id} is not the same in its own environment and here: "
             f"{', '.join(differing)} differ. Install the same {found.distribution} and "
             f"{DISTRIBUTION} for both, or delete {python.parents[1]}."
         )

@@ -42,16 +42,16 @@ def score_many(
     """Score every model on every benchmark, and yield each result as soon as it is there.
 
     Each model is loaded once, each data set once as far as memory allows, and activations are
-    shared by benchmarks with the same sounds. What fails is yielded too; it stops nothing else.
+    shared by benchmarks with the same sounds. What fails is yielded too; the others go on.
 
     Parameters
     ----------
     models, benchmarks : sequence of str or Loadable
         Ids, or ids with options for the plugin's loader.
     recompute : bool
-        Leave stored scores aside, and replace them.
+        Score again, and replace stored scores.
     isolate : str, optional
-        ``full`` or ``shared``: run each model in an environment of its plugin's own, see
+        ``full`` or ``shared``: run each model in its plugin's own environment, see
         `pipeline.isolation`.
     workers : int, optional
         Spread the work over that many processes of this machine.

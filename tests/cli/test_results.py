@@ -131,7 +131,7 @@ def test_rm_without_anybody_to_ask(capsys: Told, monkeypatch: pytest.MonkeyPatch
     assert main(["results", "rm", "--model", "Net"]) == 1
     told = capsys.readouterr()
     assert "4 scores of 1 model" in told.out
-    assert "nothing was removed: nobody can be asked, so give --yes" in told.err
+    assert "nothing was removed: there is no terminal to ask, so add --yes" in told.err
     assert len(values()) == 5
 
 

@@ -262,7 +262,7 @@ def test_import(tmp_path: Path, capsys: Told) -> None:
     assert main(["import", str(file), "--source", "Doe 2027"]) == 0
     told = capsys.readouterr().out
     assert "2 published scores kept in" in told
-    assert "1 of them take the place of the paper's own" in told
+    assert "1 of them replace the paper's own" in told
     assert "no installed plugin has the benchmark" in told
     assert "Strange-x" in told
     assert main(["import", str(file)]) == 1

@@ -116,7 +116,7 @@ def test_large_downloads_are_agreed_to(capsys: Told, monkeypatch: pytest.MonkeyP
     assert main(["weights", "get", "cochcnn9-*"]) == 1
     told = capsys.readouterr().err
     assert "cochdnn_model_checkpoints.tar: 14.0 GB" in told
-    assert "This would download 14.0 GB. Nothing was downloaded: say --yes" in told
+    assert "This would download 14.0 GB. Nothing was downloaded: add --yes" in told
     assert main(["weights", "get", "metricgan", "vggish"]) == 1
     assert "This would download more than 288.6 MB" in capsys.readouterr().err
     assert main(["weights", "get", "crepe-tiny"]) == 0, "it is here"

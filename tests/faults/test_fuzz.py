@@ -455,5 +455,5 @@ def test_pickles_that_would_never_end(tmp_path: Path, name: str, zipped: bool | 
             for member in good.namelist():
                 bomb = member.endswith("data.pkl")
                 bad.writestr(member, BOMBS[name] if bomb else good.read(member))
-    with limit(), pytest.raises(DataError, match="tuples in tuples without end"):
+    with limit(), pytest.raises(DataError, match="tuples are nested too deeply"):
         read_roi(path) if zipped is None else read_checkpoint(path)

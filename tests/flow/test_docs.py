@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-import shlex
 from pathlib import Path
 from pkgutil import resolve_name
-from typing import Any
 
 import pytest
 
 import brainbench_audio
 from brainbench_audio.cli.main import main, parser
+from tools.pages import commands, run_page
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -25,23 +24,13 @@ TUTORIALS = [
     ROOT / "docs" / "how-to" / "own-data.md",
     ROOT / "docs" / "how-to" / "results.md",
     ROOT / "docs" / "how-to" / "share.md",
+    ROOT / "docs" / "troubleshooting.md",
 ]
-_COMMAND = re.compile(r"^(?: {4}|\$ )(brainbench .*?)(?<!\\)$", re.MULTILINE | re.DOTALL)
-_BLOCK = re.compile(
-    r"(?P<skip><!-- not run[^>]*-->\n)?^```(?P<kind>\w+)(?: title=\"(?P<title>[^\"]+)\")?\n"
-    r"(?P<body>.*?)^```",
-    re.MULTILINE | re.DOTALL,
-)
+_LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]+))?\)")
 
 
 def name(page: Path) -> str:
     return str(page.relative_to(ROOT))
-
-
-def commands(text: str) -> list[list[str]]:
-    """Return the arguments of each ``brainbench`` command, continued lines joined."""
-    found = (match[1].replace("\\\n", " ") for match in _COMMAND.finditer(text))
-    return [shlex.split(command, comments=True)[1:] for command in found]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
@@ -54,10 +43,55 @@ def test_the_command_line_knows_every_command(page: Path) -> None:
             pytest.fail(f"brainbench {' '.join(arguments)}: exit {stop.code}")
 
 
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for target, heading in _LINK.findall(page.read_text(encoding="utf-8")):
+        if "://" in target or target.startswith("mailto:"):
+            continue
+        file = page.parent / target
+        assert file.exists(), target
+        if heading:
+            headings = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
+            assert heading in map(_anchor, headings), f"{target}#{heading}"
+
+
+def _anchor(heading: str) -> str:
+    return re.sub(r"[\s]+", "-", re.sub(r"[^\w\s-]", "", heading.lower()).strip())
+
+
+def test_every_page_is_in_the_menu() -> None:
+    menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
+    listed = set(re.findall(r": (\S+\.md)$", menu, re.MULTILINE))
+    assert listed == {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md")}
+
+
 def test_commands_are_found_at_all() -> None:
     found = [command for page in PAGES for command in commands(page.read_text(encoding="utf-8"))]
     assert len(found) > 60
     assert ["score", "--retry-failed"] in found
+
+
+def test_troubleshooting_quotes_messages_that_exist() -> None:
+    quoted = re.findall(
+        r"\"([^\"]+)\"",
+        "".join(
+            heading
+            for heading in re.findall(
+                r"^\*\*.*?\*\*",
+                (ROOT / "docs" / "troubleshooting.md").read_text("utf-8"),
+                re.MULTILINE,
+            )
+        ),
+    )
+    assert len(quoted) > 5
+    files = [
+        *(ROOT / "brainbench_audio").rglob("*.py"),
+        *ROOT.glob("plugins/*/*/brainbench_*/*.py"),
+    ]
+    # a message over several lines is one text
+    source = "".join(re.sub(r"\"\s*\n\s*f?\"", "", file.read_text("utf-8")) for file in files)
+    for message in quoted:
+        assert all(part.strip() in source for part in message.split("…")), message
 
 
 def test_the_reference_names_what_there_is() -> None:
@@ -83,15 +117,8 @@ def test_a_tutorial_does_what_it_says(
     page: Path, tmp_path: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    space: dict[str, Any] = {"__name__": "tutorial"}
-    run = 0
-    for block in _BLOCK.finditer(page.read_text(encoding="utf-8")):
-        if block["title"]:
-            (tmp_path / block["title"]).write_text(block["body"], encoding="utf-8")
-        elif block["kind"] == "python":
-            exec(compile(block["body"], name(page), "exec"), space)
-        elif block["kind"] == "console" and not block["skip"]:
-            for arguments in commands(block["body"]):
-                assert main(arguments) == 0, arguments
-                run += 1
-    assert run
+
+    def run(arguments: list[str]) -> None:
+        assert main(arguments) == 0, arguments
+
+    assert run_page(page, tmp_path, run)

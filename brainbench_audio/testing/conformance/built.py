@@ -69,8 +69,8 @@ def built_is_whole(name: str, package: str) -> None:
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
         raise Failed(
-            f"The wheel lacks {', '.join(missing[:3])}{more}, so whoever installs it lacks them "
-            f"too: name them in pyproject.toml, [tool.setuptools.package-data]."
+            f"The wheel lacks {', '.join(missing[:3])}{more}, so nobody who installs it gets "
+            f"them: name them in pyproject.toml, [tool.setuptools.package-data]."
         )
 
 

@@ -130,7 +130,7 @@ def _provides(data: Dataset, card: DatasetCard, whole: str) -> None:
     silent = sorted(kept - promised)
     require(
         not silent,
-        f"`provides` does not say {', '.join(silent)}: metrics that need it pass the data by.",
+        f"`provides` does not say {', '.join(silent)}: metrics that need it skip this data set.",
     )
     if promised & {"responses"}:
         require(
@@ -149,7 +149,7 @@ def _stable(data: Dataset, card: DatasetCard, whole: str) -> None:
     again = _loaded(whole, card)
     require(
         content_hash(again.assembly) == content_hash(data.assembly),
-        "The responses are others when loaded again: seed what is random.",
+        "The responses differ when they are loaded again: seed what is random.",
     )
     require(again.folds.fingerprint == data.folds.fingerprint, "The folds are others.")
     require(again.stimuli.names == data.stimuli.names, "The stimuli are in another order.")

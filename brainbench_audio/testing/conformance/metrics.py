@@ -315,7 +315,7 @@ def _refuses_or_scores(trial: Trial, **changed: Any) -> Score | None:
             ) from (error)
         return None
     except Exception as error:
-        raise Failed(f"NaN ends in {error!r}: raise DataError and say where it is.") from error
+        raise Failed(f"NaN raises {error!r}: raise DataError and say where it is.") from error
 
 
 _CHECKS: dict[str, Callable[[Trial], None]] = {

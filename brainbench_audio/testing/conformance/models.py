@@ -151,7 +151,7 @@ def _one_layer(model: Model) -> None:
     require(list(found) == [last], f"Asked for {last} alone, it returns {list(found)}.")
     require(
         np.array_equal(found[last], everything[last]),
-        f"Layer {last} is another when asked for alone.",
+        f"Layer {last} differs when it is asked for alone.",
     )
 
 
@@ -167,7 +167,7 @@ def _fingerprint(model: Model, card: ModelCard, weights: Path | None) -> None:
     except (TypeError, ValueError) as error:
         raise Failed(f"Its fingerprint cannot be written as JSON: {error}.") from error
     again = getattr(load_for_check(card, weights), "fingerprint", None)
-    require(own == again, "Its fingerprint is another when it is loaded again.")
+    require(own == again, "Its fingerprint differs when the model is loaded again.")
 
 
 def _finite(model: Model, card: ModelCard, make: Callable[[int], Waveform]) -> None:
@@ -216,15 +216,15 @@ def _stereo(model: Model) -> None:
     _refused(
         lambda: model.activations([sound]),
         f"It takes a {what}: raise ContractError, models take mono.",
-        f"A {what} ends in {{}}: raise ContractError and say that models take mono.",
+        f"A {what} raises {{}}: raise ContractError and say that models take mono.",
     )
 
 
 def _unknown_layer(model: Model) -> None:
     _refused(
         lambda: model.activations([_noise(model.sample_rate)], layers=["no such layer"]),
-        "An unknown layer is passed over: raise ContractError.",
-        "An unknown layer ends in {}: raise ContractError.",
+        "An unknown layer is ignored: raise ContractError.",
+        "An unknown layer raises {}: raise ContractError.",
     )
 
 
