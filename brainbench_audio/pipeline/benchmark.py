@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +12,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio import revisions
-from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.activations.extraction import activation_fields, extracted
+from brainbench_audio.activations.identity import LazyModel
+from brainbench_audio.activations.store import activations_key
 from brainbench_audio.assemblies.assembly import align, content_hash, validate
 from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
@@ -40,6 +43,8 @@ class ComposedBenchmark:
     source : str, optional
         Hash of the metric's packages, of a metric that its card's loader made with just these
         options. Without it, the state of the metric counts, too.
+    given : LazyModel, optional
+        The model that others are compared with, for a metric that takes one.
 
     Raises
     ------
@@ -55,8 +60,10 @@ class ComposedBenchmark:
         options: Mapping[str, Any],
         *,
         source: str | None = None,
+        given: LazyModel | None = None,
     ) -> None:
         self.card = card
+        self.given = given
         self.stimuli: StimulusSet = dataset.stimuli
         assembly = storable(validate(dataset.assembly), TAKEN)
         self.assembly: xr.DataArray = align(assembly, dataset.stimuli.names)
@@ -86,10 +93,11 @@ class ComposedBenchmark:
         ContractError, DataError
             See `__call__`.
         """
-        try:
-            score = self._metric(layers, self.assembly, self.folds)
-        except BrainbenchError as error:
-            raise type(error)(f"{self.card.id}: {error}") from error
+        with self._layers_of_given() as others:
+            try:
+                score = self._metric(layers, self.assembly, self.folds, **others)
+            except BrainbenchError as error:
+                raise type(error)(f"{self.card.id}: {error}") from error
         if self._source is not None:
             check_unchanged({"packages": self.card.metric.packages, "hash": self._source})
         if not isinstance(score, Score):
@@ -98,12 +106,22 @@ class ComposedBenchmark:
             )
         return replace(score, n={"stimulus": len(self.stimuli), **score.n})
 
+    @contextmanager
+    def _layers_of_given(self) -> Iterator[dict[str, Any]]:
+        """Yield what the metric is told of the given model: nothing where it takes none."""
+        if self.given is None:
+            yield {}
+            return
+        with extracted(self.given, self.stimuli) as activations:
+            yield {"given": activations}
+
     @property
     def fingerprint(self) -> dict[str, Any] | None:
         """What decides a score besides the activations: data, folds, metric and its options.
 
-        As they are now. None where that cannot be told: a metric put together by hand, whose state
-        has no hash.
+        As they are now; and the activations of the given model, if there is one. None where that
+        cannot be told: a metric put together by hand, whose state has no hash, or a given model
+        that has no fingerprint.
         """
         metric, state = self.card.metric, None
         if self._source is None:
@@ -112,6 +130,14 @@ class ComposedBenchmark:
                 state = hash_object(self._metric)
             except Unhashable:
                 return None
+        given: dict[str, Any] = {}
+        if self.given is not None:
+            identity = self.given.identity
+            if not identity.kept:
+                return None
+            heard = self.stimuli.at_rate(identity.sample_rate).fingerprint
+            key = activations_key(activation_fields(identity, heard), identity.layers)
+            given = {"given": {"model": identity.id, "source": identity.source, "key": key}}
         return {
             "benchmark": self.card.id,
             "assembly": content_hash(self.assembly),
@@ -125,6 +151,7 @@ class ComposedBenchmark:
             },
             "revision": revisions.SCORES,
             **({"state": state} if state else {}),
+            **given,
         }
 
 

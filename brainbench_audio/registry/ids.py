@@ -3,7 +3,7 @@
 model      [distribution:]id[@control|@step=N][#version]
            scheme:rest[#version]             scheme of a plugin, such as hf:owner/name
            PATH.py:ClassName[@step=N][#version]
-benchmark  [distribution:]dataset[.subset]-metric[-variant]
+benchmark  [distribution:]dataset[.subset]-metric[-variant][=model]
 """
 
 from __future__ import annotations
@@ -150,18 +150,26 @@ class BenchmarkId:
     ('NH2015', 'primary', 'rsa', 'cv')
     >>> one.data, one.measure
     ('NH2015.primary', 'rsa-cv')
+    >>> BenchmarkId.parse("NH2015comp-ridge-unique=hf:owner/name").given
+    'hf:owner/name'
     """
 
     dataset: str
     metric: str
     subset: str | None = None
     variant: str | None = None
+    given: str | None = None
     distribution: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> BenchmarkId:
-        """Take an id apart; nothing is looked up. What is lacking is an empty string."""
-        distribution, _, plain = text.rpartition(":")
+        """Take an id apart; nothing is looked up. What is lacking is an empty string.
+
+        ``given`` is the model that others are compared with, see `MetricCard.given`; its id may
+        have any sign.
+        """
+        before, _, given = text.partition("=")
+        distribution, _, plain = before.rpartition(":")
         data, _, measure = plain.partition("-")
         dataset, subset = split_data(data)
         metric, variant = split_metric(measure)
@@ -170,6 +178,7 @@ class BenchmarkId:
             subset=subset,
             metric=metric,
             variant=variant,
+            given=given or None,
             distribution=distribution or None,
         )
 
@@ -189,7 +198,8 @@ class BenchmarkId:
 
     def __str__(self) -> str:
         place = f"{self.distribution}:" if self.distribution else ""
-        return f"{place}{self.data}{'-' if self.metric else ''}{self.measure}"
+        behind = f"={self.given}" if self.given else ""
+        return f"{place}{self.data}{'-' if self.metric else ''}{self.measure}{behind}"
 
 
 def split_data(text: str) -> tuple[str, str | None]:
