@@ -7,12 +7,12 @@ from itertools import combinations_with_replacement
 import numpy as np
 import xarray as xr
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, solve_triangular
 from sklearn.covariance import ledoit_wolf
 
 from brainbench_audio.errors import DataError
 
-from .rdm import FloatArray, pair_indices
+from .rdm import FloatArray, IntArray, pair_indices
 from .targets import SubjectRdms
 
 # of folds: with two, no stimulus is left to learn the noise from
@@ -91,16 +91,14 @@ def distances(responses: ArrayLike, folds: ArrayLike) -> FloatArray:
     """
     values = np.asarray(responses, dtype=np.float64)
     labels = np.asarray(folds)
-    stimuli, targets, sessions = values.shape
+    stimuli, targets = values.shape[:2]
     first, second = pair_indices(stimuli)
     found = np.empty(first.size)
+    whiten = _Whitening(values)
     for one, other in combinations_with_replacement(np.unique(labels).tolist(), 2):
         here = np.flatnonzero((labels == one) | (labels == other))
-        elsewhere = (labels != one) & (labels != other)
-        factor = cholesky(noise_covariance(values[elsewhere]), lower=True)
-        rows = np.moveaxis(values[here], 1, 0).reshape(targets, -1)
-        whitened = solve_triangular(factor, rows, lower=True, check_finite=False)
-        products = cross_products(whitened.reshape(targets, here.size, sessions))
+        elsewhere = np.flatnonzero((labels != one) & (labels != other))
+        products = whiten.products(here, elsewhere)
         own = np.diag(products)
         squared = own[:, np.newaxis] + own - 2 * products
         in_block = _is_pair(labels[first], labels[second], one, other)
@@ -142,25 +140,105 @@ def noise_covariance(responses: FloatArray) -> FloatArray:
     return shrunk
 
 
-def cross_products(whitened: FloatArray) -> FloatArray:
+class _Whitening:
+    """Products of whitened responses, from products of responses where these are fewer numbers.
+
+    With R the residuals, N of them, and a covariance a I + b R'R, products are
+
+        X Σ⁻¹ Y' = (X Y' - X R' (R R' + a / b I)⁻¹ R Y') / a
+
+    so that all are sums of products of responses, which are made once (Woodbury's identity).
+    """
+
+    def __init__(self, responses: FloatArray) -> None:
+        # a common part of all stimuli is in no distance, and would cost digits
+        self._responses = responses - responses.mean(axis=(0, 2), keepdims=True)
+        stimuli, self._targets, self._sessions = responses.shape
+        self._gram: FloatArray | None = None
+        if not _is_small(self._targets, stimuli * self._sessions):
+            rows = np.moveaxis(self._responses, 1, 2).reshape(-1, self._targets)
+            self._size = float(np.abs(rows).max(initial=0.0)) or 1.0
+            rows = rows / self._size
+            self._gram = rows @ rows.T
+
+    def products(self, here: IntArray, elsewhere: IntArray) -> FloatArray:
+        """Return `cross_products` of some stimuli, whitened by the noise of others."""
+        if self._gram is None:
+            factor = cholesky(noise_covariance(self._responses[elsewhere]), lower=True)
+            rows = np.moveaxis(self._responses[here], 1, 0).reshape(self._targets, -1)
+            whitened = solve_triangular(factor, rows, lower=True, check_finite=False)
+            return cross_products(whitened.T @ whitened, self._sessions)
+        mine, others = self._rows(here), self._rows(elsewhere)
+        both = _left_over(self._gram[np.ix_(mine, others)].T, self._sessions)
+        noise = _left_over(self._gram[np.ix_(others, others)], self._sessions)
+        noise = _left_over(noise.T, self._sessions)
+        share, variance = _shrinkage(noise, self._targets)
+        if not share > 0 or not np.trace(noise) > 1e-26 * np.trace(self._gram):
+            raise LinAlgError("no noise, or a covariance without an inverse")
+        own = share * variance
+        products = self._gram[np.ix_(mine, mine)]
+        if share < 1:
+            noise[np.diag_indices_from(noise)] += own * len(noise) / (1 - share)
+            products = products - both.T @ cho_solve(cho_factor(noise), both)
+        products = products * ((self._sessions - 1) / (own * self._sessions))
+        return cross_products(products, self._sessions)
+
+    def _rows(self, stimuli: IntArray) -> IntArray:
+        """Return the rows of the Gram matrix that hold some stimuli, session by session."""
+        rows: IntArray = stimuli[:, np.newaxis] * self._sessions + np.arange(self._sessions)
+        return rows.ravel()
+
+
+def _is_small(targets: int, rows: int) -> bool:
+    """Return whether the covariance of targets is smaller than the products of their rows."""
+    return targets <= rows
+
+
+def _left_over(rows: FloatArray, sessions: int) -> FloatArray:
+    """Take off the mean over sessions, and then that over stimuli; rows are stimulus x session."""
+    values = rows.reshape(-1, sessions, rows.shape[1])
+    values = values - values.mean(axis=1, keepdims=True)
+    values = values - values.mean(axis=0)
+    return np.asarray(values.reshape(rows.shape))
+
+
+def _shrinkage(gram: FloatArray, targets: int) -> tuple[float, float]:
+    """Return what `sklearn.covariance.ledoit_wolf` finds, and the mean variance of targets.
+
+    Parameters
+    ----------
+    gram
+        (row, row), products of the rows that have the covariance.
+    targets
+        Their length.
+    """
+    rows = len(gram)
+    variance = float(np.trace(gram)) / (rows * targets)
+    squares = float(np.square(gram).sum()) / rows**2
+    beta = (float(np.square(np.diag(gram)).sum()) / rows - squares) / (targets * rows)
+    delta = squares / targets - variance**2
+    return (0.0 if min(beta, delta) <= 0 else min(beta, delta) / delta), variance
+
+
+def cross_products(products: FloatArray, sessions: int) -> FloatArray:
     """Return products of stimuli between different sessions, mean over pairs of sessions.
 
     Parameters
     ----------
-    whitened
-        (target, stimulus, session).
+    products
+        (row, row) of rows that are stimulus x session.
+    sessions
+        Their number.
 
     Returns
     -------
     numpy.ndarray
         (stimulus, stimulus), symmetric.
     """
-    sessions = whitened.shape[2]
-    total = whitened.sum(axis=2)
-    products = total.T @ total
-    for session in range(sessions):
-        products -= whitened[:, :, session].T @ whitened[:, :, session]
-    return np.asarray(products / (sessions * (sessions - 1)))
+    stimuli = len(products) // sessions
+    by_session = products.reshape(stimuli, sessions, stimuli, sessions)
+    across = by_session.sum(axis=(1, 3)) - np.einsum("imjm->ij", by_session)
+    return np.asarray(across / (sessions * (sessions - 1)))
 
 
 def _is_pair(

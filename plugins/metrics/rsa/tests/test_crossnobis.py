@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import xarray as xr
+from brainbench_rsa import crossnobis
 from brainbench_rsa.crossnobis import cross_products, distances, noise_covariance
 from brainbench_rsa.metric import RSA
 from brainbench_rsa.rdm import rdm
@@ -49,13 +50,22 @@ def plain(responses: np.ndarray, folds: np.ndarray) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize(("sessions", "targets"), [(2, 60), (4, 5)])
+@pytest.mark.parametrize(("sessions", "targets"), [(2, 60), (4, 5), (3, 90)])
 def test_equal_to_a_plain_loop(sessions: int, targets: int) -> None:
     responses = measured(0, sessions=sessions, targets=targets)[:20]
     # sessions differ in their mean, which no distance depends on
     responses = responses + 100 * np.arange(sessions)
     folds = np.random.default_rng(1).permutation(FOLDS[:20])
     np.testing.assert_allclose(distances(responses, folds), plain(responses, folds), atol=1e-9)
+
+
+def test_the_same_whether_targets_or_measurements_are_more(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    responses = 1e-13 * (measured(2, targets=130) + 50)
+    few = distances(responses, FOLDS)
+    monkeypatch.setattr(crossnobis, "_is_small", lambda *_: True)
+    np.testing.assert_allclose(distances(responses, FOLDS), few, atol=1e-9)
 
 
 def test_unbiased_where_sessions_are_noise_alone() -> None:
@@ -68,7 +78,7 @@ def test_unbiased_where_sessions_are_noise_alone() -> None:
         responses = measured(seed, signal=0.0, sessions=2)
         factor = np.linalg.cholesky(noise_covariance(responses))
         whitened = np.linalg.solve(factor, np.moveaxis(responses, 1, 0).reshape(12, -1))
-        products = cross_products(whitened.reshape(12, 40, 2))
+        products = cross_products(whitened.T @ whitened, 2)
         own = np.diag(products)
         both = own[:, None] + own - 2 * products
         biased.append(both[np.triu_indices(40, 1)].mean() / 12)
