@@ -269,6 +269,7 @@ class BenchmarkCard:
 
     Made by the registry from the cards of the two; nothing hands it over. ``given`` is the model
     that others are compared with, see `MetricCard.given`; None where nobody has named it yet.
+    ``categories`` are those of the sounds that count; none: all sounds.
     """
 
     dataset: DatasetCard
@@ -276,11 +277,13 @@ class BenchmarkCard:
     metric: MetricCard
     variant: str | None
     given: str | None = None
+    categories: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        """``dataset[.subset]-metric[-variant][=model]``."""
-        return f"{self.data_id}-{self.metric_id}{f'={self.given}' if self.given else ''}"
+        """As `BenchmarkId` takes it apart."""
+        some = f"[{','.join(self.categories)}]" if self.categories else ""
+        return f"{self.data_id}{some}-{self.metric_id}{f'={self.given}' if self.given else ''}"
 
     @property
     def takes_given(self) -> bool:

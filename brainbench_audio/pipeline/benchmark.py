@@ -22,6 +22,7 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.pipeline.categories import SomeRows, rows_of
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -66,8 +67,14 @@ class ComposedBenchmark:
         self.given = given
         self.stimuli: StimulusSet = dataset.stimuli
         assembly = storable(validate(dataset.assembly), TAKEN)
-        self.assembly: xr.DataArray = align(assembly, dataset.stimuli.names)
+        aligned = align(assembly, dataset.stimuli.names)
+        # all sounds are heard, so that activations are shared with other benchmarks
+        self._rows = rows_of(card, dataset.stimuli, aligned)
+        self.assembly: xr.DataArray = aligned if self._rows is None else aligned[self._rows]
+        names = [str(name) for name in self.assembly["stimulus"].values]
         self.folds = dataset.folds.aligned(dataset.stimuli.names)
+        if self._rows is not None:
+            self.folds = self.folds.restricted(names)
         self.options = dict(options)
         self._metric = metric
         self._source = source
@@ -95,7 +102,7 @@ class ComposedBenchmark:
         """
         with self._layers_of_given() as others:
             try:
-                score = self._metric(layers, self.assembly, self.folds, **others)
+                score = self._metric(self._counted(layers), self.assembly, self.folds, **others)
             except BrainbenchError as error:
                 raise type(error)(f"{self.card.id}: {error}") from error
         if self._source is not None:
@@ -104,7 +111,13 @@ class ComposedBenchmark:
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
-        return replace(score, n={"stimulus": len(self.stimuli), **score.n})
+        return replace(score, n={"stimulus": self.assembly.sizes["stimulus"], **score.n})
+
+    def _counted(
+        self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]
+    ) -> Mapping[str, npt.NDArray[np.floating[Any]]]:
+        """Return layers of all sounds with the rows of those that count."""
+        return layers if self._rows is None else SomeRows(layers, self._rows)
 
     @contextmanager
     def _layers_of_given(self) -> Iterator[dict[str, Any]]:
@@ -113,7 +126,7 @@ class ComposedBenchmark:
             yield {}
             return
         with extracted(self.given, self.stimuli) as activations:
-            yield {"given": activations}
+            yield {"given": self._counted(activations)}
 
     @property
     def fingerprint(self) -> dict[str, Any] | None:

@@ -92,7 +92,7 @@ def find_metric(identifier: str) -> tuple[Registered[MetricCard], str | None]:
 
 
 def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
-    """Return the benchmark ``dataset[.subset]-metric[-variant][=model]``.
+    """Return the benchmark of an id, see `BenchmarkId`.
 
     Parameters
     ----------
@@ -126,6 +126,7 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
         metric=metric.card,
         variant=variant,
         given=wanted.given,
+        categories=wanted.categories,
     )
     if wanted.given and not card.takes_given:
         raise UnknownId(
@@ -206,10 +207,21 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
             continue
         plain, variant = (parsed.name, parsed.variant) if parsed else (pattern, "")
         matched = [f"{each}{variant}" for each in known if fnmatchcase(each, plain)]
+        if kind == "benchmark" and not matched:
+            matched = _with_categories(pattern)
         if not matched:
             raise unknown(pattern, kind, known)
         found |= dict.fromkeys(matched)
     return list(found)
+
+
+def _with_categories(pattern: str) -> list[str]:
+    """Return the benchmarks that a pattern with categories of sounds matches, if it has any."""
+    wanted = BenchmarkId.parse(pattern)
+    if not wanted.categories:
+        return []
+    found = expand([str(replace(wanted, categories=()))], "benchmark")
+    return [str(replace(BenchmarkId.parse(each), categories=wanted.categories)) for each in found]
 
 
 def load_attribute(path: str) -> Any:
