@@ -181,7 +181,7 @@ def _first_columns(benchmarks: Sequence[str], count: Mapping[str, int]) -> list[
 
 def _is_plain(benchmark: str) -> bool:
     parsed = BenchmarkId.parse(benchmark)
-    return parsed.subset is None and parsed.variant is None
+    return parsed.subset is None and parsed.variant is None and not parsed.categories
 
 
 def _files(folder: str, names: Iterable[str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from brainbench_audio.report.figures.agreement import _broken
 from brainbench_audio.report.figures.labels import place
 
 
@@ -82,3 +83,8 @@ def test_names_keep_clear_of_lines(axes: Any) -> None:
 def test_no_points_no_names(axes: Any) -> None:
     assert place(axes, [], []) == []
     assert not axes.texts
+
+
+def test_a_broken_id_keeps_categories_and_the_given_model() -> None:
+    told = _broken("NH2015comp[speech,music]-ridge-unique=spectrotemporal")
+    assert told == "NH2015comp[speech,music]\n-ridge-unique=spectrotemporal"

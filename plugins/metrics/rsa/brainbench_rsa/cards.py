@@ -26,7 +26,7 @@ RSA = MetricCard(
         "Representational similarity: Spearman correlation of the stimulus-by-stimulus correlation "
         "distances in the best layer with those in the brain, mean over subjects. `cv` chooses the "
         "layer on held-out stimuli; `crossnobis` takes cross-validated Mahalanobis distances "
-        "between sessions for the brain."
+        "between sessions for the brain, and Euclidean ones for layers."
     ),
     citation=CITATION,
     licence="MIT",

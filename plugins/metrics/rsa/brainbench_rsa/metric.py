@@ -26,7 +26,7 @@ from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 from .comparison import spearman, standard_ranks, tie_groups
 from .crossnobis import subject_distances
 from .influence import influence
-from .rdm import FloatArray, IntArray, UndefinedDistance, permuted_pairs, rdm
+from .rdm import FloatArray, IntArray, UndefinedDistance, euclidean, permuted_pairs, rdm
 from .selection import CrossValidation, cross_validate
 from .targets import subject_rdms
 
@@ -43,8 +43,8 @@ class RSA:
     variant
         None: the layer with the highest mean over subjects on all stimuli. ``"cv"``: for each
         subject, each entry of the RDM comes from the layer chosen without its stimuli.
-        ``"crossnobis"``: as None, and the RDM of a subject holds `crossnobis.distances` between
-        sessions.
+        ``"crossnobis"``: as None, with `crossnobis.distances` between sessions for subjects, and
+        `rdm.euclidean` ones for layers.
     zscore
         Z-score features and targets over stimuli first; not targets of ``crossnobis``.
     permutations
@@ -153,6 +153,7 @@ class RSA:
     def _layer_rdms(self, layers: Layers, stimuli: int) -> tuple[list[str], FloatArray]:
         """Return the layers whose stimuli differ, and their RDMs, (layer, pair)."""
         names, rdms = [], []
+        measure = euclidean if self.variant == "crossnobis" else rdm
         for name in _watched(layers):
             features = real_numbers(layers[name], f"Features of layer {name!r}")
             if len(features) != stimuli:
@@ -161,7 +162,7 @@ class RSA:
                     "take the same stimuli in the same order."
                 )
             try:
-                distances = rdm(features, zscore=self.zscore)
+                distances = measure(features, zscore=self.zscore)
             except UndefinedDistance:
                 continue
             except DataError as error:

@@ -10,8 +10,9 @@ import xarray as xr
 from brainbench_rsa import crossnobis
 from brainbench_rsa.crossnobis import cross_products, distances, noise_covariance
 from brainbench_rsa.metric import RSA
-from brainbench_rsa.rdm import rdm
+from brainbench_rsa.rdm import euclidean, rdm
 from scipy.linalg import LinAlgError
+from scipy.spatial.distance import pdist
 from scipy.stats import spearmanr
 from sklearn.covariance import LedoitWolf
 
@@ -92,6 +93,17 @@ def test_nearer_to_the_noiseless_distances_than_correlation() -> None:
     assert found > spearmanr(rdm(noisy.mean(axis=2), zscore=True), truth).statistic + 0.05
 
 
+def test_distances_of_layers_are_euclidean_in_any_unit() -> None:
+    features = np.random.default_rng(4).standard_normal((20, 7)) * np.arange(7) + 3
+    for zscore in (True, False):
+        wanted = features / features.std(axis=0).clip(1e-9) if zscore else features
+        expected = pdist(wanted, "sqeuclidean")
+        for unit in (1e-30, 1.0, 1e30):
+            found = euclidean(unit * features, zscore=zscore)
+            np.testing.assert_allclose(found, expected / expected.mean(), atol=1e-12)
+    assert not euclidean(np.ones((5, 3))).any()
+
+
 def target(values: np.ndarray, **coordinates: list[str]) -> xr.DataArray:
     names = [f"sound-{number}" for number in range(len(values))]
     return build(values, names, "voxel", coordinates)
@@ -111,7 +123,8 @@ def test_the_metric_compares_them_with_layers() -> None:
     assert found.n["voxel"] == 23
     assert found.n["voxel_dropped"] == 1
     whole = np.arange(8) + 8
-    expected = spearmanr(rdm(layers["like"], zscore=True), distances(responses[:, whole], FOLDS))
+    scaled = layers["like"] / layers["like"].std(axis=0)
+    expected = spearmanr(pdist(scaled, "sqeuclidean"), distances(responses[:, whole], FOLDS))
     assert found.parts["subject-1"] == pytest.approx(expected.statistic)
     assert found.p is not None
     assert found.p < 0.05
