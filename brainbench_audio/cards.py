@@ -223,6 +223,9 @@ class MetricCard:
         Import packages whose source decides the score; hashed into the cache key.
     loader : str
         ``"module:function"``, called as ``function(card, variant, **options)``, returns a `Metric`.
+    given : frozenset of (str or None)
+        Variants that compare a model with another one, which the benchmark's id names behind ``=``:
+        the metric is called with the layers of that one as ``given``. None: the plain metric.
     properties : frozenset of str
         Those of `PROPERTIES` that the metric has; `brainbench check` holds it to them.
     variant_properties : mapping of str to frozenset of str
@@ -252,6 +255,7 @@ class MetricCard:
     requires: Mapping[str | None, frozenset[str]] = field(
         default_factory=lambda: {None: frozenset({"responses"})}
     )
+    given: frozenset[str | None] = frozenset()
     properties: frozenset[str] = frozenset()
     variant_properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reference: str | None = None
@@ -272,18 +276,28 @@ class MetricCard:
 class BenchmarkCard:
     """A data set (or a subset) with a metric (or a variant): one benchmark.
 
-    Made by the registry from the cards of the two; nothing hands it over.
+    Made by the registry from the cards of the two; nothing hands it over. ``given`` is the model
+    that others are compared with, see `MetricCard.given`; None where nobody has named it yet.
+    ``categories`` are those of the sounds that count; none: all sounds.
     """
 
     dataset: DatasetCard
     subset: str | None
     metric: MetricCard
     variant: str | None
+    given: str | None = None
+    categories: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
-        """``dataset[.subset]-metric[-variant]``."""
-        return f"{self.data_id}-{self.metric_id}"
+        """As `BenchmarkId` takes it apart."""
+        some = f"[{','.join(self.categories)}]" if self.categories else ""
+        return f"{self.data_id}{some}-{self.metric_id}{f'={self.given}' if self.given else ''}"
+
+    @property
+    def takes_given(self) -> bool:
+        """Whether the metric compares a model with a given one."""
+        return self.variant in self.metric.given
 
     @property
     def data_id(self) -> str:

@@ -151,7 +151,12 @@ class DataSource(Protocol):
 
 
 class Metric(Protocol):
-    """Compares the layers of a model with targets."""
+    """Compares the layers of a model with targets.
+
+    One that compares two models says so on its card (`MetricCard.given`). It is then called with
+    one argument more, ``given``: the layers of the second model, as ``layers`` has those of the
+    first.
+    """
 
     def __call__(
         self,

@@ -90,6 +90,27 @@ class Folds:
         numbers = tuple(fold[name] for name in names)
         return Folds(tuple(names), numbers, self.source, self.names)
 
+    def restricted(self, names: Sequence[str]) -> Folds:
+        """Return the folds of some stimuli, numbered anew where a fold has none of them.
+
+        Raises
+        ------
+        DataError
+            A name has no fold, they are in one fold only, or folds have names and one has none.
+        """
+        some = {*map(one_form, names)}
+        fold = dict(zip(self.stimuli, self.assignment, strict=True))
+        left = sorted({fold[name] for name in some if name in fold})
+        if len(left) < 2:
+            raise DataError(
+                f"These {len(some)} stimuli are all in one fold, and scores need others to learn "
+                f"from: take more stimuli."
+            )
+        number = {before: after for after, before in enumerate(left)}
+        stimuli = tuple(name for name in self.stimuli if name in some)
+        kept = tuple(number[fold[name]] for name in stimuli)
+        return Folds(stimuli, kept, self.source, self.names).aligned(names)
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 over stimuli, numbers and names of folds."""

@@ -12,6 +12,7 @@ import xarray as xr
 
 from brainbench_audio.assemblies.assembly import (
     by_subject,
+    incomplete_targets,
     mean_over_sessions,
     usable_targets,
     validate,
@@ -50,6 +51,8 @@ class Subjects:
         target: xr.DataArray,
         make: Callable[[npt.NDArray[np.floating[Any]]], Array | None],
         nothing: str,
+        *,
+        sessions: bool = False,
     ) -> Self:
         """Make an array of each subject's responses.
 
@@ -65,6 +68,9 @@ class Subjects:
         nothing : str
             What the error says if no subject is left; ``{extent}`` is how many targets there were,
             ``{subjects}`` how many subjects.
+        sessions : bool
+            ``make`` takes (stimulus, target, session) instead; targets that lack a response in
+            some session are dropped, too.
 
         Raises
         ------
@@ -74,6 +80,9 @@ class Subjects:
         assembly = mean_over_sessions(validate(target))
         dimension, values = str(assembly.dims[1]), assembly.values
         usable = usable_targets(assembly)
+        if sessions:
+            usable &= ~incomplete_targets(target)
+            values = target.values
         subjects = by_subject(assembly)
         groups = {dimension: np.arange(usable.size)} if subjects is None else subjects
         arrays, used = {}, 0

@@ -45,6 +45,12 @@ def add(verbs: Any) -> None:
     parser.add_argument("--model", "-m", nargs="+", action="extend", default=[], metavar="ID")
     parser.add_argument("--benchmark", "-b", nargs="+", action="extend", default=[], metavar="ID")
     parser.add_argument(
+        "--given",
+        metavar="ID",
+        help="the model beyond which the others are scored, where a benchmark takes one, such as "
+        "NH2015comp-ridge-unique; the same as NH2015comp-ridge-unique=ID",
+    )
+    parser.add_argument(
         "--hear-task",
         nargs="+",
         action="extend",
@@ -250,18 +256,38 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
     models = expand(options.model, "model")
     if options.control:
         models = [f"{model}@{options.control}" for model in models]
-    benchmarks = expand(options.benchmark, "benchmark")
+    benchmarks = _with_given(expand(options.benchmark, "benchmark"), options)
     for identifier in models:
         if ModelId.parse(identifier).file is None:
             find_model(identifier)
-    for identifier in benchmarks:
-        find_benchmark(identifier)
     chosen: list[tuple[str, dict[str, Any]]] = [(identifier, {}) for identifier in benchmarks]
     if options.hear_task:
         find_benchmark(_HEAR, folder=True)
     folders = [path.expanduser().resolve() for path in options.hear_task]
     chosen += [(_HEAR, {"folder": str(folder)}) for folder in folders]
     return _paired(models, chosen, options)
+
+
+def _with_given(benchmarks: list[str], options: argparse.Namespace) -> list[str]:
+    """Return benchmarks with the given model in the id of those that take one.
+
+    Of those that a glob matches, the ones that lack it are left out.
+    """
+    from brainbench_audio.registry.ids import ModelId
+    from brainbench_audio.registry.lookup import find_benchmark, find_model, needs_given
+
+    lacking = {each: needs_given(find_benchmark(each)) for each in benchmarks}
+    if options.given:
+        wanted = ModelId.parse(options.given).absolute()
+        if wanted.file is None:
+            find_model(wanted)
+        if not any(lacking.values()):
+            options.misused("--given is for benchmarks such as NH2015comp-ridge-unique")
+        return [f"{each}={wanted}" if error else each for each, error in lacking.items()]
+    for each, error in lacking.items():
+        if error and each in options.benchmark:
+            raise error
+    return [each for each, error in lacking.items() if not error]
 
 
 def _paired(

@@ -136,6 +136,10 @@ def _meanings(runs: Sequence[Run]) -> list[str]:
     if numbers:
         told = " or ".join(f"{number:,}" for number in sorted(numbers))
         found.append(f"p: of a score as high with sounds matched at random, {told} times.")
+    if any(
+        "permutations" not in run.score.provenance.get(CHANCE, {"permutations"}) for run in runs
+    ):
+        found.append("p of what a model explains beyond another: that it is 0, from its error.")
     return found
 
 

@@ -3,6 +3,7 @@
 `loading`      an id and options become a model, a metric, a data set
 `identifying`  an id becomes the identity of its network, loaded only if nobody has learned it yet
 `current`      the version that an id means now, for reports
+`categories`   an id that names categories of sounds becomes the rows that count
 `benchmark`    a data set and a metric become a benchmark
 `keys`         identity, sounds and benchmark become the keys of a pair
 `run`          a pair becomes a score, from the store or computed

@@ -100,7 +100,11 @@ def agreed(client: Client, work: Workload) -> Context:
 
 def parts_of(work: Workload) -> Iterator[Registered[Any]]:
     """Yield the models, data sets and metrics of plugins that have a part in a workload."""
-    for model in {model.id: ModelId.parse(model.id) for model, _ in work.pairs}.values():
+    names = dict.fromkeys(model.id for model, _ in work.pairs)
+    names |= dict.fromkeys(
+        given for _, target in work.pairs if (given := BenchmarkId.parse(target.benchmark.id).given)
+    )
+    for model in map(ModelId.parse, names):
         if model.file is None:
             with suppress(UnknownId):  # its pairs will say so
                 yield find_model(model)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +13,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio import revisions
-from brainbench_audio.activations.extraction import extracted
+from brainbench_audio.activations.extraction import activation_fields, extracted
+from brainbench_audio.activations.identity import LazyModel
+from brainbench_audio.activations.store import activations_key
 from brainbench_audio.assemblies.assembly import align, content_hash, validate
 from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
@@ -20,6 +23,7 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.pipeline.categories import SomeRows, rows_of
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -42,6 +46,8 @@ class ComposedBenchmark:
     source : str, optional
         Hash of the metric's packages, of a metric that its card's loader made with just these
         options. Without it, the state of the metric counts, too.
+    given : LazyModel, optional
+        The model that others are compared with, for a metric that takes one.
 
     Raises
     ------
@@ -57,12 +63,20 @@ class ComposedBenchmark:
         options: Mapping[str, Any],
         *,
         source: str | None = None,
+        given: LazyModel | None = None,
     ) -> None:
         self.card = card
+        self.given = given
         self.stimuli: StimulusSet = dataset.stimuli
         assembly = storable(validate(dataset.assembly), TAKEN)
-        self.assembly: xr.DataArray = align(assembly, dataset.stimuli.names)
+        aligned = align(assembly, dataset.stimuli.names)
+        # all sounds are heard, so that activations are shared with other benchmarks
+        self._rows = rows_of(card, dataset.stimuli, aligned)
+        self.assembly: xr.DataArray = aligned if self._rows is None else aligned[self._rows]
+        names = [str(name) for name in self.assembly["stimulus"].values]
         self.folds = dataset.folds.aligned(dataset.stimuli.names)
+        if self._rows is not None:
+            self.folds = self.folds.restricted(names)
         self.options = dict(options)
         self._metric = metric
         self._source = source
@@ -108,24 +122,41 @@ class ComposedBenchmark:
         ContractError, DataError
             See `__call__`.
         """
-        try:
-            score = self._metric(layers, self.assembly, self.folds)
-        except BrainbenchError as error:
-            raise type(error)(f"{self.card.id}: {error}") from error
+        with self._layers_of_given() as others:
+            try:
+                score = self._metric(self._counted(layers), self.assembly, self.folds, **others)
+            except BrainbenchError as error:
+                raise type(error)(f"{self.card.id}: {error}") from error
         if self._source is not None:
             check_unchanged({"packages": self.card.metric.packages, "hash": self._source})
         if not isinstance(score, Score):
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
-        return replace(score, n={"stimulus": len(self.stimuli), **score.n})
+        return replace(score, n={"stimulus": self.assembly.sizes["stimulus"], **score.n})
+
+    def _counted(
+        self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]
+    ) -> Mapping[str, npt.NDArray[np.floating[Any]]]:
+        """Return layers of all sounds with the rows of those that count."""
+        return layers if self._rows is None else SomeRows(layers, self._rows)
+
+    @contextmanager
+    def _layers_of_given(self) -> Iterator[dict[str, Any]]:
+        """Yield what the metric is told of the given model: nothing where it takes none."""
+        if self.given is None:
+            yield {}
+            return
+        with extracted(self.given, self.stimuli) as activations:
+            yield {"given": self._counted(activations)}
 
     @property
     def fingerprint(self) -> dict[str, Any] | None:
         """What decides a score besides the activations: data, folds, metric and its options.
 
-        As they are now. None where that cannot be told: a metric put together by hand, whose state
-        has no hash.
+        As they are now; and the activations of the given model, if there is one. None where that
+        cannot be told: a metric put together by hand, whose state has no hash, or a given model
+        that has no fingerprint.
         """
         metric, state = self.card.metric, None
         if self._source is None:
@@ -134,6 +165,14 @@ class ComposedBenchmark:
                 state = hash_object(self._metric)
             except Unhashable:
                 return None
+        given: dict[str, Any] = {}
+        if self.given is not None:
+            identity = self.given.identity
+            if not identity.kept:
+                return None
+            heard = self.stimuli.at_rate(identity.sample_rate).fingerprint
+            key = activations_key(activation_fields(identity, heard), identity.layers)
+            given = {"given": {"model": identity.id, "source": identity.source, "key": key}}
         return {
             "benchmark": self.card.id,
             "assembly": content_hash(self.assembly),
@@ -147,6 +186,7 @@ class ComposedBenchmark:
             },
             "revision": revisions.SCORES,
             **({"state": state} if state else {}),
+            **given,
         }
 
 

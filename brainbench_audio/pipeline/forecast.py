@@ -24,7 +24,7 @@ from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.needs import needed_data, needed_weights
 from brainbench_audio.pipeline.plan import Pair, Workload
 from brainbench_audio.pipeline.targets import Target
-from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.ids import BenchmarkId, ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.store import is_stored
 
@@ -76,11 +76,18 @@ class Forecast:
 
 
 def without_data(pairs: Sequence[Pair]) -> tuple[list[Pair], list[Forecast]]:
-    """Return the pairs whose data are here, and a forecast for each of the others."""
+    """Return the pairs whose data are here, and a forecast for each of the others.
+
+    Nothing is told of a pair whose benchmark names a model that was never loaded here.
+    """
     absent: dict[str, str | None] = {}
     labels: dict[str, str] = {}
     there, waiting = [], []
     for model, benchmark in pairs:
+        given = BenchmarkId.parse(benchmark.id).given
+        if given and known_identity(Loadable(given)) is None:
+            waiting.append(Forecast(ModelId.parse(model.id).label, benchmark.id, UNKNOWN))
+            continue
         if benchmark.key not in absent:
             absent[benchmark.key] = needed_data(benchmark)
         data = absent[benchmark.key]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -15,8 +16,9 @@ import xarray as xr
 
 from brainbench_audio.activations.extraction import extract_share, extracted
 from brainbench_audio.activations.identity import Identity, LazyModel
+from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
-from brainbench_audio.pipeline.identifying import identified
+from brainbench_audio.pipeline.identifying import given_model, identified
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark, load_identified
 from brainbench_audio.pipeline.run import Failure, Run, score_pair, stored_run
 from brainbench_audio.pipeline.targets import Target
@@ -101,7 +103,7 @@ class Workbench:
         """Return a benchmark; those asked for longest ago make room."""
         benchmark = self._benchmarks.pop(wanted.key, None)
         if benchmark is None:
-            benchmark = load_benchmark(wanted.id, **wanted.options)
+            benchmark = load_benchmark(wanted.id, given=given_model(wanted.id), **wanted.options)
         self._benchmarks[wanted.key] = benchmark
         while sum(kept.assembly.nbytes for kept in self._benchmarks.values()) > _SHELF_BYTES:
             if len(self._benchmarks) == 1:
@@ -124,10 +126,29 @@ def hear(
         first = hearing.targets[0].benchmark
         if elsewhere is not None:
             with stage("hear", hearing.model.id):
-                return elsewhere(hearing, bench.benchmark(first).stimuli)
-        return heard_by(bench.model(hearing.model), hearing, lambda: bench.benchmark(first).stimuli)
+                heard = elsewhere(hearing, bench.benchmark(first).stimuli)
+        else:
+            model = bench.model(hearing.model)
+            heard = heard_by(model, hearing, lambda: bench.benchmark(first).stimuli)
+        _let_given_hear(bench, hearing, heard.identity)
+        return heard
     except Exception as error:  # one failing model never stops the others
         return Failure.of(hearing.model, hearing.targets[0].benchmark, "model", error)
+
+
+def _let_given_hear(bench: Workbench, hearing: Hearing, identity: Identity) -> None:
+    """Put into the store what the given models of some benchmarks hear, if they are to be scored.
+
+    It is done here, whatever ``isolate`` says. What fails is told by whoever scores the pair.
+    """
+    for target in hearing.targets:
+        if all_scored(identity, [target]) and not hearing.recompute:
+            continue
+        with suppress(BrainbenchError):
+            benchmark = bench.benchmark(target.benchmark)
+            if benchmark.given is not None and benchmark.given.identity.kept:
+                with extracted(benchmark.given, benchmark.stimuli):
+                    pass
 
 
 def heard_by(model: LazyModel, hearing: Hearing, stimuli: Callable[[], StimulusSet]) -> Heard:

@@ -35,7 +35,7 @@ from brainbench_audio.pipeline.loading import (
     load_identified,
     model_asked_for,
 )
-from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.ids import BenchmarkId, ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.identities import record_version
 
@@ -69,6 +69,18 @@ def identified(wanted: Loadable | Model) -> LazyModel:
         model, identity = load()
     record_identity(identity)
     return LazyModel(identity, load, model).of_layers(wanted.layers)
+
+
+def given_model(benchmark: str) -> LazyModel | None:
+    """Return the model that a benchmark's id names to compare others with; None if it names none.
+
+    Raises
+    ------
+    BrainbenchError
+        See `load_model`.
+    """
+    given = BenchmarkId.parse(benchmark).given
+    return identified(Loadable(given)) if given else None
 
 
 def record_identity(identity: Identity) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.activations.identity import Identity, described
+from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy, described
 from brainbench_audio.activations.object_state import NO_FINGERPRINT, own_fingerprint, sealed
-from brainbench_audio.cards import CONTROLS, DatasetCard, MetricCard
+from brainbench_audio.cards import CONTROLS, BenchmarkCard, DatasetCard, MetricCard
 from brainbench_audio.errors import (
     BrainbenchError,
     ContractError,
@@ -33,6 +33,7 @@ from brainbench_audio.registry.lookup import (
     find_metric,
     find_model,
     load_attribute,
+    needs_given,
 )
 
 _PLACEMENT = ("device", "dtype")
@@ -201,9 +202,13 @@ def _load_metric(
 
 
 def load_benchmark(
-    identifier: str, *, folder: str | Path | None = None, **options: Any
+    identifier: str,
+    *,
+    folder: str | Path | None = None,
+    given: Model | str | None = None,
+    **options: Any,
 ) -> ComposedBenchmark:
-    """Load a benchmark ``dataset[.subset]-metric[-variant]``.
+    """Load a benchmark ``dataset[.subset]-metric[-variant][=model]``.
 
     Parameters
     ----------
@@ -212,27 +217,47 @@ def load_benchmark(
         A folder of one's own in the data set's format, e.g. ``load_benchmark("HEAR-probe",
         folder=PATH)``; the benchmark's id then has the name that the folder gives itself. Where the
         folder lies is no part of the key of a score.
+    given : Model or str, optional
+        The model that others are compared with, by a metric that takes one; by default the one that
+        the id names, which is loaded.
     **options
         The metric's.
 
     Raises
     ------
     UnknownId
-        No such benchmark.
+        No such benchmark, or nobody says which model others are compared with.
     DataError
         Its data are not there or damaged.
     ContractError
         An option the metric does not take.
     """
     card = find_benchmark(identifier, folder=folder is not None)
+    card, other = _with_given(card, given)
     metric, source = _load_metric(card.metric, card.variant, options)
     if folder is not None:
         subset, dataset = _read_folder(card.dataset, card.subset, folder)
         return ComposedBenchmark(
-            replace(card, subset=subset), dataset, metric, options, source=source
+            replace(card, subset=subset), dataset, metric, options, source=source, given=other
         )
     dataset = _read(card.dataset, card.subset)
-    return ComposedBenchmark(card, dataset, metric, options, source=source)
+    return ComposedBenchmark(card, dataset, metric, options, source=source, given=other)
+
+
+def _with_given(
+    card: BenchmarkCard, given: Model | str | None
+) -> tuple[BenchmarkCard, LazyModel | None]:
+    """Return the model that others are compared with, and the card that names it."""
+    if not card.takes_given:
+        if given is not None:
+            raise ContractError(f"{card.id} compares with no other model: leave `given` out.")
+        return card, None
+    if given is None and (error := needs_given(card)):
+        raise error
+    named = str(card.given) if given is None else given
+    model = as_lazy(load_model(named) if isinstance(named, str) else named)
+    name = named if isinstance(named, str) else model.identity.id
+    return replace(card, given=card.given or name), model
 
 
 def _read(card: DatasetCard, subset: str | None) -> Dataset:

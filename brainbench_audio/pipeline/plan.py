@@ -17,7 +17,7 @@ from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.run import Failure
 from brainbench_audio.pipeline.targets import Target, look_at
 from brainbench_audio.provenance import environment
-from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.ids import BenchmarkId, ModelId
 
 Pair = tuple[Loadable, Loadable]
 # options that name data and numbers, no code
@@ -52,7 +52,7 @@ class Workload:
 
 
 def plan_work(bench: Workbench, pairs: Sequence[Pair]) -> Workload:
-    """Look at the data of every benchmark once, and at no model.
+    """Look at the data of every benchmark once, and at no model but those that ids of these name.
 
     Errors of a benchmark become a `Failure` of each of its pairs.
     """
@@ -142,7 +142,8 @@ def is_retried(model: Loadable, benchmark: Loadable) -> bool:
     if not {*model.options} <= _MODEL_OPTIONS or not {*benchmark.options} <= _BENCHMARK_OPTIONS:
         return False
     try:
-        wanted = ModelId.parse(model.id)
+        given = BenchmarkId.parse(benchmark.id).given
+        models = [ModelId.parse(each) for each in (model.id, given) if each]
     except UnknownId:
         return False
-    return wanted.file is None and wanted.scheme is None
+    return all(each.file is None and each.scheme is None for each in models)

@@ -18,7 +18,7 @@ from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
-from brainbench_audio.pipeline.identifying import identified, record_identity
+from brainbench_audio.pipeline.identifying import given_model, identified, record_identity
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.provenance import environment
@@ -164,7 +164,7 @@ def run(
         record_identity(lazy.identity)
     lazy = lazy.of_layers(layers)
     if isinstance(benchmark, str):
-        loaded: Benchmark = load_benchmark(benchmark)
+        loaded: Benchmark = load_benchmark(benchmark, given=given_model(benchmark))
     else:
         loaded = benchmark
         loaded.stimuli.look_again()
@@ -277,6 +277,8 @@ def compute_pair(
     if isinstance(benchmark, ComposedBenchmark):
         provenance["inputs"] = keys.inputs
         provenance["folds"] = benchmark.folds.source
+        if benchmark.given is not None:
+            provenance["given"] = benchmark.given.identity.record
     if weights := provenance.get("weights"):
         provenance["weights"] = {**weights, **_unverified(identity, weights)}
     if plan.fields:
@@ -322,6 +324,8 @@ def _citations(keys: PairKeys, benchmark: Benchmark) -> dict[str, str]:
     if isinstance(benchmark, ComposedBenchmark):
         citations["data"] = benchmark.card.dataset.citation
         citations["metric"] = benchmark.card.metric.citation
+        if benchmark.given is not None and benchmark.given.identity.card is not None:
+            citations["given"] = benchmark.given.identity.card.citation
     return citations
 
 

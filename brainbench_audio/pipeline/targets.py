@@ -24,6 +24,7 @@ from brainbench_audio.activations.identity import Identity
 from brainbench_audio.errors import BrainbenchError, CacheError, DataError
 from brainbench_audio.files import atomic_file, explained, hash_json
 from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.pipeline.identifying import given_model
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.registry.lookup import data_source, find_benchmark
@@ -98,7 +99,8 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         See `load_benchmark`.
     """
     card = find_benchmark(wanted.id, folder="folder" in wanted.options)
-    file = _file_of(card, wanted)
+    given = given_model(wanted.id)
+    file = _file_of(card, wanted, given.identity if given else None)
     if target := _remembered(file, wanted, card):
         return target
     benchmark = load()
@@ -154,9 +156,10 @@ def _duration(stimuli: StimulusSet) -> float:
     return len(stimuli) * float(np.mean(lengths)) if lengths else 0.0
 
 
-def _file_of(card: BenchmarkCard, wanted: Loadable) -> Path | None:
+def _file_of(card: BenchmarkCard, wanted: Loadable, given: Identity | None) -> Path | None:
     """Return where a benchmark is remembered; None if its options are no plain data."""
     metric = card.metric
+    other = [given.record, revisions.ACTIVATIONS] if given else []
     try:
         key = hash_json(
             [
@@ -164,6 +167,7 @@ def _file_of(card: BenchmarkCard, wanted: Loadable) -> Path | None:
                 metric.revision or package_hash(metric.packages),
                 package_hash([*card.dataset.packages, *_READERS]),
                 [revisions.SCORES, revisions.STIMULI],
+                other,
             ]
         )
     except (TypeError, ValueError):

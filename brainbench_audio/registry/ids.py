@@ -3,7 +3,7 @@
 model      [distribution:]id[@control|@step=N][#version]
            scheme:rest[#version]             scheme of a plugin, such as hf:owner/name
            PATH.py:ClassName[@step=N][#version]
-benchmark  [distribution:]dataset[.subset]-metric[-variant]
+benchmark  [distribution:]dataset[.subset]["["category,…"]"]-metric[-variant][=model]
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ _FILE = re.compile(
 )
 _STEP = re.compile(r"@step=([0-9]+)")
 _WILD = set("*?[")
+# only in front of the first hyphen: elsewhere brackets are those of a glob
+_CATEGORIES = re.compile(r"(?P<data>[^-[\]]*)\[(?P<names>[^[\]]+)\](?P<measure>-.*|)")
 # what `brainbench list` lists instead of things of a kind
 _LISTED = {"data set": ("benchmarks",), "id": ("models", "benchmarks", "metrics")}
 
@@ -150,18 +152,33 @@ class BenchmarkId:
     ('NH2015', 'primary', 'rsa', 'cv')
     >>> one.data, one.measure
     ('NH2015.primary', 'rsa-cv')
+    >>> BenchmarkId.parse("NH2015comp-ridge-unique=hf:owner/name").given
+    'hf:owner/name'
+    >>> BenchmarkId.parse("NH2015[speech,music]-rsa").categories
+    ('speech', 'music')
     """
 
     dataset: str
     metric: str
     subset: str | None = None
     variant: str | None = None
+    given: str | None = None
+    categories: tuple[str, ...] = ()
     distribution: str | None = None
 
     @classmethod
     def parse(cls, text: str) -> BenchmarkId:
-        """Take an id apart; nothing is looked up. What is lacking is an empty string."""
-        distribution, _, plain = text.rpartition(":")
+        """Take an id apart; nothing is looked up. What is lacking is an empty string.
+
+        ``given`` is the model that others are compared with, see `MetricCard.given`; its id may
+        have any sign. ``categories`` are those of sounds that count; none: all sounds.
+        """
+        before, _, given = text.partition("=")
+        categories: tuple[str, ...] = ()
+        if found := _CATEGORIES.fullmatch(before):
+            categories = tuple(found["names"].split(","))
+            before = found["data"] + found["measure"]
+        distribution, _, plain = before.rpartition(":")
         data, _, measure = plain.partition("-")
         dataset, subset = split_data(data)
         metric, variant = split_metric(measure)
@@ -170,6 +187,8 @@ class BenchmarkId:
             subset=subset,
             metric=metric,
             variant=variant,
+            given=given or None,
+            categories=categories,
             distribution=distribution or None,
         )
 
@@ -189,7 +208,9 @@ class BenchmarkId:
 
     def __str__(self) -> str:
         place = f"{self.distribution}:" if self.distribution else ""
-        return f"{place}{self.data}{'-' if self.metric else ''}{self.measure}"
+        behind = f"={self.given}" if self.given else ""
+        some = f"[{','.join(self.categories)}]" if self.categories else ""
+        return f"{place}{self.data}{some}{'-' if self.metric else ''}{self.measure}{behind}"
 
 
 def split_data(text: str) -> tuple[str, str | None]:

@@ -92,11 +92,12 @@ def find_metric(identifier: str) -> tuple[Registered[MetricCard], str | None]:
 
 
 def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
-    """Return the benchmark ``dataset[.subset]-metric[-variant]``.
+    """Return the benchmark of an id, see `BenchmarkId`.
 
     Parameters
     ----------
     identifier : str
+        Without a model where the metric takes one, it cannot be scored yet, see `needs_given`.
     folder : bool
         Whether the data are a folder of the user's own: then the subset may have any name, or none
         until the folder is read.
@@ -104,7 +105,8 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     Raises
     ------
     UnknownId
-        No such data set, subset, metric or variant, or the data do not have what the metric needs.
+        No such data set, subset, metric or variant, or the data do not have what the metric needs;
+        or a model is named, and the metric takes none.
     """
     wanted = BenchmarkId.parse(identifier)
     known = list_ids("benchmark")
@@ -119,8 +121,18 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     except UnknownId as error:
         raise unknown(identifier, "benchmark", known) from error
     card = BenchmarkCard(
-        dataset=dataset.card, subset=wanted.subset, metric=metric.card, variant=variant
+        dataset=dataset.card,
+        subset=wanted.subset,
+        metric=metric.card,
+        variant=variant,
+        given=wanted.given,
+        categories=wanted.categories,
     )
+    if wanted.given and not card.takes_given:
+        raise UnknownId(
+            f"{identifier} is no benchmark: {card.metric_id} compares with no other model. Leave "
+            f"={wanted.given} out."
+        )
     if wanted.subset and wanted.subset not in dataset.card.subsets and not folder:
         raise unknown(identifier, "benchmark", known)
     if lacking := _lacking(replace(card, subset="folder") if folder else card):
@@ -129,6 +141,16 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
             f"which {card.data_id} does not provide."
         )
     return card
+
+
+def needs_given(card: BenchmarkCard) -> UnknownId | None:
+    """Return the error for a benchmark whose metric takes a model that nobody has named."""
+    if card.given or not card.takes_given:
+        return None
+    return UnknownId(
+        f"{card.id} asks what a model explains beyond another one: name that one, --given MODEL or "
+        f"{card.id}=MODEL, such as spectrotemporal."
+    )
 
 
 def list_ids(kind: Kind) -> list[str]:
@@ -198,10 +220,21 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
             continue
         plain, variant = (parsed.name, parsed.variant) if parsed else (pattern, "")
         matched = [f"{each}{variant}" for each in known if fnmatchcase(each, plain)]
+        if kind == "benchmark" and not matched:
+            matched = _with_categories(pattern)
         if not matched:
             raise unknown(pattern, kind, known)
         found |= dict.fromkeys(matched)
     return list(found)
+
+
+def _with_categories(pattern: str) -> list[str]:
+    """Return the benchmarks that a pattern with categories of sounds matches, if it has any."""
+    wanted = BenchmarkId.parse(pattern)
+    if not wanted.categories:
+        return []
+    found = expand([str(replace(wanted, categories=()))], "benchmark")
+    return [str(replace(BenchmarkId.parse(each), categories=wanted.categories)) for each in found]
 
 
 def load_attribute(path: str) -> Any:

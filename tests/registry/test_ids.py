@@ -73,12 +73,25 @@ def test_a_file_is_named_for_other_folders(tmp_path: Path, monkeypatch: pytest.M
 _word = st.from_regex(r"[A-Za-z0-9_]+", fullmatch=True)
 
 
-@given(_word, st.none() | _word, _word, st.none() | _word, st.none() | _word)
+_model = st.from_regex(r"[A-Za-z0-9_:/.@=#-]+", fullmatch=True)
+
+
+@given(_word, st.none() | _word, _word, st.none() | _word, st.none() | _model, st.none() | _word)
 def test_benchmarks(
-    dataset: str, subset: str | None, metric: str, variant: str | None, distribution: str | None
+    dataset: str,
+    subset: str | None,
+    metric: str,
+    variant: str | None,
+    other: str | None,
+    distribution: str | None,
 ) -> None:
     made = BenchmarkId(
-        dataset=dataset, subset=subset, metric=metric, variant=variant, distribution=distribution
+        dataset=dataset,
+        subset=subset,
+        metric=metric,
+        variant=variant,
+        given=other,
+        distribution=distribution,
     )
     assert BenchmarkId.parse(str(made)) == made
 

@@ -172,5 +172,5 @@ def _write_correlation(axes: Any, found: Correlation | None) -> None:
 def _broken(benchmark: str) -> str:
     """Break a long id before its metric."""
     parsed = BenchmarkId.parse(benchmark)
-    broken = f"{parsed.data}\n-{parsed.measure}"
+    broken = str(parsed).replace(f"-{parsed.measure}", f"\n-{parsed.measure}", 1)
     return broken if parsed.metric and len(benchmark) > _LONGEST else benchmark

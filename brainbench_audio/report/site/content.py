@@ -223,7 +223,8 @@ def _first_columns(benchmarks: Sequence[str], count: Mapping[str, int]) -> list[
 def is_plain(benchmark: str) -> bool:
     """Return whether a benchmark is a whole data set, or a task, by the plain metric."""
     parsed = BenchmarkId.parse(benchmark)
-    return parsed.variant is None and (parsed.subset is None or is_task(benchmark))
+    whole = parsed.variant is None and not parsed.categories
+    return whole and (parsed.subset is None or is_task(benchmark))
 
 
 def _files(folder: str, names: Iterable[str]) -> dict[str, str]:

@@ -133,6 +133,10 @@ def _properties(card: MetricCard) -> None:
         "`requires` has a key that is no variant, or lacks None for the plain metric.",
     )
     require(
+        card.given <= {None, *card.variants},
+        "`given` names what is no variant.",
+    )
+    require(
         set(card.variant_properties) <= set(card.variants),
         "`variant_properties` has a key that is no variant.",
     )

@@ -75,19 +75,27 @@ class Trial:
     def __post_init__(self) -> None:
         self.needs = self.card.required(self.variant)
         self.layers, self.target, self.folds = _example(self.needs)
+        # of a second model, for a metric that takes one: it has nothing to do with the targets
+        drawn = np.random.default_rng(5).standard_normal((_STIMULI, _FEATURES))
+        self.given: Layers = {"other": drawn.astype(np.float32)}
 
     def score(
         self,
         layers: Mapping[str, npt.NDArray[np.float32]] | None = None,
         target: xr.DataArray | None = None,
         folds: Folds | None = None,
+        given: Mapping[str, npt.NDArray[np.float32]] | None = None,
     ) -> Score:
         """Return the score, of other layers, targets or folds where they are given."""
+        others: dict[str, Any] = {}
+        if self.variant in self.card.given:
+            others["given"] = self.given if given is None else given
         name = f"{self.card.id}-{self.variant}" if self.variant else self.card.id
         return load_metric(name, **self.card.check_options)(
             self.layers if layers is None else layers,
             self.target if target is None else target,
             self.folds if folds is None else folds,
+            **others,
         )
 
     def same(self, what: str, **changed: Any) -> None:
@@ -246,10 +254,11 @@ def _permutation(trial: Trial) -> None:
     trial.promised("permutation")
     order = np.random.default_rng(2).permutation(_STIMULI)
     moved = {layer: values[order] for layer, values in trial.layers.items()}
+    given = {layer: values[order] for layer, values in trial.given.items()}
     turned = trial.target.isel(stimulus=order)
     names = [str(name) for name in turned["stimulus"].values]
     folds = trial.folds.aligned(names)
-    trial.same("stimuli change places", layers=moved, target=turned, folds=folds)
+    trial.same("stimuli change places", layers=moved, target=turned, folds=folds, given=given)
 
 
 def _scale(trial: Trial) -> None:

@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
+from brainbench_audio.report.figures.agreement import _broken
 from brainbench_audio.report.figures.labels import column_width, place
 
 
@@ -106,3 +107,8 @@ def test_names_without_a_place_stand_in_a_column(axes: Any) -> None:
     heights = dict(zip(names, [y for _, y in points], strict=True))
     outside = [text.get_text() for text, box in zip(written, found, strict=True) if box in beside]
     assert sorted(outside, key=column.get) == sorted(outside, key=heights.get)
+
+
+def test_a_broken_id_keeps_categories_and_the_given_model() -> None:
+    told = _broken("NH2015comp[speech,music]-ridge-unique=spectrotemporal")
+    assert told == "NH2015comp[speech,music]\n-ridge-unique=spectrotemporal"

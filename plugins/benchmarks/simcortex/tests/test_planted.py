@@ -142,3 +142,13 @@ def predicted_r2(
         predicted[held_out] = ridge.predict(features[held_out])
     values: NDArray[np.floating] = np.clip(correlation(predicted, measured), 0, None) ** 2
     return values
+
+
+def test_cross_validated_distances_find_the_planted_layers(dataset: LoadedDataset) -> None:
+    metric = pytest.importorskip("brainbench_rsa.metric").RSA(variant="crossnobis", permutations=0)
+    regions = {"Anterior": "category", "Posterior": "pitch", "Lateral": "syllables"}
+    for region, layer in regions.items():
+        voxels = dataset.assembly["region"].values == region
+        found = metric(planted_layers(), dataset.assembly[:, voxels], dataset.folds)
+        assert found.layer == layer
+        assert found.value > 0.7 * found.ceiling

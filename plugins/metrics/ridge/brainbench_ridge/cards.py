@@ -19,7 +19,8 @@ PROPERTIES = frozenset({"identity", "noise", "permutation"})
 
 RIDGE = MetricCard(
     id="ridge",
-    variants=("zscored", "zscored-all", "scaled", "corrected"),
+    variants=("zscored", "zscored-all", "scaled", "corrected", "unique"),
+    given=frozenset({"unique"}),
     requires={
         None: frozenset({"responses"}),
         "corrected": frozenset({"responses", "sessions"}),
@@ -31,7 +32,7 @@ RIDGE = MetricCard(
         "subjects, or mean over components. `zscored` gives all features the same variance in "
         "each training part, `zscored-all` over all stimuli; `scaled` gives each layer the same "
         "size, so that its unit does not matter; `corrected` corrects for the noise of the "
-        "responses."
+        "responses; `unique` is what a model explains beyond a given one."
     ),
     citation=CITATION,
     licence="MIT",
@@ -39,7 +40,10 @@ RIDGE = MetricCard(
     loader="brainbench_ridge.metric:load",
     revision=4,
     properties=PROPERTIES,
-    variant_properties=dict.fromkeys(("zscored", "zscored-all", "scaled"), PROPERTIES | {"scale"}),
+    variant_properties={
+        **dict.fromkeys(("zscored", "zscored-all", "scaled"), PROPERTIES | {"scale"}),
+        "unique": frozenset({"noise", "permutation", "scale"}),
+    },
     stores=frozenset(
         {"layer_score", "profile", "r2", "measured", "prediction", "chosen_layer", "penalty"}
     ),

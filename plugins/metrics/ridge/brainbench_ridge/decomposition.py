@@ -113,6 +113,12 @@ def signal_directions(
     return None if rank >= full else left[:, :rank]
 
 
+def signal(features: npt.NDArray[Any]) -> FloatArray:
+    """Return the `coordinates` of features, without what is their rounding."""
+    rotated = coordinates(features)
+    return _projected(rotated, signal_directions(features, rotated))
+
+
 def _projected(centred: FloatArray, directions: FloatArray | None) -> FloatArray:
     return centred if directions is None else directions @ (directions.T @ centred)
 
@@ -183,10 +189,8 @@ class DecomposedLayer:
         self.pairs: tuple[tuple[int, int], ...] = ()
         self._parallel = parallel
         ordered = features[partition.order]
-        shared = None if zscore else coordinates(ordered)
-        directions = signal_directions(ordered, shared)
-        if shared is not None and directions is not None:
-            shared = _projected(shared, directions)
+        shared = None if zscore else signal(ordered)
+        directions = signal_directions(ordered) if zscore else None
 
         def decompose(held_out: tuple[int, ...]) -> TrainingPart:
             points = shared

@@ -31,6 +31,7 @@ from .nested import NestedRidge
 from .normalisation import ceiling_of, normalisation
 from .solver import nested_ridge
 from .targets import Targets
+from .unique import UniqueRidge
 from .units import warn_if_stuck
 
 _log = logging.getLogger(__name__)
@@ -279,7 +280,7 @@ def load(
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
-) -> Ridge:
+) -> Ridge | UniqueRidge:
     """Return the metric.
 
     Parameters
@@ -287,17 +288,15 @@ def load(
     card : MetricCard
         The metric's card; nothing of it is needed here.
     variant : str or None
-        See `Ridge`.
+        See `Ridge`; ``"unique"`` is `UniqueRidge`, whose p takes no permutations.
     permutations, bootstrap, seed, max_memory
         See `Ridge`.
     """
-    return Ridge(
-        variant=variant,
-        permutations=permutations,
-        bootstrap=bootstrap,
-        seed=seed,
-        max_memory=max_memory,
-    )
+    options: dict[str, Any] = {"bootstrap": bootstrap, "seed": seed, "max_memory": max_memory}
+    if variant == "unique":
+        checked_permutations(permutations)
+        return UniqueRidge(**options)
+    return Ridge(variant=variant, permutations=permutations, **options)
 
 
 class _ZScored(Mapping[str, npt.NDArray[np.floating[Any]]]):

@@ -196,8 +196,8 @@ class PenaltySearch:
             if outer in outer_folds
         )
 
-    def try_grid(self, targets: slice, block: RotatedBlock) -> None:
-        """Choose from the grid for a block of targets and the outer folds that are held."""
+    def try_grid(self, targets: slice | IndexArray, block: RotatedBlock) -> None:
+        """Choose from the grid for a block of targets and the outer folds that it is made for."""
         partition = self.layer.partition
         count = block.responses.mean.size
         pooled = {outer: PooledSums(len(self.penalties), count) for outer in block.outer_folds}

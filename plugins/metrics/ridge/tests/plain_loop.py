@@ -34,13 +34,20 @@ def r_squared(predicted: FloatArray, measured: FloatArray) -> float:
 
 
 def predict(
-    train: FloatArray, responses: FloatArray, test: FloatArray, penalty: float, zscore: bool
+    train: FloatArray,
+    responses: FloatArray,
+    test: FloatArray,
+    penalty: float,
+    zscore: bool,
+    unit: bool = False,
 ) -> FloatArray:
     mean, deviation = train.mean(axis=0), np.ones(train.shape[1])
     if zscore:
         varies = train.std(axis=0) > 1e-14 * np.abs(train).max(axis=0)
         train, test, mean = train[:, varies], test[:, varies], mean[varies]
         deviation = train.std(axis=0)
+    if unit:
+        deviation = np.sqrt(np.mean(np.sum((train - mean) ** 2, axis=1)))
     scaled = (train - mean) / deviation
     # Below this, scikit-learn divides rounding errors by the penalty; predictions change no more.
     safe = max(penalty, 1e-22 * float(np.square(scaled).sum()))
@@ -52,12 +59,19 @@ def predict(
 
 
 def cross_predict(
-    features: FloatArray, target: FloatArray, folds: FloatArray, penalty: float, zscore: bool
+    features: FloatArray,
+    target: FloatArray,
+    folds: FloatArray,
+    penalty: float,
+    zscore: bool,
+    unit: bool = False,
 ) -> FloatArray:
     pooled = np.empty_like(target)
     for fold in np.unique(folds):
         test = folds == fold
-        pooled[test] = predict(features[~test], target[~test], features[test], penalty, zscore)
+        pooled[test] = predict(
+            features[~test], target[~test], features[test], penalty, zscore, unit
+        )
     return pooled
 
 
@@ -73,9 +87,10 @@ def search(
     folds: FloatArray,
     penalties: tuple[float, ...],
     zscore: bool,
+    unit: bool = False,
 ) -> tuple[float, int]:
     def score(penalty: float, layer: int) -> float:
-        return r_squared(cross_predict(layers[layer], target, folds, penalty, zscore), target)
+        return r_squared(cross_predict(layers[layer], target, folds, penalty, zscore, unit), target)
 
     best, best_score = (penalties[0], 0), -1.0
     for candidate in grid(layers, penalties):

@@ -16,13 +16,17 @@ CITATION = """@article{kriegeskorte2008representational,
 
 RSA = MetricCard(
     id="rsa",
-    variants=("cv",),
-    requires={None: frozenset({"responses", "multivariate"})},
+    variants=("cv", "crossnobis"),
+    requires={
+        None: frozenset({"responses", "multivariate"}),
+        "crossnobis": frozenset({"responses", "multivariate", "sessions"}),
+    },
     unit="Spearman's rho",
     description=(
         "Representational similarity: Spearman correlation of the stimulus-by-stimulus correlation "
         "distances in the best layer with those in the brain, mean over subjects. `cv` chooses the "
-        "layer on held-out stimuli."
+        "layer on held-out stimuli; `crossnobis` takes cross-validated Mahalanobis distances "
+        "between sessions for the brain, and Euclidean ones for layers."
     ),
     citation=CITATION,
     licence="MIT",
@@ -30,6 +34,7 @@ RSA = MetricCard(
     loader="brainbench_rsa.metric:load",
     revision=3,
     properties=frozenset({"identity", "noise", "permutation", "scale"}),
+    variant_properties={"crossnobis": frozenset({"noise", "permutation", "scale"})},
     stores=frozenset({"layer_score"}),
 )
 

@@ -24,12 +24,13 @@ from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
 from .comparison import spearman, standard_ranks, tie_groups
+from .crossnobis import subject_distances
 from .influence import influence
-from .rdm import FloatArray, IntArray, UndefinedDistance, permuted_pairs, rdm
+from .rdm import FloatArray, IntArray, UndefinedDistance, euclidean, permuted_pairs, rdm
 from .selection import CrossValidation, cross_validate
 from .targets import subject_rdms
 
-VARIANTS = (None, "cv")
+VARIANTS = (None, "cv", "crossnobis")
 Layers = Mapping[str, NDArray[np.floating[Any]]]
 
 
@@ -42,8 +43,10 @@ class RSA:
     variant
         None: the layer with the highest mean over subjects on all stimuli. ``"cv"``: for each
         subject, each entry of the RDM comes from the layer chosen without its stimuli.
+        ``"crossnobis"``: as None, with `crossnobis.distances` between sessions for subjects, and
+        `rdm.euclidean` ones for layers.
     zscore
-        Z-score features and targets over stimuli first.
+        Z-score features and targets over stimuli first; not targets of ``crossnobis``.
     permutations
         Of stimuli, for the test against chance. None: 999, and none with ``cv``; 0: no test.
     bootstrap
@@ -69,7 +72,7 @@ class RSA:
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
-            raise DataError(f"The metric rsa has no variant {self.variant!r}, only 'cv'.")
+            raise DataError(f"The metric rsa has no variant {self.variant!r}: see `RSA`.")
         checked_draws(self.bootstrap)
         checked_permutations(self.permutations)
 
@@ -84,7 +87,7 @@ class RSA:
             ``stimulus`` x (``voxel`` | ``component``) [x ``session``]. A coordinate `subject` along
             the targets gives one RDM a subject; without it all targets make one RDM.
         folds
-            (stimulus,), in the order of `target`. Only the variant ``cv`` uses them.
+            (stimulus,), in the order of `target`. Only variants use them.
 
         Returns
         -------
@@ -102,7 +105,10 @@ class RSA:
         """
         # Products of 165 rows gain nothing from threads, and lose much where cores are shared.
         with threadpool_limits(limits=1, user_api="blas"):
-            subjects = subject_rdms(target, zscore=self.zscore)
+            if self.variant == "crossnobis":
+                subjects = subject_distances(target, np.asarray(folds))
+            else:
+                subjects = subject_rdms(target, zscore=self.zscore)
             names, rdms = self._layer_rdms(layers, subjects.n["stimulus"])
             rho = spearman(rdms, subjects.arrays)
             if self.variant == "cv":
@@ -147,6 +153,7 @@ class RSA:
     def _layer_rdms(self, layers: Layers, stimuli: int) -> tuple[list[str], FloatArray]:
         """Return the layers whose stimuli differ, and their RDMs, (layer, pair)."""
         names, rdms = [], []
+        measure = euclidean if self.variant == "crossnobis" else rdm
         for name in _watched(layers):
             features = real_numbers(layers[name], f"Features of layer {name!r}")
             if len(features) != stimuli:
@@ -155,7 +162,7 @@ class RSA:
                     "take the same stimuli in the same order."
                 )
             try:
-                distances = rdm(features, zscore=self.zscore)
+                distances = measure(features, zscore=self.zscore)
             except UndefinedDistance:
                 continue
             except DataError as error:
@@ -213,7 +220,7 @@ def load(
     card
         The metric's card; nothing of it is needed here.
     variant
-        None or ``"cv"``.
+        See `RSA`.
     zscore, permutations, bootstrap, seed
         See `RSA`.
     """

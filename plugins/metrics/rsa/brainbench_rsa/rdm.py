@@ -174,6 +174,46 @@ def rdm(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
     return distances
 
 
+def euclidean(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
+    r"""Return the squared Euclidean distance of each pair of stimuli, over their mean.
+
+    .. math:: d_{ab} = \lVert z_a - z_b \rVert^2
+
+    What a cross-validated distance would be without noise, where the covariance is the same for all
+    features; so the counterpart of `crossnobis.distances` for layers.
+
+    Parameters
+    ----------
+    responses, zscore
+        As `rdm` takes them.
+
+    Returns
+    -------
+    numpy.ndarray
+        (pair,), upper triangle by rows, rounded to 13 decimals; 0 where all stimuli are the same.
+
+    Raises
+    ------
+    DataError, UndefinedDistance
+        As `rdm`, but for stimuli with the same value in all features.
+
+    Examples
+    --------
+    >>> euclidean([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], zscore=False).tolist()
+    [0.75, 0.75, 1.5]
+    """
+    rows = _checked(responses)
+    if zscore:
+        _standardise(rows)
+    else:
+        rows -= rows.mean(axis=0)
+    products = rows @ rows.T
+    own = np.diagonal(products)
+    distances: FloatArray = (own[:, None] + own - 2 * products).ravel()[_flat_indices(len(rows))]
+    mean = float(distances.mean())
+    return np.round(distances / mean, DECIMALS) if mean > 0 else np.zeros(distances.shape)
+
+
 def _checked(responses: ArrayLike) -> FloatArray:
     """Return a copy in double precision, of a shape and values that have distances."""
     values = np.array(responses, dtype=np.float64)

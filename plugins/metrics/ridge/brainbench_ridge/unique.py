@@ -1,0 +1,248 @@
+"""The variant `unique`: what a model explains of responses beyond a given one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.errors import DataError
+from brainbench_audio.scores.ceilings import bounded
+from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.score import CHANCE, WITHHELD, Score
+from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+
+from .bands import SHARES, BandedRidge, Reduced, banded_ridge
+from .labels import counts, label
+from .memory import Memory
+from .nested import NestedRidge
+from .partition import FloatArray, Partition
+from .solver import nested_ridge
+from .targets import Targets
+
+Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+
+_NOT_NORMALISED = (
+    "How much of what a given model leaves unexplained can be learned from noisy responses is not "
+    "known, so a score beyond another model is not divided by its ceiling."
+)
+
+
+@dataclass(frozen=True)
+class _Fits:
+    """The model, the given one, and both together, fitted to the same targets."""
+
+    model: NestedRidge
+    given: NestedRidge
+    both: BandedRidge
+
+    def explained(self) -> dict[str, FloatArray]:
+        """Return R², (target,), and what follows from it by commonality analysis."""
+        return _shares(self.model.r2, self.given.r2, self.both.r2)
+
+    def left_out(self) -> dict[str, FloatArray]:
+        """Return the same without each stimulus, (stimulus, target)."""
+        every = self.model.left_out, self.given.left_out, self.both.left_out
+        return _shares(*(np.square(np.maximum(one, 0.0)) for one in every))
+
+
+@dataclass(frozen=True, kw_only=True)
+class UniqueRidge:
+    """R² of a model and a given one together, less that of the given one.
+
+    Attributes
+    ----------
+    bootstrap, seed, max_memory
+        See `brainbench_ridge.metric.Ridge`.
+
+    Notes
+    -----
+    All three fits are nested cross-validated ones of features in the unit of `-ridge-scaled`; both
+    together by `bands.banded_ridge`, of the layers that each model alone has chosen. Formulas and
+    what they leave open are in docs/methods.md.
+    """
+
+    bootstrap: int | None = None
+    seed: int = 0
+    max_memory: int | None = None
+
+    def __post_init__(self) -> None:
+        checked_draws(self.bootstrap)
+
+    def __call__(
+        self,
+        layers: Layers,
+        target: xr.DataArray,
+        folds: Folds | npt.ArrayLike,
+        given: Layers | None = None,
+    ) -> Score:
+        """Return what some layers explain of some targets beyond those of a given model.
+
+        Parameters
+        ----------
+        layers, target, folds
+            As `Ridge` takes them.
+        given : mapping of str to array
+            Layers of the given model: layer to (stimulus, feature).
+
+        Returns
+        -------
+        Score
+            As `Ridge` returns it, of the unique R²: it may be below 0. ``ceiling``: reliability
+            less R² of the given model. ``raw.explained``: R² of the model, of the given one and of
+            both, and what is unique and shared, brought together as the value.
+
+        Raises
+        ------
+        DataError
+            If there is no given model, or as `Ridge` does.
+        ContractError
+            If the rows of a layer do not fit.
+        """
+        if not given:
+            raise DataError(
+                "ridge-unique compares with a second model: give its layers as `given`."
+            )
+        targets = Targets.from_assembly(target)
+        labels = np.asarray(folds)
+        partition = Partition.from_labels(labels)
+        spaces = _Spaces(Reduced(layers, partition), Reduced(given, partition), self.max_memory)
+        fits = spaces.fit(targets.responses, labels)
+        found, without = fits.explained(), fits.left_out()
+        parts = targets.parts(found["unique"])
+        influence = partial(_influence, targets, found, without)
+        unsure = uncertainty(
+            influence("unique"), targets.part_names, bootstrap=self.bootstrap, seed=self.seed
+        )
+        assert fits.model.layer_r2 is not None
+        profile = targets.aggregate(fits.model.layer_r2)
+        raw = label(_as_nested(fits), targets, None).assign_coords(
+            stimulus=target["stimulus"].values, layer=list(layers), given_layer=list(given)
+        )
+        return Score(
+            value=float(parts.mean()),
+            **unsure.fields,
+            ceiling=_ceiling(targets, fits.given.r2),
+            provenance=({} if targets.reliability is None else {WITHHELD: _NOT_NORMALISED})
+            | unsure.provenance
+            | _against_chance(influence("unique")),
+            parts=dict(zip(targets.part_names, parts.tolist(), strict=False)),
+            layer=list(layers)[int(profile.argmax())],
+            n=counts(fits.model, targets, None) | {"given_layer": len(given)},
+            raw=raw.assign(_of_targets(fits, found, targets))
+            .assign(_brought_together(targets, found, influence))
+            .assign(unsure.raw)
+            .assign(profile=("layer", profile))
+            .assign_attrs(unsure.attributes, variant="unique"),
+        )
+
+
+@dataclass(frozen=True)
+class _Spaces:
+    """The layers of the two models."""
+
+    model: Reduced
+    given: Reduced
+    max_memory: int | None
+
+    def fit(self, responses: npt.NDArray[Any], folds: npt.NDArray[Any]) -> _Fits:
+        """Fit each model, and both together."""
+        stimuli, columns = responses.shape
+        limit = self.max_memory
+        if limit is not None:
+            # the results of three fits are kept
+            limit = (limit - self.model.bytes - self.given.bytes) // 3
+        parts = max(len(self.model), len(self.given), len(SHARES))
+        block, group = Memory(stimuli, columns, parts, np.unique(folds).size, limit).share()
+        share: dict[str, Any] = {"block": block, "group": group}
+        model, given = (
+            nested_ridge(layers, responses, folds, unit=True, **share)
+            for layers in (self.model, self.given)
+        )
+        spaces = ([*self.model.values()], [*self.given.values()])
+        chosen = model.layer, given.layer
+        both = banded_ridge(*spaces, responses, folds, chosen, **share)
+        return _Fits(model, given, both)
+
+
+def _shares(model: FloatArray, given: FloatArray, both: FloatArray) -> dict[str, FloatArray]:
+    """Return R² of two feature spaces and of both, and what is unique and shared."""
+    return {
+        "unique": both - given,
+        "shared": model + given - both,
+        "unique_given": both - model,
+        "model": model,
+        "given": given,
+        "both": both,
+    }
+
+
+def _influence(
+    targets: Targets, found: Mapping[str, FloatArray], without: Mapping[str, FloatArray], name: str
+) -> Influence:
+    units = "listeners" if targets.subjects is not None else ""
+    values = found[name]
+    return Influence.of_left_out(
+        targets.parts(values), targets.without(values, without[name]), units
+    )
+
+
+def _as_nested(fits: _Fits) -> NestedRidge:
+    """Return what is labelled as of every ridge regression: predictions are those of both."""
+    both = fits.both
+    return replace(fits.model, r2=both.r2, predictions=both.predictions, penalty=both.penalty)
+
+
+def _of_targets(fits: _Fits, found: Mapping[str, FloatArray], targets: Targets) -> dict[str, Any]:
+    one = targets.dimension
+    each = ("fold", one)
+    return {
+        "share": (each, fits.both.share, {"long_name": "share of the model in the kernel of both"}),
+        "chosen_given_layer": (each, fits.given.layer.astype(np.int32)),
+        **{f"r2_{name}": (one, found[name]) for name in ("model", "given")},
+        "r2_unique": (one, found["unique"]),
+    }
+
+
+def _brought_together(targets: Targets, found: Mapping[str, FloatArray], influence: Any) -> Any:
+    """Return all that is explained as the value is, with errors and intervals where there are."""
+    estimates = {
+        name: None if (one := influence(name)).trouble() else one.estimate() for name in found
+    }
+    bounds = [(np.nan, np.nan) if one is None else one.interval() for one in estimates.values()]
+    errors = [np.nan if one is None else one.error for one in estimates.values()]
+    return {
+        "quantity": ("quantity", list(found)),
+        "explained": ("quantity", [float(targets.aggregate(one)) for one in found.values()]),
+        "explained_error": ("quantity", errors),
+        "explained_interval": (("quantity", "bound"), np.array(bounds)),
+        "explained_part": (
+            ("quantity", "part"),
+            np.stack([targets.parts(one) for one in found.values()]),
+        ),
+    }
+
+
+def _against_chance(influence: Influence) -> dict[str, Any]:
+    """Return one-sided p that nothing is unique, from the value and its error.
+
+    Responses in random orders would not tell: a model that shares all with the given one may still
+    help to learn it from few sounds.
+    """
+    if influence.trouble():
+        return {}
+    estimate = influence.estimate()
+    return {CHANCE: {"p": estimate.p / 2 if estimate.value > 0 else 1 - estimate.p / 2}}
+
+
+def _ceiling(targets: Targets, given: FloatArray) -> float | None:
+    """Return what is left of the reliability, targets of which it is not known aside."""
+    if targets.reliability is None:
+        return None
+    return bounded(float(targets.aggregate(np.maximum(targets.reliability, 0.0) - given)))

@@ -1,0 +1,98 @@
+"""How often intervals and p of `-ridge-unique` err, in worlds whose truth is known.
+
+python plugins/metrics/ridge/tests/unique_rates.py [WORLDS]
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from brainbench_ridge.unique import UniqueRidge
+
+from brainbench_audio.assemblies.assembly import build
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.scores.score import Score
+
+Array = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class World:
+    """Responses of which a model and a given one explain known shares of the variance.
+
+    Each has features of its own and some that both have; ``unique``, ``shared`` and
+    ``unique_given`` are what these explain, the rest is noise. Each of the three has ``features``
+    features.
+    """
+
+    stimuli: int
+    features: int
+    unique: float
+    shared: float
+    unique_given: float
+    components: int = 1
+
+    def score(self, seed: int) -> Score:
+        generator = np.random.default_rng(seed)
+        own, common, other = generator.standard_normal((3, self.stimuli, self.features))
+        shares = self.unique, self.shared, self.unique_given
+        responses = np.zeros((self.stimuli, self.components))
+        for features, share in zip((own, common, other), shares, strict=True):
+            weights = generator.standard_normal((self.features, self.components))
+            responses += features @ weights / np.linalg.norm(weights, axis=0) * np.sqrt(share)
+        noise = generator.standard_normal(responses.shape)
+        responses += np.sqrt(1 - sum(shares)) * noise
+        names = [f"sound-{number}" for number in range(self.stimuli)]
+        parts = [f"component-{number}" for number in range(self.components)]
+        target = build(responses, names, "component", {"component": parts})
+        folds = Folds(tuple(names), tuple(number % 5 for number in range(self.stimuli)), "made up")
+        # a model without features of its own has noise in their place
+        mine = np.hstack([own, common]) if self.unique or not self.shared else common
+        return UniqueRidge()(
+            {"mine": mine}, target, folds, given={"other": np.hstack([other, common])}
+        )
+
+
+WORLDS = {
+    "all three": World(165, 4, 0.2, 0.3, 0.2, components=6),
+    "40 sounds": World(40, 4, 0.2, 0.3, 0.2, components=6),
+    "more features than sounds": World(100, 80, 0.2, 0.2, 0.2, components=3),
+    "nothing of its own, nothing shared": World(100, 6, 0.0, 0.0, 0.5),
+    "nothing of its own, all shared": World(100, 6, 0.0, 0.5, 0.2),
+    "nothing of its own, shared, many features": World(100, 60, 0.0, 0.5, 0.2),
+}
+
+
+def rates(world: World, worlds: int) -> dict[str, float]:
+    """Return mean score, share of intervals that hold it, and share of p below 0.05."""
+    scores = [world.score(seed) for seed in range(worlds)]
+    values = np.array([score.value for score in scores])
+    inside = [
+        score.interval[0] <= values.mean() <= score.interval[1]
+        for score in scores
+        if score.interval is not None
+    ]
+    low = [score.p is not None and score.p < 0.05 for score in scores]
+    return {
+        "mean": float(values.mean()),
+        "error": float(np.std(values) / np.sqrt(worlds)),
+        "covered": float(np.mean(inside)),
+        "spread": float(np.std(values)),
+        "told": float(np.mean([score.error or 0.0 for score in scores])),
+        "p < .05": float(np.mean(low)),
+    }
+
+
+def main() -> None:
+    worlds = int(sys.argv[1]) if len(sys.argv) > 1 else 100
+    for name, world in WORLDS.items():
+        found = rates(world, worlds)
+        told = ", ".join(f"{key} {value:.3f}" for key, value in found.items())
+        print(f"{name}: {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
