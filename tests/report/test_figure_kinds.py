@@ -152,6 +152,8 @@ def test_every_figure_in_every_format(name: str, tmp_path: Path, capsys: Told) -
     again = tmp_path / "again.svg"
     assert numbers(capsys, name, again)
     assert again.read_bytes() == (tmp_path / "figure.svg").read_bytes()
+    assert "<text" in again.read_text()
+    assert ", sans-serif" in again.read_text()
 
 
 def test_bars_are_the_stored_scores(store: Scores, tmp_path: Path, capsys: Told) -> None:

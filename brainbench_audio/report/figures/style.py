@@ -38,7 +38,8 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 _SETTINGS: Any = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
+    # comes with matplotlib, so it is the same everywhere; who opens an SVG may not have it
+    "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.labelsize": 7,
@@ -63,7 +64,9 @@ _SETTINGS: Any = {
     "lines.linewidth": 1.0,
     "lines.markersize": 4,
     "hatch.linewidth": 0.5,
-    "pdf.fonttype": 42,  # letters that a journal's software can edit
+    # text as text, that a journal's software can edit and readers can find
+    "pdf.fonttype": 42,
+    "svg.fonttype": "none",
     "svg.hashsalt": "brainbench",  # one of its own would give every svg other ids
     "text.parse_math": False,  # a $ in a name is a dollar
     "figure.dpi": DOTS_PER_INCH,
