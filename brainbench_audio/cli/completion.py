@@ -49,6 +49,7 @@ _IDS = {
     "data path id": ("data",),
     "dataset": ("data",),
     "family": ("families",),
+    "given": ("models",),
     "id": ("models", "benchmarks", "metrics", "data"),
     "ids": ("models", "benchmarks", "metrics", "data"),
     "metric": ("metrics",),

@@ -323,6 +323,6 @@ def _flat(row: dict[str, Any]) -> dict[str, Any]:
     for name in ("parts", "part_errors", "part_intervals"):
         row.pop(name)
     counted = row.pop("n")
-    layers = row.pop("only_layers", None)
+    layers = row.pop("only_layers")
     row["only_layers"] = " ".join(layers) if layers else None
     return {**row, "interval_low": low, "interval_high": high, "stimuli": counted.get("stimulus")}

@@ -96,6 +96,7 @@ def odd(keep: Callable[..., Path], install: Callable[..., Path]) -> None:
                 (place * 7 % 5) / 10,
                 error=NAN,
                 interval=(-INFINITE, INFINITE),
+                ceiling=INFINITE,
                 parts={"part": NAN},
                 provenance={"odd": [NAN, {"more": INFINITE}]},
             )

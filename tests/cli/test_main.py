@@ -42,6 +42,7 @@ KEYS = [
     "chance",
     "majority",
     "layer",
+    "only_layers",
     "n",
     "cached",
     "created",

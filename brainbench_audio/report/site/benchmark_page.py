@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 from urllib.parse import quote
 
@@ -85,7 +86,8 @@ def _lead(content: Content, benchmark: str) -> str:
 def _ceiling(rows: list[Row], benchmark: str) -> tuple[tuple[float, float] | None, str]:
     """Return from where to where the ceiling is drawn, and all that is known about it in words."""
     measured = [row.results[benchmark] for row in rows if not row.results[benchmark].published]
-    found = sorted({round(one.ceiling, 4) for one in measured if one.ceiling is not None})
+    ceilings = (math.nan if one.ceiling is None else one.ceiling for one in measured)
+    found = sorted({round(one, 4) for one in ceilings if math.isfinite(one)})
     published = toplines().get(benchmark)
     words = []
     if len(found) == 1:
@@ -101,11 +103,17 @@ def _ceiling(rows: list[Row], benchmark: str) -> tuple[tuple[float, float] | Non
 
 
 def bounds_of(result: Result) -> tuple[float, float] | None:
-    """Return the ends of an error bar: 95 %, or one standard error, or the error of reading."""
+    """Return the ends of an error bar: 95 %, or one standard error, or the error of reading.
+
+    None where an end is not finite: a stored score may have such ones, which nobody can draw.
+    """
     if result.interval is not None:
-        return result.interval
-    error = result.error if result.error is not None else reading_error(result)
-    return None if error is None else (result.value - error, result.value + error)
+        low, high = result.interval
+    else:
+        error = result.error if result.error is not None else reading_error(result)
+        error = math.nan if error is None else error
+        low, high = result.value - error, result.value + error
+    return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
 def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
