@@ -51,7 +51,7 @@ class Quick(NamedTuple):
 QUICK = [
     Quick("crepe-tiny", 0.0, short=1600, slow=True),
     Quick("dasheng-base", 1e-5, relative=True),
-    Quick("dcase2020", 1e-5, relative=True),
+    Quick("dcase2020", 1e-5, relative=True, slow=True),
     Quick("metricgan", 1e-5),
     Quick("resemblyzer", 0.0),
     Quick("sepformer", 1e-5, short=800, slow=True),

@@ -29,7 +29,14 @@ MAY_BE_EMPTY = {
         "downloaded",
         "checksum",
     },
-    MetricCard: {"variants", "properties", "variant_properties", "reference", "check_options"},
+    MetricCard: {
+        "given",
+        "variants",
+        "properties",
+        "variant_properties",
+        "reference",
+        "check_options",
+    },
 }
 LOADED_LATER = {"layers", "dims", "sample_rate"}  # of a scheme such as hf:*
 each_plugin = pytest.mark.parametrize("plugin", PLUGINS, ids=lambda plugin: plugin.distribution)

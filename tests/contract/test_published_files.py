@@ -109,7 +109,7 @@ def test_another_nesting(name: str, content: Any, tmp_path: Path) -> None:
         load_model(name, weights=path)
 
 
-@standins(dict.fromkeys(BARE, False))
+@standins({name: name in ("ast", "s2t", "wav2vec2") for name in BARE})
 def test_a_bare_file(
     name: str, standin: TorchModel, standin_weights: State, tmp_path: Path
 ) -> None:

@@ -26,6 +26,7 @@ TUTORIALS = [
     ROOT / "docs" / "how-to" / "share.md",
     ROOT / "docs" / "troubleshooting.md",
 ]
+SLOW = {"compare-two-models", "share"}
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]+))?\)")
 
@@ -112,7 +113,7 @@ def test_the_reference_names_what_there_is() -> None:
 @pytest.mark.parametrize(
     "page",
     # a trained network takes a minute for 165 sounds
-    [pytest.param(page, marks=[pytest.mark.slow] * ("compare" in page.name)) for page in TUTORIALS],
+    [pytest.param(page, marks=[pytest.mark.slow] * (page.stem in SLOW)) for page in TUTORIALS],
     ids=name,
 )
 def test_a_tutorial_does_what_it_says(

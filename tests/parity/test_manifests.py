@@ -64,5 +64,6 @@ def test_the_number_of_parameters(identifier: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in MANIFESTS if "files" in MANIFESTS[name]])
 def test_names_of_files(name: str) -> None:
-    files = [file.url.rpartition("/")[2] for file in find_model(name).card.weights]
+    urls = [file.url.partition("@")[0] for file in find_model(name).card.weights]
+    files = [url.rpartition("/")[2] for url in urls]
     assert files == list(MANIFESTS[name]["files"])

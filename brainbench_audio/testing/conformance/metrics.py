@@ -54,11 +54,14 @@ def metric_checks(card: MetricCard) -> Iterator[Check]:
     """Yield the checks of a metric and of each of its variants."""
     for variant in (None, *card.variants):
         name = subject(card) if variant is None else f"{subject(card)}-{variant}"
+        kept: dict[str, Score] = {}
         for title, function in _CHECKS.items():
             yield Check(
                 name,
                 title,
-                lambda function=function, variant=variant: function(Trial(card, variant)),  # type: ignore[misc]
+                lambda function=function, variant=variant, kept=kept: function(  # type: ignore[misc]
+                    Trial(card, variant, kept)
+                ),
             )
 
 
@@ -66,11 +69,13 @@ def metric_checks(card: MetricCard) -> Iterator[Check]:
 class Trial:
     """A metric, two layers, targets that the second gives with noise, and folds.
 
-    Targets have what the metric requires: subjects, sessions, or the labels of a task.
+    Targets have what the metric requires: subjects, sessions, or the labels of a task. ``kept``
+    has the score of these, which many checks look at.
     """
 
     card: MetricCard
     variant: str | None
+    kept: dict[str, Score]
 
     def __post_init__(self) -> None:
         self.needs = self.card.required(self.variant)
@@ -98,9 +103,15 @@ class Trial:
             **others,
         )
 
+    def plain(self) -> Score:
+        """Return the score of what is made up, as it is, computed once."""
+        if "plain" not in self.kept:
+            self.kept["plain"] = self.score()
+        return self.kept["plain"]
+
     def same(self, what: str, **changed: Any) -> None:
         """Fail unless the score stays when something is changed."""
-        before, after = self.score().value, self.score(**changed).value
+        before, after = self.plain().value, self.score(**changed).value
         require(
             abs(before - after) <= _SAME,
             f"The score is {before:.6f}, and {after:.6f} when {what}.",
@@ -169,7 +180,7 @@ def _well_formed(trial: Trial) -> None:
 def _raw(trial: Trial) -> None:
     unknown = sorted(trial.card.stores - set(SCHEMA))
     require(not unknown, f"`stores` names {unknown}: choose from {', '.join(SCHEMA)}.")
-    _follows_schema(trial.card, trial.score())
+    _follows_schema(trial.card, trial.plain())
 
 
 def _follows_schema(card: MetricCard, score: Score) -> None:
@@ -205,7 +216,7 @@ def _several_subjects(trial: Trial) -> None:
 
 
 def _repeatable(trial: Trial) -> None:
-    first, second = trial.score(), trial.score()
+    first, second = trial.plain(), trial.score()
     require(
         (first.value, first.error, first.interval) == (second.value, second.error, second.interval),
         "The same input scores differently twice: take a seed, and keep it with the score.",
@@ -242,7 +253,7 @@ def _noise(trial: Trial) -> None:
 
 
 def _uncertain(trial: Trial) -> None:
-    found = trial.score()
+    found = trial.plain()
     require(
         found.error is not None or found.interval or found.provenance.get(ERROR_WITHHELD),
         "The score comes without an error, an interval or a reason for neither: nobody can tell "
@@ -287,7 +298,7 @@ def _reference(trial: Trial) -> None:
     takes = "variant" in inspect.signature(reference).parameters
     if trial.variant is not None and not takes:
         raise NotChecked("the plain reference takes no argument `variant`")
-    found = trial.score().value
+    found = trial.plain().value
     options = {"variant": trial.variant} if takes else {}
     plain = float(reference(trial.layers, trial.target, trial.folds, **options))
     require(
@@ -308,7 +319,7 @@ def _nan_targets(trial: Trial) -> None:
     found = _refuses_or_scores(trial, target=broken)
     if found is not None:
         require(
-            found.n != trial.score().n,
+            found.n != trial.plain().n,
             "A target that lacks a response goes in or out without being counted: say in `n` how "
             "many were dropped.",
         )

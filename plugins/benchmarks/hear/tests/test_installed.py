@@ -195,17 +195,17 @@ def test_sizes_are_shown_and_large_downloads_are_confirmed(
     published: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     get = ["data", "get", "HEAR.esc50"]
-    monkeypatch.setattr("brainbench_audio.cli.data._ASKED_ABOVE", 10)
+    monkeypatch.setattr("brainbench_audio.cli.consent._ASKED_ABOVE", 10)
     monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
     assert main(get) == 1
     told = capsys.readouterr().err
     found = re.search(r"hear2021-esc50-v2\.0\.0-full-48000\.tar\.gz: ([0-9.]+ kB)", told)
     assert found is not None
-    assert f"This would download {found[1]}. Nothing was downloaded: say --yes" in told
+    assert f"This would download {found[1]}. Nothing was downloaded: add --yes" in told
     monkeypatch.setattr(sys.stdin, "isatty", lambda: True)
     sys.stdin.readline()
     assert main(get) == 1
-    assert "Nothing was downloaded of" in capsys.readouterr().err
+    assert "Nothing was downloaded." in capsys.readouterr().err
     assert [line for line in published if line.startswith("GET")] == []
     sys.stdin.seek(0)
     assert main(get) == 0

@@ -311,7 +311,7 @@ def test_memory_stays_below_the_limit() -> None:
     assert peak < limit
 
 
-@pytest.mark.parametrize("variant", [None, "zscored"])
+@pytest.mark.parametrize("variant", [None, pytest.param("zscored", marks=pytest.mark.slow)])
 def test_memory_stays_below_the_limit_when_one_stimulus_is_left_out_at_a_time(
     variant: str | None,
 ) -> None:
