@@ -126,8 +126,8 @@ def test_records_with_anything_in_them(hostile: Path, tmp_path: Path, data: st.D
     for _ in range(data.draw(st.integers(1, 2))):
         inner = content["provenance"] if data.draw(st.booleans()) else content
         inner[data.draw(st.sampled_from(sorted(inner)))] = data.draw(JSON)
-        if not isinstance(content["provenance"], dict):
-            break
+        if not content["provenance"] or not isinstance(content["provenance"], dict):
+            break  # nothing is left in it to draw from
     path.write_text(json.dumps(content))
     validate(hostile)
     with suppress(DataError):
