@@ -35,6 +35,8 @@ HEAVY = (
     "jax",
     "dask",
 )
+# threadpoolctl sets it when scipy.io or scikit-learn first imports it
+_OF_LIBRARIES = ("KMP_DUPLICATE_LIB_OK",)
 _FILTERS = "warning filters"
 # What is compared before and after; runs in a process of its own.
 _PROBE = """
@@ -182,7 +184,9 @@ def _shaken() -> Iterator[None]:
 def _state() -> dict[str, Any]:
     legacy = np.random.get_state(legacy=False)  # noqa: NPY002  # the global one is what is watched
     return {
-        "environment variables": dict(os.environ),
+        "environment variables": {
+            name: value for name, value in os.environ.items() if name not in _OF_LIBRARIES
+        },
         _FILTERS: list(warnings.filters),
         "Python's random state": random.getstate(),
         "numpy's random state": repr(legacy),
