@@ -18,8 +18,9 @@ from brainbench_audio.scores.score import CHANCE, OVER
 from brainbench_audio.tables import csv_text
 
 from .layer_tables import By, LayerTable, layer_tables, rows_of
+from .matrix import matrix
 from .published_files import EXPORTED
-from .results import Result, matrix, preferred
+from .results import Result, preferred
 
 if TYPE_CHECKING:
     import xarray as xr

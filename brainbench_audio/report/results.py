@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
@@ -19,8 +17,6 @@ from .published_files import PublishedScore, imported_scores, shipped_scores, to
 from .versions import Current, Row, described, parsed_model, rows_of
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from brainbench_audio.scores.score import Score
 
 Published = Literal["none", "add", "only"]
@@ -274,52 +270,6 @@ def not_shown(results: Iterable[Result]) -> str | None:
     one = f"{scores} score{'s' if scores > 1 else ''} of {versions} older version"
     verb = "are" if scores > 1 else "is"
     return f"{one}{'s' if versions > 1 else ''} {verb} not shown: `brainbench results list --all`"
-
-
-def matrix(
-    results: Iterable[Result],
-    models: Sequence[str] | None = None,
-    benchmarks: Sequence[str] | None = None,
-) -> xr.DataArray:
-    """Return the values, NaN where there is no score.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        Of a pair that was measured and published, the measured one counts.
-    models, benchmarks : sequence of str, optional
-        Rows and columns; by default all there are, sorted.
-
-    Returns
-    -------
-    xr.DataArray
-        float64 (model, benchmark), with the models' ``label``, ``family`` and ``version`` as
-        coordinates.
-    """
-    import xarray as xr
-
-    chosen = preferred(results)
-    rows = sorted({result.model for result in chosen}) if models is None else list(models)
-    columns = (
-        sorted({result.benchmark for result in chosen}) if benchmarks is None else list(benchmarks)
-    )
-    values = {result.pair: result.value for result in chosen}
-    about = {result.model: result for result in chosen}
-    labels = [about[model].label if model in about else model for model in rows]
-    families = [about[model].family if model in about else "" for model in rows]
-    versions = [about[model].version if model in about else "" for model in rows]
-    data = [[values.get((model, one), np.nan) for one in columns] for model in rows]
-    return xr.DataArray(
-        np.array(data, dtype=np.float64).reshape(len(rows), len(columns)),
-        dims=("model", "benchmark"),
-        coords={
-            "model": np.array(rows, dtype=str),
-            "benchmark": np.array(columns, dtype=str),
-            "label": ("model", np.array(labels, dtype=str)),
-            "family": ("model", np.array(families, dtype=str)),
-            "version": ("model", np.array(versions, dtype=str)),
-        },
-    )
 
 
 def _sorted(results: Iterable[Result]) -> list[Result]:

@@ -10,13 +10,13 @@ import pytest
 import scipy.stats
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.report.matrix import matrix
 from brainbench_audio.report.overall import TASKS, overall
 from brainbench_audio.report.published_files import import_scores
 from brainbench_audio.report.results import (
     OVERALL,
     Result,
     all_results,
-    matrix,
     preferred,
     published_results,
     read_score,

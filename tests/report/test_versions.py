@@ -13,11 +13,11 @@ import pytest
 from brainbench_audio import settings
 from brainbench_audio.report.correlations import correlations
 from brainbench_audio.report.export import export
+from brainbench_audio.report.matrix import matrix
 from brainbench_audio.report.overall import TASKS, overall
 from brainbench_audio.report.results import (
     Result,
     all_results,
-    matrix,
     newest_scores,
     not_shown,
     stored_files,
