@@ -14,7 +14,7 @@ import torch
 from brainbench_audio.activations import placement
 from brainbench_audio.activations.extraction import activations_folder, extracted, plan_extraction
 from brainbench_audio.activations.footprint import free_memory
-from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.devices import choose_device, visible_gpus

@@ -11,7 +11,7 @@ import torch
 import xarray as xr
 
 from brainbench_audio import load_benchmark, score
-from brainbench_audio.activations.identity import LazyModel, identify_object
+from brainbench_audio.activations.lazy import LazyModel, identify_object
 from brainbench_audio.activations.object_state import sealed
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.scores.score import Score

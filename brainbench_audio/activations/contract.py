@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.activations.identity import Identity, LazyModel
+from brainbench_audio.activations.identity import Identity
+from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.activations.store import Features
 from brainbench_audio.errors import BrainbenchError, ContractError, UnfitSound
 from brainbench_audio.machine import is_out_of_memory

@@ -13,7 +13,8 @@ from typing import Any
 
 from brainbench_audio import revisions, settings
 from brainbench_audio.activations.contract import Coming, begin, joined, other_widths
-from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy
+from brainbench_audio.activations.identity import Identity
+from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.store import (
     Plan,
     StoredActivations,

@@ -1,47 +1,24 @@
-"""Which network it is: one record for every kind of model, and a model that loads when it must.
+"""Which network it is: one record for every kind of model.
 
 An `Identity` says what decides a model's activations. It is worked out once, handed down, and
-stored with every score. A `LazyModel` stands for a model whose identity is known, and loads its
-network only when a sound must be heard.
+stored with every score.
 """
 
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import cached_property, partial
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from brainbench_audio.activations.object_state import (
-    NO_FINGERPRINT,
-    OPAQUE,
-    files_of,
-    name_of,
-    opaque_attribute,
-    own_fingerprint,
-    seal_of,
-    settle,
-    source_of,
-    state_of,
-)
 from brainbench_audio.cards import ModelCard, WeightsFile
-from brainbench_audio.errors import CacheError, ContractError, PluginLoadError
-from brainbench_audio.files import hash_file, hash_json
-from brainbench_audio.hashing.own_code import is_installed
-from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
+from brainbench_audio.errors import ContractError
+from brainbench_audio.files import hash_json
 from brainbench_audio.interfaces import Model, ModelWithCard
-from brainbench_audio.views import line
 
 VERSION_DIGITS = 8
 UNKNOWN = "unknown"
-# libraries whose versions are in the provenance, and part of no key
-_VERSIONED = ("torch", "numpy", "brainbench_audio")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,193 +136,6 @@ class Identity:
         return cls(**{**fields, "card": None if card is None else _card(card)})
 
 
-class LazyModel:
-    """A model whose identity is known, loaded when its activations are wanted.
-
-    Parameters
-    ----------
-    identity : Identity
-    load : callable, optional
-        Returns the model and its identity as loaded; None where it cannot be loaded here.
-    model : Model, optional
-        If it is loaded already.
-    """
-
-    def __init__(
-        self,
-        identity: Identity,
-        load: Callable[[], tuple[Model, Identity]] | None = None,
-        model: Model | None = None,
-    ) -> None:
-        self.identity = identity
-        self._load = load
-        self._model = model
-
-    def __repr__(self) -> str:
-        name = f"{self.identity.id}#{self.identity.version}"
-        facts = {"id": name, "layers": len(self.layers), "sample rate": f"{self.sample_rate} Hz"}
-        return line("Model", facts)
-
-    @property
-    def layers(self) -> tuple[str, ...]:
-        """Names of the layers."""
-        return self.identity.layers
-
-    @property
-    def sample_rate(self) -> int:
-        """Hz of the waveforms."""
-        return self.identity.sample_rate
-
-    @property
-    def fingerprint(self) -> Any:
-        """That of its identity."""
-        return self.identity.fingerprint
-
-    @property
-    def loaded(self) -> bool:
-        """Whether the network is in memory."""
-        return self._model is not None
-
-    @property
-    def computed_in(self) -> str:
-        """Device and precision of the loaded network; empty where it does not say."""
-        return str(getattr(self._model, "computed_in", ""))
-
-    def activations(
-        self,
-        waveforms: Sequence[npt.NDArray[np.float32]],
-        layers: Sequence[str] | None = None,
-    ) -> Mapping[str, npt.NDArray[np.float32]]:
-        """Return the activations of the model itself, see `interfaces.Model.activations`.
-
-        Raises
-        ------
-        CacheError
-            The model cannot be loaded here, or is another one by now.
-        PluginLoadError
-            A part of its source that it needed only now has changed since it was loaded.
-        """
-        return self.begin(waveforms, layers)()
-
-    @property
-    def runs_ahead(self) -> bool:
-        """Whether the loaded model computes on while somebody waits for sounds before."""
-        return _begins(self._model) and bool(getattr(self._model, "runs_ahead", False))
-
-    def begin(
-        self,
-        waveforms: Sequence[npt.NDArray[np.float32]],
-        layers: Sequence[str] | None = None,
-    ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
-        """Have a model that `runs_ahead` hear sounds; return what waits for their `activations`.
-
-        Any other model hears them when it is waited for.
-        """
-        model: Any = self._present()
-        hear = partial(model.activations, waveforms, layers=layers)
-        coming = model.begin(waveforms, layers) if self.runs_ahead else hear
-
-        def wait() -> Mapping[str, npt.NDArray[np.float32]]:
-            activations: Mapping[str, npt.NDArray[np.float32]] = coming()
-            check_unchanged(self.identity.code)
-            return activations
-
-        return wait
-
-    def of_layers(self, layers: Sequence[str] | None) -> LazyModel:
-        """Return the model with only some of its layers, see `Identity.of_layers`."""
-        return LazyModel(self.identity.of_layers(layers), self._load, self._model)
-
-    def settle(self) -> None:
-        """Note what hearing itself changed in the model, a counter or a cache: it is no change."""
-        if self._model is not None:
-            settle(self._model)
-
-    def release(self) -> None:
-        """Let the network go, if it can be loaded again."""
-        if self._load is not None:
-            self._model = None
-
-    def _present(self) -> Model:
-        if self._model is None:
-            if self._load is None:
-                raise CacheError(
-                    f"Stored activations of {self.identity.id} were deleted or damaged while they "
-                    f"were being scored: run it again."
-                )
-            model, now = self._load()
-            if now.digest != self.identity.digest:
-                raise CacheError(
-                    f"{self.identity.id} was changed while it was being scored (version "
-                    f"{self.identity.version}, now {now.version}): run it again."
-                )
-            self._model = model
-        return self._model
-
-
-def _begins(model: object) -> bool:
-    """Return whether a class has `begin` for its own `activations`, not for those of a base."""
-    owner = next((base for base in type(model).__mro__ if "activations" in vars(base)), object)
-    return "begin" in vars(owner) and "activations" not in getattr(model, "__dict__", ())
-
-
-def as_lazy(model: Model) -> LazyModel:
-    """Return a model with its identity; see `identify_object`."""
-    if isinstance(model, LazyModel):
-        return model
-    return LazyModel(identify_object(model), model=model)
-
-
-def identify_object(model: Model) -> Identity:
-    """Return the identity of an object as it is now.
-
-    One that `load_model` made is what its id means, as long as nothing in it was changed: weights,
-    mode, hooks, attributes, class. Any other object is told by its class, its attributes, its
-    files and its own ``fingerprint``; without one, nothing is kept.
-
-    Raises
-    ------
-    ContractError
-        Its fingerprint is no JSON, or it names a file that does not exist.
-    PluginLoadError
-        Data that it may read have changed since it was loaded.
-    """
-    if isinstance(model, LazyModel):
-        return model.identity
-    seal = seal_of(model)
-    state = state_of(model)
-    opaque = OPAQUE in state.values()
-    if seal is not None and seal.identity is not None and state == seal.state and not opaque:
-        identity: Identity = seal.identity
-        check_unchanged(identity.code, data_only=True)
-        return identity
-    source = source_of(model) if seal is None or seal.identity is None else seal.identity.source
-    identity = described(model, name_of(model), source)
-    given = own_fingerprint(model)
-    if given is None:
-        return replace(identity, unkept=NO_FINGERPRINT)
-    if opaque:
-        return replace(identity, unkept=opaque_attribute(model) or "")
-    fingerprint = {"given": given, "class": _class_files(type(model)), "state": state}
-    if (files := files_of(model)) is not None:
-        fingerprint["files"] = list(files.values())
-    code: dict[str, Any] = {}
-    if identity.card is not None and (packages := identity.card.packages):
-        try:
-            check_imported(packages)
-        except PluginLoadError as error:
-            return replace(identity, unkept=str(error))
-        fingerprint["packages"] = package_hash(packages)
-        code = {"packages": list(packages), "hash": fingerprint["packages"]}
-    return replace(identity, fingerprint=fingerprint, code=code, files=files)
-
-
-def is_as_called(model: object, identity: Identity) -> bool:
-    """Return whether an object is what its id means: it was not changed after it was loaded."""
-    seal = seal_of(model)
-    return seal is None or seal.identity is None or seal.identity is identity
-
-
 def described(model: Model, label: str, source: str) -> Identity:
     """Return what a loaded model says of itself, without a fingerprint."""
     card = model.card if isinstance(model, ModelWithCard) else None
@@ -359,20 +149,6 @@ def described(model: Model, label: str, source: str) -> Identity:
         card=card,
         provenance=dict(getattr(model, "provenance", {})),
     )
-
-
-def _class_files(kind: type) -> list[str]:
-    """Return the hashes of the files that define a class and its bases, where they are installed.
-
-    A hash of the class itself has installed code by name only.
-    """
-    files = []
-    for base in kind.__mro__:
-        module = sys.modules.get(base.__module__)
-        file = getattr(module, "__file__", None)
-        if file and is_installed(file) and base.__module__.partition(".")[0] not in _VERSIONED:
-            files.append(hash_file(Path(file)))
-    return files
 
 
 def _tuple(value: Any) -> Any:

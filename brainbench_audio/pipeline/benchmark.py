@@ -14,7 +14,7 @@ import xarray as xr
 
 from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import activation_fields, extracted
-from brainbench_audio.activations.identity import LazyModel
+from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.activations.store import activations_key
 from brainbench_audio.assemblies.assembly import align, content_hash, validate
 from brainbench_audio.assemblies.coordinates import storable

@@ -15,7 +15,8 @@ from functools import partial
 import xarray as xr
 
 from brainbench_audio.activations.extraction import extract_share, extracted
-from brainbench_audio.activations.identity import Identity, LazyModel
+from brainbench_audio.activations.identity import Identity
+from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.identifying import given_model, identified

@@ -21,7 +21,8 @@ from typing import Any, NamedTuple
 from packaging.requirements import Requirement
 
 from brainbench_audio import revisions, settings
-from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy
+from brainbench_audio.activations.identity import Identity
+from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.weights_files import local_weights
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, CacheError

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.activations.identity import Identity, LazyModel, as_lazy, described
+from brainbench_audio.activations.identity import Identity, described
+from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import NO_FINGERPRINT, own_fingerprint, sealed
 from brainbench_audio.cards import CONTROLS, BenchmarkCard, DatasetCard, MetricCard
 from brainbench_audio.errors import (

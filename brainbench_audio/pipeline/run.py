@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio.activations.extraction import extracted, plan_extraction
-from brainbench_audio.activations.identity import Identity, LazyModel, is_as_called
+from brainbench_audio.activations.identity import Identity
+from brainbench_audio.activations.lazy import LazyModel, is_as_called
 from brainbench_audio.activations.object_state import NO_FINGERPRINT
 from brainbench_audio.activations.weights_status import unverified
 from brainbench_audio.errors import BrainbenchError, CacheError

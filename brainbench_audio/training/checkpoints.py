@@ -10,7 +10,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from brainbench_audio.activations.extraction import activations_folder, plan_extraction
-from brainbench_audio.activations.identity import Identity, LazyModel
+from brainbench_audio.activations.identity import Identity
+from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.activations.weights_files import fetch_weights, local_weights
 from brainbench_audio.cards import WeightsFile
 from brainbench_audio.errors import DataError

@@ -26,7 +26,7 @@ from brainbench_audio.activations.extraction import (
     extracted,
     plan_extraction,
 )
-from brainbench_audio.activations.identity import LazyModel, as_lazy
+from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import name_of
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.errors import CacheError, ContractError, DataError

@@ -13,7 +13,7 @@ import torch
 
 from brainbench_audio import settings
 from brainbench_audio.activations.family import Configured, Family
-from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.activations.read_outs import mean_over_time
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard, WeightsFile

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainbench_audio.activations.identity import identify_object
+from brainbench_audio.activations.lazy import identify_object
 from brainbench_audio.activations.own_modules import wrap
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError

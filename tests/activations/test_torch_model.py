@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.activations.object_state import name_of
 from brainbench_audio.activations.read_outs import Pooling, mean_over_time
 from brainbench_audio.activations.torch_model import TorchModel

@@ -10,7 +10,7 @@ import torch
 
 from brainbench_audio import load_benchmark, load_model, score
 from brainbench_audio.activations.extraction import activations_folder
-from brainbench_audio.activations.identity import LazyModel
+from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import BrainbenchError, ContractError, UnknownId
 from brainbench_audio.report.results import stored_results

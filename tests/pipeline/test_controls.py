@@ -9,7 +9,7 @@ import pytest
 
 from brainbench_audio import load_model
 from brainbench_audio.activations.extraction import plan_extraction
-from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.errors import ContractError, UnknownId
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import expand, find_model

@@ -21,7 +21,7 @@ import pytest
 import brainbench_audio
 from brainbench_audio import settings
 from brainbench_audio.activations.extraction import activations_folder
-from brainbench_audio.activations.identity import as_lazy
+from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.errors import BrainbenchError, ContractError, DataError, PluginLoadError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
