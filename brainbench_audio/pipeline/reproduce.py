@@ -20,7 +20,7 @@ from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.pipeline.run import compute_pair, keys_of
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
-from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.ids import BenchmarkId, ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.score import MEASURED_BY, Score, read_summary
 from brainbench_audio.scores.store import StoredScore
@@ -132,11 +132,10 @@ def reproduce(
         See `load_model`, `load_benchmark` and `ComposedBenchmark`.
     """
     wanted = Loadable(model or _model_of(result), dict(options or {}))
-    benchmark = load_benchmark(result.benchmark, **_options_of(result))
+    benchmark = load_benchmark(_benchmark_of(result), **_options_of(result))
     lazy = identified(wanted)
     keys = keys_of(lazy.identity, benchmark)
     score = compute_pair(lazy, benchmark, keys, hear_anew=hear_anew)
-    here = {**vars(score), "interval": list(score.interval) if score.interval else None}
     told = tuple(_differences(result.summary["provenance"], keys))
     return Reproduction(
         model=lazy.identity.id,
@@ -144,7 +143,7 @@ def reproduce(
         there=result.summary,
         here=score,
         differences=tuple(sorted(told, key=lambda one: not one.decides)),
-        others=tuple(agree(result.summary, here, tolerance)),
+        others=tuple(agree(result.summary, vars(score), tolerance)),
     )
 
 
@@ -152,17 +151,35 @@ def _model_of(result: StoredScore) -> str:
     """Return the model of an installed plugin that a result names."""
     version = result.version
     text = f"{version.source}:{version.id}" if version.source else version.id
-    try:
-        wanted = ModelId.parse(text)
-        if wanted.file is None and wanted.scheme is None:
-            find_model(wanted)
-            return text
-    except BrainbenchError:
-        pass
+    if _of_a_plugin(text):
+        return text
     raise DataError(
         f"{result.path} is of {printable(text)}, which is no model of an installed plugin. Install "
         f"its plugin, or say which model to score, with --model."
     )
+
+
+def _benchmark_of(result: StoredScore) -> str:
+    """Return the benchmark of a result; one may name a second model, which is loaded with it."""
+    given = BenchmarkId.parse(result.benchmark).given
+    if given and not _of_a_plugin(given):
+        raise DataError(
+            f"{result.path} compares with {printable(given)}, which is no model of an installed "
+            f"plugin: score it by hand, if you trust that model."
+        )
+    return result.benchmark
+
+
+def _of_a_plugin(model: str) -> bool:
+    """Return whether an id names a model of an installed plugin, and no file or hub."""
+    try:
+        wanted = ModelId.parse(model)
+        if wanted.file is None and wanted.scheme is None:
+            find_model(wanted)
+            return True
+    except BrainbenchError:
+        pass
+    return False
 
 
 def _options_of(result: StoredScore) -> dict[str, Any]:

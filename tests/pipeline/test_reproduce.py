@@ -114,6 +114,9 @@ def test_a_result_runs_nothing_that_it_names(
         about = {"identity": {**identity, "id": name, "source": source}, "model": name}
         with pytest.raises(DataError, match="no model of an installed plugin"):
             reproduce(read_result(change(about)))
+    for given in (f"{file}:Net", "hf:a/b"):
+        with pytest.raises(DataError, match="compares with .* no model of an installed plugin"):
+            reproduce(read_result(change({"benchmark": f"Tiny-ridge-unique={given}"})))
     loaded = []
     with monkeypatch.context() as patch:
         patch.setattr(module, "load_benchmark", lambda *given, **options: loaded.append(options))
