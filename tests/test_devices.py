@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from brainbench_audio.activations import placement
+from brainbench_audio.activations import placement, torch_model
 from brainbench_audio.activations.extraction import activations_folder, extracted, plan_extraction
 from brainbench_audio.activations.footprint import free_memory
 from brainbench_audio.activations.lazy import as_lazy
@@ -224,3 +224,12 @@ def test_free_memory_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     assert free_memory(device) == 70  # what torch keeps can be used again
     monkeypatch.setattr(torch.cuda, "get_per_process_memory_fraction", lambda _device: 0.25)
     assert free_memory(device) == 15
+
+
+def test_a_gpu_that_fails_while_it_is_waited_for_is_told_alike(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failed = raising(torch.AcceleratorError(GONE))
+    monkeypatch.setattr(torch_model, "from_device", lambda outputs: failed)
+    with pytest.raises(ContractError, match=r"^The cpu device failed while model net-work heard"):
+        model(Network()).activations([np.zeros(800, dtype=np.float32)])

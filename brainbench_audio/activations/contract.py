@@ -57,21 +57,27 @@ def begin(
         begun = error
 
     def wait() -> Mapping[str, Features]:
+        nonlocal begun
         try:
             return _checked(model.identity, begun, layers, names)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            if len(waveforms) > 1:
-                return _halved(model, waveforms, layers, names)
-            seconds = len(waveforms[0]) / model.sample_rate
-            raise ContractError(
-                f"Sound {names[0]} lasts {seconds:.4g} s; memory ran out while model "
-                f"{model.identity.id} heard it. Leave the sound out, cut it into shorter ones, or "
-                f"use a machine with more memory."
-            ) from error
+            if len(waveforms) == 1:
+                seconds = len(waveforms[0]) / model.sample_rate
+                raise ContractError(
+                    f"Sound {names[0]} lasts {seconds:.4g} s; memory ran out while model "
+                    f"{model.identity.id} heard it. Leave the sound out, cut it into shorter ones, "
+                    f"or use a machine with more memory."
+                ) from error
+        begun = _no_more  # the frames of an error hold what did not fit
+        return _halved(model, waveforms, layers, names)
 
     return wait
+
+
+def _no_more() -> Mapping[str, Features]:
+    raise AssertionError("what comes of some sounds is waited for once")
 
 
 def _halved(

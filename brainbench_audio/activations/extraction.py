@@ -218,7 +218,8 @@ def _largest_first(
 ) -> list[int]:
     """Put the chunk of the largest file first: one too long for the memory is refused at once."""
     sizes = {index: max(_size(files[row]) for row in chunks[index]) for index in missing}
-    return sorted(missing, key=lambda index: sizes[index] < max(sizes.values()))
+    largest = max(sizes.values())
+    return sorted(missing, key=lambda index: sizes[index] < largest)
 
 
 def _size(file: Path) -> int:

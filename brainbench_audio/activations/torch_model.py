@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -195,7 +195,8 @@ class TorchModel(ModelView):
         self, layers: Sequence[str], started: Sequence[Started]
     ) -> dict[str, npt.NDArray[np.float32]]:
         """Wait for all batches; return each layer, (stimulus, feature)."""
-        order, batches = waited_for(started)
+        with self._failing():  # on a GPU most errors come now
+            order, batches = waited_for(started)
         return {
             layer: self._stacked(layer, parts)[order]
             for layer, parts in zip(layers, batches, strict=True)
@@ -250,13 +251,18 @@ class TorchModel(ModelView):
             would = f"model {self.card.id} would need about {needed / 1e9:.2g} GB of memory for it"
             raise self._too_long(index, samples, would)
 
+    def _failing(self) -> AbstractContextManager[None]:
+        return failing_clearly(
+            self.device,
+            f"while model {self.card.id} heard sounds",
+            "What was heard before is kept: start it again, or choose another device.",
+        )
+
     @contextmanager
     def _naming(self, index: int, samples: int) -> Iterator[None]:
         """Say of which sound it is that memory ran out, and that the device failed."""
-        doing = f"while model {self.card.id} heard sounds"
-        kept = "What was heard before is kept: start it again, or choose another device."
         try:
-            with failing_clearly(self.device, doing, kept):
+            with self._failing():
                 yield
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):

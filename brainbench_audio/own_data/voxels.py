@@ -138,8 +138,10 @@ def _measurements(block: Block, silence: str | None) -> Iterable[_Measurement]:
                 except DataError as error:
                     raise DataError(f"{block.path}: {error}") from error
                 values, still = changed, changed[silent]
-            for own in occurrences:
-                yield _Measurement(block.path, label, own, values, still)
+            for place, own in enumerate(occurrences):
+                # those to silence once, however often sounds were repeated
+                once = still if place == 0 else still[:0]
+                yield _Measurement(block.path, label, own, values, once)
 
 
 def _occurrences(block: Block, rows: list[int], label: str) -> list[dict[str, int]]:

@@ -143,9 +143,13 @@ class _Readers:
         self._pools = [ThreadPoolExecutor(1, "reading")]
         self._idle: SimpleQueue[_Process | None] = SimpleQueue()
         self._all: list[_Process] = []
-        self.processes = 0
         self._idle.put(None)
         self.start(processes)
+
+    @property
+    def processes(self) -> int:
+        """How many processes read."""
+        return len(self._all)
 
     @property
     def runs_ahead(self) -> int:
@@ -154,12 +158,13 @@ class _Readers:
 
     def start(self, processes: int) -> None:
         """Have processes read from now on."""
-        if processes < 1:
+        with suppress(OSError):  # no room for more: those that started read, or the thread goes on
+            for _ in range(processes):
+                self._all.append(_Process())
+        if not self._all:
             return
         self._idle.get()  # once the thread has read what it was asked for
-        self.processes = processes
-        self._pools.append(ThreadPoolExecutor(processes, "reading"))
-        self._all = [_Process() for _ in range(processes)]
+        self._pools.append(ThreadPoolExecutor(self.processes, "reading"))
         for process in self._all:
             self._idle.put(process)
 

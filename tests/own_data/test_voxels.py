@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.own_data import voxels
+from brainbench_audio.own_data.blocks import Block
 from brainbench_audio.own_data.voxels import read_voxels
 
 from .writing import FORMATS, STIMULI, VALUES, write_stimuli, write_table
@@ -188,3 +190,12 @@ def test_a_damaged_file_is_refused_by_name(kind: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(DataError, match=re.escape(path.name)):
         read_voxels(tmp_path)
+
+
+def test_silence_counts_once_however_often_sounds_are_repeated(tmp_path: Path) -> None:
+    names = ("a", "b", "silence", "a", "b", "silence", "a", "b")
+    values = np.arange(1.0, 17.0).reshape(8, 2, 1)
+    block = Block(tmp_path / "responses.csv", names, ("",) * 8, values, {})
+    found = list(voxels._measurements(block, "silence"))
+    assert [one.silence.shape for one in found] == [(2, 2), (0, 2), (0, 2)]
+    assert [sorted(one.rows.values()) for one in found] == [[0, 1], [3, 4], [6, 7]]

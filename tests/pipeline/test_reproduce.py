@@ -115,7 +115,7 @@ def test_a_result_runs_nothing_that_it_names(
         with pytest.raises(DataError, match="no model of an installed plugin"):
             reproduce(read_result(change(about)))
     for given in (f"{file}:Net", "hf:a/b"):
-        with pytest.raises(DataError, match="compares with .* no model of an installed plugin"):
+        with pytest.raises(DataError, match=r"compares with .* no model of an installed plugin"):
             reproduce(read_result(change({"benchmark": f"Tiny-ridge-unique={given}"})))
     loaded = []
     with monkeypatch.context() as patch:

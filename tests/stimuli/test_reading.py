@@ -144,3 +144,22 @@ def test_cores_are_those_that_the_process_may_use(monkeypatch: pytest.MonkeyPatc
     assert cores() == 3
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert 1 <= cores() <= (os.cpu_count() or 1)
+
+
+@pytest.mark.parametrize("started", [0, 1])
+def test_where_processes_cannot_be_started_others_read(
+    stimuli: StimulusSet, started: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+
+    class Scarce(reading._Process):
+        def __init__(self) -> None:
+            if len(made) >= started:
+                raise OSError("Resource temporarily unavailable")
+            super().__init__()
+            made.append(self)
+
+    monkeypatch.setattr(reading, "_Process", Scarce)
+    expected = [waveform.tobytes() for waveform in stimuli.waveforms(range(40), RATE)]
+    assert heard(stimuli, range(40), 3) == (expected, "")
+    assert len(made) == started
