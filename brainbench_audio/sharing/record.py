@@ -14,7 +14,7 @@ from typing import Any
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import json_ready
 from brainbench_audio.scores import profiles
-from brainbench_audio.scores.score import parse_summary, read_summary
+from brainbench_audio.scores.score import parse_summary
 from brainbench_audio.scores.store import StoredScore, folder_name, read_stored
 from brainbench_audio.sharing.contents import problems, with_measurer
 
@@ -39,7 +39,7 @@ def record_text(entry: StoredScore, name: str) -> str:
         The file is damaged, or the score does not say what a record must.
     """
     score = with_measurer(read_stored(entry.path), name)
-    summary = {**read_summary(entry.path), "provenance": dict(score.provenance)}
+    summary = {**entry.summary, "provenance": dict(score.provenance)}
     if not _are_finite(summary["interval"]):
         summary["interval"] = None
     intervals = summary.get("part_intervals", {})
