@@ -19,6 +19,7 @@ from sklearn.covariance import LedoitWolf
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.registry.lookup import find_benchmark
+from brainbench_audio.scores.influence import stored_influence
 
 FOLDS = np.arange(40) % 5
 
@@ -147,3 +148,39 @@ def test_what_has_no_sessions_or_folds_or_noise_is_refused() -> None:
         noise_covariance(same + 0.1)
     with pytest.raises(UnknownId, match="rsa-crossnobis needs sessions, which NH2015comp"):
         find_benchmark("NH2015comp-rsa-crossnobis")
+
+
+def world(seed: int, signal: float = 1.0) -> tuple[list[dict[str, np.ndarray]], xr.DataArray]:
+    """Two equally good models and responses in three noisy sessions to sounds drawn anew."""
+    fixed = np.random.default_rng(20)
+    tuning, seen = fixed.standard_normal((5, 12)), fixed.standard_normal((5, 10))
+    mix = fixed.standard_normal((12, 12)) / np.sqrt(12) + np.eye(12)
+    rng = np.random.default_rng([seed, 80])
+    heard = rng.standard_normal((80, 5))
+    noise = 2 * np.einsum("ips,pq->iqs", rng.standard_normal((80, 12, 3)), mix)
+    responses = signal * (heard @ tuning)[:, :, None] + noise
+    models = [{"layer": heard @ seen + rng.standard_normal((80, 10))} for _ in range(2)]
+    return models, build(responses, [f"sound {place}" for place in range(80)], "voxel", {})
+
+
+@pytest.mark.slow
+def test_error_rates() -> None:
+    """Limits are three Monte-Carlo errors from .05; docs/methods.md has the rates of 300 worlds."""
+    times, folds = 150, np.arange(80) % 5
+    limit = 0.05 + 3 * np.sqrt(0.05 * 0.95 / times)
+    values, intervals, differ, chance = [], [], [], []
+    for seed in range(times):
+        models, responses = world(seed)
+        plain = RSA(variant="crossnobis", permutations=0)
+        first, second = (plain(model, responses, folds) for model in models)
+        values.append(first.value)
+        intervals.append(first.interval)
+        owed = [stored_influence(one.raw, one.parts, one.value) for one in (first, second)]
+        differ.append((owed[0] - owed[1]).estimate().p)
+        tested = RSA(variant="crossnobis", permutations=99)
+        chance.append(tested(models[0], world(seed + 5000, 0.0)[1], folds).p)
+    low, high = np.array(intervals).T
+    missed = (np.mean(values) < low) | (np.mean(values) > high)
+    assert missed.mean() <= limit
+    assert np.mean(np.array(differ) < 0.05) <= limit
+    assert np.mean(np.array(chance) <= 0.05) <= limit
