@@ -96,12 +96,12 @@ def results(
     from brainbench_audio.report.export import dataset_of
     from brainbench_audio.report.frames import table_of
 
+    if form not in ("long", "wide", "xarray"):
+        raise DataError(f"form={form!r} is none of long, wide, xarray.")
     found = _chosen(model, benchmark, published)
     if form == "xarray":
         return dataset_of(found)
     table = table_of(found)
-    if form not in ("long", "wide"):
-        raise DataError(f"form={form!r} is none of long, wide, xarray.")
     return table if form == "long" else table.wide()
 
 
@@ -117,7 +117,8 @@ def compare(model: Names = (), benchmark: Names = ()) -> pd.DataFrame:
     pandas.DataFrame
         A row a pair, the better model first: ``benchmark``, ``model``, ``other``, ``difference``,
         ``error``, ``low``, ``high`` (95 % interval), ``p``, ``q`` (p after control of false
-        discoveries over all rows), ``over`` (what these generalise over), ``significant``.
+        discoveries over all rows), ``over`` (what these generalise over), ``freedom``
+        (degrees of freedom), ``significant``.
 
     Raises
     ------
@@ -210,8 +211,8 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     output : str or Path, optional
         ``.png``, ``.svg`` or ``.pdf``: written, too.
     **options
-        Those of ``brainbench figure KIND``: ``model``, ``benchmark``, ``published``, ``against``
-        (``--with``), ``layer``, ``input``, ``log``.
+        Those of ``brainbench figure KIND``: ``model``, ``benchmark``, ``published``, ``labels``,
+        ``against`` (``--with``), ``layer``, ``input``, ``log``.
 
     Returns
     -------

@@ -215,9 +215,11 @@ def _print_results(results: Sequence[Result], with_current: bool) -> None:
 
 
 def _row(one: Result) -> tuple[Any, ...]:
+    from brainbench_audio.scores.score import ONLY_LAYERS
+
     tag = _tag(one)
     version = f"{one.version} ({tag})" if tag else one.version
-    layers = one.provenance.get("only_layers")  # others are of the whole model
+    layers = one.provenance.get(ONLY_LAYERS)  # others are of the whole model
     benchmark = f"{one.benchmark} ({', '.join(map(str, layers))} only)" if layers else one.benchmark
     return (one.name, version, benchmark, one.value, one.error, one.created or None, str(one.path))
 

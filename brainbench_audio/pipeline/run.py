@@ -72,7 +72,7 @@ class Run:
 
     @property
     def file(self) -> Path | None:
-        """Return the stored score's file; None if it is not kept."""
+        """The stored score's file; None if it is not kept."""
         return None if self.stem is None else stored_file(self.stem)
 
     def whole(self) -> Score:

@@ -49,8 +49,8 @@ class World:
         parts = [f"component-{number}" for number in range(self.components)]
         target = build(responses, names, "component", {"component": parts})
         folds = Folds(tuple(names), tuple(number % 5 for number in range(self.stimuli)), "made up")
-        # a model without features of its own has noise in their place
-        mine = np.hstack([own, common]) if self.unique or not self.shared else common
+        # without a share of its own, a model's own features are noise
+        mine = np.hstack([own, common])
         return UniqueRidge()(
             {"mine": mine}, target, folds, given={"other": np.hstack([other, common])}
         )
@@ -71,9 +71,8 @@ def rates(world: World, worlds: int) -> dict[str, float]:
     scores = [world.score(seed) for seed in range(worlds)]
     values = np.array([score.value for score in scores])
     inside = [
-        score.interval[0] <= values.mean() <= score.interval[1]
+        score.interval is not None and score.interval[0] <= values.mean() <= score.interval[1]
         for score in scores
-        if score.interval is not None
     ]
     low = [score.p is not None and score.p < 0.05 for score in scores]
     return {
