@@ -23,7 +23,7 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
-from brainbench_audio.pipeline.categories import SomeRows, rows_of
+from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_categories
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -133,7 +133,24 @@ class ComposedBenchmark:
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
-        return replace(score, n={"stimulus": self.assembly.sizes["stimulus"], **score.n})
+        n = {"stimulus": self.assembly.sizes["stimulus"], **score.n}
+        return replace(score, n=n, raw=self._with_sounds(score.raw))
+
+    def _with_sounds(self, raw: xr.Dataset) -> xr.Dataset:
+        """Name the sounds, and their categories, where there is something of each of them.
+
+        Pairs of sounds, and what a score owes to them, are in the order of the responses.
+        """
+        names = [str(name) for name in self.assembly["stimulus"].values]
+        if not {"stimulus", "pair", "bin"} & set(raw.dims):
+            return raw
+        if raw.sizes.get("stimulus", len(names)) != len(names) or "category" in raw.variables:
+            return raw
+        if "stimulus" in raw.coords and raw["stimulus"].values.astype(str).tolist() != names:
+            return raw
+        known = sound_categories(self.stimuli, self.assembly)
+        categories = {"category": ("stimulus", list(known))} if known else {}
+        return raw.assign_coords(stimulus=names, **categories)
 
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]

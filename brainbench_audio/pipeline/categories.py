@@ -29,9 +29,7 @@ def rows_of(
     """
     if not card.categories:
         return None
-    categories = stimuli.categories
-    if not categories and "category" in assembly.coords:
-        categories = tuple(str(name) for name in assembly["category"].values)
+    categories = sound_categories(stimuli, assembly)
     if not categories:
         raise UnknownId(f"{card.id} is no benchmark: sounds of {card.data_id} have no categories.")
     names = sorted(set(categories))
@@ -46,6 +44,17 @@ def rows_of(
             )
         chosen.update(meant)
     return np.flatnonzero(np.isin(categories, sorted(chosen)))
+
+
+def sound_categories(stimuli: StimulusSet, assembly: xr.DataArray) -> tuple[str, ...]:
+    """Return the category of each row of an assembly, as stimuli or responses say; else none."""
+    names = [str(name) for name in assembly["stimulus"].values]
+    if stimuli.categories:
+        known = dict(zip(stimuli.names, stimuli.categories, strict=True))
+        return tuple(known[name] for name in names)
+    if "category" in assembly.coords and assembly["category"].dims == ("stimulus",):
+        return tuple(str(name) for name in assembly["category"].values)
+    return ()
 
 
 class SomeRows(Mapping[str, npt.NDArray[np.floating[Any]]]):
