@@ -149,8 +149,10 @@ class ComposedBenchmark:
         if "stimulus" in raw.coords and raw["stimulus"].values.astype(str).tolist() != names:
             return raw
         known = sound_categories(self.stimuli, self.assembly)
-        categories = {"category": ("stimulus", list(known))} if known else {}
-        return raw.assign_coords(stimulus=names, **categories)
+        coordinates: dict[str, Any] = {"stimulus": names}
+        if known:
+            coordinates["category"] = ("stimulus", list(known))
+        return raw.assign_coords(coordinates)
 
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]

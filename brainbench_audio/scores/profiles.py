@@ -228,9 +228,10 @@ def best_rdm(raw: xr.Dataset) -> Array | None:
     return None if distances is None else distances.values.astype(np.float64)
 
 
-def target_rdm(raw: xr.Dataset) -> xr.DataArray | None:
+def target_rdm(raw: xr.Dataset) -> Array | None:
     """Return the distances of stimuli in the responses, (pair,), in the order of `best_rdm`."""
-    return _stored(raw, "target_rdm")
+    distances = _stored(raw, "target_rdm")
+    return None if distances is None else distances.values.astype(np.float64)
 
 
 def predictions(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
@@ -246,7 +247,8 @@ def sounds(raw: xr.Dataset) -> tuple[list[str], list[str]] | None:
     if "stimulus" not in raw.coords or raw["stimulus"].dims != ("stimulus",):
         return None
     names = names_along(raw["stimulus"], "stimulus")
-    if "category" not in raw.coords or raw["category"].dims != ("stimulus",):
+    # a file does not say that it is a coordinate where no array runs along stimuli
+    if "category" not in raw.variables or raw["category"].dims != ("stimulus",):
         return names, [""] * len(names)
     return names, [str(one) for one in raw["category"].values]
 

@@ -19,7 +19,8 @@ from brainbench_audio.report.site.correlation_page import correlation_page
 from brainbench_audio.report.site.frame import ADD, BOARD, COMPARE, COMPARISONS, CORRELATIONS
 from brainbench_audio.report.site.model_page import model_page
 from brainbench_audio.report.site.output import check_folder, write_folder
-from brainbench_audio.report.site.profiles import LayerProfile, read_profile
+from brainbench_audio.report.site.sounds_page import sounds_page, sounds_path
+from brainbench_audio.report.site.stored import Stored, read_stored
 
 TITLE = "Brain-likeness of audio models"
 
@@ -95,7 +96,11 @@ def _note(content: Content) -> str:
 
 
 def _pages(content: Content, note: str) -> dict[str, str]:
-    profiles = {row.model: _profiles(row) for row in content.rows}
+    stored = {row.model: _stored(row) for row in content.rows}
+    profiles = {
+        model: {name: one.profile for name, one in found.items() if one.profile is not None}
+        for model, found in stored.items()
+    }
     pages = {
         BOARD: board_page(content, note),
         COMPARISONS: list_page(content, note),
@@ -105,16 +110,20 @@ def _pages(content: Content, note: str) -> dict[str, str]:
     }
     for benchmark, path in content.comparisons.items():
         pages[path] = benchmark_page(content, benchmark, note)
+    for row in content.rows:
+        sounds = {name: one.sounds for name, one in stored[row.model].items() if one.sounds}
+        if sounds:
+            pages[sounds_path(content, row.model)] = sounds_page(content, row, sounds, note)
     for model, path in content.models.items():
-        pages[path] = model_page(content, model, profiles.get(model, {}), note)
+        more = sounds_path(content, model)
+        known = more if more in pages else None
+        pages[path] = model_page(content, model, profiles.get(model, {}), note, known)
     return pages
 
 
-def _profiles(row: Row) -> dict[str, LayerProfile]:
-    found = {}
-    for benchmark, result in row.results.items():
-        if result.published or result.path is None:
-            continue
-        if profile := read_profile(result.path):
-            found[benchmark] = profile
-    return found
+def _stored(row: Row) -> dict[str, Stored]:
+    return {
+        benchmark: read_stored(result.path)
+        for benchmark, result in row.results.items()
+        if result.path is not None and not result.published
+    }

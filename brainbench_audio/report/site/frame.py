@@ -154,7 +154,8 @@ def _name(path: str, site: str) -> Markup:
 
 
 def _navigation(path: str) -> Markup:
-    current = {"models": BOARD, "benchmarks": COMPARISONS}.get(path.partition("/")[0], path)
+    folders = {"models": BOARD, "sounds": BOARD, "benchmarks": COMPARISONS}
+    current = folders.get(path.partition("/")[0], path)
     items = []
     for target, name in _NAVIGATION:
         here = ("page" if target == path else "true") if target == current else None

@@ -21,8 +21,22 @@ _KEY_DIGITS = 12
 _CHANGED = "The model has changed since it was scored: no score is of its current version."
 
 
-def model_page(content: Content, model: str, profiles: Profiles, note: str) -> str:
-    """Return the page of a model; ``profiles`` are those of its benchmarks."""
+def model_page(
+    content: Content, model: str, profiles: Profiles, note: str, sounds: str | None = None
+) -> str:
+    """Return the page of a model.
+
+    Parameters
+    ----------
+    content : Content
+    model : str
+    profiles : mapping of str to LayerProfile
+        Of its benchmarks.
+    note : str
+        For the foot.
+    sounds : str, optional
+        File of the page that says what is known of single sounds.
+    """
     path = content.models[model]
     row = content.row_of(model)
     results = row.every if row else []
@@ -33,6 +47,7 @@ def model_page(content: Content, model: str, profiles: Profiles, note: str) -> s
         _about(content, model),
         tag("h2", "Scores"),
         _all_scores(content, row, path) if row else tag("p", _CHANGED, class_="note"),
+        None if sounds is None else _sounds(up(path) + quote(sounds)),
         _unverified(results),
         _older(content, model, path),
         _parts(results),
@@ -65,6 +80,11 @@ def _lead(content: Content, row: Row | None) -> list[Any]:
     lead = [" · ", icon(content.looks[row.family]), " ", row.family]
     versions = {result.version for result in row.results.values()} - {""}
     return lead + [part for version in sorted(versions) for part in (" · version ", version)]
+
+
+def _sounds(address: str) -> Markup:
+    words = "Which sounds are alike to it, and which it gets wrong"
+    return tag("p", tag("a", words, href=address), class_="small")
 
 
 def _older(content: Content, model: str, path: str) -> list[Markup] | None:
