@@ -5,16 +5,24 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from brainbench_audio.markup import Markup, link, tag
 from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.report.site.content import Content, Row, is_plain
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
-from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
+from brainbench_audio.report.site.frame import (
+    CORRELATIONS,
+    facts,
+    page,
+    published_chip,
+    table,
+    up,
+)
 from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.profiles import LayerProfile
 from brainbench_audio.report.site.relations import rank_text
+from brainbench_audio.report.site.sizes import PARAMETERS, sizes
 
 Profiles = Mapping[str, LayerProfile]
 _KEY_DIGITS = 12
@@ -139,7 +147,7 @@ def _about(content: Content, model: str) -> Markup | None:
     parameters = f"{card.parameters:,}" if card.parameters else None
     return facts(
         [
-            ("Parameters", parameters),
+            ("Parameters", _size(content, model, parameters)),
             ("Sample rate", f"{card.sample_rate:,} Hz" if card.sample_rate else None),
             ("Layers", len(card.layers) or None),
             ("Training data", card.training_data),
@@ -147,6 +155,15 @@ def _about(content: Content, model: str) -> Markup | None:
             ("Source", link(card.source, card.source)),
         ]
     )
+
+
+def _size(content: Content, model: str, parameters: str | None) -> Any:
+    """Return the number, with a link to where scores stand against size."""
+    if parameters is None or model not in sizes(content):
+        return parameters
+    view = urlencode({"x": PARAMETERS, "y": content.first})
+    address = f"{up(content.models[model])}{CORRELATIONS}#{view}"
+    return [parameters, " (", tag("a", "size and scores of all models", href=address), ")"]
 
 
 def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:

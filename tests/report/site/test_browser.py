@@ -362,6 +362,43 @@ def test_axes_are_chosen(visit: Visit) -> None:
     assert "/models/" in tab.url
 
 
+def test_scores_against_size_and_training_data(visit: Visit, paper_pages: Path) -> None:
+    found = Visit(visit.tab, paper_pages)
+    tab = found.open("models/vggish.html")
+    tab.get_by_role("link", name="size and scores of all models").click()
+    assert tab.get_by_label("Horizontal axis").input_value() == "parameters"
+    tab.get_by_label("Vertical axis").select_option("NH2015-rsa")
+    cards = {entry.card.id: entry.card for entry in registered(ModelCard)}
+    known = [
+        (cards[one.model].parameters, one.value, one.model)
+        for one in published_results()
+        if one.benchmark == "NH2015-rsa" and cards[one.model].parameters
+    ]
+    r = np.corrcoef(np.log10([size for size, *_ in known]), [value for _, value, _ in known])[0, 1]
+    told = tab.locator("#relation").inner_text()
+    assert told.startswith(f"Pearson r = {r:.3f} ")
+    assert told.endswith(f"{len(known)} models")
+    assert {"10 M", "100 M", "1 G"} <= set(tab.locator("#plot svg text").all_text_contents())
+    tab.locator(".point").last.hover()
+    largest = max(known)
+    assert f"{largest[0] / 1e9:.2f} G parameters" in tab.locator("#tip").inner_text()
+    # what they were trained on, the highest mean first
+    rows = tab.locator("#learned-table tbody tr")
+    values = {one.model: one.value for one in published_results() if one.benchmark == "NH2015-rsa"}
+    by_data: dict[str, list[float]] = {}
+    for model, value in values.items():
+        by_data.setdefault(cards[model].training_data, []).append(value)
+    means = sorted(((np.mean(group), len(group)) for group in by_data.values()), reverse=True)
+    shown = [
+        [float(one) for one in text.split()] for text in rows.locator("td.number").all_inner_texts()
+    ]
+    assert [one for (one,) in shown[::2]] == pytest.approx([mean for mean, _ in means], abs=6e-4)
+    assert [one for (one,) in shown[1::2]] == [count for _, count in means]
+    assert rows.first.locator("path").count() == means[0][1]
+    tab.get_by_label("Vertical axis").select_option("B2021-rsa")
+    assert tab.locator("#learned-score").inner_text() == "B2021-rsa"
+
+
 def test_models_are_compared_in_pairs(visit: Visit, results: list[Result]) -> None:
     tab = visit.open("compare.html", "#m=beta-two&m=alpha-one")
     cells = tab.locator("#compared tbody tr").filter(has_text=FIRST).locator("td").all_inner_texts()
