@@ -27,6 +27,7 @@ from brainbench_audio.report.site.model_page import (
     interval,
 )
 from brainbench_audio.report.site.precision import error_text, printed
+from brainbench_audio.report.site.regions import regions_of_benchmark
 from brainbench_audio.report.site.relations import rank_text
 
 
@@ -65,6 +66,7 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
         tag("p", _lead(content, benchmark), class_="lead"),
         tag("h2", "Models"),
         _models(content, rows, benchmark, ceiling, words),
+        regions_of_benchmark(content, benchmark),
         tag("h2", "Protocol"),
         _protocol(content, benchmark, words),
         _citations(content, benchmark),

@@ -21,6 +21,7 @@ from brainbench_audio.report.site.frame import (
 )
 from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.profiles import LayerProfile
+from brainbench_audio.report.site.regions import regions_of_model
 from brainbench_audio.report.site.relations import rank_text
 from brainbench_audio.report.site.sizes import PARAMETERS, sizes
 
@@ -59,6 +60,7 @@ def model_page(
         _unverified(results),
         _older(content, model, path),
         _parts(results),
+        regions_of_model(content, row, profiles) if row else None,
         _profiles(content, results, profiles),
         tag("h2", "Where the numbers come from"),
         _origins(results),
