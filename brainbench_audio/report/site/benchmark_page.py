@@ -15,8 +15,8 @@ from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import Axis, icon, number
 from brainbench_audio.report.site.frame import (
     COMPARISONS,
+    Frame,
     facts,
-    page,
     published_chip,
     table,
     up,
@@ -31,7 +31,7 @@ from brainbench_audio.report.site.regions import regions_of_benchmark
 from brainbench_audio.report.site.relations import rank_text
 
 
-def list_page(content: Content, note: str) -> str:
+def list_page(content: Content, frame: Frame) -> str:
     """Return the page that lists all benchmarks."""
     rows = []
     for name in content.benchmarks:
@@ -53,10 +53,10 @@ def list_page(content: Content, note: str) -> str:
         tag("p", "Each is a data set with a metric; its page has the protocol.", class_="lead"),
         table(head, rows, "All benchmarks", numeric=(2,), heard=True),
     ]
-    return page(COMPARISONS, "Benchmarks", body, site=content.title, note=note)
+    return frame.page(COMPARISONS, "Benchmarks", body)
 
 
-def benchmark_page(content: Content, benchmark: str, note: str) -> str:
+def benchmark_page(content: Content, benchmark: str, frame: Frame) -> str:
     """Return the page of a benchmark."""
     path = content.comparisons[benchmark]
     rows = _rows(content, benchmark)
@@ -71,7 +71,7 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
         _protocol(content, benchmark, words),
         _citations(content, benchmark),
     ]
-    return page(path, benchmark, body, site=content.title, note=note)
+    return frame.page(path, benchmark, body)
 
 
 def _rows(content: Content, benchmark: str) -> list[Row]:

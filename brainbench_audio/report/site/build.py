@@ -16,7 +16,14 @@ from brainbench_audio.report.site.board import board_page
 from brainbench_audio.report.site.compare_page import compare_page
 from brainbench_audio.report.site.content import Content, Row, gather
 from brainbench_audio.report.site.correlation_page import correlation_page
-from brainbench_audio.report.site.frame import ADD, BOARD, COMPARE, COMPARISONS, CORRELATIONS
+from brainbench_audio.report.site.frame import (
+    ADD,
+    BOARD,
+    COMPARE,
+    COMPARISONS,
+    CORRELATIONS,
+    Frame,
+)
 from brainbench_audio.report.site.model_page import model_page
 from brainbench_audio.report.site.output import check_folder, write_folder
 from brainbench_audio.report.site.sounds_page import sounds_page, sounds_path
@@ -52,6 +59,8 @@ def build_site(
     folder: Path,
     title: str = TITLE,
     declared: Mapping[str, ModelCard] | None = None,
+    *,
+    live: bool = False,
 ) -> Site:
     """Write a site that shows some results.
 
@@ -67,6 +76,8 @@ def build_site(
         Of the site.
     declared : mapping of str to ModelCard
         Cards of models that no installed plugin has, by id.
+    live : bool
+        For a server that says when results change: pages ask it, and load themselves again.
 
     Raises
     ------
@@ -83,7 +94,7 @@ def build_site(
             f"published numbers with --published add."
         )
     content = gather(title, results, declared)
-    pages = _pages(content, _note(content))
+    pages = _pages(content, Frame(title, _note(content), live))
     size = write_folder(folder, pages)
     return Site(folder=folder, pages=len(pages), size=size)
 
@@ -95,29 +106,29 @@ def _note(content: Content) -> str:
     return f"Written by brainbench-audio {package_version()}{newest}."
 
 
-def _pages(content: Content, note: str) -> dict[str, str]:
+def _pages(content: Content, frame: Frame) -> dict[str, str]:
     stored = {row.model: _stored(row) for row in content.rows}
     profiles = {
         model: {name: one.profile for name, one in found.items() if one.profile is not None}
         for model, found in stored.items()
     }
     pages = {
-        BOARD: board_page(content, note),
-        COMPARISONS: list_page(content, note),
-        CORRELATIONS: correlation_page(content, note),
-        COMPARE: compare_page(content, profiles, note),
-        ADD: add_page(content.title, note),
+        BOARD: board_page(content, frame),
+        COMPARISONS: list_page(content, frame),
+        CORRELATIONS: correlation_page(content, frame),
+        COMPARE: compare_page(content, profiles, frame),
+        ADD: add_page(frame),
     }
     for benchmark, path in content.comparisons.items():
-        pages[path] = benchmark_page(content, benchmark, note)
+        pages[path] = benchmark_page(content, benchmark, frame)
     for row in content.rows:
         sounds = {name: one.sounds for name, one in stored[row.model].items() if one.sounds}
         if sounds:
-            pages[sounds_path(content, row.model)] = sounds_page(content, row, sounds, note)
+            pages[sounds_path(content, row.model)] = sounds_page(content, row, sounds, frame)
     for model, path in content.models.items():
         more = sounds_path(content, model)
         known = more if more in pages else None
-        pages[path] = model_page(content, model, profiles.get(model, {}), note, known)
+        pages[path] = model_page(content, model, profiles.get(model, {}), frame, known)
     return pages
 
 

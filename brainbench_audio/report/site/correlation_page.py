@@ -19,7 +19,7 @@ from brainbench_audio.report.site.benchmark_page import bounds_of
 from brainbench_audio.report.site.board_data import column_label
 from brainbench_audio.report.site.content import Content
 from brainbench_audio.report.site.drawing import icon, number
-from brainbench_audio.report.site.frame import CORRELATIONS, box, page
+from brainbench_audio.report.site.frame import CORRELATIONS, Frame, box
 from brainbench_audio.report.site.model_page import benchmark_link
 from brainbench_audio.report.site.relations import relations
 from brainbench_audio.report.site.sizes import PARAMETERS, sizes
@@ -32,7 +32,7 @@ _P_CLASSES = {"<.01": "strong-p", ".01-.05": "some-p", ">.05": "no-p"}
 _NONE = "No three models have scores of a brain benchmark and of a listening task."
 
 
-def correlation_page(content: Content, note: str) -> str:
+def correlation_page(content: Content, frame: Frame) -> str:
     """Return the page."""
     found = correlations(content.results)
     start = _first_axes(content)
@@ -60,8 +60,7 @@ def correlation_page(content: Content, note: str) -> str:
         inline_data("scatter-data", _data(content, start)),
     ]
     scripts = ("shared.js", "scatter.js", "learned.js")
-    title = content.title
-    return page(CORRELATIONS, "Correlations", body, site=title, note=note, scripts=scripts)
+    return frame.page(CORRELATIONS, "Correlations", body, scripts=scripts)
 
 
 def _first_axes(content: Content) -> dict[str, str]:

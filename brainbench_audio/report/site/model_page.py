@@ -13,8 +13,8 @@ from brainbench_audio.report.site.content import Content, Row, is_plain
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import (
     CORRELATIONS,
+    Frame,
     facts,
-    page,
     published_chip,
     table,
     up,
@@ -31,7 +31,7 @@ _CHANGED = "The model has changed since it was scored: no score is of its curren
 
 
 def model_page(
-    content: Content, model: str, profiles: Profiles, note: str, sounds: str | None = None
+    content: Content, model: str, profiles: Profiles, frame: Frame, sounds: str | None = None
 ) -> str:
     """Return the page of a model.
 
@@ -41,8 +41,7 @@ def model_page(
     model : str
     profiles : mapping of str to LayerProfile
         Of its benchmarks.
-    note : str
-        For the foot.
+    frame : Frame
     sounds : str, optional
         File of the page that says what is known of single sounds.
     """
@@ -66,7 +65,7 @@ def model_page(
         _origins(results),
         _citations(content, results, model),
     ]
-    return page(path, title, body, site=content.title, note=note)
+    return frame.page(path, title, body)
 
 
 def benchmark_link(content: Content, benchmark: str, path: str) -> Markup:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from brainbench_audio.markup import Markup, inline_data, tag
 from brainbench_audio.report.site.content import Content, Row
-from brainbench_audio.report.site.frame import page, up
+from brainbench_audio.report.site.frame import Frame, up
 from brainbench_audio.report.site.precision import printed
 from brainbench_audio.report.site.sounds import Sounds
 
@@ -31,7 +31,7 @@ def sounds_path(content: Content, model: str) -> str:
     return content.models[model].replace("models/", "sounds/", 1)
 
 
-def sounds_page(content: Content, row: Row, sounds: Mapping[str, Sounds], note: str) -> str:
+def sounds_page(content: Content, row: Row, sounds: Mapping[str, Sounds], frame: Frame) -> str:
     """Return the page; ``sounds`` are what the scores of some benchmarks say of theirs."""
     path = sounds_path(content, row.model)
     names = [name for name in content.benchmarks if name in sounds]
@@ -49,7 +49,7 @@ def sounds_page(content: Content, row: Row, sounds: Mapping[str, Sounds], note: 
     ]
     scripts = ("shared.js", "sounds_alike.js", "sounds_wrong.js", "sounds.js")
     title = f"{row.label}: sounds"
-    return page(path, title, body, site=content.title, note=note, scripts=scripts)
+    return frame.page(path, title, body, scripts=scripts)
 
 
 def _controls(names: list[str]) -> Markup:
