@@ -9,7 +9,7 @@ const wrong = (() => {
   const table = document.getElementById("wrong-table");
   const [LEFT, RIGHT, TOP, BOTTOM, HEIGHT] = [66, 12, 10, 44, 380];
   // lines differ in colour and marker, as categories can be many
-  const COLOURS = ["#0072B2", "#D55E00", "#008F68", "#882255", "#8A6D00", "#AA4499", "#5A6570"];
+  const COLOURS = ["#0072B2", "#D55E00", "#008F68", "#C2527A", "#8A6D00", "#AA4499", "#6B7680"];
   const SHAPE_NAMES = Object.keys(SHAPES);
 
   function looks(categories) {
@@ -115,8 +115,8 @@ const wrong = (() => {
       measured: measured[place], predicted: predicted[place], off: fit.off[place] }))
       .sort((one, other) => Math.abs(other.off) - Math.abs(one.off));
     parts = new Map(found.map((one) => {
-      const row = line(one.name, one.category, [number(one.measured, digits), number(one.predicted, digits),
-        `${one.off > 0 ? "+" : ""}${number(one.off, 2)}`]);
+      const row = line(one.name, one.category, [`${one.off > 0 ? "+" : ""}${number(one.off, 2)}`,
+        number(one.measured, digits), number(one.predicted, digits)]);
       row.addEventListener("mouseenter", () => mark(one, true));
       row.addEventListener("mouseleave", () => mark(one, false));
       return [one.place, { row, dot: point(one, toX(one.predicted), toY(one.measured), look.get(one.category)) }];
@@ -132,7 +132,7 @@ const wrong = (() => {
     fitted.textContent = `${benchmark.targets[target]}: r² = ${number(fit.share)}, ${found.length} sounds`;
     legend.replaceChildren(...[...look].filter(([name]) => name).map(([name, one]) => make("li", {},
       draw("svg", { class: "icon", viewBox: "-7 -7 14 14", "aria-hidden": "true" }, marker(one, 0, 0)), ` ${name}`)));
-    filled(table, ["Sound", "Category", "Response", "Prediction", "Off"], [...parts.values()].map(({ row }) => row));
+    filled(table, ["Sound", "Category", "Off", "Response", "Prediction"], [...parts.values()].map(({ row }) => row));
   }
 
   function showOwed(benchmark, set) {
