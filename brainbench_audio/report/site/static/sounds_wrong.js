@@ -100,6 +100,30 @@ const wrong = (() => {
       ...values.map((value) => make("td", { class: "number" }, value)));
   }
 
+  /* Mean response and prediction of each category, which says what a component prefers. */
+  function showCategories(found, look) {
+    const groups = [...look].map(([name, one]) => {
+      const sounds = found.filter((sound) => sound.category === name);
+      const mean = (side) => sounds.reduce((sum, sound) => sum + sound[side], 0) / sounds.length;
+      return { name, one, count: sounds.length, measured: mean("measured"), predicted: mean("predicted") };
+    }).filter((group) => group.count).sort((one, other) => other.measured - one.measured);
+    document.getElementById("by-category").hidden = groups.length < 2;
+    const [low, high] = ends(groups.flatMap((group) => [group.measured, group.predicted]));
+    const place = (value) => 10 + (260 * (value - low)) / (high - low);
+    const rows = groups.map((group) => {
+      const label = `response ${number(group.measured, digits)}, prediction ${number(group.predicted, digits)}`;
+      const [x, to] = [place(group.measured), place(group.predicted)];
+      return make("tr", {}, make("th", { scope: "row" }, group.name),
+        make("td", {}, draw("svg", { class: "dots", viewBox: "0 0 280 22", role: "img", "aria-label": label },
+          draw("line", { x1: x, x2: to, y1: 11, y2: 11, class: "error" }),
+          marker(group.one, to, 11, 1, true), marker(group.one, x, 11, 1))),
+        ...[group.measured, group.predicted].map((value) => make("td", { class: "number" }, number(value, digits))),
+        make("td", { class: "number" }, String(group.count)));
+    });
+    filled(document.getElementById("category-table"),
+      ["Category", "Means", "Response", "Prediction", "Sounds"], rows);
+  }
+
   function showPredictions(benchmark, set, target) {
     section.hidden = !benchmark.targets.length;
     if (section.hidden) return;
@@ -108,7 +132,7 @@ const wrong = (() => {
     const look = looks(set.categories);
     const width = Math.max(box.clientWidth, 240);
     const [xs, ys] = [predicted, measured].map((values) => ends(fit.known.map((place) => values[place])));
-    digits = steps(...ys)[1] + 1;
+    digits = steps(...ys)[1] + 2;
     const toX = (one) => LEFT + ((width - LEFT - RIGHT) * (one - xs[0])) / (xs[1] - xs[0]);
     const toY = (one) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (one - ys[0])) / (ys[1] - ys[0]);
     const found = fit.known.map((place) => ({ place, name: set.names[place], category: set.categories[place],
@@ -132,6 +156,7 @@ const wrong = (() => {
     fitted.textContent = `${benchmark.targets[target]}: r² = ${number(fit.share)}, ${found.length} sounds`;
     legend.replaceChildren(...[...look].filter(([name]) => name).map(([name, one]) => make("li", {},
       draw("svg", { class: "icon", viewBox: "-7 -7 14 14", "aria-hidden": "true" }, marker(one, 0, 0)), ` ${name}`)));
+    showCategories(found, look);
     filled(table, ["Sound", "Category", "Off", "Response", "Prediction"], [...parts.values()].map(({ row }) => row));
   }
 
