@@ -259,7 +259,7 @@ def _download(remote: Remote, target: Path, expected: str | None) -> None:
 
 def _mismatch(url: str, target: Path, expected: str | None, told: str) -> str:
     got = re.findall(r"[0-9a-f]{64}|(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", told)
-    kind, _, digits = expected.rpartition(":")
+    kind, _, digits = (expected or "").rpartition(":")
     return (
         f"{url} is not the file it should be: expected {kind.upper() or 'SHA-256'} {digits}, got "
         f"{got[-1] if got else told}. The download was removed and {target} not installed. The "
