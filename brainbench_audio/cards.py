@@ -130,12 +130,13 @@ class DatasetCard:
         Names that may follow the id after a dot.
     provides : frozenset of str
         What a metric can count on: ``responses`` (one or more brain targets), ``multivariate``
-        (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels).
-        Empty where only the subsets can be scored.
+        (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels);
+        ``continuous`` in place of ``responses``: volumes in time, measured while runs of minutes
+        were heard. Empty where only the subsets can be scored.
     subset_provides : frozenset of str, or mapping of str to frozenset, or None
         The same for each subset, where it differs: one for all, or for those that are named.
     stimuli : int
-        Number of stimuli.
+        Number of stimuli; of continuous sound, that of runs.
     subset_stimuli : mapping of str to int
         The same for each subset, where it differs.
     description, licence, citation, source, size : str

@@ -16,7 +16,7 @@ from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import activation_fields, extracted
 from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.activations.store import activations_key
-from brainbench_audio.assemblies.assembly import align, content_hash, validate
+from brainbench_audio.assemblies.assembly import align, content_hash, stimulus_names, validate
 from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
@@ -24,8 +24,10 @@ from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.categories import SomeRows, rows_of
+from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.views import bars, line, view
 
@@ -69,14 +71,19 @@ class ComposedBenchmark:
         self.given = given
         self.stimuli: StimulusSet = dataset.stimuli
         assembly = storable(validate(dataset.assembly), TAKEN)
-        aligned = align(assembly, dataset.stimuli.names)
+        self._resampling: Resampling | None = None
+        names = dataset.stimuli.names
+        if isinstance(dataset.stimuli, ContinuousStimuli):
+            # rows of responses are volumes, in their own order
+            names = tuple(stimulus_names(assembly))
+            self._resampling = Resampling(dataset.stimuli, assembly)
+        aligned = align(assembly, names)
         # all sounds are heard, so that activations are shared with other benchmarks
         self._rows = rows_of(card, dataset.stimuli, aligned)
         self.assembly: xr.DataArray = aligned if self._rows is None else aligned[self._rows]
-        names = [str(name) for name in self.assembly["stimulus"].values]
-        self.folds = dataset.folds.aligned(dataset.stimuli.names)
+        self.folds = dataset.folds.aligned(names)
         if self._rows is not None:
-            self.folds = self.folds.restricted(names)
+            self.folds = self.folds.restricted(stimulus_names(self.assembly))
         self.options = dict(options)
         self._metric = metric
         self._source = source
@@ -138,7 +145,9 @@ class ComposedBenchmark:
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]
     ) -> Mapping[str, npt.NDArray[np.floating[Any]]]:
-        """Return layers of all sounds with the rows of those that count."""
+        """Return layers of all sounds with the rows of those that count, or of volumes."""
+        if self._resampling is not None:
+            return LayersInTime(layers, self._resampling)
         return layers if self._rows is None else SomeRows(layers, self._rows)
 
     @contextmanager
@@ -186,6 +195,7 @@ class ComposedBenchmark:
             },
             "revision": revisions.SCORES,
             **({"state": state} if state else {}),
+            **({"in_time": METHOD} if self._resampling else {}),
             **given,
         }
 

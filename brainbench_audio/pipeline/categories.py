@@ -11,6 +11,7 @@ import xarray as xr
 
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 
@@ -30,6 +31,11 @@ def rows_of(
     if not card.categories:
         return None
     categories = stimuli.categories
+    if isinstance(stimuli, ContinuousStimuli):
+        raise UnknownId(
+            f"{card.id} is no benchmark: {card.data_id} is continuous sound, whose volumes are "
+            f"not taken out of their runs."
+        )
     if not categories and "category" in assembly.coords:
         categories = tuple(str(name) for name in assembly["category"].values)
     if not categories:
