@@ -47,6 +47,18 @@ class Estimate:
         margin = float(_student().ppf(0.5 + level / 2, self.freedom)) * self.error
         return self.value - margin, self.value + margin
 
+    def fisher_interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Return the interval of a correlation: Student's t on the scale of artanh (Fisher 1921).
+
+        There the error does not depend on the value, and the interval stays below 1.
+        """
+        left = 1 - self.value**2
+        if left <= 0:  # equal but for rounding: nothing tells how far it is from another value
+            return self.value, self.value
+        middle = float(np.arctanh(self.value))
+        low, high = replace(self, value=middle, error=self.error / left).interval(level)
+        return float(np.tanh(low)), float(np.tanh(high))
+
     @property
     def p(self) -> float:
         """Two-sided p that the value is 0: below 0.05 exactly where 0 is outside the interval."""
