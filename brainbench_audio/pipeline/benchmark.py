@@ -23,7 +23,8 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
-from brainbench_audio.pipeline.categories import SomeRows, rows_of
+from brainbench_audio.pipeline.categories import SomeRows, categories_of, rows_of
+from brainbench_audio.scores.predictions import with_sound_errors
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -72,6 +73,8 @@ class ComposedBenchmark:
         aligned = align(assembly, dataset.stimuli.names)
         # all sounds are heard, so that activations are shared with other benchmarks
         self._rows = rows_of(card, dataset.stimuli, aligned)
+        categories = categories_of(dataset.stimuli, aligned)
+        self._categories = dict(zip(dataset.stimuli.names, categories, strict=False))
         self.assembly: xr.DataArray = aligned if self._rows is None else aligned[self._rows]
         names = [str(name) for name in self.assembly["stimulus"].values]
         self.folds = dataset.folds.aligned(dataset.stimuli.names)
@@ -133,7 +136,11 @@ class ComposedBenchmark:
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
-        return replace(score, n={"stimulus": self.assembly.sizes["stimulus"], **score.n})
+        return replace(
+            score,
+            n={"stimulus": self.assembly.sizes["stimulus"], **score.n},
+            raw=with_sound_errors(score.raw, self._categories),
+        )
 
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]

@@ -82,20 +82,28 @@ class Influence:
         Of a metric that compares pairs of stimuli: `sketch` of what the part owes to each pair.
     units : str
         What parts are a sample of: ``listeners`` or ``folds``; empty for components.
+    least : int
+        Fewer stimuli say nothing of others.
     """
 
     parts: Array
     stimuli: Array
     pairs: Array | None = None
     units: str = ""
+    least: int = LEAST_STIMULI
 
     @classmethod
     def of_left_out(
-        cls, parts: npt.ArrayLike, without: npt.ArrayLike, units: str = ""
+        cls,
+        parts: npt.ArrayLike,
+        without: npt.ArrayLike,
+        units: str = "",
+        *,
+        least: int = LEAST_STIMULI,
     ) -> Influence:
         """Return that of parts, (part,), that are known without each stimulus, (stimulus, part)."""
-        left = np.asarray(without, dtype=np.float64)
-        return cls(np.asarray(parts, dtype=np.float64), left - left.mean(axis=0), units=units)
+        left, values = (np.asarray(one, dtype=np.float64) for one in (without, parts))
+        return cls(values, left - left.mean(axis=0), units=units, least=least)
 
     @classmethod
     def of_pairs(
@@ -144,13 +152,13 @@ class Influence:
     def trouble(self) -> str | None:
         """Return why nothing can be said of other sounds or listeners, a sentence; else None."""
         stimuli, parts = self.stimuli.shape
-        if stimuli >= LEAST_STIMULI or self._enough:
+        if stimuli >= self.least or self._enough:
             return None
         counted = f" and {parts} {self.units}" if self.units else ""
         needed = f" or {LEAST_PARTS} {self.units}" if self.units else ""
         return (
             f"{stimuli} sounds{counted} are too few to say anything of others: an error needs "
-            f"{LEAST_STIMULI} sounds{needed} at least."
+            f"{self.least} sounds{needed} at least."
         )
 
     @property
@@ -171,7 +179,7 @@ class Influence:
         -------
         Estimate
             Over sounds and listeners; over sounds, for these listeners, if there are fewer than 3;
-            over listeners, for these sounds, with fewer than 20 sounds; else over sounds.
+            over listeners, for these sounds, with fewer than `least` sounds; else over sounds.
 
         Raises
         ------
@@ -190,7 +198,7 @@ class Influence:
         stimuli, parts = self.stimuli.shape
         value = float(self.parts.mean())
         between = float(self.parts.var(ddof=1)) / parts if self._enough else 0.0
-        if stimuli < LEAST_STIMULI:
+        if stimuli < self.least:
             told = f"{self.units}, for these sounds" if stimuli else self.units
             return Estimate(value, float(np.sqrt(between)), parts - 1, told)
         over = self._variance(np.full((parts, 1), 1 / parts))[0]
