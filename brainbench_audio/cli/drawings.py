@@ -6,6 +6,7 @@ The names and defaults of the arguments are those of `brainbench figure`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -126,6 +127,32 @@ def rdm(*, benchmark: str, model: Names = (), layer: str | None = None) -> Drawi
     return Drawing("rdm", rdm.plot, [matrices], numbers, ("matrix", "sounds", "categories"), rows)
 
 
+def categories(*, benchmark: str, model: Names = ()) -> Drawing:
+    """Gather how well the sounds of each category are predicted."""
+    from brainbench_audio.cli.sound_errors import of_results
+    from brainbench_audio.report.category_errors import category_errors
+    from brainbench_audio.report.figures import categories as figure
+    from brainbench_audio.report.figures.drawing import Drawing
+
+    stored = [one for one in _results(model, "none", "card") if one.benchmark == benchmark]
+    if not stored:
+        raise DataError(
+            f"There is no stored score on {benchmark}. This makes one: brainbench score --model "
+            f"{' '.join(listed(model)) or 'ID'} --benchmark {benchmark}"
+        )
+    found = {one.model: category_errors(errors) for one, errors in of_results(stored)}
+    numbers = [{"model": name, **asdict(one)} for name, errors in found.items() for one in errors]
+    rows = [
+        (name, one.category, one.sounds, one.explained, *(one.interval or (None, None)), one.share)
+        for name, errors in found.items()
+        for one in errors
+    ]
+    head = ("model", "category", "sounds", "explained", "low", "high", "share")
+    over = dict.fromkeys(one["over"] for one in numbers if one["over"])
+    note = f"low, high: 95 % interval over {' or '.join(over)}" if over else ""
+    return Drawing("categories", figure.plot, [found, benchmark], numbers, head, rows, note=note)
+
+
 def layers(*, model: str, benchmark: Names) -> Drawing:
     """Gather layer profiles."""
     from brainbench_audio.report.figures import compared, layers
@@ -226,6 +253,7 @@ GATHER: dict[str, Callable[..., Drawing]] = {
     "scatter": scatter,
     "agreement": agreement,
     "rdm": rdm,
+    "categories": categories,
     "layers": layers,
     "layer-weights": layer_weights,
     "learning-curves": learning_curves,

@@ -40,6 +40,16 @@ def add(verbs: Any) -> None:
     rdm.add_argument("--model", "-m", nargs="+", default=[], metavar="ID")
     rdm.add_argument("--benchmark", "-b", required=True, metavar="ID")
     rdm.add_argument("--layer", metavar="NAME", help="of the model (default: the best)")
+    kinds = _add(figures, "categories", "which categories of sounds are predicted")
+    kinds.add_argument(
+        "--model",
+        "-m",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
+    )
+    kinds.add_argument("--benchmark", "-b", required=True, metavar="ID")
     for name, told in (
         ("layers", "each layer of a model alone, over subjects"),
         ("layer-weights", "which layers a probe listens to"),

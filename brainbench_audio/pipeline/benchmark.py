@@ -23,8 +23,9 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
-from brainbench_audio.pipeline.categories import SomeRows, rows_of
+from brainbench_audio.pipeline.categories import SomeRows, categories_of, rows_of
 from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
+from brainbench_audio.scores.predictions import with_sound_errors
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
@@ -80,6 +81,8 @@ class ComposedBenchmark:
         aligned = align(assembly, names)
         # all sounds are heard, so that activations are shared with other benchmarks
         self._rows = rows_of(card, dataset.stimuli, aligned)
+        categories = () if self._resampling else categories_of(dataset.stimuli, aligned)
+        self._categories = dict(zip(names, categories, strict=False))
         self.assembly: xr.DataArray = aligned if self._rows is None else aligned[self._rows]
         self.folds = dataset.folds.aligned(names)
         if self._rows is not None:
@@ -140,7 +143,11 @@ class ComposedBenchmark:
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
-        return replace(score, n={"stimulus": self.assembly.sizes["stimulus"], **score.n})
+        return replace(
+            score,
+            n={"stimulus": self.assembly.sizes["stimulus"], **score.n},
+            raw=with_sound_errors(score.raw, self._categories),
+        )
 
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]

@@ -30,14 +30,12 @@ def rows_of(
     """
     if not card.categories:
         return None
-    categories = stimuli.categories
     if isinstance(stimuli, ContinuousStimuli):
         raise UnknownId(
             f"{card.id} is no benchmark: {card.data_id} is continuous sound, whose volumes are "
             f"not taken out of their runs."
         )
-    if not categories and "category" in assembly.coords:
-        categories = tuple(str(name) for name in assembly["category"].values)
+    categories = categories_of(stimuli, assembly)
     if not categories:
         raise UnknownId(f"{card.id} is no benchmark: sounds of {card.data_id} have no categories.")
     names = sorted(set(categories))
@@ -52,6 +50,17 @@ def rows_of(
             )
         chosen.update(meant)
     return np.flatnonzero(np.isin(categories, sorted(chosen)))
+
+
+def categories_of(stimuli: StimulusSet, assembly: xr.DataArray) -> tuple[str, ...]:
+    """Return the category of each sound, of the stimuli, else of responses in their order.
+
+    Empty where neither has any.
+    """
+    if stimuli.categories or "category" not in assembly.coords:
+        return stimuli.categories
+    along = assembly["category"]
+    return tuple(map(str, along.values)) if along.dims == ("stimulus",) else ()
 
 
 class SomeRows(Mapping[str, npt.NDArray[np.floating[Any]]]):

@@ -77,6 +77,10 @@ _ENTRIES = (
     Entry("penalty", (ROUND, PART), "number", "penalty of the fit chosen"),
     Entry("measured", ("stimulus", PART), "number", "responses, sessions averaged"),
     Entry("prediction", ("stimulus", PART), "number", "predictions of held-out responses"),
+    Entry(
+        "sound_error", ("stimulus", PART), "number", "squared error of predictions, see `errors_of`"
+    ),
+    Entry("sound_spread", ("stimulus", PART), "number", "the same of the mean over all sounds"),
     Entry("r2", (PART,), "number", "squared correlation of `measured` and `prediction`"),
     Entry("r2_corrected", (PART,), "number", "`r2` corrected for noise, which the score then is"),
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
@@ -219,6 +223,18 @@ def influences(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray | None] | No
     if stimuli is None:
         return None
     return stimuli.astype(np.float64), None if pairs is None else pairs.astype(np.float64)
+
+
+def predictions(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return `measured` and `prediction`, (stimulus, target); None where the metric stores none."""
+    measured, prediction = _stored(raw, "measured"), _stored(raw, "prediction")
+    return None if measured is None or prediction is None else (measured, prediction)
+
+
+def sound_errors(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return `sound_error` and `sound_spread`, (stimulus, part), where they are stored."""
+    error, spread = _stored(raw, "sound_error"), _stored(raw, "sound_spread")
+    return None if error is None or spread is None else (error, spread)
 
 
 def best_rdm(raw: xr.Dataset) -> Array | None:

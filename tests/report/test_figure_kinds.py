@@ -59,8 +59,16 @@ def brain_score(generator: np.random.Generator, value: float, metric: str) -> Sc
                 "layer": LAYERS,
                 "subject": ("voxel", list("abcd") * 3),
                 "region": ("voxel", ["Primary"] * 6 + ["Lateral"] * 6),
+                "stimulus": [f"s{place}" for place in range(9)],
+                "category": ("stimulus", ["Music"] * 4 + ["Rain"] * 5),
             },
         )
+        for name, scale in (("sound_error", 0.5), ("sound_spread", 1.0)):
+            raw[name] = (
+                ("stimulus", "part"),
+                scale * generator.random((9, 2)),
+                {"units": "listeners"},
+            )
     return Score(value=value, error=value / 20, ceiling=0.8, layer="mid", raw=raw)
 
 
@@ -126,6 +134,7 @@ FIGURES = {
     "components": [],
     "scatter": ["-b", "NH2015-ridge"],
     "agreement": ["-b", *BRAIN[:2]],
+    "categories": ["-m", "beats-*", "-b", "NH2015-ridge"],
     "layers": [*ONE, "-b", "NH2015-r*"],
     "layer-regions": [*ONE, "-b", "NH2015-ridge"],
     "layer-weights": [*ONE, "-b", "HEAR.*"],
@@ -409,6 +418,8 @@ def test_regions_of_a_trajectory_are_panels() -> None:
         ("scatter", ["--with", "Y-rsa"], "There is no result of Y-rsa"),
         ("layers", ["-m", "mine", "-b", "X-rsa"], "brainbench score --model mine"),
         ("layers", ["-m", "mine", "-b", "HEAR.gtzan-probe"], "This score has no `layer_score`"),
+        ("categories", ["-b", "X-rsa"], "brainbench score --model ID --benchmark X-rsa"),
+        ("categories", ["-b", "NH2015-rsa"], "Scores of NH2015-rsa keep no predictions"),
         ("layer-weights", ["-m", "mine", "-b", "NH2015-rsa"], "This score has no `layer_weights`"),
         (
             "learning-curves",

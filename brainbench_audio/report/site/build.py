@@ -9,12 +9,14 @@ from pathlib import Path
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.provenance import package_version
+from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.add_page import add_page
 from brainbench_audio.report.site.benchmark_page import benchmark_page, list_page
 from brainbench_audio.report.site.board import board_page
+from brainbench_audio.report.site.categories import read_categories
 from brainbench_audio.report.site.compare_page import compare_page
-from brainbench_audio.report.site.content import Content, Row, gather
+from brainbench_audio.report.site.content import Content, Row, gather, is_plain
 from brainbench_audio.report.site.correlation_page import correlation_page
 from brainbench_audio.report.site.frame import ADD, BOARD, COMPARE, COMPARISONS, CORRELATIONS
 from brainbench_audio.report.site.model_page import model_page
@@ -106,8 +108,18 @@ def _pages(content: Content, note: str) -> dict[str, str]:
     for benchmark, path in content.comparisons.items():
         pages[path] = benchmark_page(content, benchmark, note)
     for model, path in content.models.items():
-        pages[path] = model_page(content, model, profiles.get(model, {}), note)
+        kinds = _categories(content.row_of(model))
+        pages[path] = model_page(content, model, profiles.get(model, {}), kinds, note)
     return pages
+
+
+def _categories(row: Row | None) -> dict[str, list[CategoryError]]:
+    """Return how well the sounds of each category are predicted, of whole data sets."""
+    return {
+        benchmark: read_categories(result.path)
+        for benchmark, result in (row.results.items() if row else ())
+        if result.path and not result.published and is_plain(benchmark)
+    }
 
 
 def _profiles(row: Row) -> dict[str, LayerProfile]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
 from brainbench_audio.markup import Markup, link, tag
+from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.results import OVERALL, Result
+from brainbench_audio.report.site.categories import categories_section
 from brainbench_audio.report.site.content import Content, Row, is_plain
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
@@ -17,12 +19,15 @@ from brainbench_audio.report.site.profiles import LayerProfile
 from brainbench_audio.report.site.relations import rank_text
 
 Profiles = Mapping[str, LayerProfile]
+Categories = Mapping[str, Sequence[CategoryError]]
 _KEY_DIGITS = 12
 _CHANGED = "The model has changed since it was scored: no score is of its current version."
 
 
-def model_page(content: Content, model: str, profiles: Profiles, note: str) -> str:
-    """Return the page of a model; ``profiles`` are those of its benchmarks."""
+def model_page(
+    content: Content, model: str, profiles: Profiles, categories: Categories, note: str
+) -> str:
+    """Return the page of a model; ``profiles`` and ``categories`` are those of its benchmarks."""
     path = content.models[model]
     row = content.row_of(model)
     results = row.every if row else []
@@ -37,6 +42,7 @@ def model_page(content: Content, model: str, profiles: Profiles, note: str) -> s
         _older(content, model, path),
         _parts(results),
         _profiles(content, results, profiles),
+        categories_section(categories, content.looks[row.family]) if row else None,
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),

@@ -45,6 +45,13 @@ def measured(folder: Path, model: int, benchmark: int) -> Result:
     raw = xr.Dataset(
         {"layer_score": (("layer", "subject"), values)}, {"layer": LAYERS, "subject": SUBJECTS}
     )
+    if benchmark == 0:
+        spread = np.linspace(0.2, 1.8, 10)[:, np.newaxis]
+        dims = ("stimulus", "predicted_part")
+        errors = {"sound_error": (dims, spread / 4), "sound_spread": (dims, spread)}
+        names = {"stimulus": [f"s{place}" for place in range(10)]}
+        kinds = ("stimulus", ["Music"] * 5 + [EVIL] * 5)
+        raw = raw.assign(errors).assign_coords(category=kinds, **names)
     path = folder / f"{model}-{benchmark}.nc"
     Score(value=value, raw=xr.Dataset() if task else raw).to_netcdf(path)
     return Result(

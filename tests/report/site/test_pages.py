@@ -190,6 +190,10 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     whole, _, folded = text.partition("Subsets and variants: 1 more")
     assert "left-ridge" in whole
     assert 'scope="row"><a href="../benchmarks/whole.part-ridge' in folded
+    _, _, kinds = text.partition("Category by category")
+    music, _, other = kinds.partition('scope="row">Music')[2].partition('scope="row">')
+    assert re.findall(r'"number">([^<]*)<', music) == ["0.750", "0.750 to 0.750", "0.208", "5"]
+    assert other.startswith("&lt;img")
     assert "0.330" in text
     assert "published" in text
     assert "somebody &amp; &lt;img" in text
