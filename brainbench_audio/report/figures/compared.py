@@ -96,6 +96,28 @@ def bar_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
     return {"facecolor": look.colour, "edgecolor": style.INK, "linewidth": 0.4}
 
 
+def draw_bars(axes: Any, results: Sequence[Result], places: Sequence[float], beside: bool) -> None:
+    """Draw a bar for each result at its place, with its standard error and its label.
+
+    ``beside``: whether published ones have to be told from measured ones.
+    """
+    for place, result in zip(places, results, strict=True):
+        axes.barh(place, result.value, 0.76, **bar_look(look_of(result), result.published, beside))
+    known = [number for number, result in enumerate(results) if result.error]
+    if known:
+        axes.errorbar(
+            [results[number].value for number in known],
+            [places[number] for number in known],
+            xerr=[results[number].error for number in known],
+            fmt="none",
+            ecolor=style.INK,
+            elinewidth=0.8,
+            capsize=1.2,
+        )
+    axes.set_yticks(places, [result.label for result in results])
+    axes.tick_params(axis="y", length=0)
+
+
 def point_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
     """Return how a point is drawn; published ones are hollow beside measured ones."""
     hollow = published and beside
