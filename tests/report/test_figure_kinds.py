@@ -61,6 +61,8 @@ def brain_score(generator: np.random.Generator, value: float, metric: str) -> Sc
                 "region": ("voxel", ["Primary"] * 6 + ["Lateral"] * 6),
             },
         )
+    else:
+        raw["ceiling_lower"] = ("subject", [0.7, 0.8, 0.8, 0.9])
     return Score(value=value, error=value / 20, ceiling=0.8, layer="mid", raw=raw)
 
 
@@ -157,9 +159,12 @@ def test_every_figure_in_every_format(name: str, tmp_path: Path, capsys: Told) -
 
 
 def test_bars_are_the_stored_scores(store: Scores, tmp_path: Path, capsys: Told) -> None:
-    for panel in numbers(capsys, "bars", tmp_path / "a.svg"):
+    for panel in numbers(capsys, "bars", tmp_path / "a.svg", "-b", *BRAIN):
         benchmark = panel["benchmark"]
         assert panel["ceiling"] == 0.8
+        # over subjects, where there is a ceiling of each
+        error = np.std([0.7, 0.8, 0.8, 0.9], ddof=1) / 2
+        assert panel["ceiling_error"] == (pytest.approx(error) if "rsa" in benchmark else None)
         assert panel["baseline"]["value"] == store["spectrotemporal", benchmark].value
         values = [bar["value"] for bar in panel["bars"]]
         assert values == sorted(values, reverse=True)
@@ -209,9 +214,12 @@ def test_bars_without_errors_have_no_error_bars() -> None:
 
 def test_published_scores_alone_have_the_published_topline() -> None:
     panel = bars.Panel.of(all_results("only"), "NH2015-rsa")
-    assert (len(panel.bars), panel.ceiling) == (35, 0.759)
+    assert (len(panel.bars), panel.ceiling, panel.ceiling_error) == (35, 0.759, 0.012)
     assert panel.baseline is not None
     assert panel.baseline.value == 0.424
+    with style.look():
+        band = bars.plot([panel]).axes[0].patches[-1]
+    assert (band.get_x(), band.get_width()) == (pytest.approx(0.747), pytest.approx(0.024))
 
 
 def test_components_come_from_parts_and_single_scores(

@@ -1,7 +1,8 @@
 """Models side by side on one benchmark or more: figures 2 and 4 of the paper.
 
 "Better audio representations are more brain-like": one bar a model, sorted, families in colour, the
-spectrotemporal filters as a gray band, the ceiling (what subjects tell about each other) dashed.
+spectrotemporal filters as a gray line, the ceiling (what subjects tell about each other) dashed,
+each in the band of its standard error.
 Beside them, if they are asked for, groups of models that differ in one thing, see `groups`.
 """
 
@@ -36,7 +37,8 @@ class Panel:
         The best first, without the baseline.
     baseline : Result or None
         That of the spectrotemporal filters.
-    ceiling : float or None
+    ceiling, ceiling_error : float or None
+        The error is over subjects.
     groups : tuple of Group
         Drawn beside the bars.
     """
@@ -46,6 +48,7 @@ class Panel:
     bars: tuple[Result, ...]
     baseline: Result | None
     ceiling: float | None
+    ceiling_error: float | None = None
     groups: tuple[Group, ...] = ()
 
     @classmethod
@@ -60,7 +63,7 @@ class Panel:
         chosen = compared.sorted_results(results, benchmark)
         bars = tuple(result for result in chosen if result.model != BASELINE)
         ceiling = compared.ceiling_of(benchmark, chosen)
-        return cls(benchmark, unit, bars, compared.baseline_of(chosen), ceiling)
+        return cls(benchmark, unit, bars, compared.baseline_of(chosen), *ceiling)
 
     def numbers(self) -> dict[str, Any]:
         """Return what is drawn, for JSON."""
@@ -70,6 +73,7 @@ class Panel:
             "bars": [compared.row(result) for result in self.bars],
             "baseline": None if self.baseline is None else compared.row(self.baseline),
             "ceiling": self.ceiling,
+            "ceiling_error": self.ceiling_error,
             "groups": [group.numbers() for group in self.groups],
         }
 
@@ -107,13 +111,18 @@ def _results_of(panel: Panel) -> list[Result]:
 
 
 def _draw_lines(axes: Any, panel: Panel) -> None:
-    """Draw baseline and ceiling."""
+    """Draw baseline and ceiling, each with its standard error as a band."""
     if panel.baseline is not None:
-        value, error = panel.baseline.value, panel.baseline.error or 0.0
-        if error:
-            axes.axvspan(value - error, value + error, color=style.BAND, zorder=0, linewidth=0)
+        value, error = panel.baseline.value, panel.baseline.error
+        _draw_band(axes, value, error)
         axes.axvline(
             value, color=style.FAINT, linewidth=1.6, label=style.shown(panel.baseline.label)
         )
     if panel.ceiling is not None:
+        _draw_band(axes, panel.ceiling, panel.ceiling_error)
         axes.axvline(panel.ceiling, color=style.INK, linestyle="--", linewidth=0.9, label="ceiling")
+
+
+def _draw_band(axes: Any, value: float, error: float | None) -> None:
+    if error:
+        axes.axvspan(value - error, value + error, color=style.BAND, zorder=0, linewidth=0)

@@ -24,7 +24,7 @@ def test_the_papers_groups_are_of_its_models_and_drawn_in_their_order() -> None:
     found, missing = groups.groups_of(results, NAME, groups.paper_groups())
     assert [group.heading for group in found] == ["Pretraining data", "Fine-tuning", "Iterations"]
     assert missing == []
-    panel = bars.Panel(NAME, "R²", (), None, None, found)
+    panel = bars.Panel(NAME, "R²", (), None, None, groups=found)
     with style.look():
         _, axes = bars.plot([panel]).axes
     expected = [one for group in found for part in group.series for one in part]
