@@ -219,10 +219,12 @@ def trajectory(
     model: str | None = None,
     benchmark: Names | None = None,
     input: Path | None = None,
+    layers: Names = (),
+    overlay: bool = False,
     log: bool = False,
 ) -> Drawing:
     """Gather the scores of a training's checkpoints, from a file or from the store."""
-    from brainbench_audio.report.figures import compared, trajectory
+    from brainbench_audio.report.figures import compared, courses, trajectory
     from brainbench_audio.report.figures.drawing import Drawing
     from brainbench_audio.training.trajectory import label_scores
 
@@ -237,6 +239,8 @@ def trajectory(
     panels = trajectory.panels_of(data)
     if input and names:
         panels = trajectory.chosen_panels(panels, names)
+    if layers:
+        panels = trajectory.chosen_layers(panels, listed(layers))
     units = {compared.unit_of(name) for name in panels}
     unit = units.pop() if len(units) == 1 else "score"
     numbers = trajectory.numbers(panels)
@@ -245,8 +249,9 @@ def trajectory(
         for one in numbers
     ]
     head = ("benchmark", "layer", "steps", "first", "last")
+    plot = courses.plot_overlaid if overlay else courses.plot
     arguments, options = [panels, title, unit], {"logarithmic": log}
-    return Drawing("trajectory", trajectory.plot, arguments, numbers, head, rows, options)
+    return Drawing("trajectory", plot, arguments, numbers, head, rows, options)
 
 
 GATHER: dict[str, Callable[..., Drawing]] = {

@@ -60,6 +60,14 @@ def add(verbs: Any) -> None:
     course.add_argument(
         "--input", type=Path, metavar="FILE.nc", help="what `brainbench trajectory --output` wrote"
     )
+    course.add_argument(
+        "--layers", nargs="+", default=[], metavar="NAME", help="globs allowed (default: all)"
+    )
+    course.add_argument(
+        "--overlay",
+        action="store_true",
+        help="one panel a layer with all benchmarks in it (figure 6), not one a benchmark",
+    )
     course.add_argument("--log", action="store_true", help="steps on a logarithmic axis")
 
 

@@ -356,6 +356,9 @@ def test_a_trajectory_from_the_store_and_from_a_file(
     ]
     assert rows[0]["values"] == pytest.approx(stored)
     assert rows[0]["smoothed"] == pytest.approx(trajectory.smooth(stored))
+    chosen = [*FIGURES["trajectory"], "--overlay", "--layers", "mid", "i*"]
+    assert numbers(capsys, "trajectory", tmp_path / "c.svg", *chosen) == rows[:2]
+    assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()
     steps = trajectory.stored_steps("beats-iter1", ["NH2015-*"], stored_results())
     data = label_scores(steps)
     data.to_netcdf(tmp_path / "t.nc")
