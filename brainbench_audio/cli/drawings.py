@@ -6,7 +6,7 @@ The names and defaults of the arguments are those of `brainbench figure`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -17,6 +17,7 @@ from brainbench_audio.registry.ids import is_pattern
 if TYPE_CHECKING:
     import xarray as xr
 
+    from brainbench_audio.report.figures.bars import Panel
     from brainbench_audio.report.figures.drawing import Drawing
     from brainbench_audio.report.results import Published, Result
     from brainbench_audio.scores.score import Score
@@ -35,22 +36,49 @@ def bars(
     benchmark: Names = RIDGE,
     published: Published = "none",
     labels: Labels = "card",
+    group: Names | None = None,
 ) -> Drawing:
     """Gather models side by side; one panel a benchmark."""
     from brainbench_audio.report.figures import bars, compared
     from brainbench_audio.report.figures.drawing import Drawing
     from brainbench_audio.report.precision import told
 
-    results = _results(model, published, labels, baseline=True)
-    names = _benchmarks(benchmark, results)
-    panels = [bars.Panel.of(results, name, compared.unit_of(name)) for name in names]
+    every = _read(published, labels)
+    results = _chosen(every, model, baseline=True)
+    panels = [
+        bars.Panel.of(results, name, compared.unit_of(name))
+        for name in _benchmarks(benchmark, results)
+    ]
+    note = ""
+    if group is not None:
+        panels, note = _with_groups(panels, every, listed(group))
     rows = [
         (panel.benchmark, one.model, *told(one), _source(one))
         for panel in panels
         for one in (*panel.bars, *([panel.baseline] if panel.baseline else []))
     ]
     head = ("benchmark", "model", "score", "error", "reading error", "source")
-    return Drawing("bars", bars.plot, [panels], [panel.numbers() for panel in panels], head, rows)
+    numbers = [panel.numbers() for panel in panels]
+    return Drawing("bars", bars.plot, [panels], numbers, head, rows, note=note)
+
+
+def _with_groups(
+    panels: Sequence[Panel], results: Sequence[Result], texts: Sequence[str]
+) -> tuple[list[Panel], str]:
+    """Return the panels with groups of models, and a sentence on models without a score."""
+    from brainbench_audio.report.figures import groups
+
+    def chosen(names: Sequence[str]) -> list[str]:
+        return selection.chosen_models(names, results)
+
+    wanted = groups.named_groups(texts, chosen) if texts else groups.paper_groups()
+    found, notes = [], []
+    for panel in panels:
+        of_panel, missing = groups.groups_of(results, panel.benchmark, wanted)
+        found.append(replace(panel, groups=of_panel))
+        if missing:
+            notes.append(f"groups of {panel.benchmark} lack {', '.join(missing)}: no score")
+    return found, "\n".join(notes)
 
 
 def components(
@@ -65,7 +93,7 @@ def components(
     from brainbench_audio.report.figures.drawing import Drawing
 
     identifier = listed(benchmark)[0]
-    found = components.rows_of(_results(model, published, labels, baseline=True), identifier)
+    found = components.rows_of(_chosen(_read(published, labels), model, baseline=True), identifier)
     rows = [
         (one.result.model, *(one.values.get(name) for name in components.COMPONENTS), one.mean)
         for one in found
@@ -217,10 +245,12 @@ def trajectory(
     model: str | None = None,
     benchmark: Names | None = None,
     input: Path | None = None,
+    layers: Names = (),
+    overlay: bool = False,
     log: bool = False,
 ) -> Drawing:
     """Gather the scores of a training's checkpoints, from a file or from the store."""
-    from brainbench_audio.report.figures import compared, trajectory
+    from brainbench_audio.report.figures import compared, courses, trajectory
     from brainbench_audio.report.figures.drawing import Drawing
     from brainbench_audio.training.trajectory import label_scores
 
@@ -235,6 +265,8 @@ def trajectory(
     panels = trajectory.panels_of(data)
     if input and names:
         panels = trajectory.chosen_panels(panels, names)
+    if layers:
+        panels = trajectory.chosen_layers(panels, listed(layers))
     units = {compared.unit_of(name) for name in panels}
     unit = units.pop() if len(units) == 1 else "score"
     numbers = trajectory.numbers(panels)
@@ -243,8 +275,9 @@ def trajectory(
         for one in numbers
     ]
     head = ("benchmark", "layer", "steps", "first", "last")
+    plot = courses.plot_overlaid if overlay else courses.plot
     arguments, options = [panels, title, unit], {"logarithmic": log}
-    return Drawing("trajectory", trajectory.plot, arguments, numbers, head, rows, options)
+    return Drawing("trajectory", plot, arguments, numbers, head, rows, options)
 
 
 GATHER: dict[str, Callable[..., Drawing]] = {
@@ -267,19 +300,26 @@ def listed(names: Names) -> list[str]:
     return [names] if isinstance(names, str) else list(names)
 
 
-def _results(
-    models: Names, published: Published, labels: Labels, *, baseline: bool = False
-) -> list[Result]:
+def _results(models: Names, published: Published, labels: Labels) -> list[Result]:
+    """Return the results of the chosen models; controls and steps only where they are named."""
+    return _chosen(_read(published, labels), models)
+
+
+def _read(published: Published, labels: Labels) -> list[Result]:
+    """Return all results, of all versions."""
+    from brainbench_audio.report.known_models import with_paper_labels
+
+    results = selection.read_results(published)
+    return with_paper_labels(results) if labels == "paper" else results
+
+
+def _chosen(results: list[Result], models: Names, *, baseline: bool = False) -> list[Result]:
     """Return the results of the chosen models; controls and steps only where they are named.
 
     ``baseline``: those of the baseline, too, whichever models are chosen.
     """
     from brainbench_audio.report.families import BASELINE
-    from brainbench_audio.report.known_models import with_paper_labels
 
-    results = selection.read_results(published)
-    if labels == "paper":
-        results = with_paper_labels(results)
     if not models:
         results = [one for one in results if not one.is_control]
         selection.tell_older(one for one in results if not one.current)

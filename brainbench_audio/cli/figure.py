@@ -23,6 +23,13 @@ def add(verbs: Any) -> None:
 
     bars = _add(figures, "bars", "models side by side, sorted (figures 2 and 4)")
     _add_compared(bars, drawings.RIDGE)
+    bars.add_argument(
+        "--group",
+        nargs="*",
+        metavar="HEADING=ID,ID",
+        help="beside the bars, models that differ in one thing, one series each, globs allowed "
+        "(without any: pretraining data, fine-tuning and iterations, as in figure 2)",
+    )
     components = _add(figures, "components", "models on the six components (figure 5)")
     _add_compared(components, drawings.COMPONENTS)
     scatter = _add(figures, "scatter", "alignment with performance (figures 8, 9)")
@@ -62,6 +69,14 @@ def add(verbs: Any) -> None:
     _add_model(course, several=True, required=False)
     course.add_argument(
         "--input", type=Path, metavar="FILE.nc", help="what `brainbench trajectory --output` wrote"
+    )
+    course.add_argument(
+        "--layers", nargs="+", default=[], metavar="NAME", help="globs allowed (default: all)"
+    )
+    course.add_argument(
+        "--overlay",
+        action="store_true",
+        help="one panel a layer with all benchmarks in it (figure 6), not one a benchmark",
     )
     course.add_argument("--log", action="store_true", help="steps on a logarithmic axis")
 

@@ -167,7 +167,9 @@ class Influence:
         """Return that on one part alone, which then is no sample of anything."""
         one = slice(place, place + 1)
         pairs = None if self.pairs is None else self.pairs[:, one]
-        return Influence(self.parts[one], self.stimuli[:, one], pairs, kind=self.kind, least=self.least)
+        return Influence(
+            self.parts[one], self.stimuli[:, one], pairs, kind=self.kind, least=self.least
+        )
 
     def trouble(self) -> str | None:
         """Return why nothing can be said of other sounds or listeners, a sentence; else None."""

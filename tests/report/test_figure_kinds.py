@@ -69,6 +69,8 @@ def brain_score(generator: np.random.Generator, value: float, metric: str) -> Sc
                 scale * generator.random((9, 2)),
                 {"units": "listeners"},
             )
+    else:
+        raw["ceiling_lower"] = ("subject", [0.7, 0.8, 0.8, 0.9])
     return Score(value=value, error=value / 20, ceiling=0.8, layer="mid", raw=raw)
 
 
@@ -166,9 +168,12 @@ def test_every_figure_in_every_format(name: str, tmp_path: Path, capsys: Told) -
 
 
 def test_bars_are_the_stored_scores(store: Scores, tmp_path: Path, capsys: Told) -> None:
-    for panel in numbers(capsys, "bars", tmp_path / "a.svg"):
+    for panel in numbers(capsys, "bars", tmp_path / "a.svg", "-b", *BRAIN):
         benchmark = panel["benchmark"]
         assert panel["ceiling"] == 0.8
+        # over subjects, where there is a ceiling of each
+        error = np.std([0.7, 0.8, 0.8, 0.9], ddof=1) / 2
+        assert panel["ceiling_error"] == (pytest.approx(error) if "rsa" in benchmark else None)
         assert panel["baseline"]["value"] == store["spectrotemporal", benchmark].value
         values = [bar["value"] for bar in panel["bars"]]
         assert values == sorted(values, reverse=True)
@@ -218,9 +223,12 @@ def test_bars_without_errors_have_no_error_bars() -> None:
 
 def test_published_scores_alone_have_the_published_topline() -> None:
     panel = bars.Panel.of(all_results("only"), "NH2015-rsa")
-    assert (len(panel.bars), panel.ceiling) == (35, 0.759)
+    assert (len(panel.bars), panel.ceiling, panel.ceiling_error) == (35, 0.759, 0.012)
     assert panel.baseline is not None
     assert panel.baseline.value == 0.424
+    with style.look():
+        band = bars.plot([panel]).axes[0].patches[-1]
+    assert (band.get_x(), band.get_width()) == (pytest.approx(0.747), pytest.approx(0.024))
 
 
 def test_components_come_from_parts_and_single_scores(
@@ -357,6 +365,9 @@ def test_a_trajectory_from_the_store_and_from_a_file(
     ]
     assert rows[0]["values"] == pytest.approx(stored)
     assert rows[0]["smoothed"] == pytest.approx(trajectory.smooth(stored))
+    chosen = [*FIGURES["trajectory"], "--overlay", "--layers", "mid", "i*"]
+    assert numbers(capsys, "trajectory", tmp_path / "c.svg", *chosen) == rows[:2]
+    assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()
     steps = trajectory.stored_steps("beats-iter1", ["NH2015-*"], stored_results())
     data = label_scores(steps)
     data.to_netcdf(tmp_path / "t.nc")
