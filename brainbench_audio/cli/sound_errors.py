@@ -53,11 +53,11 @@ def of_results(results: Iterable[Result]) -> Iterator[tuple[Result, xr.Dataset]]
 def _categories(benchmark: str) -> dict[str, str]:
     """Return the category of each sound of the data set as it is now; empty if it has none."""
     from brainbench_audio.assemblies.assembly import align
-    from brainbench_audio.pipeline.categories import categories_of
+    from brainbench_audio.pipeline.categories import sound_categories
     from brainbench_audio.pipeline.loading import load_dataset
     from brainbench_audio.registry.lookup import find_benchmark
 
     dataset = load_dataset(find_benchmark(benchmark).data_id)
     names = dataset.stimuli.names
-    categories = categories_of(dataset.stimuli, align(dataset.assembly, names))
+    categories = sound_categories(dataset.stimuli, align(dataset.assembly, names))
     return dict(zip(names, categories, strict=False))

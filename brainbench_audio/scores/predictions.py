@@ -18,36 +18,31 @@ CATEGORY, UNITS = "category", "units"
 _PART, _ALL = "predicted_part", "all"
 
 
-def with_sound_errors(raw: xr.Dataset, categories: Mapping[str, str]) -> xr.Dataset:
+def with_sound_errors(raw: xr.Dataset) -> xr.Dataset:
     """Return the raw part of a score with what its predictions miss of each sound.
 
     Parameters
     ----------
     raw : xr.Dataset
         Returned as it is where it has no `measured` and `prediction`.
-    categories : mapping of str to str
-        Stimulus to category; may be empty.
 
     Returns
     -------
     xr.Dataset
-        With `sound_error` and `sound_spread`, see `errors_of`, and the coordinate ``category``
-        along ``stimulus``, unless the metric has a coordinate of that name.
+        With `sound_error` and `sound_spread`, see `errors_of`.
     """
     errors = errors_of(raw)
-    if errors is None:
-        return raw
-    if CATEGORY not in raw.coords:
-        errors = with_categories(errors, categories)
-    return raw.merge(errors, combine_attrs="override")
+    return raw if errors is None else raw.merge(errors, combine_attrs="override")
 
 
-def with_categories(errors: xr.Dataset, categories: Mapping[str, str]) -> xr.Dataset:
+def with_categories(data: xr.Dataset, categories: Mapping[str, str]) -> xr.Dataset:
     """Return the data set with the categories of its sounds; as it is where one has none."""
-    names = [str(name) for name in errors["stimulus"].values]
+    if data["stimulus"].dims != ("stimulus",):
+        return data
+    names = [str(name) for name in data["stimulus"].values]
     if not set(names) <= set(categories):
-        return errors
-    return errors.assign_coords({CATEGORY: ("stimulus", [categories[name] for name in names])})
+        return data
+    return data.assign_coords({CATEGORY: ("stimulus", [categories[name] for name in names])})
 
 
 def errors_of(raw: xr.Dataset) -> xr.Dataset | None:

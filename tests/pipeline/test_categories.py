@@ -21,6 +21,7 @@ from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.registry.lookup import expand, find_benchmark
 from brainbench_audio.report.category_errors import category_errors
+from brainbench_audio.scores import profiles
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import keep_score, score_stem
 
@@ -63,6 +64,26 @@ def test_only_sounds_of_these_categories_count(categories: np.ndarray) -> None:
     music = load_benchmark("Tiny[MUSIC]-match")
     assert isinstance(music, ComposedBenchmark)
     assert len(music.assembly) == 16
+
+
+def test_raw_of_pairs_of_sounds_says_which_these_are(
+    categories: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    some = load_benchmark("Tiny[speech]-match")
+    assert isinstance(some, ComposedBenchmark)
+    layers = {"one": np.zeros((40, 2))}
+    of_pairs = xr.Dataset({"rdm": ("pair", np.arange(120.0))})
+    of_others = xr.Dataset({"rdm": ("pair", [1.0]), "measured": ("stimulus", [1.0, 2.0])})
+    for raw, known in ((of_pairs, True), (of_others, False), (xr.Dataset(), False)):
+        monkeypatch.setattr(some, "_metric", lambda *_, raw=raw: Score(value=0.5, raw=raw))
+        found = some.compare(layers).raw
+        assert set(found.data_vars) == set(raw.data_vars)
+        if not known:
+            assert profiles.sounds(found) is None
+            continue
+        names, groups = profiles.sounds(found)
+        assert names == some.assembly["stimulus"].values.tolist()
+        assert groups == [name for name in categories if name.endswith("Speech")]
 
 
 def test_activations_are_those_of_all_sounds(categories: np.ndarray) -> None:

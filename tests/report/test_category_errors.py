@@ -58,7 +58,7 @@ def test_equal_to_plain_loops() -> None:
     subject = [f"s{place % 2}" for place in range(8)]
     groups = [[0, 2, 4, 6], [1, 3, 5, 7]]
     raw = made_up(8, "voxel", subject=subject)
-    found = with_sound_errors(raw, CATEGORIES)
+    found = with_sound_errors(with_categories(raw, CATEGORIES))
     assert check_raw(found) == []
     error, spread = plain(raw, groups)
     np.testing.assert_allclose(found["sound_error"], error)
@@ -92,7 +92,7 @@ def test_interval_is_the_jackknife_of_the_logarithm() -> None:
     names = ["a", "b", "b"]
     raw = made_up(3, "component").assign_coords(component=names)
     error, spread = plain(raw, [[0], [1, 2]])
-    errors = errors_of(with_sound_errors(raw, CATEGORIES))
+    errors = errors_of(with_sound_errors(with_categories(raw, CATEGORIES)))
     assert errors is not None
     found = {one.category: one for one in category_errors(errors)}
     e, b = error[:9].mean(axis=1), spread[:9].mean(axis=1)
@@ -115,18 +115,17 @@ def test_what_cannot_be_used_is_left_out() -> None:
     assert errors["sound_error"].dims == ("stimulus", "predicted_part")
     assert np.isfinite(errors["sound_error"]).all()
     # a metric's own coordinate is not taken for that of sounds
-    own = with_sound_errors(raw.assign_coords(category=("voxel", list("xyxyxy"))), CATEGORIES)
+    own = with_sound_errors(raw.assign_coords(category=("voxel", list("xyxyxy"))))
     assert own["category"].dims == ("voxel",)
     assert "category" not in TAKEN
-    assert with_sound_errors(xr.Dataset(), CATEGORIES).identical(xr.Dataset())
+    assert with_sound_errors(xr.Dataset()).identical(xr.Dataset())
     with pytest.raises(DataError, match="no categories"):
         category_errors(with_categories(errors, {"another": "Music"}))
 
 
 def test_tables(tmp_path: Path) -> None:
-    raw = with_sound_errors(
-        made_up(4, "component").assign_coords(component=list("abcd")), CATEGORIES
-    )
+    named = made_up(4, "component").assign_coords(component=list("abcd"))
+    raw = with_sound_errors(with_categories(named, CATEGORIES))
     errors = errors_of(raw)
     assert errors is not None
     result = Result(model="m", label="m", family="", benchmark="X-ridge", value=0.1)

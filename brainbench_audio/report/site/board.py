@@ -15,7 +15,7 @@ from brainbench_audio.report.site.board_data import (
 )
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon
-from brainbench_audio.report.site.frame import ADD, BOARD, facts, page, published_chip
+from brainbench_audio.report.site.frame import ADD, BOARD, Frame, facts, published_chip
 from brainbench_audio.report.site.precision import printed
 
 _SIZES = (
@@ -57,10 +57,10 @@ _EXPLAINED = (
 )
 
 
-def board_page(content: Content, note: str) -> str:
+def board_page(content: Content, frame: Frame) -> str:
     """Return the page."""
     groups = column_groups(content)
-    data = board_data(content, groups, note)
+    data = board_data(content, groups, frame.note)
     explained = [*((one.title, one.sentence) for one in groups), *_EXPLAINED]
     body = [
         tag("h1", content.title),
@@ -74,8 +74,7 @@ def board_page(content: Content, note: str) -> str:
         inline_data("board-data", data),
     ]
     scripts = ("shared.js", "board.js", "board_files.js")
-    site = content.title
-    return page(BOARD, site, body, site=site, note=note, scripts=scripts, wide=True)
+    return frame.page(BOARD, content.title, body, scripts=scripts, wide=True)
 
 
 def _box() -> dict[str, Any]:

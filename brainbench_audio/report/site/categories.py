@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from brainbench_audio.errors import DataError
 from brainbench_audio.markup import Markup, tag
-from brainbench_audio.report.category_errors import ALL, CategoryError, category_errors
+from brainbench_audio.report.category_errors import ALL, CategoryError
 from brainbench_audio.report.families import Look
+from brainbench_audio.report.site.content import is_plain
 from brainbench_audio.report.site.drawing import Axis, number
 from brainbench_audio.report.site.frame import table
-from brainbench_audio.scores.predictions import CATEGORY, errors_of
-from brainbench_audio.scores.profiles import read_raw
+from brainbench_audio.report.site.stored import Stored
 
-_log = logging.getLogger(__name__)
 # intervals of a few sounds would make everything else small
 _LOWEST = -0.5
 _WORDS = (
@@ -27,21 +23,10 @@ _WORDS = (
 )
 
 
-def read_categories(path: Path) -> list[CategoryError]:
-    """Return how well each category is predicted, as a score keeps it; empty where it does not."""
-    if path.suffix != ".nc":
-        return []
-    try:
-        errors = errors_of(read_raw(path, "sound_error", "sound_spread"))
-    except DataError as error:
-        _log.warning("%s has no errors of predictions that can be read: %s", path, error)
-        return []
-    return category_errors(errors) if errors is not None and CATEGORY in errors.coords else []
-
-
-def categories_section(found: Mapping[str, Sequence[CategoryError]], look: Look) -> list[Any]:
-    """Return the section of a model's page, a table a benchmark; empty without any."""
-    known = [(name, errors) for name, errors in found.items() if errors]
+def categories_section(found: Mapping[str, Stored], look: Look) -> list[Any]:
+    """Return the section of a model's page, a table a whole data set; empty without any."""
+    known = [(name, one.categories) for name, one in found.items() if is_plain(name)]
+    known = [(name, errors) for name, errors in known if errors]
     if not known:
         return []
     tables = [

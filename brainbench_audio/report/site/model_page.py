@@ -3,34 +3,54 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from brainbench_audio.markup import Markup, link, tag
-from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.report.site.categories import categories_section
 from brainbench_audio.report.site.content import Content, Row, is_plain
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
-from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
+from brainbench_audio.report.site.frame import (
+    CORRELATIONS,
+    Frame,
+    facts,
+    published_chip,
+    table,
+    up,
+)
 from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.profiles import LayerProfile
+from brainbench_audio.report.site.regions import regions_of_model
 from brainbench_audio.report.site.relations import rank_text
+from brainbench_audio.report.site.sizes import PARAMETERS, sizes
+from brainbench_audio.report.site.stored import Stored, profiles_of
 
 Profiles = Mapping[str, LayerProfile]
-Categories = Mapping[str, Sequence[CategoryError]]
 _KEY_DIGITS = 12
 _CHANGED = "The model has changed since it was scored: no score is of its current version."
 
 
 def model_page(
-    content: Content, model: str, profiles: Profiles, categories: Categories, note: str
+    content: Content, model: str, stored: Mapping[str, Stored], frame: Frame, sounds: str | None
 ) -> str:
-    """Return the page of a model; ``profiles`` and ``categories`` are those of its benchmarks."""
+    """Return the page of a model.
+
+    Parameters
+    ----------
+    content : Content
+    model : str
+    stored : mapping of str to Stored
+        Of its benchmarks, what their files say.
+    frame : Frame
+    sounds : str or None
+        File of the page that says what is known of single sounds.
+    """
     path = content.models[model]
     row = content.row_of(model)
     results = row.every if row else []
+    profiles = profiles_of(stored)
     title = row.label if row else model
     body = [
         tag("h1", title),
@@ -38,16 +58,18 @@ def model_page(
         _about(content, model),
         tag("h2", "Scores"),
         _all_scores(content, row, path) if row else tag("p", _CHANGED, class_="note"),
+        None if sounds is None else _sounds(up(path) + quote(sounds)),
         _unverified(results),
         _older(content, model, path),
         _parts(results),
+        regions_of_model(content, row, profiles) if row else None,
         _profiles(content, results, profiles),
-        categories_section(categories, content.looks[row.family]) if row else None,
+        categories_section(stored, content.looks[row.family]) if row else None,
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),
     ]
-    return page(path, title, body, site=content.title, note=note)
+    return frame.page(path, title, body)
 
 
 def benchmark_link(content: Content, benchmark: str, path: str) -> Markup:
@@ -71,6 +93,11 @@ def _lead(content: Content, row: Row | None) -> list[Any]:
     lead = [" · ", icon(content.looks[row.family]), " ", row.family]
     versions = {result.version for result in row.results.values()} - {""}
     return lead + [part for version in sorted(versions) for part in (" · version ", version)]
+
+
+def _sounds(address: str) -> Markup:
+    words = "Which sounds are alike to it, and which it gets wrong"
+    return tag("p", tag("a", words, href=address), class_="small")
 
 
 def _older(content: Content, model: str, path: str) -> list[Markup] | None:
@@ -125,7 +152,7 @@ def _about(content: Content, model: str) -> Markup | None:
     parameters = f"{card.parameters:,}" if card.parameters else None
     return facts(
         [
-            ("Parameters", parameters),
+            ("Parameters", _size(content, model, parameters)),
             ("Sample rate", f"{card.sample_rate:,} Hz" if card.sample_rate else None),
             ("Layers", len(card.layers) or None),
             ("Training data", card.training_data),
@@ -133,6 +160,15 @@ def _about(content: Content, model: str) -> Markup | None:
             ("Source", link(card.source, card.source)),
         ]
     )
+
+
+def _size(content: Content, model: str, parameters: str | None) -> Any:
+    """Return the number, with a link to where scores stand against size."""
+    if parameters is None or model not in sizes(content):
+        return parameters
+    view = urlencode({"x": PARAMETERS, "y": content.first})
+    address = f"{up(content.models[model])}{CORRELATIONS}#{view}"
+    return [parameters, " (", tag("a", "size and scores of all models", href=address), ")"]
 
 
 def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:
