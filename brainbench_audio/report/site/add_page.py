@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainbench_audio.markup import Markup, tag
-from brainbench_audio.report.site.frame import ADD, Frame
+from brainbench_audio.report.site.frame import ADD, Frame, code
 
 _STEPS: tuple[tuple[str, str, str], ...] = (
     (
@@ -52,5 +52,5 @@ def add_page(frame: Frame) -> str:
     return frame.page(ADD, "Add your model", body)
 
 
-def _step(name: str, text: str, code: str) -> list[Markup]:
-    return [tag("h2", name), tag("p", text), tag("pre", code, tabindex="0", aria_label=name)]
+def _step(name: str, text: str, example: str) -> list[Markup]:
+    return [tag("h2", name), tag("p", text), code(example, name)]

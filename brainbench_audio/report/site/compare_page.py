@@ -12,7 +12,7 @@ from brainbench_audio.report.comparison import differences
 from brainbench_audio.report.precision import digits_of
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content
-from brainbench_audio.report.site.frame import COMPARE, Frame, box
+from brainbench_audio.report.site.frame import COMPARE, Frame, box, controls
 from brainbench_audio.report.site.profiles import LayerProfile
 
 Profiles = Mapping[str, Mapping[str, LayerProfile]]
@@ -55,7 +55,7 @@ def _controls(data: dict[str, Any]) -> Markup:
         )
         for place in range(_MOST)
     ]
-    return tag("form", selects, id="models", class_="axes", hidden=True, aria_label="Models")
+    return controls("models", "Models", selects, kind="axes")
 
 
 def _data(content: Content, profiles: Profiles) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from brainbench_audio.report.site.benchmark_page import bounds_of
 from brainbench_audio.report.site.board_data import column_label
 from brainbench_audio.report.site.content import Content
 from brainbench_audio.report.site.drawing import icon, number
-from brainbench_audio.report.site.frame import CORRELATIONS, Frame, box
+from brainbench_audio.report.site.frame import CORRELATIONS, Frame, box, controls
 from brainbench_audio.report.site.model_page import benchmark_link
 from brainbench_audio.report.site.relations import relations
 from brainbench_audio.report.site.sizes import PARAMETERS, sizes
@@ -127,8 +127,9 @@ def _controls(content: Content, start: dict[str, str]) -> Markup:
         return tag("label", words, tag("select", options, id=f"axis-{name}"))
 
     subset = f"only models with an overall z-score above {number(LEAST_Z, 1)}"
-    return tag(
-        "form",
+    return controls(
+        "axes",
+        "Axes",
         choice("x", "Horizontal axis"),
         choice("y", "Vertical axis"),
         tag(
@@ -138,16 +139,13 @@ def _controls(content: Content, start: dict[str, str]) -> Markup:
         )
         if content.overall.values
         else tag("input", type="checkbox", id="subset", hidden=True, disabled=True),
-        id="axes",
-        class_="axes",
-        hidden=True,
-        aria_label="Axes",
+        kind="axes",
     )
 
 
 def _legend(content: Content) -> Markup:
     items = [tag("li", icon(look), " ", name) for name, look in content.looks.items()]
-    return tag("ul", items, class_="legend", aria_label="Families")
+    return tag("ul", items, class_="legend")
 
 
 def _measured(content: Content, found: CorrelationTable) -> list[Markup]:
@@ -241,4 +239,4 @@ def _key() -> Markup:
         ("no-p", "p > 0.05"),
     )
     items = [tag("li", tag("span", "0.50", class_=name), f" {text}") for name, text in words]
-    return tag("ul", items, class_="legend", aria_label="Classes of p")
+    return tag("ul", items, class_="legend")

@@ -141,9 +141,20 @@ def table(
     )
 
 
-def box(content: Markup, label: str) -> Markup:
-    """Return a box that scrolls sideways, also with the keyboard."""
-    return tag("div", content, class_="box", role="region", aria_label=label, tabindex="0")
+def box(content: Markup, label: str, kind: str = "box") -> Markup:
+    """Return a box that scrolls, also with the keyboard; its label is unique on the page."""
+    return tag("section", content, class_=kind, aria_label=label, tabindex="0")
+
+
+def controls(identifier: str, words: str, *content: Any, kind: str | None = None) -> Markup:
+    """Return controls of a script, hidden until it runs. Nothing is sent, so they are no form."""
+    legend = tag("legend", words, class_="hidden")
+    return tag("fieldset", legend, content, id=identifier, class_=kind, hidden=True)
+
+
+def code(text: str, label: str, **attributes: Any) -> Markup:
+    """Return a text to copy, which scrolls with the keyboard, too."""
+    return tag("pre", text, tabindex="0", role="group", aria_label=label, **attributes)
 
 
 def facts(pairs: list[tuple[str, Any]]) -> Markup:

@@ -15,6 +15,7 @@ from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import (
     CORRELATIONS,
     Frame,
+    code,
     facts,
     published_chip,
     table,
@@ -179,11 +180,14 @@ def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:
     if not whole or not rest:
         return [_scores(content, row, path, names)]
     summary = tag("summary", f"Subsets and variants: {len(rest)} more")
-    folded = tag("details", summary, _scores(content, row, path, rest), class_="small")
+    listed = _scores(content, row, path, rest, "Scores of subsets and variants")
+    folded = tag("details", summary, listed, class_="small")
     return [_scores(content, row, path, whole), folded]
 
 
-def _scores(content: Content, row: Row, path: str, names: list[str]) -> Markup:
+def _scores(
+    content: Content, row: Row, path: str, names: list[str], caption: str = "Scores"
+) -> Markup:
     head = ("Benchmark", "Score", "Error", "95 % interval", "Ceiling", "Normalised", "Rank")
     cells = [
         [
@@ -203,7 +207,7 @@ def _scores(content: Content, row: Row, path: str, names: list[str]) -> Markup:
         for result in (row.results.get(name), row.published.get(name))
         if result is not None
     ]
-    return table((*head, "Best layer"), cells, "Scores", numeric=tuple(range(1, 7)), heard=True)
+    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(1, 7)), heard=True)
 
 
 def _parts(results: list[Result]) -> Markup | None:
@@ -293,7 +297,7 @@ def _environments(measured: list[Result]) -> list[Markup]:
         tag(
             "details",
             tag("summary", f"Versions and machine{': ' + ', '.join(names) if several else ''}"),
-            tag("pre", text, tabindex="0"),
+            code(text, "Versions and machine"),
             class_="small",
         )
         for text, names in groups.items()
@@ -315,4 +319,4 @@ def _citations(content: Content, results: list[Result], model: str) -> list[Mark
 
 def bibtex(text: str) -> Markup:
     """Return a citation to copy."""
-    return tag("pre", text, tabindex="0", aria_label="BibTeX")
+    return code(text, "BibTeX")

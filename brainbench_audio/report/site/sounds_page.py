@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from brainbench_audio.markup import Markup, inline_data, tag
 from brainbench_audio.report.site.content import Content, Row
-from brainbench_audio.report.site.frame import Frame, up
+from brainbench_audio.report.site.frame import Frame, box, controls, up
 from brainbench_audio.report.site.precision import printed
 from brainbench_audio.report.site.sounds import Sounds
 
@@ -44,7 +44,12 @@ def sounds_page(content: Content, row: Row, sounds: Mapping[str, Sounds], frame:
         tag("p", id="score", class_="note"),
         _section("alike", "Which sounds are alike", _ALIKE, _matrices()),
         _section("wrong", "Which sounds it gets wrong", _WRONG, _predictions()),
-        _section("owed", "What the score owes to each sound", _OWED, _table("owed-table")),
+        _section(
+            "owed",
+            "What the score owes to each sound",
+            _OWED,
+            _table("owed-table", "What the score owes to sounds"),
+        ),
         inline_data("sounds-data", _data(row, names, sounds)),
     ]
     scripts = ("shared.js", "sounds_alike.js", "sounds_wrong.js", "sounds.js")
@@ -54,14 +59,12 @@ def sounds_page(content: Content, row: Row, sounds: Mapping[str, Sounds], frame:
 
 def _controls(names: list[str]) -> Markup:
     options = [tag("option", name, value=name) for name in names]
-    return tag(
-        "form",
+    return controls(
+        "choice",
+        "What is shown",
         tag("label", "Benchmark", tag("select", options, id="benchmark")),
         tag("label", "Target", tag("select", id="target"), id="of-target"),
-        id="choice",
-        class_="axes",
-        hidden=True,
-        aria_label="What is shown",
+        kind="axes",
     )
 
 
@@ -90,14 +93,13 @@ def _predictions() -> list[Markup]:
     return [
         tag("p", id="fitted", role="status"),
         tag("div", tip, id="dots", class_="plot"),
-        tag("ul", id="categories", class_="legend", aria_label="Categories"),
-        _table("wrong-table"),
+        tag("ul", id="categories", class_="legend"),
+        _table("wrong-table", "Sounds that it gets wrong"),
     ]
 
 
-def _table(identifier: str) -> Markup:
-    known = {"role": "region", "tabindex": "0", "aria_label": "Sounds, the worst first"}
-    return tag("div", tag("table", id=identifier), class_="box short", **known)
+def _table(identifier: str, label: str) -> Markup:
+    return box(tag("table", id=identifier), f"{label}, the worst first", "box short")
 
 
 def _data(row: Row, names: list[str], sounds: Mapping[str, Sounds]) -> dict[str, Any]:

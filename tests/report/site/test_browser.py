@@ -466,6 +466,21 @@ def test_on_a_phone(visit: Visit, name: str) -> None:
     shoot(tab, f"{Path(name).stem.replace('*', 'benchmark')}-phone")
 
 
+@pytest.mark.parametrize("width", [768, 1440])
+def test_menus_stay_inside_the_window(visit: Visit, width: int) -> None:
+    visit.tab.set_viewport_size({"width": width, "height": 740})
+    tab = visit.open("index.html")
+    fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    for menu in ("#menu-filter", "#menu-show", "#menu-save"):
+        tab.locator(f"{menu} summary").click()
+        tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
+        assert tab.evaluate(fits)
+        panel = tab.locator(f"{menu} > div").bounding_box()
+        assert panel["x"] >= 0
+        assert panel["x"] + panel["width"] <= width
+        tab.keyboard.press("Escape")
+
+
 def test_text_of_results_does_nothing(visit: Visit) -> None:
     tab = visit.open("index.html")
     tab.get_by_role("link", name=EVIL).click()

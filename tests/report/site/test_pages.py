@@ -40,7 +40,7 @@ class Checked(HTMLParser):
         self.links: list[str] = []
         self.values: list[str] = []
         self.tags: list[str] = []
-        self.labelled_by: list[str] = []
+        self.regions: list[str] = []
         self.texts: dict[str, str] = {}
         self.feed(path.read_text(encoding="utf-8"))
         self.close()
@@ -54,6 +54,10 @@ class Checked(HTMLParser):
         assert len(names) == len(set(names)), f"{tag} has an attribute twice"
         assert not [name for name in names if name.startswith("on") or name in ("style", "srcdoc")]
         found = dict(attrs)
+        # a name on what has no role is not read out
+        assert "aria-label" not in found or "role" in found or tag in ("section", "nav"), tag
+        if tag == "section" and "aria-label" in found:
+            self.regions.append(str(found["aria-label"]))
         if tag == "option":
             self.values.append(str(found.get("value")))
         if found.get("id"):
@@ -90,6 +94,9 @@ def test_pages_are_sound(pages: Path) -> None:
     for path in written:
         page = Checked(path)
         assert len(page.ids) == len(set(page.ids)), path
+        assert len(page.regions) == len(set(page.regions)), path
+        # nothing is sent anywhere
+        assert "form" not in page.tags
         assert page.tags.count("main") == page.tags.count("h1") == page.tags.count("html") == 1
         assert page.tags.count("nav") == page.tags.count("header") == page.tags.count("footer") == 1
         assert "img" not in page.tags

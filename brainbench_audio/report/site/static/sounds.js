@@ -34,7 +34,6 @@
   }
 
   form.hidden = false;
-  form.addEventListener("submit", (event) => event.preventDefault());
   select.addEventListener("change", () => { fillTargets(data.benchmarks[select.selectedIndex]); show(); });
   targets.addEventListener("change", show);
   window.addEventListener("hashchange", () => { restore(); show(); });
