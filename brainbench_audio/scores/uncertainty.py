@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.influence import Estimate, Influence
+from brainbench_audio.scores.influence import KIND, SOUNDS, Estimate, Influence
 from brainbench_audio.scores.score import ERROR_WITHHELD, OVER
 
 Interval = tuple[float, float]
@@ -97,7 +97,8 @@ def uncertainty(
     -------
     Uncertainty
     """
-    raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli)}
+    kind = {} if influence.kind == SOUNDS else {KIND: influence.kind}
+    raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli, kind)}
     if names:
         raw["part"] = ("part", list(names))
     if influence.pairs is not None:

@@ -17,7 +17,7 @@ from brainbench_audio.registry.lookup import data_source, list_ids, load_attribu
 
 PLUGINS = plugins()
 CARDS = [(plugin, card) for plugin in PLUGINS for card in plugin.cards]
-FLAGS = {"responses", "multivariate", "sessions", "subjects", "task"}
+FLAGS = {"responses", "continuous", "multivariate", "sessions", "subjects", "task"}
 HEAVY = {"torch", "torchaudio", "torchcrepe", "transformers", "xarray", "numpy", "scipy"}
 MAY_BE_EMPTY = {
     ModelCard: {"weights", "parameters"},

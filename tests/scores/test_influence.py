@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -101,6 +102,13 @@ def test_listeners_alone_and_sounds_alone() -> None:
     two = of_means("listeners", parts=2)
     assert two.estimate().over == "sounds, for these listeners"
     assert two.estimate().freedom == 24
+    one = of_means("listeners", parts=1)
+    assert one.estimate().over == "sounds, for this listener"
+    blocks = replace(few, kind="blocks of time")
+    assert blocks.estimate().over == "listeners, for these blocks of time"
+    assert "19 blocks of time are too few" in str(blocks.part(0).trouble())
+    with pytest.raises(DataError, match="other stimuli"):
+        few - blocks
     none = Influence(np.array([0.1, 0.2, 0.4]), np.empty((0, 3)), units="folds").estimate()
     assert none.over == "folds"
     assert none.error == pytest.approx(np.std([0.1, 0.2, 0.4], ddof=1) / np.sqrt(3))
