@@ -20,6 +20,9 @@ from brainbench_audio.assemblies.assembly import by_subject
 from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import read_dataset
 
+# attribute of `layer_score`, and its value where a subject's parts are averaged by their mean, as
+# in the metric's value, and not by their median
+AVERAGE, MEAN = "average", "mean"
 # dimensions that may have any name: one for what is scored, one for how often
 PART, ROUND = "part", "round"
 _FREE = (PART, ROUND)
@@ -161,8 +164,9 @@ def layer_profile(raw: xr.Dataset) -> xr.DataArray | None:
     -------
     xr.DataArray or None
         float64, ``layer`` x ``subject`` where a coordinate ``subject`` runs along the parts: the
-        median over each subject's. Else ``layer`` x component (or whatever the parts are): parts of
-        one name are averaged. Where the metric stores `profile` only, ``layer`` x ``part``.
+        median over each subject's, or their mean where the metric says so (`averaging`). Else
+        ``layer`` x component (or whatever the parts are): parts of one name are averaged. Where the
+        metric stores `profile` only, ``layer`` x ``part``.
     """
     each = layer_targets(raw)
     if each is None:
@@ -171,8 +175,9 @@ def layer_profile(raw: xr.Dataset) -> xr.DataArray | None:
     values, part = each.values.astype(np.float64), str(each.dims[1])
     groups = by_subject(each)
     if groups is not None:
-        medians = [_over(values[:, places], np.nanmedian) for places in groups.values()]
-        return _labelled(np.stack(medians, axis=1), each, "subject", list(groups))
+        average = averaging(each)
+        averages = [_over(values[:, places], average) for places in groups.values()]
+        return _labelled(np.stack(averages, axis=1), each, "subject", list(groups))
     names = names_along(each, part)
     once = list(dict.fromkeys(names))
     if len(once) < len(names):
@@ -180,6 +185,11 @@ def layer_profile(raw: xr.Dataset) -> xr.DataArray | None:
         means = [_over(values[:, every == name], np.nanmean) for name in once]
         values = np.stack(means, axis=1)
     return _labelled(values, each, part, once)
+
+
+def averaging(layer_score: xr.DataArray) -> Callable[..., Any]:
+    """Return what a subject's parts are averaged by, NaN left out: median, or mean if so stored."""
+    return np.nanmean if layer_score.attrs.get(AVERAGE) == MEAN else np.nanmedian
 
 
 def mean_profile(raw: xr.Dataset) -> xr.DataArray | None:
