@@ -13,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from brainbench_audio.cli.drawings import GATHER, Names, listed
-from brainbench_audio.cli.selection import chosen_results, read_results
+from brainbench_audio.cli.drawings import GATHER
+from brainbench_audio.cli.selection import Names, chosen_results, listed, read_results
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -207,13 +207,14 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     Parameters
     ----------
     kind : str
-        ``bars``, ``components``, ``scatter``, ``agreement``, ``rdm``, ``categories``, ``layers``,
-        ``layer-weights``, ``learning-curves``, ``layer-regions`` or ``trajectory``.
+        ``bars``, ``components``, ``scatter``, ``agreement``, ``layer-choice``, ``rdm``,
+        ``categories``, ``layers``, ``layer-weights``, ``learning-curves``, ``layer-regions`` or
+        ``trajectory``.
     output : str or Path, optional
         ``.png``, ``.svg`` or ``.pdf``: written, too.
     **options
         Those of ``brainbench figure KIND``: ``model``, ``benchmark``, ``published``, ``labels``,
-        ``against`` (``--with``), ``layer``, ``input``, ``log``.
+        ``group``, ``against`` (``--with``), ``layer``, ``input``, ``layers``, ``overlay``, ``log``.
 
     Returns
     -------

@@ -7,24 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from brainbench_audio.cli import selection
+from brainbench_audio.cli.model_drawings import (
+    layer_regions,
+    layer_weights,
+    layers,
+    learning_curves,
+    rdm,
+    trajectory,
+)
+from brainbench_audio.cli.selection import Names, listed, named_benchmarks
 from brainbench_audio.errors import DataError
-from brainbench_audio.registry.ids import is_pattern
 
 if TYPE_CHECKING:
-    import xarray as xr
-
     from brainbench_audio.report.figures.bars import Panel
     from brainbench_audio.report.figures.drawing import Drawing
     from brainbench_audio.report.results import Published, Result
-    from brainbench_audio.scores.score import Score
 
-Names = str | Sequence[str]
 Labels = Literal["card", "paper"]
 RIDGE = ("NH2015-ridge", "B2021-ridge")
+CHOICE = ("NH2015-rsa-cv", "B2021-rsa-cv")
 METHODS = (*RIDGE, "NH2015-rsa", "B2021-rsa")
 COMPONENTS = ("NH2015comp-ridge",)
 _CORRELATION = ("benchmark", "with", "r", "p", "n")
@@ -47,7 +51,7 @@ def bars(
     results = _chosen(every, model, baseline=True)
     panels = [
         bars.Panel.of(results, name, compared.unit_of(name))
-        for name in _benchmarks(benchmark, results)
+        for name in named_benchmarks(benchmark, results)
     ]
     note = ""
     if group is not None:
@@ -119,7 +123,7 @@ def scatter(
     unit = compared.unit_of(against)
     panels = [
         scatter.Panel.of(results, name, against, unit=compared.unit_of(name), against_unit=unit)
-        for name in _benchmarks(benchmark, results)
+        for name in named_benchmarks(benchmark, results)
     ]
     numbers = [panel.numbers() for panel in panels]
     return Drawing("scatter", scatter.plot, [panels], numbers, _CORRELATION)
@@ -137,22 +141,25 @@ def agreement(
     from brainbench_audio.report.figures.drawing import Drawing
 
     results = _results(model, published, labels)
-    found = agreement.Agreement.of(results, _benchmarks(benchmark, results))
+    found = agreement.Agreement.of(results, named_benchmarks(benchmark, results))
     return Drawing("agreement", agreement.plot, [found], found.numbers(), _CORRELATION)
 
 
-def rdm(*, benchmark: str, model: Names = (), layer: str | None = None) -> Drawing:
-    """Gather the RDMs of some models and of the responses."""
-    from brainbench_audio.cli.rdms import gather_rdms
-    from brainbench_audio.report.figures import rdm
+def layer_choice(
+    *, model: Names = (), benchmark: Names = CHOICE, labels: Labels = "card"
+) -> Drawing:
+    """Gather scores of the best layer, and of a layer chosen by cross-validation."""
+    from brainbench_audio.report.figures import compared, layer_choice
     from brainbench_audio.report.figures.drawing import Drawing
 
-    stored = selection.read_results()
-    models = [name for text in listed(model) for name in selection.named_models(text, stored)]
-    matrices = gather_rdms(models, benchmark, layer, stored)
-    rows = [(one.name, len(one.stimuli), len(set(one.categories))) for one in matrices]
-    numbers = [one.numbers() for one in matrices]
-    return Drawing("rdm", rdm.plot, [matrices], numbers, ("matrix", "sounds", "categories"), rows)
+    results = _results(model, "none", labels)
+    found = [
+        layer_choice.Choice.of(results, name, compared.unit_of(name))
+        for name in named_benchmarks(benchmark, results)
+    ]
+    numbers = [one.numbers() for one in found]
+    head = ("benchmark", "with", "difference", "n")
+    return Drawing("layer-choice", layer_choice.plot, [found], numbers, head)
 
 
 def categories(*, benchmark: str, model: Names = ()) -> Drawing:
@@ -181,110 +188,12 @@ def categories(*, benchmark: str, model: Names = ()) -> Drawing:
     return Drawing("categories", figure.plot, [found, benchmark], numbers, head, rows, note=note)
 
 
-def layers(*, model: str, benchmark: Names) -> Drawing:
-    """Gather layer profiles."""
-    from brainbench_audio.report.figures import compared, layers
-    from brainbench_audio.report.figures.drawing import Drawing
-
-    name, profiles = _of_scores(model, benchmark, layers.layer_profile)
-    units = {one: compared.unit_of(one) for one in profiles}
-    head = ("benchmark", "layer", "mean", "error")
-    return Drawing("layers", layers.plot, [profiles, units, name], layers.numbers(profiles), head)
-
-
-def layer_weights(*, model: str, benchmark: Names) -> Drawing:
-    """Gather the weights of layers that probes learned."""
-    from brainbench_audio.report.figures import layer_weights
-    from brainbench_audio.report.figures.drawing import Drawing
-
-    read = layer_weights.layer_weights
-    name, weights = _of_scores(model, benchmark, lambda score: read(score.raw))
-    head = ("benchmark", "layer", "weight", "error")
-    numbers = layer_weights.numbers(weights)
-    return Drawing("layer-weights", layer_weights.plot, [weights, name], numbers, head)
-
-
-def learning_curves(*, model: str, benchmark: Names) -> Drawing:
-    """Gather the learning curves of probes."""
-    from brainbench_audio.report.figures import learning_curves
-    from brainbench_audio.report.figures.drawing import Drawing
-
-    read = learning_curves.learning_curves
-    name, curves = _of_scores(model, benchmark, lambda score: read(score.raw))
-    numbers = learning_curves.numbers(curves)
-    rows = [
-        (one["benchmark"], one["setting"], len(one["values"]), max(one["values"], default=None))
-        for one in numbers
-        if one["chosen"]
-    ]
-    head = ("benchmark", "chosen setting", "epochs", "best")
-    return Drawing("learning-curves", learning_curves.plot, [curves, name], numbers, head, rows)
-
-
-def layer_regions(*, model: str, benchmark: str) -> Drawing:
-    """Gather where in a model the layers lie that predict each region best."""
-    from brainbench_audio.report.figures import layer_regions as figure
-    from brainbench_audio.report.figures.drawing import Drawing
-    from brainbench_audio.report.layer_regions import layer_regions, region_rows
-    from brainbench_audio.report.results import read_score
-
-    stored = selection.read_results()
-    name = selection.one_model(model, stored)
-    found = layer_regions(read_score(stored, name, benchmark).raw)
-    numbers = region_rows(found)
-    head = tuple(word.replace("_", " ") for word in numbers[0])
-    rows = [tuple(one.values()) for one in numbers]
-    left_out, target = (found.attrs[word] for word in ("without_region", "target"))
-    note = f"{left_out} {target}s belong to no region and are left out" if left_out else ""
-    arguments = [found, f"{name} on {benchmark}"]
-    return Drawing("layer-regions", figure.plot, arguments, numbers, head, rows, note=note)
-
-
-def trajectory(
-    *,
-    model: str | None = None,
-    benchmark: Names | None = None,
-    input: Path | None = None,
-    layers: Names = (),
-    overlay: bool = False,
-    log: bool = False,
-) -> Drawing:
-    """Gather the scores of a training's checkpoints, from a file or from the store."""
-    from brainbench_audio.report.figures import compared, courses, trajectory
-    from brainbench_audio.report.figures.drawing import Drawing
-    from brainbench_audio.training.trajectory import label_scores
-
-    names = listed(benchmark or ())
-    if input:
-        data, title = trajectory.read_trajectory(Path(input)), model or Path(input).stem
-    elif model and names:
-        steps = selection.steps_of(model, selection.read_results())
-        data, title = label_scores(trajectory.stored_steps(model, names, steps)), model
-    else:
-        raise DataError("Give --input FILE.nc, or --model ID and --benchmark ID.")
-    panels = trajectory.panels_of(data)
-    if input and names:
-        panels = trajectory.chosen_panels(panels, names)
-    if layers:
-        panels = trajectory.chosen_layers(panels, listed(layers))
-    units = {compared.unit_of(name) for name in panels}
-    unit = units.pop() if len(units) == 1 else "score"
-    numbers = trajectory.numbers(panels)
-    rows = [
-        (one["benchmark"], one["layer"], len(one["steps"]), one["values"][0], one["values"][-1])
-        for one in numbers
-    ]
-    head = ("benchmark", "layer", "steps", "first", "last")
-    plot = courses.plot_overlaid if overlay else courses.plot
-    arguments, options = [panels, title, unit], {"logarithmic": log}
-    return Drawing("trajectory", plot, arguments, numbers, head, rows, options)
-
-
 GATHER: dict[str, Callable[..., Drawing]] = {
     "bars": bars,
     "components": components,
     "scatter": scatter,
     "agreement": agreement,
+    "layer-choice": layer_choice,
     "rdm": rdm,
     "categories": categories,
     "layers": layers,
@@ -293,11 +202,6 @@ GATHER: dict[str, Callable[..., Drawing]] = {
     "layer-regions": layer_regions,
     "trajectory": trajectory,
 }
-
-
-def listed(names: Names) -> list[str]:
-    """Return one name or several as a list."""
-    return [names] if isinstance(names, str) else list(names)
 
 
 def _results(models: Names, published: Published, labels: Labels) -> list[Result]:
@@ -327,30 +231,6 @@ def _chosen(results: list[Result], models: Names, *, baseline: bool = False) -> 
     chosen = selection.chosen_models(listed(models), results)
     chosen += [BASELINE] if baseline else []
     return [one for one in results if one.model in chosen]
-
-
-def _benchmarks(patterns: Names, results: Sequence[Result]) -> list[str]:
-    """Return the ids that are asked for; globs stand for those with a score."""
-    found: list[str] = []
-    for pattern in listed(patterns):
-        if is_pattern(pattern):
-            found += selection.chosen_benchmarks([pattern], (one.benchmark for one in results))
-        else:
-            found.append(pattern)
-    return list(dict.fromkeys(found))
-
-
-def _of_scores(
-    model: str, benchmarks: Names, read: Callable[[Score], xr.DataArray]
-) -> tuple[str, dict[str, xr.DataArray]]:
-    """Return the model's name, and what a function reads from its score on each benchmark."""
-    from brainbench_audio.report.results import read_score
-
-    stored = selection.read_results()
-    name = selection.one_model(model, stored)
-    scored = [one for one in stored if one.model == name and one.path]
-    names = _benchmarks(benchmarks, scored)
-    return name, {one: read(read_score(scored, name, one)) for one in names}
 
 
 def _source(result: Result) -> str:

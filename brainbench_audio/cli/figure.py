@@ -41,8 +41,10 @@ def add(verbs: Any) -> None:
         metavar="ID",
         help="benchmark of the x axis (default: overall, the mean z-score over listening tasks)",
     )
-    agreement = _add(figures, "agreement", "methods and data sets (figure 12)")
+    agreement = _add(figures, "agreement", "methods and data sets (figure 12, right)")
     _add_compared(agreement, drawings.METHODS)
+    choice = _add(figures, "layer-choice", "what cross-validated layers change (figure 12, left)")
+    _add_compared(choice, drawings.CHOICE, published=False)
     rdm = _add(figures, "rdm", "which sounds are alike to models and brains (figure 3)")
     rdm.add_argument("--model", "-m", nargs="+", default=[], metavar="ID")
     rdm.add_argument("--benchmark", "-b", required=True, metavar="ID")
@@ -117,7 +119,9 @@ def _add(figures: Any, name: str, told: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_compared(parser: argparse.ArgumentParser, default: Sequence[str]) -> None:
+def _add_compared(
+    parser: argparse.ArgumentParser, default: Sequence[str], *, published: bool = True
+) -> None:
     parser.add_argument(
         "--benchmark",
         "-b",
@@ -134,12 +138,13 @@ def _add_compared(parser: argparse.ArgumentParser, default: Sequence[str]) -> No
         metavar="ID",
         help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
     )
-    parser.add_argument(
-        "--published",
-        choices=("none", "add", "only"),
-        default="none",
-        help="published scores: left out, drawn as well, or drawn alone (default: %(default)s)",
-    )
+    if published:
+        parser.add_argument(
+            "--published",
+            choices=("none", "add", "only"),
+            default="none",
+            help="published scores: left out, drawn as well, or drawn alone (default: %(default)s)",
+        )
     parser.add_argument(
         "--labels",
         choices=("card", "paper"),

@@ -123,6 +123,10 @@ def fill() -> Scores:
         parts = dict(zip(COMPONENTS, generator.uniform(0.1, 0.9, 6).tolist(), strict=True))
         whole = Score(value=float(np.mean(list(parts.values()))), parts=parts)
         found[model, "NH2015comp-ridge"] = keep(model, "NH2015comp-ridge", whole)
+        for benchmark in ("NH2015-rsa", "B2021-rsa"):
+            value = found[model, benchmark].value - 0.01
+            score = brain_score(generator, value, "rsa")
+            found[model, f"{benchmark}-cv"] = keep(model, f"{benchmark}-cv", score)
     for step in (0, 100, 200, 300, 400, 500):
         name = f"beats-iter1@step={step}"
         score = brain_score(generator, 0.1 + step / 1000, "rsa")
@@ -137,6 +141,7 @@ FIGURES = {
     "scatter": ["-b", "NH2015-ridge"],
     "agreement": ["-b", *BRAIN[:2]],
     "categories": ["-m", "beats-*", "-b", "NH2015-ridge"],
+    "layer-choice": [],
     "layers": [*ONE, "-b", "NH2015-r*"],
     "layer-regions": [*ONE, "-b", "NH2015-ridge"],
     "layer-weights": [*ONE, "-b", "HEAR.*"],
@@ -317,6 +322,21 @@ def test_agreement_takes_two_benchmarks(tmp_path: Path, capsys: Told) -> None:
         [result("a", 1.0), result("b", 1.0, benchmark="Y")], ["X-ridge", "Y"]
     )
     assert found.models == ()
+
+
+def test_layer_choice_is_beside_the_best_layer(store: Scores, tmp_path: Path, capsys: Told) -> None:
+    rows = numbers(capsys, "layer-choice", tmp_path / "a.svg")
+    assert [row["benchmark"] for row in rows] == ["NH2015-rsa-cv", "B2021-rsa-cv"]
+    for row in rows:
+        assert row["difference"] == pytest.approx(-0.01)
+        for point in row["points"]:
+            assert point["value"] == store[point["model"], row["benchmark"]].value
+            assert point["with"] == store[point["model"], row["with"]].value
+    wrong = ["layer-choice", "-o", str(tmp_path / "b.svg"), "-b"]
+    assert main(["figure", *wrong, "NH2015-rsa"]) == 1
+    assert "NH2015-rsa has no variant to compare" in capsys.readouterr().err
+    assert main(["figure", *wrong, "NH2015-ridge-corrected"]) == 1
+    assert "both NH2015-ridge and NH2015-ridge-corrected" in capsys.readouterr().err
 
 
 def test_layers_are_medians_over_voxels(store: Scores, tmp_path: Path, capsys: Told) -> None:
