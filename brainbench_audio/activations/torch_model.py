@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.activations.batches import Started, in_batches, of_one_length, waited_for
-from brainbench_audio.activations.footprint import Footprint, free_memory
+from brainbench_audio.activations.footprint import Footprint
 from brainbench_audio.activations.model_view import ModelView
 from brainbench_audio.activations.placement import put_on_device
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
@@ -26,7 +26,7 @@ from brainbench_audio.activations.read_outs import (
 )
 from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.devices import failing_clearly
+from brainbench_audio.devices import failing_clearly, free_memory
 from brainbench_audio.errors import ContractError, LongSound, ShortSound
 from brainbench_audio.machine import is_out_of_memory
 
