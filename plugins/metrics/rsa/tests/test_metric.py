@@ -303,7 +303,9 @@ def test_the_plain_variant_is_tested_against_chance_by_default() -> None:
 
 
 def test_max_memory_is_accepted_and_changes_nothing() -> None:
-    assert load(CARD, max_memory=1) == RSA()
+    layers, target = made_up()
+    score, whole = (load(CARD, max_memory=size)(layers, target, FOLDS) for size in (1, None))
+    assert score.raw.identical(whole.raw)
 
 
 def test_progress_counts_layers_and_is_silent_without_a_terminal(
@@ -385,11 +387,14 @@ def test_scores_survive_a_file(tmp_path: Path, variant: str | None) -> None:
     assert replace(back, raw=score.raw) == score
 
 
-def test_the_plain_variant_keeps_the_best_rdm() -> None:
+def test_the_plain_variant_keeps_the_rdms_of_the_best_layer_and_of_subjects() -> None:
     layers, target = made_up()
-    kept = RSA()(layers, target, FOLDS).raw["rdm"]
-    assert kept.dtype == np.float32
-    np.testing.assert_allclose(kept, rdm(layers["mid"]), atol=1e-6)
+    raw = RSA()(layers, target, FOLDS).raw
+    assert raw["rdm"].dtype == raw["target_rdm"].dtype == np.float32
+    np.testing.assert_allclose(raw["rdm"], rdm(layers["mid"]), atol=1e-6)
+    mean = np.mean([rdm(target.values[:, place : place + 12]) for place in (0, 12, 24)], axis=0)
+    np.testing.assert_allclose(raw["target_rdm"], mean, atol=1e-6)
+    assert raw["rdm"].attrs == raw["target_rdm"].attrs == {"distance": "1 − r"}
 
 
 def test_the_card_loads_the_metric() -> None:
