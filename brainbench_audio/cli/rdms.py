@@ -65,12 +65,11 @@ def gather_rdms(
 def _sounds(dataset: Dataset) -> Sounds:
     """Return the sounds with the categories of the stimuli, else those of the responses."""
     from brainbench_audio.assemblies.assembly import align
+    from brainbench_audio.pipeline.categories import sound_categories
     from brainbench_audio.report.figures.rdm import Sounds
 
-    names, categories = dataset.stimuli.names, dataset.stimuli.categories
-    if not categories and "category" in dataset.assembly.coords:
-        aligned = align(dataset.assembly, names)["category"]
-        categories = tuple(str(name) for name in aligned.values)
+    names = dataset.stimuli.names
+    categories = sound_categories(dataset.stimuli, align(dataset.assembly, names))
     return Sounds(names, categories or ("",) * len(names))
 
 

@@ -54,7 +54,9 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def build(options: argparse.Namespace, folder: Path, given: Path | None = None) -> Any:
+def build(
+    options: argparse.Namespace, folder: Path, given: Path | None = None, *, live: bool = False
+) -> Any:
     """Write the site that the options describe to a folder, of the store or of given results."""
     from brainbench_audio.report.folder_results import folder_results
     from brainbench_audio.report.results import published_results
@@ -64,7 +66,7 @@ def build(options: argparse.Namespace, folder: Path, given: Path | None = None) 
     check_folder(folder)
     title = options.title or TITLE
     if given is None:
-        return build_site(read_results(options.published), folder, title)
+        return build_site(read_results(options.published), folder, title, live=live)
     results, declared = folder_results(given) if options.published != "only" else ([], {})
     published = [] if options.published == "none" else published_results()
     return build_site([*results, *published], folder, title, declared)

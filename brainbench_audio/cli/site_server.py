@@ -7,6 +7,7 @@ answer, so only names of this machine are answered.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from brainbench_audio.report.site.output import written_pages
 
+CHANGES = "/changes"  # as in live.js
 NAMES = ("localhost", "127.0.0.1", "[::1]")
 
 
@@ -38,13 +40,19 @@ class SiteServer(ThreadingHTTPServer):
     """
 
     def __init__(self, folder: Path, address: tuple[str, int], names: Sequence[str] = ()) -> None:
-        self.pages = frozenset(written_pages(folder))
         self.root = folder.resolve()
+        self.started, self.version = time.time_ns(), 0
+        self.renew()
         super().__init__(address, _Handler)
         self.known = {f"{name.lower()}:{self.server_port}" for name in (*NAMES, *names)}
         self.known |= set(map(str.lower, names))
         if self.server_port == 80:  # the port of http goes without saying
             self.known |= set(NAMES)
+
+    def renew(self) -> None:
+        """Take the pages that the folder has now, and tell browsers that ask."""
+        self.pages = frozenset(written_pages(self.root))
+        self.version += 1
 
     def page(self, address: str) -> bytes | None:
         """Return the page that an address asks for, None if there is none.
@@ -58,6 +66,10 @@ class SiteServer(ThreadingHTTPServer):
         if file is None or not file.is_relative_to(self.root) or not file.is_file():
             return None
         return file.read_bytes()
+
+    def told(self) -> bytes:
+        """Return what is another text after each change, and for each server."""
+        return f"{self.started} {self.version}".encode()
 
     def handle_error(self, *request: Any) -> None:
         """Pass over a browser that leaves before it has everything: that is no error of ours."""
@@ -81,12 +93,14 @@ class _Handler(BaseHTTPRequestHandler):
         if len(hosts) != 1 or hosts[0].strip().lower() not in self.server.known:
             self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "Unknown host")
             return b""
-        content = self.server.page(self.path)
+        changes = self.path == CHANGES
+        content = self.server.told() if changes else self.server.page(self.path)
         if content is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return b""
         self.send_response(HTTPStatus.OK)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        kind = "text/plain" if changes else "text/html"
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()

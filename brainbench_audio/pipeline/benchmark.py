@@ -23,8 +23,13 @@ from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
-from brainbench_audio.pipeline.categories import SomeRows, rows_of
+from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_categories
 from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
+from brainbench_audio.scores.predictions import (
+    CATEGORY,
+    with_categories,
+    with_sound_errors,
+)
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
@@ -140,7 +145,25 @@ class ComposedBenchmark:
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
-        return replace(score, n={"stimulus": self.assembly.sizes["stimulus"], **score.n})
+        n = {"stimulus": self.assembly.sizes["stimulus"], **score.n}
+        return replace(score, n=n, raw=with_sound_errors(self._with_sounds(score.raw)))
+
+    def _with_sounds(self, raw: xr.Dataset) -> xr.Dataset:
+        """Name the sounds, and their categories, where there is something of each of them.
+
+        Pairs of sounds, and what a score owes to them, are in the order of the responses.
+        """
+        names = stimulus_names(self.assembly)
+        if not {"stimulus", "pair", "bin"} & set(raw.dims) or CATEGORY in raw.variables:
+            return raw
+        if "stimulus" not in raw.coords:
+            if raw.sizes.get("stimulus", len(names)) != len(names):
+                return raw
+            raw = raw.assign_coords(stimulus=names)
+        # a metric may have an order of its own
+        return with_categories(
+            raw, dict(zip(names, sound_categories(self.stimuli, self.assembly), strict=False))
+        )
 
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]

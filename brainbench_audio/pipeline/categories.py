@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import UnknownId
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
@@ -30,14 +31,12 @@ def rows_of(
     """
     if not card.categories:
         return None
-    categories = stimuli.categories
     if isinstance(stimuli, ContinuousStimuli):
         raise UnknownId(
             f"{card.id} is no benchmark: {card.data_id} is continuous sound, whose volumes are "
             f"not taken out of their runs."
         )
-    if not categories and "category" in assembly.coords:
-        categories = tuple(str(name) for name in assembly["category"].values)
+    categories = sound_categories(stimuli, assembly)
     if not categories:
         raise UnknownId(f"{card.id} is no benchmark: sounds of {card.data_id} have no categories.")
     names = sorted(set(categories))
@@ -52,6 +51,17 @@ def rows_of(
             )
         chosen.update(meant)
     return np.flatnonzero(np.isin(categories, sorted(chosen)))
+
+
+def sound_categories(stimuli: StimulusSet, assembly: xr.DataArray) -> tuple[str, ...]:
+    """Return the category of each row of an assembly, as stimuli or responses say; else none."""
+    known = dict(zip(stimuli.names, stimuli.categories, strict=False))
+    names = stimulus_names(assembly)
+    if known and not isinstance(stimuli, ContinuousStimuli):
+        return tuple(known[name] for name in names)
+    if "category" in assembly.coords and assembly["category"].dims == ("stimulus",):
+        return tuple(str(name) for name in assembly["category"].values)
+    return ()
 
 
 class SomeRows(Mapping[str, npt.NDArray[np.floating[Any]]]):

@@ -52,8 +52,8 @@ def lanczos(
 
     Examples
     --------
-    >>> lanczos(np.array([2.0]), np.arange(5.0), 1.0).round(3).tolist()
-    [[0.0, 0.0, 1.0, 0.0, -0.0]]
+    >>> lanczos(np.array([1.5]), np.arange(4.0), 1.0).round(2).tolist()
+    [[-0.14, 0.64, 0.64, -0.14]]
     """
     difference = (at[:, np.newaxis] - known) / interval
     weights = np.sinc(difference) * np.sinc(difference / _LOBES) * (np.abs(difference) < _LOBES)

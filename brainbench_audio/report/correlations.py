@@ -80,6 +80,7 @@ def correlations(
     least_z: float = LEAST_Z,
     draws: int = 0,
     seed: int = 0,
+    once: bool = False,
 ) -> CorrelationTable:
     """Correlate benchmarks over the models that were scored on both.
 
@@ -100,6 +101,8 @@ def correlations(
         Intervals by bootstrap over models; 0: Fisher's.
     seed : int
         Of the bootstrap.
+    once : bool
+        Leave out a pair that is there the other way round.
 
     Returns
     -------
@@ -122,9 +125,11 @@ def correlations(
         compared = [*(task for task in TASKS if task in scores), *own, OVERALL]
     rows: list[Row] = []
     skipped: dict[tuple[str, str, Subset], str] = {}
+    done: set[tuple[str, str]] = set()
     for benchmark, other, subset in product(benchmarks, compared, subsets):
-        if benchmark == other:
+        if benchmark == other or (once and (other, benchmark) in done):
             continue
+        done.add((benchmark, other))
         shared = scores.get(benchmark, {}).keys() & scores.get(other, {}).keys()
         if subset == "sub":
             shared = {model for model in shared if means.values.get(model, least_z) > least_z}

@@ -5,7 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 from typing import Any
+
+import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.influence import Influence, stored_influence
@@ -13,6 +17,9 @@ from brainbench_audio.scores.profiles import read_raw
 
 from .results import Result
 
+_NAMES = ("influence", "pair_sketch")
+# of files: each component of a score is compared among all models, then the next one; 25 MB
+_KEPT = 128
 # what parts are a sample of, by the name that they are counted under
 UNITS = {"subject": "listeners", "fold": "folds"}
 
@@ -43,12 +50,27 @@ class Evidence:
         if result.published or file is None or file.suffix != ".nc":
             return None
         units = UNITS.get(unit(result) or "", "")
-        raw = read_raw(file, "influence", "pair_sketch")
-        influence = stored_influence(raw, result.parts, result.value, units)
+        influence = stored_influence(_stored(file), result.parts, result.value, units)
         if influence is None:
             return None
         size = influence.stimuli.shape
         return cls(influence, (size, _data(result.provenance), tuple(result.parts), units))
+
+
+def _stored(file: Path) -> xr.Dataset:
+    """Return what a file says of stimuli; read again only if it has changed."""
+    try:
+        known = file.stat()
+    except OSError:
+        return read_raw(file, *_NAMES)  # says why
+    return _read(file, known.st_mtime_ns, known.st_size)
+
+
+@lru_cache(maxsize=_KEPT)
+def _read(file: Path, changed: int, size: int) -> xr.Dataset:
+    del changed, size
+    raw = read_raw(file, *_NAMES)
+    return raw[[name for name in _NAMES if name in raw]]
 
 
 def _data(provenance: Mapping[str, Any]) -> Any:

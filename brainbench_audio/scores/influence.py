@@ -47,6 +47,18 @@ class Estimate:
         margin = float(_student().ppf(0.5 + level / 2, self.freedom)) * self.error
         return self.value - margin, self.value + margin
 
+    def fisher_interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Return the interval of a correlation: Student's t on the scale of artanh (Fisher 1921).
+
+        There the error does not depend on the value, and the interval stays below 1.
+        """
+        left = 1 - self.value**2
+        if left <= 0:  # equal but for rounding: nothing tells how far it is from another value
+            return self.value, self.value
+        middle = float(np.arctanh(self.value))
+        low, high = replace(self, value=middle, error=self.error / left).interval(level)
+        return float(np.tanh(low)), float(np.tanh(high))
+
     @property
     def p(self) -> float:
         """Two-sided p that the value is 0: below 0.05 exactly where 0 is outside the interval."""
@@ -86,6 +98,8 @@ class Influence:
         What parts are a sample of: ``listeners`` or ``folds``; empty for components.
     kind : str
         What the stimuli are, in words: ``sounds``, or blocks of time of a continuous one.
+    least : int
+        Fewer stimuli say nothing of others.
     """
 
     parts: Array
@@ -93,15 +107,21 @@ class Influence:
     pairs: Array | None = None
     units: str = ""
     kind: str = SOUNDS
+    least: int = LEAST_STIMULI
 
     @classmethod
     def of_left_out(
-        cls, parts: npt.ArrayLike, without: npt.ArrayLike, units: str = "", kind: str = SOUNDS
+        cls,
+        parts: npt.ArrayLike,
+        without: npt.ArrayLike,
+        units: str = "",
+        *,
+        kind: str = SOUNDS,
+        least: int = LEAST_STIMULI,
     ) -> Influence:
         """Return that of parts, (part,), that are known without each stimulus, (stimulus, part)."""
-        left = np.asarray(without, dtype=np.float64)
-        values = np.asarray(parts, dtype=np.float64)
-        return cls(values, left - left.mean(axis=0), units=units, kind=kind)
+        left, values = (np.asarray(one, dtype=np.float64) for one in (without, parts))
+        return cls(values, left - left.mean(axis=0), units=units, kind=kind, least=least)
 
     @classmethod
     def of_pairs(
@@ -141,24 +161,26 @@ class Influence:
         if self.pairs is not None and other.pairs is not None:
             pairs = self.pairs - other.pairs
         parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
-        return Influence(parts, stimuli, pairs, self.units, self.kind)
+        return Influence(parts, stimuli, pairs, self.units, self.kind, self.least)
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
         one = slice(place, place + 1)
         pairs = None if self.pairs is None else self.pairs[:, one]
-        return Influence(self.parts[one], self.stimuli[:, one], pairs, kind=self.kind)
+        return Influence(
+            self.parts[one], self.stimuli[:, one], pairs, kind=self.kind, least=self.least
+        )
 
     def trouble(self) -> str | None:
         """Return why nothing can be said of other sounds or listeners, a sentence; else None."""
         stimuli, parts = self.stimuli.shape
-        if stimuli >= LEAST_STIMULI or self._enough:
+        if stimuli >= self.least or self._enough:
             return None
         counted = f" and {parts} {self.units}" if self.units else ""
         needed = f" or {LEAST_PARTS} {self.units}" if self.units else ""
         return (
             f"{stimuli} {self.kind}{counted} are too few to say anything of others: an error needs "
-            f"{LEAST_STIMULI} {self.kind}{needed} at least."
+            f"{self.least} {self.kind}{needed} at least."
         )
 
     @property
@@ -179,7 +201,7 @@ class Influence:
         -------
         Estimate
             Over sounds and listeners; over sounds, for these listeners, if there are fewer than 3;
-            over listeners, for these sounds, with fewer than 20 sounds; else over sounds.
+            over listeners, for these sounds, with fewer than `least` sounds; else over sounds.
 
         Raises
         ------
@@ -198,7 +220,7 @@ class Influence:
         stimuli, parts = self.stimuli.shape
         value = float(self.parts.mean())
         between = float(self.parts.var(ddof=1)) / parts if self._enough else 0.0
-        if stimuli < LEAST_STIMULI:
+        if stimuli < self.least:
             told = f"{self.units}, for these {self.kind}" if stimuli else self.units
             return Estimate(value, float(np.sqrt(between)), parts - 1, told)
         over = self._variance(np.full((parts, 1), 1 / parts))[0]

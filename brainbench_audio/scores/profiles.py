@@ -80,6 +80,10 @@ _ENTRIES = (
     Entry("penalty", (ROUND, PART), "number", "penalty of the fit chosen"),
     Entry("measured", ("stimulus", PART), "number", "responses, sessions averaged"),
     Entry("prediction", ("stimulus", PART), "number", "predictions of held-out responses"),
+    Entry(
+        "sound_error", ("stimulus", PART), "number", "squared error of predictions, see `errors_of`"
+    ),
+    Entry("sound_spread", ("stimulus", PART), "number", "the same of the mean over all sounds"),
     Entry("r2", (PART,), "number", "squared correlation of `measured` and `prediction`"),
     Entry("r2_corrected", (PART,), "number", "`r2` corrected for noise, which the score then is"),
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
@@ -87,6 +91,7 @@ _ENTRIES = (
     Entry("pair_sketch", ("bin", PART), "number", "sums over pairs of stimuli, see `sketch`"),
     Entry("learning_curve", ("setting", "epoch"), "number", "validation score, NaN after the end"),
     Entry("rdm", ("pair",), "number", "distances of stimuli in the best layer, upper triangle"),
+    Entry("target_rdm", ("pair",), "number", "distances in the responses, mean over subjects"),
     Entry("session_reliability", (PART,), "number", "reliability of the mean over sessions"),
     Entry("ceiling_lower", ("subject",), "number", "each subject beside the mean of the others"),
     Entry("ceiling_upper", ("subject",), "number", "each subject beside the mean of all"),
@@ -231,10 +236,41 @@ def influences(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray | None] | No
     return stimuli.astype(np.float64), None if pairs is None else pairs.astype(np.float64)
 
 
+def sound_errors(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return `sound_error` and `sound_spread`, (stimulus, part), where they are stored."""
+    error, spread = _stored(raw, "sound_error"), _stored(raw, "sound_spread")
+    return None if error is None or spread is None else (error, spread)
+
+
 def best_rdm(raw: xr.Dataset) -> Array | None:
     """Return the distances of stimuli in the best layer, (pair,): the upper triangle by rows."""
     distances = _stored(raw, "rdm")
     return None if distances is None else distances.values.astype(np.float64)
+
+
+def target_rdm(raw: xr.Dataset) -> Array | None:
+    """Return the distances of stimuli in the responses, (pair,), in the order of `best_rdm`."""
+    distances = _stored(raw, "target_rdm")
+    return None if distances is None else distances.values.astype(np.float64)
+
+
+def predictions(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return `measured` and `prediction`, (stimulus, target); None where the metric stores none."""
+    measured, predicted = _stored(raw, "measured"), _stored(raw, "prediction")
+    if measured is None or predicted is None or measured.shape != predicted.shape:
+        return None
+    return measured, predicted
+
+
+def sounds(raw: xr.Dataset) -> tuple[list[str], list[str]] | None:
+    """Return names and categories of the stimuli, "" where they have none; None without names."""
+    if "stimulus" not in raw.coords or raw["stimulus"].dims != ("stimulus",):
+        return None
+    names = names_along(raw["stimulus"], "stimulus")
+    # a file does not say that it is a coordinate where no array runs along stimuli
+    if "category" not in raw.variables or raw["category"].dims != ("stimulus",):
+        return names, [""] * len(names)
+    return names, [str(one) for one in raw["category"].values]
 
 
 def names_along(array: xr.DataArray, dimension: str) -> list[str]:

@@ -64,6 +64,9 @@ def test_pages_come_from_the_folder(port: int, capfd: pytest.CaptureFixture[str]
     assert get(port, "/models/one%20two.html") == (200, "é")
     assert get(port, "/models/one%20two.html", method="HEAD") == (200, "")
     assert get(port, "/none.html")[0] == 404
+    assert get(port, "/changes") == get(port, "/changes")
+    assert get(port, "/changes")[0] == 200
+    assert get(port, "/changes", "attacker.example")[0] == 421
     assert capfd.readouterr().err == ""  # no log of visitors
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,14 @@ import scipy.stats
 import xarray as xr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.report import evidence
 from brainbench_audio.report.comparison import Comparison, compare, ranking
 from brainbench_audio.report.evidence import Evidence, asked_for, unit
 from brainbench_audio.report.results import Result, all_results, published_results, stored_results
+from brainbench_audio.scores import profiles
 from brainbench_audio.scores.comparison import false_discovery
 from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import uncertainty
 
 Keep = Callable[..., Path]
@@ -259,6 +263,33 @@ def test_components_are_no_sample() -> None:
     assert unit(result({"subject": 1}, a=0.1)) is None
     assert unit(result({"subject": 3}, a=0.1, b=0.2)) is None
     assert Evidence.read(result({"subject": 2}, a=0.1, b=0.2)) is None
+
+
+def test_a_file_is_read_once_for_all_its_parts_and_again_when_it_changes(
+    keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path, *names: str) -> xr.Dataset:
+        read.append(path)
+        return profiles.read_raw(path, *names)
+
+    monkeypatch.setattr(evidence, "read_raw", counted)
+    keep_influence(keep, "m", 0.5)
+    (whole,) = stored_results()
+    parts = [
+        replace(whole, path=None, whole=whole.path, parts={name: whole.parts[name]})
+        for name in "abc"
+    ]
+    columns = [Evidence.read(part).influence.stimuli[:, 0] for part in parts]
+    np.testing.assert_array_equal(np.stack(columns, 1), Evidence.read(whole).influence.stimuli)
+    assert read == [whole.path]
+    score = Score.from_netcdf(whole.path)
+    replace(score, raw=score.raw.assign(influence=score.raw["influence"] * 2)).to_netcdf(whole.path)
+    assert Evidence.read(parts[0]).influence.stimuli[:, 0] == pytest.approx(2 * columns[0])
+    whole.path.unlink()
+    with pytest.raises(DataError, match=r"cannot be read|no file"):
+        Evidence.read(parts[0])
 
 
 def test_ranks_of_subjects(keep: Keep) -> None:

@@ -59,8 +59,18 @@ def brain_score(generator: np.random.Generator, value: float, metric: str) -> Sc
                 "layer": LAYERS,
                 "subject": ("voxel", list("abcd") * 3),
                 "region": ("voxel", ["Primary"] * 6 + ["Lateral"] * 6),
+                "stimulus": [f"s{place}" for place in range(9)],
+                "category": ("stimulus", ["Music"] * 4 + ["Rain"] * 5),
             },
         )
+        for name, scale in (("sound_error", 0.5), ("sound_spread", 1.0)):
+            raw[name] = (
+                ("stimulus", "part"),
+                scale * generator.random((9, 2)),
+                {"units": "listeners"},
+            )
+    else:
+        raw["ceiling_lower"] = ("subject", [0.7, 0.8, 0.8, 0.9])
     return Score(value=value, error=value / 20, ceiling=0.8, layer="mid", raw=raw)
 
 
@@ -113,6 +123,10 @@ def fill() -> Scores:
         parts = dict(zip(COMPONENTS, generator.uniform(0.1, 0.9, 6).tolist(), strict=True))
         whole = Score(value=float(np.mean(list(parts.values()))), parts=parts)
         found[model, "NH2015comp-ridge"] = keep(model, "NH2015comp-ridge", whole)
+        for benchmark in ("NH2015-rsa", "B2021-rsa"):
+            value = found[model, benchmark].value - 0.01
+            score = brain_score(generator, value, "rsa")
+            found[model, f"{benchmark}-cv"] = keep(model, f"{benchmark}-cv", score)
     for step in (0, 100, 200, 300, 400, 500):
         name = f"beats-iter1@step={step}"
         score = brain_score(generator, 0.1 + step / 1000, "rsa")
@@ -126,6 +140,8 @@ FIGURES = {
     "components": [],
     "scatter": ["-b", "NH2015-ridge"],
     "agreement": ["-b", *BRAIN[:2]],
+    "categories": ["-m", "beats-*", "-b", "NH2015-ridge"],
+    "layer-choice": [],
     "layers": [*ONE, "-b", "NH2015-r*"],
     "layer-regions": [*ONE, "-b", "NH2015-ridge"],
     "layer-weights": [*ONE, "-b", "HEAR.*"],
@@ -157,9 +173,12 @@ def test_every_figure_in_every_format(name: str, tmp_path: Path, capsys: Told) -
 
 
 def test_bars_are_the_stored_scores(store: Scores, tmp_path: Path, capsys: Told) -> None:
-    for panel in numbers(capsys, "bars", tmp_path / "a.svg"):
+    for panel in numbers(capsys, "bars", tmp_path / "a.svg", "-b", *BRAIN):
         benchmark = panel["benchmark"]
         assert panel["ceiling"] == 0.8
+        # over subjects, where there is a ceiling of each
+        error = np.std([0.7, 0.8, 0.8, 0.9], ddof=1) / 2
+        assert panel["ceiling_error"] == (pytest.approx(error) if "rsa" in benchmark else None)
         assert panel["baseline"]["value"] == store["spectrotemporal", benchmark].value
         values = [bar["value"] for bar in panel["bars"]]
         assert values == sorted(values, reverse=True)
@@ -209,9 +228,12 @@ def test_bars_without_errors_have_no_error_bars() -> None:
 
 def test_published_scores_alone_have_the_published_topline() -> None:
     panel = bars.Panel.of(all_results("only"), "NH2015-rsa")
-    assert (len(panel.bars), panel.ceiling) == (35, 0.759)
+    assert (len(panel.bars), panel.ceiling, panel.ceiling_error) == (35, 0.759, 0.012)
     assert panel.baseline is not None
     assert panel.baseline.value == 0.424
+    with style.look():
+        band = bars.plot([panel]).axes[0].patches[-1]
+    assert (band.get_x(), band.get_width()) == (pytest.approx(0.747), pytest.approx(0.024))
 
 
 def test_components_come_from_parts_and_single_scores(
@@ -302,6 +324,21 @@ def test_agreement_takes_two_benchmarks(tmp_path: Path, capsys: Told) -> None:
     assert found.models == ()
 
 
+def test_layer_choice_is_beside_the_best_layer(store: Scores, tmp_path: Path, capsys: Told) -> None:
+    rows = numbers(capsys, "layer-choice", tmp_path / "a.svg")
+    assert [row["benchmark"] for row in rows] == ["NH2015-rsa-cv", "B2021-rsa-cv"]
+    for row in rows:
+        assert row["difference"] == pytest.approx(-0.01)
+        for point in row["points"]:
+            assert point["value"] == store[point["model"], row["benchmark"]].value
+            assert point["with"] == store[point["model"], row["with"]].value
+    wrong = ["layer-choice", "-o", str(tmp_path / "b.svg"), "-b"]
+    assert main(["figure", *wrong, "NH2015-rsa"]) == 1
+    assert "NH2015-rsa has no variant to compare" in capsys.readouterr().err
+    assert main(["figure", *wrong, "NH2015-ridge-corrected"]) == 1
+    assert "both NH2015-ridge and NH2015-ridge-corrected" in capsys.readouterr().err
+
+
 def test_layers_are_medians_over_voxels(store: Scores, tmp_path: Path, capsys: Told) -> None:
     rows = numbers(capsys, "layers", tmp_path / "a.svg")
     raw = store["beats-iter1", "NH2015-ridge"].raw
@@ -348,6 +385,9 @@ def test_a_trajectory_from_the_store_and_from_a_file(
     ]
     assert rows[0]["values"] == pytest.approx(stored)
     assert rows[0]["smoothed"] == pytest.approx(trajectory.smooth(stored))
+    chosen = [*FIGURES["trajectory"], "--overlay", "--layers", "mid", "i*"]
+    assert numbers(capsys, "trajectory", tmp_path / "c.svg", *chosen) == rows[:2]
+    assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()
     steps = trajectory.stored_steps("beats-iter1", ["NH2015-*"], stored_results())
     data = label_scores(steps)
     data.to_netcdf(tmp_path / "t.nc")
@@ -409,6 +449,8 @@ def test_regions_of_a_trajectory_are_panels() -> None:
         ("scatter", ["--with", "Y-rsa"], "There is no result of Y-rsa"),
         ("layers", ["-m", "mine", "-b", "X-rsa"], "brainbench score --model mine"),
         ("layers", ["-m", "mine", "-b", "HEAR.gtzan-probe"], "This score has no `layer_score`"),
+        ("categories", ["-b", "X-rsa"], "brainbench score --model ID --benchmark X-rsa"),
+        ("categories", ["-b", "NH2015-rsa"], "Scores of NH2015-rsa keep no predictions"),
         ("layer-weights", ["-m", "mine", "-b", "NH2015-rsa"], "This score has no `layer_weights`"),
         (
             "learning-curves",

@@ -242,6 +242,17 @@ def test_p_of_student() -> None:
     assert Estimate(0.0, 0.0, 7, "").p == 1
 
 
+def test_correlations_have_intervals_on_fishers_scale() -> None:
+    low, high = Estimate(0.6, 0.064, 30, "").fisher_interval()
+    margin = t.ppf(0.975, 30) * 0.1
+    assert np.arctanh((low, high)) == pytest.approx(np.arctanh(0.6) + np.array([-margin, margin]))
+    assert Estimate(-0.6, 0.064, 30, "").fisher_interval() == pytest.approx((-high, -low))
+    assert Estimate(1.0, 1e-17, 30, "").fisher_interval() == (1, 1)
+    # near 0 it is the plain one
+    near = Estimate(0.0, 0.01, 30, "")
+    assert near.fisher_interval() == pytest.approx(near.interval(), rel=1e-3)
+
+
 def test_roots_of_squares() -> None:
     root = Estimate(0.25, 0.1, 7, "sounds").root()
     assert root == Estimate(0.5, 0.1, 7, "sounds")

@@ -14,6 +14,7 @@ from brainbench_audio.report import families
 from brainbench_audio.report.families import BASELINE, FAMILIES, OTHER, Look, family_of
 from brainbench_audio.report.figures import style
 from brainbench_audio.report.precision import reading_error
+from brainbench_audio.scores.profiles import read_raw
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
@@ -54,18 +55,35 @@ def baseline_of(results: Iterable[Result]) -> Result | None:
     return min(found, key=lambda result: result.published, default=None)
 
 
-def ceiling_of(benchmark: str, results: Iterable[Result]) -> float | None:
-    """Return the ceiling of a benchmark: the median, should the results not agree.
+def ceiling_of(benchmark: str, results: Iterable[Result]) -> tuple[float | None, float | None]:
+    """Return the ceiling of a benchmark and its standard error over subjects, where it has one.
 
-    Where none of them has one, that is the topline published for the benchmark, if any.
+    Of measured results that do not agree, the median. Where none of them has a ceiling, that is the
+    topline published for the benchmark, if any.
     """
-    from brainbench_audio.report.published_files import toplines
+    from brainbench_audio.report.published_files import topline_errors, toplines
 
     every = list(results)
-    known = [result.ceiling for result in every if result.ceiling is not None]
-    if known:
-        return float(np.median(known))
-    return toplines().get(benchmark) if any(result.published for result in every) else None
+    measured = [
+        (one.ceiling, one) for one in every if one.ceiling is not None and not one.published
+    ]
+    if measured:
+        middle = float(np.median([ceiling for ceiling, _ in measured]))
+        _, closest = min(measured, key=lambda pair: abs(pair[0] - middle))
+        return middle, _over_subjects(closest)
+    published = toplines().get(benchmark) if any(one.published for one in every) else None
+    return published, None if published is None else topline_errors()[benchmark]
+
+
+def _over_subjects(result: Result) -> float | None:
+    """Return the standard error of a stored score's ceiling; None where it is no mean of any."""
+    if result.path is None or result.path.suffix != ".nc":
+        return None  # a record of a folder of results has no arrays
+    raw = read_raw(result.path, "ceiling_lower")
+    if "ceiling_lower" not in raw or raw["ceiling_lower"].size < 2:
+        return None
+    each = raw["ceiling_lower"].values
+    return float(each.std(ddof=1) / np.sqrt(each.size))
 
 
 def unit_of(benchmark: str) -> str:
@@ -94,6 +112,28 @@ def bar_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
         colour = style.lighter(look.colour, 0.25)
         return {"facecolor": colour, "edgecolor": look.colour, "hatch": _HATCH, "linewidth": 0.5}
     return {"facecolor": look.colour, "edgecolor": style.INK, "linewidth": 0.4}
+
+
+def draw_bars(axes: Any, results: Sequence[Result], places: Sequence[float], beside: bool) -> None:
+    """Draw a bar for each result at its place, with its standard error and its label.
+
+    ``beside``: whether published ones have to be told from measured ones.
+    """
+    for place, result in zip(places, results, strict=True):
+        axes.barh(place, result.value, 0.76, **bar_look(look_of(result), result.published, beside))
+    known = [number for number, result in enumerate(results) if result.error]
+    if known:
+        axes.errorbar(
+            [results[number].value for number in known],
+            [places[number] for number in known],
+            xerr=[results[number].error for number in known],
+            fmt="none",
+            ecolor=style.INK,
+            elinewidth=0.8,
+            capsize=1.2,
+        )
+    axes.set_yticks(places, [result.label for result in results])
+    axes.tick_params(axis="y", length=0)
 
 
 def point_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:

@@ -191,5 +191,5 @@ def shades(count: int) -> list[Any]:
     """Return that many colours from dark to light, for things in an order such as layers."""
     from matplotlib import colormaps
 
-    # the lightest tenth is too pale for lines on white
-    return [colormaps[ORDER](0.9 * place / max(count - 1, 1)) for place in range(count)]
+    # the lightest fifth is too pale for lines on white
+    return [colormaps[ORDER](0.8 * place / max(count - 1, 1)) for place in range(count)]

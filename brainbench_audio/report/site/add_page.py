@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainbench_audio.markup import Markup, tag
-from brainbench_audio.report.site.frame import ADD, page
+from brainbench_audio.report.site.frame import ADD, Frame, code
 
 _STEPS: tuple[tuple[str, str, str], ...] = (
     (
@@ -42,15 +42,15 @@ _STEPS: tuple[tuple[str, str, str], ...] = (
 )
 
 
-def add_page(title: str, note: str) -> str:
+def add_page(frame: Frame) -> str:
     """Return the page."""
     body: list[Any] = [
         tag("h1", "Add your model"),
         tag("p", "From a class in a file to a row of the leaderboard.", class_="lead"),
         tag("ol", [tag("li", _step(*step)) for step in _STEPS], class_="steps"),
     ]
-    return page(ADD, "Add your model", body, site=title, note=note)
+    return frame.page(ADD, "Add your model", body)
 
 
-def _step(name: str, text: str, code: str) -> list[Markup]:
-    return [tag("h2", name), tag("p", text), tag("pre", code, tabindex="0", aria_label=name)]
+def _step(name: str, text: str, example: str) -> list[Markup]:
+    return [tag("h2", name), tag("p", text), code(example, name)]

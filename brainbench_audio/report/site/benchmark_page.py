@@ -15,8 +15,8 @@ from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import Axis, icon, number
 from brainbench_audio.report.site.frame import (
     COMPARISONS,
+    Frame,
     facts,
-    page,
     published_chip,
     table,
     up,
@@ -27,10 +27,11 @@ from brainbench_audio.report.site.model_page import (
     interval,
 )
 from brainbench_audio.report.site.precision import error_text, printed
+from brainbench_audio.report.site.regions import regions_of_benchmark
 from brainbench_audio.report.site.relations import rank_text
 
 
-def list_page(content: Content, note: str) -> str:
+def list_page(content: Content, frame: Frame) -> str:
     """Return the page that lists all benchmarks."""
     rows = []
     for name in content.benchmarks:
@@ -52,10 +53,10 @@ def list_page(content: Content, note: str) -> str:
         tag("p", "Each is a data set with a metric; its page has the protocol.", class_="lead"),
         table(head, rows, "All benchmarks", numeric=(2,), heard=True),
     ]
-    return page(COMPARISONS, "Benchmarks", body, site=content.title, note=note)
+    return frame.page(COMPARISONS, "Benchmarks", body)
 
 
-def benchmark_page(content: Content, benchmark: str, note: str) -> str:
+def benchmark_page(content: Content, benchmark: str, frame: Frame) -> str:
     """Return the page of a benchmark."""
     path = content.comparisons[benchmark]
     rows = _rows(content, benchmark)
@@ -65,11 +66,12 @@ def benchmark_page(content: Content, benchmark: str, note: str) -> str:
         tag("p", _lead(content, benchmark), class_="lead"),
         tag("h2", "Models"),
         _models(content, rows, benchmark, ceiling, words),
+        regions_of_benchmark(content, benchmark),
         tag("h2", "Protocol"),
         _protocol(content, benchmark, words),
         _citations(content, benchmark),
     ]
-    return page(path, benchmark, body, site=content.title, note=note)
+    return frame.page(path, benchmark, body)
 
 
 def _rows(content: Content, benchmark: str) -> list[Row]:
@@ -152,7 +154,8 @@ def _models(
     values = [result.value for _, result in shown]
     axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
     cells = [_cells(content, row, result, axis) for row, result in shown]
-    head = ("Model", axis.ruled(), "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
+    drawn_scores = [tag("span", "Score as a dot", class_="hidden"), axis.ruled()]
+    head = ("Model", drawn_scores, "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
     drawn = "" if ceiling is None else f" Band: ceiling, {words}."
     drawn += "" if base is None else f" Thin line: {base.label}."
     caption = (

@@ -15,7 +15,16 @@ from brainbench_audio.report.site.board_data import (
 )
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon
-from brainbench_audio.report.site.frame import ADD, BOARD, facts, page, published_chip
+from brainbench_audio.report.site.frame import (
+    ADD,
+    BOARD,
+    Frame,
+    box,
+    code,
+    controls,
+    facts,
+    published_chip,
+)
 from brainbench_audio.report.site.precision import printed
 
 _SIZES = (
@@ -57,30 +66,24 @@ _EXPLAINED = (
 )
 
 
-def board_page(content: Content, note: str) -> str:
+def board_page(content: Content, frame: Frame) -> str:
     """Return the page."""
     groups = column_groups(content)
-    data = board_data(content, groups, note)
+    data = board_data(content, groups, frame.note)
     explained = [*((one.title, one.sentence) for one in groups), *_EXPLAINED]
     body = [
         tag("h1", content.title),
         tag("p", _lead(content), class_="lead"),
         _controls(content, groups),
         tag("p", id="count", role="status", class_="note"),
-        tag("div", _table(content, groups), **_box()),
+        box(_table(content, groups), "Leaderboard", "box tall"),
         tag("h2", "How to read this table"),
         facts(explained),
         _older(content),
         inline_data("board-data", data),
     ]
     scripts = ("shared.js", "board.js", "board_files.js")
-    site = content.title
-    return page(BOARD, site, body, site=site, note=note, scripts=scripts, wide=True)
-
-
-def _box() -> dict[str, Any]:
-    label = "Leaderboard"
-    return {"class_": "box tall", "role": "region", "aria_label": label, "tabindex": "0"}
+    return frame.page(BOARD, content.title, body, scripts=scripts, wide=True)
 
 
 def _lead(content: Content) -> list[Any]:
@@ -133,22 +136,17 @@ def _controls(content: Content, groups: list[Group]) -> Markup:
         ),
     )
     kinds = tag("div", [tag("label", *one) for one in _kinds(content)], class_="inline")
-    return tag(
-        "form",
-        tag(
-            "div",
-            find,
-            _menu("Filter", "filter", _filters(content)),
-            _menu("Columns", "show", _actions("show", True), _columns(groups)),
-            scale,
-            kinds,
-            _menu("Save and cite", "save", _save()),
-            class_="bar",
-        ),
-        id="controls",
-        hidden=True,
-        aria_label="What the table shows",
+    bar = tag(
+        "div",
+        find,
+        _menu("Filter", "filter", _filters(content)),
+        _menu("Columns", "show", _actions("show", True), _columns(groups)),
+        scale,
+        kinds,
+        _menu("Save and cite", "save", _save()),
+        class_="bar",
     )
+    return controls("controls", "What the table shows", bar)
 
 
 def _kinds(content: Content) -> list[list[Any]]:
@@ -204,7 +202,7 @@ def _save() -> list[Any]:
         tag("p", "What the table shows now:", class_="note"),
         tag("div", buttons, class_="actions"),
         tag("p", "Cite this view:", class_="note"),
-        tag("pre", id="cite", tabindex="0", aria_label="Citation of this view"),
+        code("", "Citation of this view", id="cite"),
     ]
 
 

@@ -16,10 +16,18 @@ from brainbench_audio.report.site.board import board_page
 from brainbench_audio.report.site.compare_page import compare_page
 from brainbench_audio.report.site.content import Content, Row, gather
 from brainbench_audio.report.site.correlation_page import correlation_page
-from brainbench_audio.report.site.frame import ADD, BOARD, COMPARE, COMPARISONS, CORRELATIONS
+from brainbench_audio.report.site.frame import (
+    ADD,
+    BOARD,
+    COMPARE,
+    COMPARISONS,
+    CORRELATIONS,
+    Frame,
+)
 from brainbench_audio.report.site.model_page import model_page
 from brainbench_audio.report.site.output import check_folder, write_folder
-from brainbench_audio.report.site.profiles import LayerProfile, read_profile
+from brainbench_audio.report.site.sounds_page import sounds_page, sounds_path
+from brainbench_audio.report.site.stored import Stored, profiles_of, read_stored
 
 TITLE = "Brain-likeness of audio models"
 
@@ -51,6 +59,8 @@ def build_site(
     folder: Path,
     title: str = TITLE,
     declared: Mapping[str, ModelCard] | None = None,
+    *,
+    live: bool = False,
 ) -> Site:
     """Write a site that shows some results.
 
@@ -66,6 +76,8 @@ def build_site(
         Of the site.
     declared : mapping of str to ModelCard
         Cards of models that no installed plugin has, by id.
+    live : bool
+        For a server that says when results change: pages ask it, and load themselves again.
 
     Raises
     ------
@@ -82,7 +94,7 @@ def build_site(
             f"published numbers with --published add."
         )
     content = gather(title, results, declared)
-    pages = _pages(content, _note(content))
+    pages = _pages(content, Frame(title, _note(content), live))
     size = write_folder(folder, pages)
     return Site(folder=folder, pages=len(pages), size=size)
 
@@ -94,27 +106,32 @@ def _note(content: Content) -> str:
     return f"Written by brainbench-audio {package_version()}{newest}."
 
 
-def _pages(content: Content, note: str) -> dict[str, str]:
-    profiles = {row.model: _profiles(row) for row in content.rows}
+def _pages(content: Content, frame: Frame) -> dict[str, str]:
+    stored = {row.model: _stored(row) for row in content.rows}
+    profiles = {model: profiles_of(found) for model, found in stored.items()}
     pages = {
-        BOARD: board_page(content, note),
-        COMPARISONS: list_page(content, note),
-        CORRELATIONS: correlation_page(content, note),
-        COMPARE: compare_page(content, profiles, note),
-        ADD: add_page(content.title, note),
+        BOARD: board_page(content, frame),
+        COMPARISONS: list_page(content, frame),
+        CORRELATIONS: correlation_page(content, frame),
+        COMPARE: compare_page(content, profiles, frame),
+        ADD: add_page(frame),
     }
     for benchmark, path in content.comparisons.items():
-        pages[path] = benchmark_page(content, benchmark, note)
+        pages[path] = benchmark_page(content, benchmark, frame)
+    for row in content.rows:
+        sounds = {name: one.sounds for name, one in stored[row.model].items() if one.sounds}
+        if sounds:
+            pages[sounds_path(content, row.model)] = sounds_page(content, row, sounds, frame)
     for model, path in content.models.items():
-        pages[path] = model_page(content, model, profiles.get(model, {}), note)
+        more = sounds_path(content, model)
+        known = more if more in pages else None
+        pages[path] = model_page(content, model, stored.get(model, {}), frame, known)
     return pages
 
 
-def _profiles(row: Row) -> dict[str, LayerProfile]:
-    found = {}
-    for benchmark, result in row.results.items():
-        if result.published or result.path is None:
-            continue
-        if profile := read_profile(result.path):
-            found[benchmark] = profile
-    return found
+def _stored(row: Row) -> dict[str, Stored]:
+    return {
+        benchmark: read_stored(result.path)
+        for benchmark, result in row.results.items()
+        if result.path is not None and not result.published
+    }

@@ -12,7 +12,7 @@ from brainbench_audio.report.comparison import differences
 from brainbench_audio.report.precision import digits_of
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content
-from brainbench_audio.report.site.frame import COMPARE, box, page
+from brainbench_audio.report.site.frame import COMPARE, Frame, box, controls
 from brainbench_audio.report.site.profiles import LayerProfile
 
 Profiles = Mapping[str, Mapping[str, LayerProfile]]
@@ -25,7 +25,7 @@ _EXPLAINED = (
 )
 
 
-def compare_page(content: Content, profiles: Profiles, note: str) -> str:
+def compare_page(content: Content, profiles: Profiles, frame: Frame) -> str:
     """Return the page; ``profiles`` are those of each model and benchmark."""
     data = _data(content, profiles)
     body = [
@@ -42,8 +42,7 @@ def compare_page(content: Content, profiles: Profiles, note: str) -> str:
         inline_data("compare-data", data),
     ]
     scripts = ("shared.js", "compare.js")
-    title = content.title
-    return page(COMPARE, "Compare", body, site=title, note=note, scripts=scripts, wide=True)
+    return frame.page(COMPARE, "Compare", body, scripts=scripts, wide=True)
 
 
 def _controls(data: dict[str, Any]) -> Markup:
@@ -56,7 +55,7 @@ def _controls(data: dict[str, Any]) -> Markup:
         )
         for place in range(_MOST)
     ]
-    return tag("form", selects, id="models", class_="axes", hidden=True, aria_label="Models")
+    return controls("models", "Models", selects, kind="axes")
 
 
 def _data(content: Content, profiles: Profiles) -> dict[str, Any]:

@@ -19,9 +19,10 @@ from brainbench_audio.report.site.benchmark_page import bounds_of
 from brainbench_audio.report.site.board_data import column_label
 from brainbench_audio.report.site.content import Content
 from brainbench_audio.report.site.drawing import icon, number
-from brainbench_audio.report.site.frame import CORRELATIONS, box, page
+from brainbench_audio.report.site.frame import CORRELATIONS, Frame, box, controls
 from brainbench_audio.report.site.model_page import benchmark_link
 from brainbench_audio.report.site.relations import relations
+from brainbench_audio.report.site.sizes import PARAMETERS, sizes
 from brainbench_audio.report.table1 import COLUMNS, MODELS, p_class, p_value, published_tables
 
 Cell = tuple[str, str, Subset]
@@ -31,7 +32,7 @@ _P_CLASSES = {"<.01": "strong-p", ".01-.05": "some-p", ">.05": "no-p"}
 _NONE = "No three models have scores of a brain benchmark and of a listening task."
 
 
-def correlation_page(content: Content, note: str) -> str:
+def correlation_page(content: Content, frame: Frame) -> str:
     """Return the page."""
     found = correlations(content.results)
     start = _first_axes(content)
@@ -55,11 +56,11 @@ def correlation_page(content: Content, note: str) -> str:
         tag("h2", "Brain benchmarks and listening tasks"),
         _measured(content, found),
         _printed(content),
+        tag("section", _learned(), id="learned", hidden=True),
         inline_data("scatter-data", _data(content, start)),
     ]
-    scripts = ("shared.js", "scatter.js")
-    title = content.title
-    return page(CORRELATIONS, "Correlations", body, site=title, note=note, scripts=scripts)
+    scripts = ("shared.js", "scatter.js", "learned.js")
+    return frame.page(CORRELATIONS, "Correlations", body, scripts=scripts)
 
 
 def _first_axes(content: Content) -> dict[str, str]:
@@ -68,14 +69,32 @@ def _first_axes(content: Content) -> dict[str, str]:
     return {"x": content.first, "y": y}
 
 
+def _learned() -> list[Markup]:
+    words = (
+        "What the cards of models say that they were trained on, the highest mean first; the "
+        "vertical axis above chooses the score. Models of one family are no independent draws."
+    )
+    table = tag("table", id="learned-table")
+    title = tag("h2", "By training data: ", tag("span", id="learned-score"))
+    return [title, tag("p", words, class_="note"), box(table, "Scores by training data")]
+
+
 def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
+    size = sizes(content)
     rows = [
         {
             "label": row.label,
             "family": row.family,
             "href": quote(content.models[row.model]),
             "subset": content.overall.values.get(row.model, LEAST_Z) > LEAST_Z,
-            "values": {name: round(one.value, _DIGITS) for name, one in row.results.items()},
+            "data": card.training_data if (card := content.model_cards.get(row.model)) else "",
+            "learning": content.learning.get(row.model, ""),
+            "values": {
+                name: round(one.value, _DIGITS)
+                for one in (*row.results.values(), size.get(row.model))
+                if one is not None
+                for name in [one.benchmark]
+            },
             "bounds": {
                 name: [round(bound, _DIGITS) for bound in bounds]
                 for name, one in row.results.items()
@@ -89,7 +108,8 @@ def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
     return {
         "start": start,
         "rows": rows,
-        "relations": relations(content.results),
+        "parameters": PARAMETERS,
+        "relations": relations([*content.results, *size.values()]),
         "families": {
             name: {"colour": look.colour, "marker": look.marker}
             for name, look in content.looks.items()
@@ -99,14 +119,17 @@ def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
 
 def _controls(content: Content, start: dict[str, str]) -> Markup:
     def choice(name: str, words: str) -> Markup:
+        known = [PARAMETERS] if name == "x" and sizes(content) else []
         options = [
-            tag("option", one, value=one, selected=one == start[name]) for one in content.benchmarks
+            tag("option", one, value=one, selected=one == start[name])
+            for one in (*content.benchmarks, *known)
         ]
         return tag("label", words, tag("select", options, id=f"axis-{name}"))
 
     subset = f"only models with an overall z-score above {number(LEAST_Z, 1)}"
-    return tag(
-        "form",
+    return controls(
+        "axes",
+        "Axes",
         choice("x", "Horizontal axis"),
         choice("y", "Vertical axis"),
         tag(
@@ -116,16 +139,13 @@ def _controls(content: Content, start: dict[str, str]) -> Markup:
         )
         if content.overall.values
         else tag("input", type="checkbox", id="subset", hidden=True, disabled=True),
-        id="axes",
-        class_="axes",
-        hidden=True,
-        aria_label="Axes",
+        kind="axes",
     )
 
 
 def _legend(content: Content) -> Markup:
     items = [tag("li", icon(look), " ", name) for name, look in content.looks.items()]
-    return tag("ul", items, class_="legend", aria_label="Families")
+    return tag("ul", items, class_="legend")
 
 
 def _measured(content: Content, found: CorrelationTable) -> list[Markup]:
@@ -219,4 +239,4 @@ def _key() -> Markup:
         ("no-p", "p > 0.05"),
     )
     items = [tag("li", tag("span", "0.50", class_=name), f" {text}") for name, text in words]
-    return tag("ul", items, class_="legend", aria_label="Classes of p")
+    return tag("ul", items, class_="legend")

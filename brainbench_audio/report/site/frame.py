@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -19,60 +20,78 @@ _NAVIGATION = (
 )
 
 
-def page(
-    path: str,
-    heading: str,
-    *body: Any,
-    site: str,
-    note: str,
-    scripts: tuple[str, ...] = (),
-    wide: bool = False,
-) -> str:
-    """Return a whole page.
+@dataclass(frozen=True)
+class Frame:
+    """What all pages of a site share.
 
-    Parameters
+    Attributes
     ----------
-    path : str
-        Of its file, below the site's folder; decides how links lead back.
-    heading : str
-        What stands in the title bar.
-    *body
-        Content of ``main``.
-    site, note : str
+    title, note : str
         Title of the site and the line at the foot of each page.
-    scripts : tuple of str
-        Names of files in ``static``, run one after another at the end of the page.
-    wide : bool
-        Whether the content takes the whole width of the window.
+    live : bool
+        Whether pages ask their server if results have changed.
     """
-    style, style_hash = _inline("style", "site.css")
-    script, script_hash = _inline("script", *scripts) if scripts else (None, "'none'")
-    # hashes, not 'self': what 'self' is in a file opened from disk differs between browsers
-    policy = (
-        f"default-src 'none'; style-src {style_hash}; script-src {script_hash}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        # the policy comes before anything that it could forbid
-        tag("meta", http_equiv="Content-Security-Policy", content=policy),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("meta", name="referrer", content="no-referrer"),
-        tag("title", heading if heading == site else f"{heading} – {site}"),
-        style,
-    )
-    content = tag(
-        "body",
-        tag("a", "Skip to content", href="#content", class_="skip"),
-        tag("header", tag("div", _name(path, site), _navigation(path), class_="wrap")),
-        tag("main", body, id="content", class_="wrap", tabindex="-1"),
-        tag("footer", tag("div", note, class_="wrap")),
-        script,
-        class_="wide" if wide else None,
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, content, lang='en')}\n"
+
+    title: str
+    note: str
+    live: bool = False
+
+    def page(
+        self,
+        path: str,
+        heading: str,
+        *body: Any,
+        scripts: tuple[str, ...] = (),
+        wide: bool = False,
+    ) -> str:
+        """Return a whole page.
+
+        Parameters
+        ----------
+        path : str
+            Of its file, below the site's folder; decides how links lead back.
+        heading : str
+            What stands in the title bar.
+        *body
+            Content of ``main``.
+        scripts : tuple of str
+            Names of files in ``static``, run one after another at the end of the page.
+        wide : bool
+            Whether the content takes the whole width of the window.
+        """
+        style, style_hash = _inline("style", "site.css")
+        scripts = (*scripts, "live.js") if self.live else scripts
+        script, script_hash = _inline("script", *scripts) if scripts else (None, "'none'")
+        head = tag(
+            "head",
+            tag("meta", charset="utf-8"),
+            # the policy comes before anything that it could forbid
+            self._policy(style_hash, script_hash),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("meta", name="referrer", content="no-referrer"),
+            tag("title", heading if heading == self.title else f"{heading} – {self.title}"),
+            style,
+        )
+        top = tag("div", _name(path, self.title), _navigation(path), class_="wrap")
+        content = tag(
+            "body",
+            tag("a", "Skip to content", href="#content", class_="skip"),
+            tag("header", top),
+            tag("main", body, id="content", class_="wrap", tabindex="-1"),
+            tag("footer", tag("div", self.note, class_="wrap")),
+            script,
+            class_="wide" if wide else None,
+        )
+        return f"<!DOCTYPE html>\n{tag('html', head, content, lang='en')}\n"
+
+    def _policy(self, style: str, script: str) -> Markup:
+        # hashes, not 'self': what 'self' is in a file opened from disk differs between browsers
+        parts = ["default-src 'none'", f"style-src {style}", f"script-src {script}"]
+        if self.live:
+            parts.append("connect-src 'self'")
+        parts += ["base-uri 'none'", "form-action 'none'"]
+        return tag("meta", http_equiv="Content-Security-Policy", content="; ".join(parts))
 
 
 def table(
@@ -122,9 +141,20 @@ def table(
     )
 
 
-def box(content: Markup, label: str) -> Markup:
-    """Return a box that scrolls sideways, also with the keyboard."""
-    return tag("div", content, class_="box", role="region", aria_label=label, tabindex="0")
+def box(content: Markup, label: str, kind: str = "box") -> Markup:
+    """Return a box that scrolls, also with the keyboard; its label is unique on the page."""
+    return tag("section", content, class_=kind, aria_label=label, tabindex="0")
+
+
+def controls(identifier: str, words: str, *content: Any, kind: str | None = None) -> Markup:
+    """Return controls of a script, hidden until it runs. Nothing is sent, so they are no form."""
+    legend = tag("legend", words, class_="hidden")
+    return tag("fieldset", legend, content, id=identifier, class_=kind, hidden=True)
+
+
+def code(text: str, label: str, **attributes: Any) -> Markup:
+    """Return a text to copy, which scrolls with the keyboard, too."""
+    return tag("pre", text, tabindex="0", role="group", aria_label=label, **attributes)
 
 
 def facts(pairs: list[tuple[str, Any]]) -> Markup:
@@ -154,7 +184,8 @@ def _name(path: str, site: str) -> Markup:
 
 
 def _navigation(path: str) -> Markup:
-    current = {"models": BOARD, "benchmarks": COMPARISONS}.get(path.partition("/")[0], path)
+    folders = {"models": BOARD, "sounds": BOARD, "benchmarks": COMPARISONS}
+    current = folders.get(path.partition("/")[0], path)
     items = []
     for target, name in _NAVIGATION:
         here = ("page" if target == path else "true") if target == current else None

@@ -5,27 +5,53 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from brainbench_audio.markup import Markup, link, tag
 from brainbench_audio.report.results import OVERALL, Result
+from brainbench_audio.report.site.categories import categories_section
 from brainbench_audio.report.site.content import Content, Row, is_plain
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
-from brainbench_audio.report.site.frame import facts, page, published_chip, table, up
+from brainbench_audio.report.site.frame import (
+    CORRELATIONS,
+    Frame,
+    code,
+    facts,
+    published_chip,
+    table,
+    up,
+)
 from brainbench_audio.report.site.precision import error_text, printed
 from brainbench_audio.report.site.profiles import LayerProfile
+from brainbench_audio.report.site.regions import regions_of_model
 from brainbench_audio.report.site.relations import rank_text
+from brainbench_audio.report.site.sizes import PARAMETERS, sizes
+from brainbench_audio.report.site.stored import Stored, profiles_of
 
 Profiles = Mapping[str, LayerProfile]
 _KEY_DIGITS = 12
 _CHANGED = "The model has changed since it was scored: no score is of its current version."
 
 
-def model_page(content: Content, model: str, profiles: Profiles, note: str) -> str:
-    """Return the page of a model; ``profiles`` are those of its benchmarks."""
+def model_page(
+    content: Content, model: str, stored: Mapping[str, Stored], frame: Frame, sounds: str | None
+) -> str:
+    """Return the page of a model.
+
+    Parameters
+    ----------
+    content : Content
+    model : str
+    stored : mapping of str to Stored
+        Of its benchmarks, what their files say.
+    frame : Frame
+    sounds : str or None
+        File of the page that says what is known of single sounds.
+    """
     path = content.models[model]
     row = content.row_of(model)
     results = row.every if row else []
+    profiles = profiles_of(stored)
     title = row.label if row else model
     body = [
         tag("h1", title),
@@ -33,15 +59,18 @@ def model_page(content: Content, model: str, profiles: Profiles, note: str) -> s
         _about(content, model),
         tag("h2", "Scores"),
         _all_scores(content, row, path) if row else tag("p", _CHANGED, class_="note"),
+        None if sounds is None else _sounds(up(path) + quote(sounds)),
         _unverified(results),
         _older(content, model, path),
         _parts(results),
+        regions_of_model(content, row, profiles) if row else None,
         _profiles(content, results, profiles),
+        categories_section(stored, content.looks[row.family]) if row else None,
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),
     ]
-    return page(path, title, body, site=content.title, note=note)
+    return frame.page(path, title, body)
 
 
 def benchmark_link(content: Content, benchmark: str, path: str) -> Markup:
@@ -65,6 +94,11 @@ def _lead(content: Content, row: Row | None) -> list[Any]:
     lead = [" · ", icon(content.looks[row.family]), " ", row.family]
     versions = {result.version for result in row.results.values()} - {""}
     return lead + [part for version in sorted(versions) for part in (" · version ", version)]
+
+
+def _sounds(address: str) -> Markup:
+    words = "Which sounds are alike to it, and which it gets wrong"
+    return tag("p", tag("a", words, href=address), class_="small")
 
 
 def _older(content: Content, model: str, path: str) -> list[Markup] | None:
@@ -119,7 +153,7 @@ def _about(content: Content, model: str) -> Markup | None:
     parameters = f"{card.parameters:,}" if card.parameters else None
     return facts(
         [
-            ("Parameters", parameters),
+            ("Parameters", _size(content, model, parameters)),
             ("Sample rate", f"{card.sample_rate:,} Hz" if card.sample_rate else None),
             ("Layers", len(card.layers) or None),
             ("Training data", card.training_data),
@@ -127,6 +161,15 @@ def _about(content: Content, model: str) -> Markup | None:
             ("Source", link(card.source, card.source)),
         ]
     )
+
+
+def _size(content: Content, model: str, parameters: str | None) -> Any:
+    """Return the number, with a link to where scores stand against size."""
+    if parameters is None or model not in sizes(content):
+        return parameters
+    view = urlencode({"x": PARAMETERS, "y": content.first})
+    address = f"{up(content.models[model])}{CORRELATIONS}#{view}"
+    return [parameters, " (", tag("a", "size and scores of all models", href=address), ")"]
 
 
 def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:
@@ -137,11 +180,14 @@ def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:
     if not whole or not rest:
         return [_scores(content, row, path, names)]
     summary = tag("summary", f"Subsets and variants: {len(rest)} more")
-    folded = tag("details", summary, _scores(content, row, path, rest), class_="small")
+    listed = _scores(content, row, path, rest, "Scores of subsets and variants")
+    folded = tag("details", summary, listed, class_="small")
     return [_scores(content, row, path, whole), folded]
 
 
-def _scores(content: Content, row: Row, path: str, names: list[str]) -> Markup:
+def _scores(
+    content: Content, row: Row, path: str, names: list[str], caption: str = "Scores"
+) -> Markup:
     head = ("Benchmark", "Score", "Error", "95 % interval", "Ceiling", "Normalised", "Rank")
     cells = [
         [
@@ -161,7 +207,7 @@ def _scores(content: Content, row: Row, path: str, names: list[str]) -> Markup:
         for result in (row.results.get(name), row.published.get(name))
         if result is not None
     ]
-    return table((*head, "Best layer"), cells, "Scores", numeric=tuple(range(1, 7)), heard=True)
+    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(1, 7)), heard=True)
 
 
 def _parts(results: list[Result]) -> Markup | None:
@@ -251,7 +297,7 @@ def _environments(measured: list[Result]) -> list[Markup]:
         tag(
             "details",
             tag("summary", f"Versions and machine{': ' + ', '.join(names) if several else ''}"),
-            tag("pre", text, tabindex="0"),
+            code(text, "Versions and machine"),
             class_="small",
         )
         for text, names in groups.items()
@@ -273,4 +319,4 @@ def _citations(content: Content, results: list[Result], model: str) -> list[Mark
 
 def bibtex(text: str) -> Markup:
     """Return a citation to copy."""
-    return tag("pre", text, tabindex="0", aria_label="BibTeX")
+    return code(text, "BibTeX")

@@ -1,22 +1,18 @@
-"""How good each layer of a model is, read from the arrays of a stored score."""
+"""How good each layer of a model is, as the arrays of a stored score say."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from brainbench_audio.errors import DataError
 from brainbench_audio.scores import profiles
-from brainbench_audio.sharing.record import PROFILE, read_record
+from brainbench_audio.sharing.record import PROFILE
 
-_log = logging.getLogger(__name__)
 # With more parts only their mean is read: a profile is looked at, not a brain.
 _MOST_PARTS = 64
 _LEAST_LAYERS = 2
@@ -58,26 +54,16 @@ class LayerProfile:
         return float(finite.min(initial=0.0)), float(finite.max(initial=0.0))
 
 
-def read_profile(path: Path) -> LayerProfile | None:
-    """Return the profile of a stored score, reading small variables; None if it has none."""
-    try:
-        if path.suffix == ".json":
-            found = _of_record(read_record(path).summary)
-        else:
-            found = _profile(profiles.read_raw(path, "layer_score", "profile", "layer_weights"))
-    except DataError as error:
-        _log.warning("%s has no layer profile that can be read: %s", path, error)
-        return None
-    return found if found and len(found.layers) >= _LEAST_LAYERS else None
-
-
-def _of_record(summary: Mapping[str, Any]) -> LayerProfile | None:
+def profile_of_record(summary: Mapping[str, Any]) -> LayerProfile | None:
+    """Return the profile in a record of a folder of results; None if there are no two layers."""
     mean = summary.get(PROFILE, {})
     values = [np.nan if number is None else number for number in mean.values()]
-    return LayerProfile("score", tuple(mean), (), np.array([values])) if mean else None
+    found = LayerProfile("score", tuple(mean), (), np.array([values]))
+    return found if len(mean) >= _LEAST_LAYERS else None
 
 
-def _profile(raw: xr.Dataset) -> LayerProfile | None:
+def profile_in(raw: xr.Dataset) -> LayerProfile | None:
+    """Return the profile in the raw part of a score; None if there are no two layers."""
     each, what = profiles.layer_targets(raw), "score"
     many = each is not None and each.shape[1] > _MOST_PARTS
     profile = profiles.mean_profile(raw) if many else profiles.layer_profile(raw)
@@ -88,4 +74,6 @@ def _profile(raw: xr.Dataset) -> LayerProfile | None:
         return None
     layers, *parts = (tuple(profiles.names_along(profile, str(dim))) for dim in profile.dims)
     values = profile.values.T.reshape(-1, len(layers))
+    if len(layers) < _LEAST_LAYERS:
+        return None
     return LayerProfile(what, layers, parts[0] if len(values) > 1 else (), values)

@@ -50,7 +50,7 @@ def relations(results: Sequence[Result]) -> list[dict[str, Any]]:
         line of least squares.
     """
     names = sorted({result.benchmark for result in results} - {OVERALL})
-    order = {name: place for place, name in enumerate([*names, OVERALL])}
+    found = correlations(results, names, [*names, OVERALL], once=True)
     return [
         {
             "x": row.benchmark,
@@ -62,6 +62,5 @@ def relations(results: Sequence[Result]) -> list[dict[str, Any]]:
             "n": row.n,
             "t": round(float(scipy.stats.t.ppf(0.975, row.n - 2)), 4),
         }
-        for row in correlations(results, names, [*names, OVERALL]).rows
-        if order[row.benchmark] < order[row.compared]
+        for row in found.rows
     ]

@@ -1,9 +1,10 @@
-"""A site of made-up results, written once for all tests of pages."""
+"""A site of made-up results, written once for all tests of pages, and a browser."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site.build import build_site
 from brainbench_audio.scores.score import Score
 
+from .browsing import ARGUMENTS, CHROMIUM, Visit
+
 EVIL = "<img src=x onerror=alert(1)>"
 SUBJECTS = [f"subject-{place}" for place in range(5)]
+SOUNDS = [f"sound {place}" for place in range(11)] + [EVIL]
 LAYERS = [f"block {place}" for place in range(6)]
 BENCHMARKS = ("Left-ridge", "Right-rsa", "Whole.part-ridge", "HEAR.esc50-probe")
 MODELS = {
@@ -25,6 +29,34 @@ MODELS = {
     "hub:owner/name": ("hub:owner/name", ""),
     EVIL: (EVIL, EVIL),
 }
+
+
+WITH_SOUNDS = ("alpha-one", EVIL)
+
+
+def sounds_of(benchmark: str) -> dict[str, Any]:
+    """Return what is stored of each sound: distances with `rsa`, predictions with `part-ridge`."""
+    random = np.random.default_rng(0)
+    category = ("stimulus", ["Music", "Nature", "EngSpeech"] * 4)
+    if benchmark.endswith("rsa"):
+        pairs = len(SOUNDS) * (len(SOUNDS) - 1) // 2
+        return {
+            "category": category,
+            "rdm": ("pair", random.random(pairs), {"distance": "1 − r"}),
+            "target_rdm": ("pair", 1 + random.random(pairs), {"distance": "1 − r"}),
+        }
+    if not benchmark.startswith("Whole.part"):
+        return {}
+    measured = random.random((len(SOUNDS), 2))
+    predicted = 2 * measured + 0.1 * random.random(measured.shape)
+    predicted[5, 1] += 3
+    return {
+        "category": category,
+        "measured": (("stimulus", "component"), measured),
+        "prediction": (("stimulus", "component"), predicted),
+        "r2": ("component", [0.9, 0.5]),
+        "component": ["low", "high"],
+    }
 
 
 def parts_of(model: int, benchmark: int) -> np.ndarray:
@@ -45,6 +77,14 @@ def measured(folder: Path, model: int, benchmark: int) -> Result:
     raw = xr.Dataset(
         {"layer_score": (("layer", "subject"), values)}, {"layer": LAYERS, "subject": SUBJECTS}
     )
+    if identifier in WITH_SOUNDS:
+        raw = raw.assign(sounds_of(name)).assign_coords(stimulus=SOUNDS)
+    if benchmark == 0:
+        spread = np.linspace(0.2, 1.8, len(SOUNDS))[:, np.newaxis]
+        dims = ("stimulus", "predicted_part")
+        errors = {"sound_error": (dims, spread / 4), "sound_spread": (dims, spread)}
+        kinds = ("stimulus", ["Music"] * 6 + [EVIL] * 6)
+        raw = raw.assign(errors).assign_coords(category=kinds, stimulus=SOUNDS)
     path = folder / f"{model}-{benchmark}.nc"
     Score(value=value, raw=xr.Dataset() if task else raw).to_netcdf(path)
     return Result(
@@ -122,3 +162,54 @@ def pages(tmp_path_factory: pytest.TempPathFactory, results: list[Result]) -> It
         patch.setenv("BRAINBENCH_HOME", str(folder.parent / "home"))
         build_site(results, folder, "Made up & tested")
         yield folder
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Start Chromium with a new profile, or skip."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
+    )
+    if not Path(CHROMIUM).exists():
+        pytest.skip("no chromium on this machine: apt-get install chromium")
+    with playwright.sync_playwright() as driver:
+        context = driver.chromium.launch_persistent_context(
+            str(tmp_path_factory.mktemp("profile")),
+            executable_path=CHROMIUM,
+            args=ARGUMENTS,
+            viewport={"width": 1280, "height": 900},
+        )
+        yield context
+        context.close()
+
+
+@pytest.fixture(scope="session")
+def tab(browser: Any) -> Any:
+    page = browser.new_page()
+    page.set_default_timeout(10_000)
+    return page
+
+
+@pytest.fixture
+def visit(tab: Any, pages: Path) -> Iterator[Visit]:
+    """Watch one tab; a console message, a failed script or a request to a network is a failure."""
+    found = Visit(tab, pages)
+    watched = {
+        "console": found.complain,
+        "pageerror": found.complain,
+        "request": found.request,
+        "dialog": found.answer,
+    }
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.emulate_media(color_scheme="light")
+    for event, action in watched.items():
+        tab.on(event, action)
+    yield found
+    for event, action in watched.items():
+        tab.remove_listener(event, action)
+    assert found.complaints == []
+    assert [url for url in found.requests if not url.startswith(("file://", "about:"))] == []
+    # every page is one file
+    assert not [
+        url for url in found.requests if not url.endswith((".html", "blank")) and "#" not in url
+    ]

@@ -1,7 +1,4 @@
-"""The pages in a real browser: what people click, type, hover over and see.
-
-Screenshots go to ``build/screenshots``.
-"""
+"""The pages in a real browser: what people click, type, hover over and see."""
 
 from __future__ import annotations
 
@@ -9,8 +6,6 @@ import csv
 import itertools
 import json
 import re
-import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,20 +20,9 @@ from brainbench_audio.report.known_models import learning
 from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site.build import build_site
 
+from .browsing import Visit, shoot
 from .conftest import BENCHMARKS, EVIL
 
-CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
-ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 FIRST, SECOND, _, TASK = BENCHMARKS
 MODEL = 2  # column
 PAGES = (
@@ -48,6 +32,7 @@ PAGES = (
     "compare.html",
     "add.html",
     "models/alpha-one.html",
+    "sounds/alpha-one.html",
     "benchmarks/*",
 )
 # Contrast of each text with what is painted behind it, as WCAG 2 counts it.
@@ -86,105 +71,6 @@ CONTRAST = """
   return found;
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Start Chromium with a new profile, or skip."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed: pip install playwright"
-    )
-    if not Path(CHROMIUM).exists():
-        pytest.skip("no chromium on this machine: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        context = driver.chromium.launch_persistent_context(
-            str(tmp_path_factory.mktemp("profile")),
-            executable_path=CHROMIUM,
-            args=ARGUMENTS,
-            viewport={"width": 1280, "height": 900},
-        )
-        yield context
-        context.close()
-
-
-@pytest.fixture(scope="module")
-def tab(browser: Any) -> Any:
-    page = browser.new_page()
-    page.set_default_timeout(10_000)
-    return page
-
-
-class Visit:
-    """One tab, and everything it complained about or asked the network for."""
-
-    def __init__(self, tab: Any, folder: Path) -> None:
-        self.tab, self.folder = tab, folder
-        self.complaints: list[str] = []
-        self.requests: list[str] = []
-
-    def complain(self, message: Any) -> None:
-        self.complaints.append(str(getattr(message, "text", message)))
-
-    def request(self, request: Any) -> None:
-        self.requests.append(str(request.url))
-
-    def answer(self, dialog: Any) -> None:
-        self.complaints.append(f"dialog: {dialog.message}")
-        dialog.dismiss()
-
-    def open(self, name: str, behind: str = "") -> Any:
-        path = sorted(self.folder.glob(name))[0]
-        # a page that is there already would only change what is behind the #
-        self.tab.goto("about:blank")
-        self.tab.goto(path.as_uri() + behind)
-        return self.tab
-
-    def column(self, number: int) -> list[str]:
-        """Return the texts of one column of the leaderboard, the first word of each."""
-        cells = self.tab.locator(f"#board tbody tr > :nth-child({number})").all_inner_texts()
-        return [str(cell).split("\n")[0] for cell in cells]
-
-    def place(self, identifier: str) -> int:
-        """Return the number of the column of a benchmark."""
-        heads = self.tab.locator("#board thead tr:last-child th")
-        shown = heads.evaluate_all(
-            "all => all.map((one) => one.querySelector('button')?.dataset.sort)"
-        )
-        return int(shown.index(identifier)) + 1
-
-    def values(self, number: int) -> list[float]:
-        texts = [text.replace("≈", "").replace("−", "-") for text in self.column(number)]
-        return [float(text) for text in texts if text.strip() != "–"]
-
-
-@pytest.fixture
-def visit(tab: Any, pages: Path) -> Iterator[Visit]:
-    """Watch one tab; a console message, a failed script or a request to a network is a failure."""
-    found = Visit(tab, pages)
-    watched = {
-        "console": found.complain,
-        "pageerror": found.complain,
-        "request": found.request,
-        "dialog": found.answer,
-    }
-    tab.set_viewport_size({"width": 1280, "height": 900})
-    tab.emulate_media(color_scheme="light")
-    for event, action in watched.items():
-        tab.on(event, action)
-    yield found
-    for event, action in watched.items():
-        tab.remove_listener(event, action)
-    assert found.complaints == []
-    assert [url for url in found.requests if not url.startswith(("file://", "about:"))] == []
-    # every page is one file
-    assert not [
-        url for url in found.requests if not url.endswith((".html", "blank")) and "#" not in url
-    ]
-
-
-def shoot(tab: Any, name: str) -> None:
-    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    tab.screenshot(path=str(SCREENSHOTS / f"{name}.png"))
 
 
 def head(tab: Any, name: str) -> Any:
@@ -476,6 +362,43 @@ def test_axes_are_chosen(visit: Visit) -> None:
     assert "/models/" in tab.url
 
 
+def test_scores_against_size_and_training_data(visit: Visit, paper_pages: Path) -> None:
+    found = Visit(visit.tab, paper_pages)
+    tab = found.open("models/vggish.html")
+    tab.get_by_role("link", name="size and scores of all models").click()
+    assert tab.get_by_label("Horizontal axis").input_value() == "parameters"
+    tab.get_by_label("Vertical axis").select_option("NH2015-rsa")
+    cards = {entry.card.id: entry.card for entry in registered(ModelCard)}
+    known = [
+        (cards[one.model].parameters, one.value, one.model)
+        for one in published_results()
+        if one.benchmark == "NH2015-rsa" and cards[one.model].parameters
+    ]
+    r = np.corrcoef(np.log10([size for size, *_ in known]), [value for _, value, _ in known])[0, 1]
+    told = tab.locator("#relation").inner_text()
+    assert told.startswith(f"Pearson r = {r:.3f} ")
+    assert told.endswith(f"{len(known)} models")
+    assert {"10 M", "100 M", "1 G"} <= set(tab.locator("#plot svg text").all_text_contents())
+    tab.locator(".point").last.hover()
+    largest = max(known)
+    assert f"{largest[0] / 1e9:.2f} G parameters" in tab.locator("#tip").inner_text()
+    # what they were trained on, the highest mean first
+    rows = tab.locator("#learned-table tbody tr")
+    values = {one.model: one.value for one in published_results() if one.benchmark == "NH2015-rsa"}
+    by_data: dict[str, list[float]] = {}
+    for model, value in values.items():
+        by_data.setdefault(cards[model].training_data, []).append(value)
+    means = sorted(((np.mean(group), len(group)) for group in by_data.values()), reverse=True)
+    shown = [
+        [float(one) for one in text.split()] for text in rows.locator("td.number").all_inner_texts()
+    ]
+    assert [one for (one,) in shown[::2]] == pytest.approx([mean for mean, _ in means], abs=6e-4)
+    assert [one for (one,) in shown[1::2]] == [count for _, count in means]
+    assert rows.first.locator("path").count() == means[0][1]
+    tab.get_by_label("Vertical axis").select_option("B2021-rsa")
+    assert tab.locator("#learned-score").inner_text() == "B2021-rsa"
+
+
 def test_models_are_compared_in_pairs(visit: Visit, results: list[Result]) -> None:
     tab = visit.open("compare.html", "#m=beta-two&m=alpha-one")
     cells = tab.locator("#compared tbody tr").filter(has_text=FIRST).locator("td").all_inner_texts()
@@ -541,6 +464,21 @@ def test_on_a_phone(visit: Visit, name: str) -> None:
             assert place["x"] >= 0
             assert place["x"] + place["width"] <= 360
     shoot(tab, f"{Path(name).stem.replace('*', 'benchmark')}-phone")
+
+
+@pytest.mark.parametrize("width", [768, 1440])
+def test_menus_stay_inside_the_window(visit: Visit, width: int) -> None:
+    visit.tab.set_viewport_size({"width": width, "height": 740})
+    tab = visit.open("index.html")
+    fits = "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    for menu in ("#menu-filter", "#menu-show", "#menu-save"):
+        tab.locator(f"{menu} summary").click()
+        tab.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done, 20)))")
+        assert tab.evaluate(fits)
+        panel = tab.locator(f"{menu} > div").bounding_box()
+        assert panel["x"] >= 0
+        assert panel["x"] + panel["width"] <= width
+        tab.keyboard.press("Escape")
 
 
 def test_text_of_results_does_nothing(visit: Visit) -> None:

@@ -9,12 +9,12 @@ import re
 import pytest
 
 from brainbench_audio.markup import Markup, tag
-from brainbench_audio.report.site.frame import BOARD, box, facts, page, table, up
+from brainbench_audio.report.site.frame import BOARD, Frame, box, facts, table, up
 
 
 def written(path: str = "index.html", *body: object, **options: object) -> str:
-    words = {"site": "A & B", "note": "made <today>"}
-    return page(path, "Board", *body, **words, **options)  # type: ignore[arg-type]
+    frame = Frame("A & B", "made <today>")
+    return frame.page(path, "Board", *body, **options)  # type: ignore[arg-type]
 
 
 def policy(text: str) -> str:
@@ -46,6 +46,16 @@ def test_a_page_without_scripts_forbids_them() -> None:
     assert "<script" not in text
 
 
+def test_live_pages_may_ask_their_server_and_nobody_else() -> None:
+    text = Frame("Site", "", live=True).page("index.html", "Site", scripts=("shared.js",))
+    rules = [rule.strip() for rule in policy(text).split(";")]
+    assert "connect-src 'self'" in rules
+    assert "default-src 'none'" in rules
+    (source,) = re.findall(r"<script>(.*?)</script>", text, re.DOTALL)
+    assert f"script-src '{digest(source)}'" in rules
+    assert "connect-src" not in policy(Frame("Site", "").page("index.html", "Site"))
+
+
 def test_the_policy_comes_before_what_it_could_forbid() -> None:
     text = written(scripts=("shared.js",))
     assert text.index("Content-Security-Policy") < text.index("<style") < text.index("<script")
@@ -60,7 +70,7 @@ def test_words_are_escaped_and_markup_is_kept() -> None:
 
 
 def test_the_first_page_is_called_as_the_site() -> None:
-    assert "<title>Site</title>" in page("index.html", "Site", site="Site", note="")
+    assert "<title>Site</title>" in Frame("Site", "").page("index.html", "Site")
 
 
 @pytest.mark.parametrize(

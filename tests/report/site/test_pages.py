@@ -22,7 +22,7 @@ from brainbench_audio.report.site import build_site
 from brainbench_audio.report.site.board_data import column_groups
 from brainbench_audio.report.site.content import gather
 from brainbench_audio.report.site.precision import error_text, printed
-from brainbench_audio.report.site.profiles import read_profile
+from brainbench_audio.report.site.stored import read_stored
 from brainbench_audio.report.table1 import published_tables
 from brainbench_audio.scores.score import Score
 
@@ -40,7 +40,7 @@ class Checked(HTMLParser):
         self.links: list[str] = []
         self.values: list[str] = []
         self.tags: list[str] = []
-        self.labelled_by: list[str] = []
+        self.regions: list[str] = []
         self.texts: dict[str, str] = {}
         self.feed(path.read_text(encoding="utf-8"))
         self.close()
@@ -54,6 +54,10 @@ class Checked(HTMLParser):
         assert len(names) == len(set(names)), f"{tag} has an attribute twice"
         assert not [name for name in names if name.startswith("on") or name in ("style", "srcdoc")]
         found = dict(attrs)
+        # a name on what has no role is not read out
+        assert "aria-label" not in found or "role" in found or tag in ("section", "nav"), tag
+        if tag == "section" and "aria-label" in found:
+            self.regions.append(str(found["aria-label"]))
         if tag == "option":
             self.values.append(str(found.get("value")))
         if found.get("id"):
@@ -84,11 +88,15 @@ def board(folder: Path) -> dict[str, object]:
 
 def test_pages_are_sound(pages: Path) -> None:
     written = list(every(pages))
-    # five, six models and one that is only published, five benchmarks with the overall mean
-    assert len(written) == 5 + 7 + 5
+    # five, six models and one that is only published, five benchmarks with the overall mean, and
+    # the sounds of two models
+    assert len(written) == 5 + 7 + 5 + 2
     for path in written:
         page = Checked(path)
         assert len(page.ids) == len(set(page.ids)), path
+        assert len(page.regions) == len(set(page.regions)), path
+        # nothing is sent anywhere
+        assert "form" not in page.tags
         assert page.tags.count("main") == page.tags.count("h1") == page.tags.count("html") == 1
         assert page.tags.count("nav") == page.tags.count("header") == page.tags.count("footer") == 1
         assert "img" not in page.tags
@@ -132,7 +140,7 @@ def test_text_of_results_is_only_text(pages: Path) -> None:
         text = path.read_text(encoding="utf-8")
         assert "<img" not in text
         assert "<script>alert" not in text
-    (page,) = (path for path in every(pages) if path.name.startswith("_img"))
+    page = next((pages / "models").glob("_img*"))
     assert "&lt;img src=x onerror=alert(1)&gt;" in page.read_text(encoding="utf-8")
 
 
@@ -190,6 +198,10 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     whole, _, folded = text.partition("Subsets and variants: 1 more")
     assert "left-ridge" in whole
     assert 'scope="row"><a href="../benchmarks/whole.part-ridge' in folded
+    _, _, kinds = text.partition("Category by category")
+    music, _, other = kinds.partition('scope="row">Music')[2].partition('scope="row">')
+    assert re.findall(r'"number">([^<]*)<', music) == ["0.750", "0.750 to 0.750", "0.211", "6"]
+    assert other.startswith("&lt;img")
     assert "0.330" in text
     assert "published" in text
     assert "somebody &amp; &lt;img" in text
@@ -420,18 +432,18 @@ class TestProfiles:
         layers = {"layer": ["in", "out"]}
         many = (("layer", "voxel"), np.ones((2, 500)))
         raw = xr.Dataset({"layer_score": many, "profile": ("layer", [0.1, 0.2])}, layers)
-        profile = read_profile(self.stored(tmp_path / "voxels.nc", raw))
+        profile = read_stored(self.stored(tmp_path / "voxels.nc", raw)).profile
         assert profile is not None
         assert profile.layers == ("in", "out")
         assert profile.values.tolist() == [[0.1, 0.2]]
         raw = xr.Dataset({"layer_score": many}, layers)
-        profile = read_profile(self.stored(tmp_path / "voxels only.nc", raw))
+        profile = read_stored(self.stored(tmp_path / "voxels only.nc", raw)).profile
         assert profile is not None
         assert profile.parts == ()
         assert profile.values.tolist() == [[1.0, 1.0]]
         few = (("layer", "component"), [[0.1, np.nan, 0.3], [0.4, 0.5, 0.6]])
         raw = xr.Dataset({"layer_score": few}, layers | {"component": ["a", "b", "c"]})
-        profile = read_profile(self.stored(tmp_path / "components.nc", raw))
+        profile = read_stored(self.stored(tmp_path / "components.nc", raw)).profile
         assert profile is not None
         assert profile.parts == ("a", "b", "c")
         np.testing.assert_array_equal(profile.values, np.array(few[1]).T)
@@ -439,7 +451,7 @@ class TestProfiles:
     def test_learned_weights(self, tmp_path: Path) -> None:
         weights = (("fold", "layer"), [[0.1, 0.9], [0.2, 0.8], [0.3, 0.7]])
         raw = xr.Dataset({"layer_weights": weights}, {"layer": ["in", "out"]})
-        profile = read_profile(self.stored(tmp_path / "weights.nc", raw))
+        profile = read_stored(self.stored(tmp_path / "weights.nc", raw)).profile
         assert profile is not None
         assert profile.what == "learned weight"
         assert profile.parts == ("fold 0", "fold 1", "fold 2")
@@ -455,14 +467,14 @@ class TestProfiles:
         ids=["no layers", "one layer", "another shape"],
     )
     def test_none(self, tmp_path: Path, raw: xr.Dataset) -> None:
-        assert read_profile(self.stored(tmp_path / "x.nc", raw)) is None
+        assert read_stored(self.stored(tmp_path / "x.nc", raw)).profile is None
 
     def test_a_damaged_file_costs_its_profile_only(
         self, tmp_path: Path, caplog: pytest.LogCaptureFixture
     ) -> None:
         (tmp_path / "x.nc").write_bytes(b"nothing")
-        assert read_profile(tmp_path / "x.nc") is None
-        assert "no layer profile that can be read" in caplog.text
+        assert read_stored(tmp_path / "x.nc").profile is None
+        assert "no layers or sounds that can be read" in caplog.text
 
 
 def luminance(colour: str) -> float:

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from brainbench_audio.report.site.profiles import LayerProfile, read_profile
+from brainbench_audio.report.site.profiles import LayerProfile
+from brainbench_audio.report.site.stored import read_stored
 from brainbench_audio.scores.score import Score
 
 LAYERS = ["a", "b", "c"]
@@ -19,7 +20,7 @@ def kept(folder: Path, variables: dict[str, Any], **coordinates: Any) -> LayerPr
     path = folder / "score.nc"
     raw = xr.Dataset(variables, {"layer": LAYERS, **coordinates})
     Score(value=0.5, raw=raw).to_netcdf(path)
-    return read_profile(path)
+    return read_stored(path).profile
 
 
 def test_one_curve(tmp_path: Path) -> None:
@@ -78,7 +79,7 @@ def test_of_many_parts_their_mean_is_shown(tmp_path: Path) -> None:
 def test_one_layer_is_no_profile(tmp_path: Path) -> None:
     path = tmp_path / "score.nc"
     Score(value=0.5, raw=xr.Dataset({"rho": ("layer", [0.5])}, {"layer": ["a"]})).to_netcdf(path)
-    assert read_profile(path) is None
+    assert read_stored(path).profile is None
 
 
 def test_a_damaged_file_is_told_and_left_out(
@@ -86,5 +87,5 @@ def test_a_damaged_file_is_told_and_left_out(
 ) -> None:
     path = tmp_path / "score.nc"
     path.write_bytes(b"no netCDF")
-    assert read_profile(path) is None
+    assert read_stored(path).profile is None
     assert str(path) in caplog.text

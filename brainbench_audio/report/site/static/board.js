@@ -150,7 +150,7 @@ const board = (() => {
     const sorted = ids[place] === state.sort ? "sorted" : "";
     if (shown === null) {
       const why = scoreOf(row, place) ? "no ceiling is known" : "not scored";
-      return make("td", { class: sorted }, make("span", { class: "quiet", title: why, "aria-label": why }, "–"));
+      return make("td", { class: sorted }, make("span", { class: "quiet", role: "img", title: why, "aria-label": why }, "–"));
     }
     const score = scoreOf(row, place);
     const [lowest, highest] = scale;
@@ -259,9 +259,15 @@ const board = (() => {
     show();
   }
 
+  /* A menu that starts far to the right is moved to the left. */
+  function keepInside(panel) {
+    panel.style.left = "";
+    const over = panel.getBoundingClientRect().right - document.documentElement.clientWidth + 12;
+    if (over > 0) panel.style.left = `${-over}px`;
+  }
+
   function wire() {
     form.hidden = false;
-    form.addEventListener("submit", (event) => event.preventDefault());
     form.addEventListener("input", take);
     for (const button of form.querySelectorAll("button[data-tick]")) {
       button.addEventListener("click", () => {
@@ -271,6 +277,9 @@ const board = (() => {
         }
         take();
       });
+    }
+    for (const menu of form.querySelectorAll("details.menu")) {
+      menu.addEventListener("toggle", () => keepInside(menu.querySelector("div")));
     }
     document.addEventListener("keydown", (event) => {
       const open = form.querySelector("details[open]");

@@ -128,7 +128,6 @@
   }
 
   form.hidden = false;
-  form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("change", show);
   window.addEventListener("hashchange", () => { restore(); show(); });
   restore();

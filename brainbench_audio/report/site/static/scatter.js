@@ -66,21 +66,42 @@
     return `Pearson r = ${number(found.r)}${interval}${p}, ${found.n} models`;
   }
 
+  /* Sizes are logarithms, and shown as counts. */
+  function count(logarithm) {
+    const parameters = 10 ** logarithm;
+    const [by, sign] = [[1e9, "G"], [1e6, "M"], [1e3, "k"], [1, ""]].find(([one]) => parameters >= one * 0.999) || [1, ""];
+    return `${Number((parameters / by).toPrecision(3))}${sign ? ` ${sign}` : ""}`;
+  }
+
+  function sizeSteps(lowest, highest) {
+    const found = [];
+    for (let power = Math.floor(lowest); power <= highest; power += 1) {
+      for (const one of highest - lowest > 2 ? [1] : [1, 3]) found.push(power + Math.log10(one));
+    }
+    return found.filter((one) => one >= lowest && one <= highest);
+  }
+
+  function axis(id, lowest, highest) {
+    if (id === data.parameters) return [sizeSteps(lowest, highest), count];
+    const [found, digits] = steps(lowest, highest);
+    return [found, (one) => number(one, digits)];
+  }
+
   function frame(toX, toY, ranges) {
     const parts = [];
-    const [acrossSteps, acrossDigits] = steps(...ranges[0]);
+    const [acrossSteps, acrossText] = axis(across.value, ...ranges[0]);
     const [upSteps, upDigits] = steps(...ranges[1]);
     for (const one of acrossSteps) {
       parts.push(draw("line", { x1: toX(one), x2: toX(one), y1: TOP, y2: HEIGHT - BOTTOM, class: "grid" }),
         draw("text", { x: toX(one), y: HEIGHT - BOTTOM + 20, "text-anchor": "middle" },
-          number(one, acrossDigits)));
+          acrossText(one)));
     }
     for (const one of upSteps) {
       parts.push(draw("line", { x1: LEFT, x2: WIDTH - RIGHT, y1: toY(one), y2: toY(one), class: "grid" }),
         draw("text", { x: LEFT - 8, y: toY(one) + 4, "text-anchor": "end" }, number(one, upDigits)));
     }
     parts.push(draw("text", { x: (LEFT + WIDTH - RIGHT) / 2, y: HEIGHT - 10, "text-anchor": "middle",
-      class: "strong" }, across.value));
+      class: "strong" }, across.value === data.parameters ? "parameters, logarithmic" : across.value));
     parts.push(draw("text", { transform: `translate(15 ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`,
       "text-anchor": "middle", class: "strong" }, up.value));
     return parts;
@@ -134,6 +155,7 @@
   }
 
   function told(row, id) {
+    if (id === data.parameters) return `${count(row.values[id])} parameters`;
     return `${id} ${number(row.values[id])}${row.published.includes(id) ? " (published)" : ""}`;
   }
 
@@ -194,6 +216,7 @@
     line.textContent = relation();
     points = [];
     store();
+    box.dispatchEvent(new Event("shown"));
     if (!rows.length) return;
     const ranges = [across.value, up.value].map((id) =>
       range(rows.flatMap((row) => [row.values[id], ...(row.bounds[id] || [])])));

@@ -130,7 +130,7 @@ class Encoding:
         names = [name for name in voxels.parts if name]
         units = "listeners" if voxels.has_subjects else ""
         unsure = uncertainty(
-            Influence.of_left_out(parts, found.left_out, units, _KIND),
+            Influence.of_left_out(parts, found.left_out, units, kind=_KIND),
             names,
             bootstrap=self.bootstrap,
             seed=self.seed,

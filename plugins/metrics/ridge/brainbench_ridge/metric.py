@@ -181,6 +181,7 @@ class Ridge:
             names,
             roots=roots,
             squared=True,
+            corrected=correction is not None,
             bootstrap=self.bootstrap,
             seed=self.seed,
         )

@@ -96,7 +96,8 @@ class RSA:
             subjects, see `brainbench_audio.scores.influence`, the layer held fixed. `ceiling`: mean
             rho of each subject with the mean of the others. `parts`: one value a subject. `layer`:
             the best, with ``cv`` the one that most entries come from. `raw`: rho of all layers, the
-            choices, both noise ceilings, and for the plain variant the best layer's RDM.
+            choices, both noise ceilings, and, except with ``cv``, the RDM of the best layer and
+            the mean RDM of subjects.
 
         Raises
         ------
@@ -120,7 +121,7 @@ class RSA:
             else:
                 best = int(np.argmax(rho.mean(axis=1)))
                 parts, compared, layer = rho[best], rdms[best : best + 1], names[best]
-                raw = xr.Dataset({"rdm": ("pair", rdms[best].astype(np.float32))})
+                raw = self._matrices(rdms[best], subjects.arrays.mean(axis=0))
             unsure = uncertainty(
                 influence(compared, subjects.arrays, "listeners" if subjects.known else ""),
                 subjects.names if subjects.known else (),
@@ -176,6 +177,20 @@ class RSA:
                 "the same activations for all), so there is nothing to compare."
             )
         return names, np.stack(rdms)
+
+    def _matrices(self, layer: FloatArray, subjects: FloatArray) -> xr.Dataset:
+        """Return two RDMs to be looked at side by side, and what their distances are."""
+        told = ("1 − r", "1 − r")
+        if self.variant == "crossnobis":
+            told = ("Euclidean", "cross-validated Mahalanobis")
+        return xr.Dataset(
+            {
+                name: ("pair", distances.astype(np.float32), {"distance": distance})
+                for name, distances, distance in zip(
+                    ("rdm", "target_rdm"), (layer, subjects), told, strict=True
+                )
+            }
+        )
 
     def _chance(
         self, rdms: FloatArray, subjects: Subjects, value: float, folds: NDArray[Any]

@@ -385,11 +385,14 @@ def test_scores_survive_a_file(tmp_path: Path, variant: str | None) -> None:
     assert replace(back, raw=score.raw) == score
 
 
-def test_the_plain_variant_keeps_the_best_rdm() -> None:
+def test_the_plain_variant_keeps_the_rdms_of_the_best_layer_and_of_subjects() -> None:
     layers, target = made_up()
-    kept = RSA()(layers, target, FOLDS).raw["rdm"]
-    assert kept.dtype == np.float32
-    np.testing.assert_allclose(kept, rdm(layers["mid"]), atol=1e-6)
+    raw = RSA()(layers, target, FOLDS).raw
+    assert raw["rdm"].dtype == raw["target_rdm"].dtype == np.float32
+    np.testing.assert_allclose(raw["rdm"], rdm(layers["mid"]), atol=1e-6)
+    mean = np.mean([rdm(target.values[:, place : place + 12]) for place in (0, 12, 24)], axis=0)
+    np.testing.assert_allclose(raw["target_rdm"], mean, atol=1e-6)
+    assert raw["rdm"].attrs == raw["target_rdm"].attrs == {"distance": "1 − r"}
 
 
 def test_the_card_loads_the_metric() -> None:

@@ -1,0 +1,156 @@
+"""What pages say of single sounds: which are alike, and which a model gets wrong."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+from scipy.spatial.distance import squareform
+
+from brainbench_audio.report.site.sounds import sounds_in
+from brainbench_audio.report.site.stored import read_stored
+from brainbench_audio.scores.score import Score
+
+from .browsing import Visit, shoot
+from .conftest import EVIL, SOUNDS, sounds_of
+
+NAMES = ["a", "b", "c", "d"]
+
+
+def raw_of(**variables: object) -> xr.Dataset:
+    known = {"category": ("stimulus", ["Music", "other", "EngSpeech", "Music"])}
+    return xr.Dataset({**known, **variables}, {"stimulus": NAMES})
+
+
+def test_sounds_are_sorted_by_category_with_all_that_is_known_of_them() -> None:
+    square = np.array([[0, 1, 2, 3], [1, 0, 4, 5], [2, 4, 0, 6], [3, 5, 6, 0]], dtype=float)
+    distances = ("pair", squareform(square), {"distance": "1 − r"})
+    predictions = (("stimulus", "component"), np.arange(8.0).reshape(4, 2))
+    found = sounds_in(
+        raw_of(
+            rdm=distances,
+            target_rdm=distances,
+            measured=predictions,
+            prediction=predictions,
+            influence=(("left_out", "part"), [[0.1, 0.3], [0.0, 0.0], [-0.2, 0.0], [0.0, -0.2]]),
+        )
+    )
+    order = [2, 0, 3, 1]
+    assert found.names == ("c", "a", "d", "b")
+    assert found.categories == ("EngSpeech", "Music", "Music", "other")
+    for matrix in found.matrices:
+        np.testing.assert_array_equal(squareform(matrix.triangle), square[np.ix_(order, order)])
+    np.testing.assert_array_equal(found.predictions.measured[:, 0], [4, 0, 6, 2])
+    # without "a" the score is higher
+    assert found.owed.tolist() == [0.1, -0.2, 0.1, 0.0]
+
+
+def test_matrices_share_a_scale_where_they_are_the_same_distance() -> None:
+    layer, brain = np.linspace(0, 1, 6), np.linspace(1, 2, 6)
+    told = {}
+    for distance in ("1 − r", "Euclidean"):
+        raw = raw_of(
+            rdm=("pair", layer, {"distance": distance}),
+            target_rdm=("pair", brain, {"distance": "1 − r"}),
+        )
+        told[distance] = sounds_in(raw).data()["matrices"]
+    assert [(one["low"], one["high"]) for one in told["1 − r"]] == [(0, 2), (0, 2)]
+    assert [(one["low"], one["high"]) for one in told["Euclidean"]] == [(0, 1), (1, 2)]
+    shades = np.frombuffer(base64.b64decode(told["1 − r"][0]["shades"]), np.uint8)
+    # categories are in another order than the sounds
+    np.testing.assert_allclose(np.sort(shades) / 255 * 2, layer, atol=1 / 255)
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        raw_of(),
+        raw_of(rdm=("pair", np.ones(6))),
+        raw_of(rdm=("pair", np.ones(3)), target_rdm=("pair", np.ones(3))),
+        raw_of(influence=(("left_out", "part"), np.ones((3, 1)))),
+        raw_of(influence=(("left_out", "part"), np.ones((4, 1)))).assign_coords(stimulus=["a"] * 4),
+        xr.Dataset({"influence": (("left_out", "part"), np.ones((4, 1)))}),
+    ],
+    ids=["nothing", "no brain", "other pairs", "other sounds", "one name", "no names"],
+)
+def test_nothing_is_said_where_nothing_is_known(raw: xr.Dataset) -> None:
+    assert sounds_in(raw) is None
+
+
+def test_predictions_of_many_targets_are_not_read(tmp_path: Path) -> None:
+    for targets, read in ((3, True), (65, False)):
+        many = (("stimulus", "voxel"), np.ones((4, targets)))
+        owed = (("left_out", "part"), np.ones((4, 1)))
+        raw = raw_of(measured=many, prediction=many, influence=owed).assign(
+            r2=("voxel", np.ones(targets))
+        )
+        Score(value=0.1, raw=raw).to_netcdf(tmp_path / "score.nc")
+        sounds = read_stored(tmp_path / "score.nc").sounds
+        assert (sounds.predictions is not None) == read
+        assert sounds.categories[0] == "EngSpeech"
+
+
+def test_a_cross_names_both_sounds(visit: Visit) -> None:
+    tab = visit.open("models/alpha-one.html")
+    tab.get_by_role("link", name="Which sounds are alike").click()
+    assert tab.locator("h1").inner_text() == "Alpha One: sounds"
+    known = sounds_of("Right-rsa")
+    order = sorted(range(12), key=lambda row: ["EngSpeech", "Music", "Nature"].index(KINDS[row]))
+    squares = [squareform(known[name][1]) for name in ("rdm", "target_rdm")]
+    side = tab.locator("#brain-matrix").bounding_box()
+    row, column = 1, 6
+    step = side["width"] / 12
+    tab.mouse.move(side["x"] + (column + 0.5) * step, side["y"] + (row + 0.5) * step)
+    told = tab.locator("#told").inner_text()
+    first, second = (SOUNDS[order[place]] for place in (row, column))
+    assert told.startswith(f"{first} (EngSpeech) and {second} (Music): model ")
+    numbers = [float(text) for text in told.partition(": model ")[2].split(", brain ")]
+    expected = [square[order[row], order[column]] for square in squares]
+    assert numbers == pytest.approx(expected, abs=2 / 255 + 0.005)
+    # both matrices have the same shades for the same number
+    pixel = """(id) => [...document.getElementById(id).getContext("2d")
+        .getImageData(6, 1, 1, 1).data.slice(0, 3)]"""
+    light, dark = (sum(tab.evaluate(pixel, f"{one}-matrix")) for one in ("model", "brain"))
+    assert light > dark
+    tab.locator("#matrices").focus()
+    tab.keyboard.press("ArrowDown")
+    assert tab.locator("#told").inner_text().startswith(SOUNDS[order[row + 1]])
+    assert tab.locator("#model-cross rect").first.get_attribute("y") == str(row + 1)
+    shoot(tab, "sounds-alike")
+
+
+def test_the_sounds_that_a_model_gets_wrong_come_first(visit: Visit) -> None:
+    tab = visit.open("sounds/alpha-one.html")
+    tab.get_by_label("Benchmark").select_option("Whole.part-ridge")
+    assert tab.locator("#alike").is_hidden()
+    tab.get_by_label("Target").select_option("high")
+    link = tab.url
+    rows = tab.locator("#wrong-table tbody tr")
+    assert rows.first.locator("th").inner_text() == "sound 5"
+    known = sounds_of("Whole.part-ridge")
+    x, y = (known[name][1][:, 1] for name in ("prediction", "measured"))
+    slope, height = np.polyfit(x, y, 1)
+    off = np.abs(y - slope * x - height) / y.std()
+    shown = [
+        abs(float(text.replace("−", "-")))
+        for text in rows.locator("td:last-child").all_inner_texts()
+    ]
+    assert shown == pytest.approx(np.sort(off)[::-1], abs=0.006)
+    r = np.corrcoef(x, y)[0, 1]
+    assert f"r² = {r * r:.3f}" in tab.locator("#fitted").inner_text()
+    rows.first.hover()
+    tip = tab.locator("#tip").inner_text()
+    assert tip.startswith("sound 5")
+    assert tab.locator("#dots .point.marked").count() == 1
+    shoot(tab, "sounds-wrong")
+    visit.open("index.html")
+    tab.goto(link)
+    assert tab.get_by_label("Target").evaluate("one => one.selectedOptions[0].text") == "high"
+    assert tab.locator("#wrong-table img").count() == 0
+    assert EVIL in tab.locator("#wrong-table").inner_text()
+
+
+KINDS = sounds_of("Right-rsa")["category"][1]
