@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from brainbench_audio.download import Remote
 from brainbench_audio.errors import UnknownId
@@ -81,6 +82,15 @@ def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def heard(listener: str, stories: Iterable[str]) -> tuple[str, ...]:
     """Return those of some stories that a listener's responses are published to."""
     return tuple(story for story in stories if response_path(listener, story) in registry())
+
+
+def below(folder: Path, path: str) -> Path:
+    """Return where a published file is in a copy of the data set.
+
+    Later snapshots, and so new clones, have ``derivatives`` in place of ``derivative``.
+    """
+    file = folder / path
+    return file if file.is_file() else folder / path.replace("derivative/", "derivatives/", 1)
 
 
 def response_path(listener: str, story: str) -> str:

@@ -110,6 +110,13 @@ def test_a_voxel_without_data_stays_as_published(small: Path) -> None:
     assert np.isnan(rows).sum() == 11
 
 
+def test_a_new_clone_has_another_folder(small: Path) -> None:
+    before = SOURCE.load(CARD, "uts04")
+    (small / "derivative").rename(small / "derivatives")
+    assert SOURCE.locate(CARD, "uts04") == small
+    assert SOURCE.load(CARD, "uts04").assembly.identical(before.assembly)
+
+
 def test_a_sound_at_another_rate_is_the_same_story(small: Path) -> None:
     before = SOURCE.load(CARD, "uts04")
     write_sound(small, "souls", 41.0, 44_100)
