@@ -62,6 +62,9 @@ def registry() -> dict[str, Remote]:
 def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the listeners and the stories of the whole (None) or a subset, test story last.
 
+    The 27 stories stay together, whether or not a listener heard all of them: then models hear them
+    once for all listeners.
+
     Raises
     ------
     UnknownId
@@ -73,7 +76,7 @@ def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         raise UnknownId(f"LeBel2023 has no subset {subset!r}, only {', '.join(SUBSETS)}.")
     listener = subset.removesuffix(_ALL).upper()
     if not subset.endswith(_ALL):
-        return (listener,), heard(listener, SHARED)
+        return (listener,), SHARED
     others = sorted({path.rpartition("/")[2].partition(".")[0] for path in registry()})
     training = [*SHARED[:-1], *(story for story in others if story not in SHARED)]
     return (listener,), heard(listener, (*training, TEST))

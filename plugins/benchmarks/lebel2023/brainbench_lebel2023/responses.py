@@ -68,6 +68,7 @@ def read_responses(
     folder : Path
         Of the data set.
     listeners, stories : sequence of str
+        Stories that none of the listeners heard have no rows.
     most : int, optional
         Bytes of memory that the responses may take; by default half of what is free.
 
@@ -83,6 +84,7 @@ def read_responses(
     DataError
         Naming the file that is missing, damaged or not as published; or the memory that is lacking.
     """
+    stories = [story for story in stories if any(heard(each, [story]) for each in listeners)]
     with hdf5_reader() as reader:
         files = {
             listener: {
@@ -173,8 +175,6 @@ def _rows(folder: Path, story: str, files: Files) -> int:
                 f"{expected}: {sound} lasts {seconds:.1f} s, one volume takes {TR:g} s, and "
                 f"{CUT * TR:g} s are cut off. One of both is not the published file. {_AGAIN}."
             )
-    if not counts:
-        raise DataError(f"No listener of {', '.join(files)} heard {story}: leave it out.")
     return next(iter(counts.values()))
 
 
