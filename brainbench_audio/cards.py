@@ -240,6 +240,9 @@ class MetricCard:
     revision : int or None
         Part of the key of scores instead of the hash of ``packages``: raised by hand whenever
         scores change. None, the safe choice: the source is hashed, so any edit computes anew.
+    neutral : frozenset of str
+        Options of the loader that change a score by rounding at most, besides ``max_memory``: they
+        are no part of its key.
     stores : frozenset of str
         Names of `scores.profiles.SCHEMA` that ``raw`` of every score has, whatever the variant and
         the data.
@@ -262,6 +265,7 @@ class MetricCard:
     reference: str | None = None
     check_options: Mapping[str, Any] = field(default_factory=dict)
     revision: int | None = None
+    neutral: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()
 
     def required(self, variant: str | None) -> frozenset[str]:

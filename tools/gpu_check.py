@@ -142,18 +142,23 @@ def ridge(options: Options) -> Iterator[Row]:
     shape = (1024, 2, 64) if options.quick else (26_000, 13, 768)
     problem = argparse.Namespace(**dict(zip(timing.SHAPE, shape, strict=False)))
     layers, targets, folds, _ = timing.problem(problem)
-    timing.ours(layers, targets[:, : timing.BLOCK], folds)
-    ours = timing.seconds(timing.ours, layers, targets, folds)
+    first = timing.Layers(layers._sounds, 1, shape[2])
     what = f"{targets.shape[1]} targets, {len(layers)} layers"
-    yield Row("ridge", f"{what}, on the CPU", f"{ours:.2f} s")
+    taken = {}
+    for device in dict.fromkeys(("cpu", options.device)):
+        timing.ours(first, targets[:, : timing.BLOCK], folds, device)
+        taken[device] = timing.seconds(timing.ours, layers, targets, folds, device)
+        yield Row("ridge", f"{what}, {device}", f"{taken[device]:.2f} s")
+    ours = taken[options.device]
+    bare = timing.bare_seconds(len(layers), targets, options.device)
+    measured = f"{bare:.2f} s, ours takes {ours / bare:.1f} times as long"
+    yield Row("ridge", f"bare products, {options.device}", measured, "<= 3", ours <= 3 * bare)
     if find_spec("himalaya"):
-        backend = "torch_cuda" if options.device == "cuda" else "numpy"
-        first = timing.Layers(layers._sounds, 1, shape[2])
-        timing.with_himalaya(first, targets, folds, None, backend)
-        peer = timing.seconds(timing.with_himalaya, layers, targets, folds, None, backend)
-        yield Row(
-            "ridge", f"himalaya {backend}", f"{peer:.2f} s, ours {peer / ours:.1f} times as fast"
-        )
+        choice = timing.fastest_himalaya(first, targets, folds, options.device)
+        peer = timing.seconds(timing.with_himalaya, layers, targets, folds, **choice)
+        measured = f"{peer:.2f} s, ours is {peer / ours:.1f} times as fast"
+        what = f"himalaya {choice['precision']}, {options.device}"
+        yield Row("ridge", what, measured, ">= 4", peer >= 4 * ours)
 
 
 def probe(options: Options) -> Iterator[Row]:

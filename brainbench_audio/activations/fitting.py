@@ -8,10 +8,10 @@ from typing import Protocol
 
 import torch
 
-from brainbench_audio.activations.footprint import Footprint, free_memory
+from brainbench_audio.activations.footprint import Footprint
 from brainbench_audio.activations.transfers import Array
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.devices import failing_clearly
+from brainbench_audio.devices import failing_clearly, free_memory
 from brainbench_audio.errors import LongSound, ShortSound
 from brainbench_audio.machine import is_out_of_memory
 

@@ -36,8 +36,8 @@ from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.views import bars, line, view
 
-# options of metrics that leave their scores as they are
-_NEUTRAL = {"max_memory"}
+# options of all metrics that leave their scores as they are
+_NEUTRAL = frozenset({"max_memory"})
 
 
 class ComposedBenchmark:
@@ -214,7 +214,9 @@ class ComposedBenchmark:
             "folds": self.folds.fingerprint,
             "metric": metric.revision or self._source or package_hash(metric.packages),
             "options": {
-                name: value for name, value in self.options.items() if name not in _NEUTRAL
+                name: value
+                for name, value in self.options.items()
+                if name not in _NEUTRAL | metric.neutral
             },
             "revision": revisions.SCORES,
             **({"state": state} if state else {}),
