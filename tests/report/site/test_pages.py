@@ -384,6 +384,13 @@ def test_pages_of_tasks_count_their_own_sounds(tmp_path: Path) -> None:
     assert (told[tasks[1]].stimuli, told[tasks[1]].unit) == (6, "top1_acc")
 
 
+def test_continuous_sound_is_counted_in_runs() -> None:
+    """Its rows are volumes, which are many and are no sounds."""
+    content = gather("title", [own("m", "Songs-heard", 0.1, n={"stimulus": 9000, "run": 7})])
+    assert content.about["Songs-heard"].stimuli == 7
+    assert "; 7 runs" in column_groups(content)[0].sentence
+
+
 def test_what_scores_were_told_describes_what_no_plugin_does(tmp_path: Path) -> None:
     cards = {
         "model": {"label": "My Model", "family": "mine", "licence": "MIT", "parameters": 12},
