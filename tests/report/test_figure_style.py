@@ -105,6 +105,9 @@ def test_names_of_models_and_families() -> None:
     mine = result("mine", "mine")
     assert [family_of(each) for each in (*beats, mine)] == ["beats", "beats", "mine"]
     assert compared.family_names([mine, *beats]) == {"beats": "BEATs", "mine": "mine"}
+    # labels of the paper have nothing in common, those of cards do
+    paper = [result(f"encodecmae-{name}", f"{name}→EC") for name in ("base", "ec-base")]
+    assert compared.family_names(paper) == {"encodecmae": "EnCodecMAE"}
 
 
 def test_type_is_readable_in_print() -> None:
