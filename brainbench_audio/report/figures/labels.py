@@ -281,7 +281,7 @@ def _write(
         centre = axes.transData.transform(point)
         start = np.clip(centre, (box.x0, box.y0), (box.x1, box.y1))
         ends = axes.transData.inverted().transform([start, centre])
-        axes.plot(*ends.T, color=_LEADER, linewidth=0.4, zorder=1.5)
+        axes.plot(*ends.T, color=_LEADER, linewidth=0.4, zorder=1.5, label="_leader")
     return written
 
 
