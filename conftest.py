@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import gc
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
+
+# a shell has what it starts with `&` ignore Ctrl-C, and so would all processes of the tests
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["brainbench_audio.testing.pytest_plugin"]
 

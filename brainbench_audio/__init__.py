@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from brainbench_audio.activations.own_modules import wrap
+    from brainbench_audio.api.hierarchy import hierarchy
     from brainbench_audio.api.scoring import score
     from brainbench_audio.api.stored import (
         compare,
@@ -37,6 +38,7 @@ __all__ = [
     "correlate",
     "export",
     "figure",
+    "hierarchy",
     "list_ids",
     "load_benchmark",
     "load_dataset",
@@ -50,6 +52,7 @@ __all__ = [
 
 _MODULES = {
     "activations.own_modules": ("wrap",),
+    "api.hierarchy": ("hierarchy",),
     "api.scoring": ("score",),
     "api.stored": ("compare", "correlate", "export", "figure", "results", "write_report"),
     "pipeline.loading": ("load_benchmark", "load_dataset", "load_metric", "load_model"),

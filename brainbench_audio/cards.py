@@ -130,12 +130,13 @@ class DatasetCard:
         Names that may follow the id after a dot.
     provides : frozenset of str
         What a metric can count on: ``responses`` (one or more brain targets), ``multivariate``
-        (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels).
-        Empty where only the subsets can be scored.
+        (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels);
+        ``continuous`` in place of ``responses``: volumes in time, measured while runs of minutes
+        were heard. Empty where only the subsets can be scored.
     subset_provides : frozenset of str, or mapping of str to frozenset, or None
         The same for each subset, where it differs: one for all, or for those that are named.
     stimuli : int
-        Number of stimuli.
+        Number of stimuli; of continuous sound, that of runs.
     subset_stimuli : mapping of str to int
         The same for each subset, where it differs.
     description, licence, citation, source, size : str
@@ -239,6 +240,9 @@ class MetricCard:
     revision : int or None
         Part of the key of scores instead of the hash of ``packages``: raised by hand whenever
         scores change. None, the safe choice: the source is hashed, so any edit computes anew.
+    neutral : frozenset of str
+        Options of the loader that change a score by rounding at most, besides ``max_memory``: they
+        are no part of its key.
     stores : frozenset of str
         Names of `scores.profiles.SCHEMA` that ``raw`` of every score has, whatever the variant and
         the data.
@@ -261,6 +265,7 @@ class MetricCard:
     reference: str | None = None
     check_options: Mapping[str, Any] = field(default_factory=dict)
     revision: int | None = None
+    neutral: frozenset[str] = frozenset()
     stores: frozenset[str] = frozenset()
 
     def required(self, variant: str | None) -> frozenset[str]:

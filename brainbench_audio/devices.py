@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import torch
 
 from brainbench_audio.errors import ContractError
-from brainbench_audio.machine import is_out_of_memory
+from brainbench_audio.machine import available_memory, is_out_of_memory
 
 _log = logging.getLogger(__name__)
 
@@ -50,6 +50,18 @@ def visible_gpus() -> tuple[str, ...]:
     named = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     names = [name.strip() for name in named.split(",")] if named else map(str, range(count))
     return tuple(names)[:count]
+
+
+def free_memory(device: torch.device) -> int:
+    """Return the bytes that can still be taken on a device."""
+    if device.type != "cuda":
+        return available_memory()
+    allocated = torch.cuda.memory_allocated(device)
+    kept = torch.cuda.memory_reserved(device) - allocated
+    free, total = torch.cuda.mem_get_info(device)
+    # a process may have been told to take a part only
+    allowed = int(total * torch.cuda.get_per_process_memory_fraction(device)) - allocated
+    return int(max(0, min(free + kept, allowed)))
 
 
 def _has_cuda() -> tuple[bool, str]:

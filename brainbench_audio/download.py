@@ -32,6 +32,8 @@ class Remote:
         Where it is published; mirrors are tried in order.
     sha256 : str or None
         None trusts the first file, downloaded or put there by hand, and holds later ones to it.
+    md5 : str or None
+        Of a file whose publisher tells no better checksum: the first one must have it.
     size : int
         Bytes, roughly; a file that is larger by more than a quarter is refused. 0: not known, then
         the limit is `LARGEST`, or `LARGEST_UNTOLD` if the server does not tell it either.
@@ -45,6 +47,7 @@ class Remote:
     sha256: str | None = None
     size: int = 0
     hosts: tuple[str, ...] = ()
+    md5: str | None = None
 
     @property
     def limit(self) -> int:
@@ -100,17 +103,28 @@ def fetch(remote: Remote, folder: Path) -> Path:
         expected = remote.sha256 or pinned(pin)
         if target.is_file() and expected == hash_file(target):
             return target
-        by_hand = expected is None and target.is_file()
+        by_hand = expected is None and target.is_file() and has_md5(remote, target)
         if settings.offline() and not by_hand:
             raise DataError(
                 f"{target} is missing or damaged and BRAINBENCH_OFFLINE forbids downloads. Put "
                 f"{remote.urls[0]} there yourself, or unset BRAINBENCH_OFFLINE."
             )
         if not by_hand:
-            _download(remote, target, expected)
+            _download(remote, target, expected or (remote.md5 and f"md5:{remote.md5}"))
         if remote.sha256 is None:
             write_pin(pin, hash_file(target), "" if by_hand else remote.urls[0])
     return target
+
+
+def has_md5(remote: Remote, path: Path) -> bool:
+    """Return whether a file has the MD5 that its publisher tells; True where none is told.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read.
+    """
+    return remote.md5 is None or hash_file(path, "md5") == remote.md5
 
 
 def fetch_all(remotes: Iterable[Remote], folder: Path, description: str) -> list[Path]:
@@ -244,9 +258,10 @@ def _download(remote: Remote, target: Path, expected: str | None) -> None:
 
 
 def _mismatch(url: str, target: Path, expected: str | None, told: str) -> str:
-    got = re.findall(r"[0-9a-f]{64}", told)
+    got = re.findall(r"[0-9a-f]{64}|(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", told)
+    kind, _, digits = (expected or "").rpartition(":")
     return (
-        f"{url} is not the file it should be: expected SHA-256 {expected}, got "
+        f"{url} is not the file it should be: expected {kind.upper() or 'SHA-256'} {digits}, got "
         f"{got[-1] if got else told}. The download was removed and {target} not installed. The "
         f"file changed at its source or on the way: try again, or ask who publishes it."
     )

@@ -189,15 +189,15 @@ def set_aside(path: Path) -> Path:
     raise CacheError(f"{path.parent} holds 1,000 damaged copies of {path.name}: delete them.")
 
 
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes as 64 hex digits.
+def hash_file(path: Path, kind: str = "sha256") -> str:
+    """Return a hash of a file's bytes in hex digits: SHA-256, or ``md5`` where others tell that.
 
     Raises
     ------
     DataError
         The file cannot be read.
     """
-    digest = hashlib.sha256()
+    digest = hashlib.new(kind, usedforsecurity=kind != "md5")
     try:
         with path.open("rb") as file:
             while block := file.read(_BLOCK):

@@ -37,6 +37,10 @@ class Model(Protocol):
       one, activations are computed again each time. Its class and its attributes count, too;
     - ``transient``, on its class: names of attributes that do not decide the activations, such as
       a cache or a device;
+    - ``activations_over_time(waveforms, moment, layers=None)``, which returns the same as
+      `activations` for windows of continuous sound: each row is about the part of its window that
+      `stimuli.stimulus_set.Moment` names, and depends on that window alone. Of a model without it,
+      the clip of each window is heard by itself;
     - ``files``, paths of all files that it was made from, weights above all: their content counts.
       Then its identity is known next time without loading it.
     """
@@ -93,15 +97,20 @@ class Dataset(Protocol):
 
     @property
     def stimuli(self) -> StimulusSet:
-        """The sounds."""
+        """The sounds; a `ContinuousStimuli` where people heard runs of minutes."""
 
     @property
     def assembly(self) -> xr.DataArray:
-        """Targets: ``stimulus`` x (``voxel`` | ``component`` | ``label``) [x ``session``]."""
+        """Targets: ``stimulus`` x (``voxel`` | ``component`` | ``label``) [x ``session``].
+
+        Of continuous sound, each row is a volume, named ``run@seconds``, with coordinates ``run``,
+        ``time`` and ``repeat``: see `assemblies.continuous.build_in_time`. Layers are resampled to
+        these times before a metric sees them.
+        """
 
     @property
     def folds(self) -> Folds:
-        """Which stimuli are held out together."""
+        """Which stimuli, or volumes, are held out together: all of a run, where there are runs."""
 
 
 class DataSource(Protocol):
@@ -169,7 +178,8 @@ class Metric(Protocol):
         Parameters
         ----------
         layers : mapping of str to array
-            Layer to (stimulus, feature); rows in the order of ``target``. Reading an item may read
+            Layer to (stimulus, feature); rows in the order of ``target``, so with time where that
+            has it: a run that was presented twice has its rows twice. Reading an item may read
             a file, so take each once.
         target : xr.DataArray
             ``stimulus`` x target [x ``session``], as `assemblies.assembly.validate` demands.

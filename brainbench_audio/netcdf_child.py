@@ -1,14 +1,17 @@
-"""Parses netCDF files that come through a pipe. Run as a script by `netcdf`, never imported.
+"""Parses what others made: netCDF files that come through a pipe (`netcdf`), rows (`hdf5_rows`).
 
-It may open nothing any more once it begins: a file that refers to another one, by an external link,
-by external storage or as a virtual data set, gets nowhere.
+Run as a script, never imported. It may open nothing any more once it begins, or a single file at a
+time: a file that refers to another one, by an external link, by external storage or as a virtual
+data set, gets nowhere.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import netCDF4
@@ -25,8 +28,12 @@ class RefusedError(Exception):
 
 def main() -> None:
     """Answer one request after the other until there are no more."""
-    _limit(int(sys.argv[1]))
+    by_rows = sys.argv[2:] == ["rows"]
+    _limit(int(sys.argv[1]), files=by_rows)
     source, target = sys.stdin.buffer, sys.stdout.buffer
+    if by_rows:
+        _tell_rows(source, target)
+        return
     while line := source.readline():
         size, *asked = json.loads(line)
         content = source.read(size)
@@ -39,13 +46,19 @@ def main() -> None:
         _answer(target, about, values)
 
 
-def _limit(memory: int) -> None:
+def _limit(memory: int, *, files: bool) -> None:
     try:
         import resource
     except ImportError:  # Windows
         return
-    # files that are open stay so; whatever else the library tries to open, it does not get
-    resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0))
+    # files that are open stay so; whatever else the library tries to open, it does not get, or only
+    # while nothing else has the one number that is left
+    most = 0
+    if files:
+        lowest = os.dup(0)
+        os.close(lowest)
+        most = lowest + 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with contextlib.suppress(ValueError, OSError):  # macOS
         resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
@@ -98,6 +111,43 @@ def _parsed(
                 values.append(np.ascontiguousarray(value))
             about["variables"].append(described)
         return about, values
+
+
+def _tell_rows(source: BinaryIO, target: BinaryIO) -> None:
+    """Open one file after the other, and tell the rows of it that are asked for."""
+    data: Any = None
+    while line := source.readline():
+        asked = json.loads(line)
+        about: dict[str, Any] = {}
+        rows = []
+        try:
+            if "open" in asked:
+                if data is not None:
+                    before, data = data, None
+                    before.close()
+                data = netCDF4.Dataset(asked["open"])
+                about = {"arrays": _arrays(data, Path(asked["open"]).stat().st_size)}
+            else:
+                rows = [np.ascontiguousarray(data[asked["name"]][asked["first"] : asked["last"]])]
+        except MemoryError:
+            about = {"error": "it takes too much memory"}
+        except Exception as error:  # the library raises many kinds
+            about = {"error": str(error) or repr(error)}
+        _answer(target, about, rows)
+
+
+def _arrays(data: Any, size: int) -> list[Any]:
+    """Return name, shape and type of each array of numbers at the top of a file of some bytes."""
+    data.set_auto_maskandscale(False)
+    data.set_auto_chartostring(False)
+    chosen = {
+        name: variable
+        for name, variable in data.variables.items()
+        if variable.ndim and variable.dtype is not str and not _has_own_type(variable)
+    }
+    if sum(map(_unpacked_size, chosen.values())) > size:
+        raise RefusedError("its numbers lie in other files, or were never written")
+    return [[name, each.shape, np.dtype(each.dtype).str] for name, each in chosen.items()]
 
 
 def _is_checked(variable: Any) -> bool:

@@ -1,13 +1,14 @@
 """Time nested ridge regression beside himalaya, scikit-learn and its own bare matrix products.
 
     python speed/ridge.py [--targets 8000] [--layers 13] [--features 768] [--repeats 3]
-                          [--quick] [--json]
+                          [--device cpu|cuda] [--quick] [--json]
 
 Targets are voxel-like: mixtures of the measured components of the natural sounds (where
 BRAINBENCH_DATA holds them, else made up) plus noise. One run times all sides in turns, so that a
 busy machine slows all alike. Each side chooses a penalty for each target, layer and outer fold from
 the same inner predictions; ours alone also goes past the edges of the grid, chooses a layer and
-evaluates each layer alone.
+evaluates each layer alone. With --device cuda ours, himalaya and the bare products are on the GPU;
+himalaya in float32, too.
 """
 
 from __future__ import annotations
@@ -27,15 +28,21 @@ from time import perf_counter
 from typing import Any
 
 import numpy as np
+from brainbench_ridge.memory import Memory
 from brainbench_ridge.search import PENALTIES
 from brainbench_ridge.solver import nested_ridge
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
+from brainbench_audio.arrays import Arrays, arrays_on
+
 FloatArray = NDArray[np.float64]
 STIMULI, FOLDS, BLOCK = 165, 5, 512
-# Targets per batch of himalaya; the fastest is taken, as it depends on the machine.
+# Targets per batch of himalaya, and its precision; the fastest is taken, as it depends on the
+# machine.
 BATCHES = (100, 300, 1000, None)
+PRECISIONS = {"cpu": ("float64",), "cuda": ("float64", "float32")}
+BACKENDS = {"cpu": "numpy", "cuda": "torch_cuda"}
 # How many times as long as ours the others should take; of our bare products we may take 3 times.
 GOALS = {"scikit-learn": 1000.0, "himalaya": 4.0, "bare products": 1 / 3}
 
@@ -86,24 +93,32 @@ def components(generator: np.random.Generator) -> tuple[FloatArray, str]:
     return np.asarray(latent @ weights), "made-up components"
 
 
-def ours(layers: Layers, targets: FloatArray, folds: NDArray[np.int64]) -> FloatArray:
-    return nested_ridge(layers, targets, folds).r2
+def ours(
+    layers: Layers, targets: FloatArray, folds: NDArray[np.int64], device: str = "cpu"
+) -> FloatArray:
+    arrays = arrays_on(device, large=True)
+    room = Memory(STIMULI, targets.shape[1], len(layers), FOLDS, None, arrays.budget(None))
+    block, group = room.share()
+    return nested_ridge(layers, targets, folds, block=block, group=group, arrays=arrays).r2
 
 
 def with_himalaya(
     layers: Layers,
     targets: FloatArray,
     folds: NDArray[np.int64],
+    *,
     batch: int | None,
-    backend: str = "numpy",
+    device: str = "cpu",
+    precision: str = "float64",
 ) -> None:
     from himalaya.backend import set_backend
     from himalaya.kernel_ridge import KernelRidgeCV
     from sklearn.model_selection import PredefinedSplit
 
-    there = set_backend(backend).asarray
+    there = set_backend(BACKENDS[device]).asarray
+    targets = targets.astype(precision)
     for name in layers:
-        features = layers[name].astype(np.float64)
+        features = layers[name].astype(precision)
         for fold in range(FOLDS):
             train = folds != fold
             mean, level = features[train].mean(axis=0), targets[train].mean(axis=0)
@@ -114,7 +129,8 @@ def with_himalaya(
                 solver_params={"n_targets_batch": batch},
             )
             model.fit(there(features[train] - mean), there(targets[train] - level))
-            model.predict(there(features[~train] - mean))
+            predicted = model.predict(there(features[~train] - mean))
+    predicted.sum().item()  # waits for a GPU
 
 
 def with_scikit_learn(layers: Layers, target: FloatArray, folds: NDArray[np.int64]) -> float:
@@ -148,14 +164,32 @@ def squared(predicted: FloatArray, measured: FloatArray) -> float:
     return max(correlation, 0.0) ** 2
 
 
-def bare_products(layers: int, targets: FloatArray, *, pooled: bool) -> None:
-    """Run the products of our grid and outer predictions; those past the edges come on top."""
+def product_shapes() -> list[tuple[int, int]]:
+    """Return what our grid and outer predictions multiply targets by; edges come on top."""
     test = STIMULI // FOLDS
     outer, inner = STIMULI - test, STIMULI - 2 * test
     weighted = len(PENALTIES) * (test + 1)
     pairs = FOLDS * (FOLDS - 1) // 2
     shapes = [(inner, inner)] * pairs + [(weighted, inner)] * 2 * pairs
-    shapes += [(outer, outer), (test, outer)] * FOLDS
+    return shapes + [(outer, outer), (test, outer)] * FOLDS
+
+
+def products_on_device(layers: int, targets: FloatArray, arrays: Arrays) -> None:
+    """Run our products on a GPU, all targets at once."""
+    import torch
+
+    shapes = product_shapes()
+    left = {shape: arrays.zeros(*shape) for shape in shapes}
+    right = {rows: arrays.zeros(rows, targets.shape[1]) for _, rows in shapes}
+    for _ in range(layers):
+        for shape in shapes:
+            left[shape] @ right[shape[1]]
+    torch.cuda.synchronize()
+
+
+def bare_products(layers: int, targets: FloatArray, *, pooled: bool) -> None:
+    """Run our products on the CPU, a block of targets after the other."""
+    shapes = product_shapes()
     left = {shape: np.ones(shape) for shape in shapes}
     right = {rows: np.ones((rows, BLOCK)) for _, rows in shapes}
 
@@ -183,16 +217,14 @@ def seconds(function: Callable[..., object], *arguments: Any, **options: Any) ->
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Time all sides in turns; return medians, ratios and memory."""
     layers, targets, folds, source = problem(args)
-    first = Layers(layers._sounds, 1, args.features)
-    ours(first, targets[:, :BLOCK], folds)
-    trials = {batch: seconds(with_himalaya, first, targets, folds, batch) for batch in BATCHES}
-    batch = min(trials, key=lambda key: trials[key])
+    first, device = Layers(layers._sounds, 1, args.features), args.device
+    ours(first, targets[:, :BLOCK], folds, device)
+    choice = fastest_himalaya(first, targets, folds, device)
     taken: dict[str, list[float]] = {"brainbench": [], "himalaya": [], "bare products": []}
     for _ in range(args.repeats):
-        taken["brainbench"].append(seconds(ours, layers, targets, folds))
-        bare = (seconds(bare_products, args.layers, targets, pooled=p) for p in (True, False))
-        taken["bare products"].append(min(bare))
-        taken["himalaya"].append(seconds(with_himalaya, layers, targets, folds, batch))
+        taken["brainbench"].append(seconds(ours, layers, targets, folds, device))
+        taken["bare products"].append(bare_seconds(args.layers, targets, device))
+        taken["himalaya"].append(seconds(with_himalaya, layers, targets, folds, **choice))
     sample = np.linspace(0, args.targets - 1, args.sample).astype(int)
     plain = [seconds(with_scikit_learn, layers, targets[:, i], folds) for i in sample]
     median = {side: statistics.median(times) for side, times in taken.items()}
@@ -206,9 +238,32 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "median_seconds": median,
         "times_ours": own,
         "goal_met": {side: own[side] >= goal for side, goal in GOALS.items()},
-        "himalaya_batch": batch,
+        "device": device,
+        "himalaya_batch": choice["batch"],
+        "himalaya_precision": choice["precision"],
         "peak_megabytes": memory,
     }
+
+
+def fastest_himalaya(
+    layers: Layers, targets: FloatArray, folds: NDArray[np.int64], device: str
+) -> dict[str, Any]:
+    """Return the options with which himalaya is fastest on a layer."""
+    every = [
+        {"batch": batch, "device": device, "precision": precision}
+        for batch in BATCHES
+        for precision in PRECISIONS[device]
+    ]
+    seconds(with_himalaya, layers, targets[:, :BLOCK], folds, **every[0])  # to warm up
+    return min(every, key=lambda options: seconds(with_himalaya, layers, targets, folds, **options))
+
+
+def bare_seconds(layers: int, targets: FloatArray, device: str) -> float:
+    """Return what the products alone take, the faster way."""
+    if device == "cpu":
+        return min(seconds(bare_products, layers, targets, pooled=p) for p in (True, False))
+    arrays = arrays_on(device, large=True)
+    return min(seconds(products_on_device, layers, targets, arrays) for _ in range(2))
 
 
 def ratios(taken: dict[str, list[float]], side: str) -> list[float]:
@@ -219,14 +274,15 @@ def ratios(taken: dict[str, list[float]], side: str) -> list[float]:
 def peak_memory(args: argparse.Namespace, targets: int) -> float:
     """Return the largest resident size, in MB, of a process that runs our side only."""
     sizes = ["--targets", str(targets), "--layers", str(args.layers)]
-    command = [sys.executable, __file__, "--peak", *sizes, "--features", str(args.features)]
+    sizes += ["--features", str(args.features), "--device", args.device]
+    command = [sys.executable, __file__, "--peak", *sizes]
     found = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(found.stdout)
 
 
 def own_peak(args: argparse.Namespace) -> float:
     layers, targets, folds, _ = problem(args)
-    ours(layers, targets, folds)
+    ours(layers, targets, folds, args.device)
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
@@ -237,7 +293,8 @@ QUICK = {"targets": 2000, "layers": 3, "features": 768, "repeats": 2, "sample": 
 
 def show(found: dict[str, Any]) -> None:
     print(", ".join(f"{value} {name}" for name, value in found["shape"].items()), end="; ")
-    print(f"{found['source']}, himalaya's batch: {found['himalaya_batch'] or 'all'}")
+    print(f"{found['source']}, on {found['device']}", end="; ")
+    print(f"himalaya: {found['himalaya_precision']}, batch {found['himalaya_batch'] or 'all'}")
     print(f"{'':14} {'seconds':>12} {'times ours':>12} {'goal':>8}")
     for side, value in found["median_seconds"].items():
         line = f"{side:14} {value:12.2f}"
@@ -255,6 +312,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     for name, default in (SHAPE | {"repeats": 3, "sample": 3}).items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--device", choices=tuple(BACKENDS), default="cpu")
     parser.add_argument("--quick", action="store_true", help="a smaller problem, in seconds")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--peak", action="store_true", help=argparse.SUPPRESS)

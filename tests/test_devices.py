@@ -13,11 +13,10 @@ import torch
 
 from brainbench_audio.activations import placement, torch_model
 from brainbench_audio.activations.extraction import activations_folder, extracted, plan_extraction
-from brainbench_audio.activations.footprint import free_memory
 from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.activations.torch_model import TorchModel
-from brainbench_audio.devices import choose_device, visible_gpus
+from brainbench_audio.devices import choose_device, free_memory, visible_gpus
 from brainbench_audio.errors import ContractError
 from brainbench_audio.testing import dummy_stimuli
 from brainbench_audio.testing.dummies import dummy_card

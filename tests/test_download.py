@@ -317,6 +317,24 @@ def test_a_file_put_there_by_hand_is_trusted_offline(
     assert web.requests == []
 
 
+def test_a_publisher_that_tells_md5_only(web: Site, tmp_path: Path) -> None:
+    """It decides about the first file, by hand or not; then its SHA-256 counts."""
+    wanted = replace(remote(web, None), md5=hashlib.md5(CONTENT).hexdigest())
+    (tmp_path / "file.bin").write_bytes(OTHER)
+    assert fetch(wanted, tmp_path).read_bytes() == CONTENT
+    assert read_pin(tmp_path / "file.bin.sha256") == Pin(SHA256, web.url("/data/file.bin"))
+    (tmp_path / "file.bin.sha256").unlink()
+    fetch(wanted, tmp_path)
+    assert len(web.requests) == 1
+    (tmp_path / "file.bin").unlink()
+    (tmp_path / "file.bin.sha256").unlink()
+    web.files["/data/file.bin"] = OTHER
+    got = hashlib.md5(OTHER).hexdigest()
+    with pytest.raises(DataError, match=f"expected MD5 {wanted.md5}, got {got}.*removed"):
+        fetch(wanted, tmp_path)
+    assert left(tmp_path) == set()
+
+
 def test_mirrors_are_tried_in_order(web: Site, tmp_path: Path) -> None:
     urls = (web.url("/gone.bin"), "http://127.0.0.1:9/refused", web.url("/data/file.bin"))
     path = fetch(Remote("sub/file.bin", urls, SHA256), tmp_path)

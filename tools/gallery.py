@@ -1,7 +1,8 @@
 """Makes the pictures of docs/gallery.md: runs the commands of the page, and shrinks what they draw.
 
     python tools/gallery.py                      # all of them: some minutes
-    python tools/gallery.py bars components      # these; commands behind the last one are not run
+    python tools/gallery.py bars components      # these, by the names of their files; commands
+                                                 # behind the last one are not run
 
 Scores go to a home that is removed afterwards, so stored ones are neither read nor changed.
 """
@@ -17,13 +18,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from brainbench_audio.cli.drawings import GATHER
 from brainbench_audio.cli.main import main as brainbench
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for tools/
 
-from tools.pages import run_page  # noqa: E402
+from tools.pages import commands, run_page  # noqa: E402
 
 PAGE = ROOT / "docs" / "gallery.md"
 PICTURES = ROOT / "docs" / "gallery"
@@ -35,26 +35,36 @@ class _Done(Exception):
     """All pictures that were asked for are there."""
 
 
-def make(names: Collection[str], pictures: Path = PICTURES) -> None:
-    """Run the page, and keep the pictures of these figures.
+def pictures_of(page: Path = PAGE) -> list[str]:
+    """Return the names of the pictures that a page draws, without ``.png``."""
+    every = map(_picture, commands(page.read_text(encoding="utf-8")))
+    return [drawn.stem for drawn in every if drawn]
+
+
+def make(names: Collection[str], pictures: Path = PICTURES, page: Path = PAGE) -> None:
+    """Run the page, and keep the pictures of these names.
 
     Raises
     ------
     RuntimeError
-        A command of the page fails.
+        A command of the page fails, or none draws one of the pictures.
     """
     left = set(names)
+    if unknown := left - set(pictures_of(page)):
+        raise RuntimeError(
+            f"{page.name} draws no {', '.join(sorted(unknown))}, only "
+            f"{', '.join(pictures_of(page))}: name one of these, or add the command to the page."
+        )
 
     def run(arguments: list[str]) -> None:
-        figure = arguments[1] if arguments[0] == "figure" else None
-        if figure and figure not in left:
+        drawn = _picture(arguments)
+        if drawn and drawn.stem not in left:
             return
         if status := brainbench(arguments):
             raise RuntimeError(f"brainbench {' '.join(arguments)}: exit status {status}")
-        if figure:
-            drawn = Path(arguments[arguments.index("--output") + 1])
+        if drawn:
             shrink(drawn, pictures / drawn.name)
-            left.discard(figure)
+            left.discard(drawn.stem)
         if not left:
             raise _Done
 
@@ -63,11 +73,20 @@ def make(names: Collection[str], pictures: Path = PICTURES) -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.chdir(folder)
         try:
-            run_page(PAGE, Path(folder), run)
+            run_page(page, Path(folder), run)
         except _Done:
-            pass
+            return
         finally:
             os.chdir(before)
+    # a command in a block that is not run
+    raise RuntimeError(f"{page.name} did not draw {', '.join(sorted(left))}: run its block.")
+
+
+def _picture(arguments: list[str]) -> Path | None:
+    """Return the file that a command draws; None for commands that draw none."""
+    if arguments[0] != "figure":
+        return None
+    return Path(arguments[arguments.index("--output") + 1])
 
 
 def shrink(drawn: Path, kept: Path) -> None:
@@ -82,13 +101,14 @@ def shrink(drawn: Path, kept: Path) -> None:
 def main() -> int:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"{', '.join(GATHER)}")
+    known = pictures_of()
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
     options = parser.parse_args()
-    if unknown := set(options.figures) - set(GATHER):
-        parser.error(f"no figure is called {', '.join(sorted(unknown))}")
+    if unknown := set(options.names) - set(known):
+        parser.error(f"no picture is called {', '.join(sorted(unknown))}")
     with tempfile.TemporaryDirectory() as home:
         os.environ["BRAINBENCH_HOME"] = home
-        make(options.figures or list(GATHER))
+        make(options.names or known)
     return 0
 
 

@@ -14,6 +14,7 @@ from brainbench_audio.activations.store import Features
 from brainbench_audio.errors import BrainbenchError, ContractError, UnfitSound
 from brainbench_audio.machine import is_out_of_memory
 from brainbench_audio.stimuli.audio import Waveform
+from brainbench_audio.stimuli.stimulus_set import Moment
 
 Coming = Callable[[], Mapping[str, Features]]
 
@@ -43,7 +44,11 @@ def other_widths(
 
 
 def begin(
-    model: LazyModel, waveforms: list[Waveform], layers: Sequence[str], names: Sequence[str]
+    model: LazyModel,
+    waveforms: list[Waveform],
+    layers: Sequence[str],
+    names: Sequence[str],
+    moment: Moment | None = None,
 ) -> Coming:
     """Have a model hear some sounds, see `LazyModel.begin`; return what waits for its layers.
 
@@ -52,7 +57,7 @@ def begin(
     """
     begun: Coming | Exception
     try:
-        begun = model.begin(waveforms, list(layers))
+        begun = model.begin(waveforms, list(layers), moment)
     except Exception as error:  # whatever a model may raise
         begun = error
 
@@ -71,7 +76,7 @@ def begin(
                     f"or use a machine with more memory."
                 ) from error
         begun = _no_more  # the frames of an error hold what did not fit
-        return _halved(model, waveforms, layers, names)
+        return _halved(model, waveforms, layers, names, moment)
 
     return wait
 
@@ -81,11 +86,15 @@ def _no_more() -> Mapping[str, Features]:
 
 
 def _halved(
-    model: LazyModel, waveforms: list[Waveform], layers: Sequence[str], names: Sequence[str]
+    model: LazyModel,
+    waveforms: list[Waveform],
+    layers: Sequence[str],
+    names: Sequence[str],
+    moment: Moment | None,
 ) -> Mapping[str, Features]:
     half = len(waveforms) // 2
     parts = [
-        begin(model, waveforms[some], layers, names[some])()
+        begin(model, waveforms[some], layers, names[some], moment)()
         for some in (slice(half), slice(half, None))
     ]
     return joined(parts, layers)

@@ -27,10 +27,11 @@ from brainbench_audio.interfaces import Model
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.stimuli.audio import Waveform
 from brainbench_audio.stimuli.reading import read_ahead
-from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.stimuli.stimulus_set import Moment, StimulusSet
 
 _CHUNK_BYTES = 64 << 20
 _LARGEST_CHUNK = 64
+_LARGEST_CHUNK_OF_WINDOWS = 512  # which are many, and heard in the order of time
 _PIECE_BYTES = 32 << 20  # of waveforms that a model hears at once; the next ones are read meanwhile
 _Piece = tuple[int, list[int], list[Waveform]]
 _Begun = tuple[int, list[int], Coming]
@@ -64,7 +65,7 @@ def plan_extraction(
     fields: dict[str, Any] = {}
     if identity.kept:
         fields = activation_fields(identity, stimuli.at_rate(identity.sample_rate).fingerprint)
-    return Plan(fields, stimuli.names, chosen, _chunk_size(identity, chosen))
+    return Plan(fields, stimuli.names, chosen, _chunk_size(identity, chosen, stimuli))
 
 
 def activation_fields(identity: Identity, heard: str) -> dict[str, Any]:
@@ -174,7 +175,7 @@ def _fill(
 ) -> None:
     """Have threads read the sounds and write the chunks, and the model hear what lies between."""
     plan, chunks = stored.plan, stored.plan.chunks()
-    missing = _largest_first(missing, chunks, stimuli.files)
+    missing = _largest_first(missing, chunks, stimuli)
     rows = [row for index in missing for row in chunks[index]]
     about = f"{model.identity.id} hears {stimuli.name}"
     widths, parts = stored.widths(), []
@@ -184,7 +185,7 @@ def _fill(
         closing(read_ahead(stimuli, rows, model.sample_rate)) as sounds,
     ):
         pieces = _pieces(sounds, chunks, missing)
-        for index, heard, coming in _begun(pieces, model, plan):
+        for index, heard, coming in _begun(pieces, model, plan, stimuli.moment):
             names = [plan.stimuli[row] for row in heard]
             part = coming()
             if trouble := other_widths(widths, part, names):
@@ -198,13 +199,15 @@ def _fill(
         model.settle()  # while the last chunk is written
 
 
-def _begun(pieces: Iterator[_Piece], model: LazyModel, plan: Plan) -> Iterator[_Begun]:
+def _begun(
+    pieces: Iterator[_Piece], model: LazyModel, plan: Plan, moment: Moment | None
+) -> Iterator[_Begun]:
     """Yield what comes of each piece; a model that runs ahead has then begun with the next one."""
     waiting: deque[_Begun] = deque()
     try:
         for index, rows, waveforms in pieces:
             names = [plan.stimuli[row] for row in rows]
-            waiting.append((index, rows, begin(model, waveforms, plan.layers, names)))
+            waiting.append((index, rows, begin(model, waveforms, plan.layers, names, moment)))
             while len(waiting) > model.runs_ahead:
                 yield waiting.popleft()
     except BrainbenchError:  # of a sound that cannot be read; those before it can be heard
@@ -214,16 +217,12 @@ def _begun(pieces: Iterator[_Piece], model: LazyModel, plan: Plan) -> Iterator[_
 
 
 def _largest_first(
-    missing: Sequence[int], chunks: Sequence[range], files: Sequence[Path]
+    missing: Sequence[int], chunks: Sequence[range], stimuli: StimulusSet
 ) -> list[int]:
     """Put the chunk of the largest file first: one too long for the memory is refused at once."""
-    sizes = {index: max(_size(files[row]) for row in chunks[index]) for index in missing}
+    sizes = {index: max(map(stimuli.size_of, chunks[index])) for index in missing}
     largest = max(sizes.values())
     return sorted(missing, key=lambda index: sizes[index] < largest)
-
-
-def _size(file: Path) -> int:
-    return file.stat().st_size if file.exists() else 0  # who reads it says that it is missing
 
 
 def _pieces(
@@ -248,10 +247,11 @@ def _pieces(
         yield index, rows, waveforms
 
 
-def _chunk_size(identity: Identity, layers: Sequence[str]) -> int:
+def _chunk_size(identity: Identity, layers: Sequence[str], stimuli: StimulusSet) -> int:
     """Choose the stimuli of a chunk so that its activations stay small in memory."""
+    largest = _LARGEST_CHUNK if stimuli.moment is None else _LARGEST_CHUNK_OF_WINDOWS
     if not identity.dims:
-        return _LARGEST_CHUNK // 4
+        return largest // 4
     dims = dict(zip(identity.layers, identity.dims, strict=True))
     size = 4 * sum(dims.get(layer, 0) for layer in layers)
-    return max(1, min(_LARGEST_CHUNK, _CHUNK_BYTES // max(size, 1)))
+    return max(1, min(largest, _CHUNK_BYTES // max(size, 1)))

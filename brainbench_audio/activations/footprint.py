@@ -14,7 +14,7 @@ from scipy.optimize import nnls
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from brainbench_audio.machine import available_memory
+from brainbench_audio.devices import free_memory
 
 # A process takes up to twice what its tensors hold: 1.3 to 2 for nine families and 40 s of sound,
 # because of the workspace of kernels and what the allocator cannot give back.
@@ -103,18 +103,6 @@ class Footprint:
         """Return how many sounds fit into half of the free memory: a power of two, at least 1."""
         fitting = free_memory(device) / 2 / max(self.bound(samples), 1)
         return 1 << max(int(fitting), 1).bit_length() - 1
-
-
-def free_memory(device: torch.device) -> int:
-    """Return the bytes that a forward pass can still take on a device."""
-    if device.type != "cuda":
-        return available_memory()
-    allocated = torch.cuda.memory_allocated(device)
-    kept = torch.cuda.memory_reserved(device) - allocated
-    free, total = torch.cuda.mem_get_info(device)
-    # a process may have been told to take a part only
-    allowed = int(total * torch.cuda.get_per_process_memory_fraction(device)) - allocated
-    return int(max(0, min(free + kept, allowed)))
 
 
 class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]

@@ -34,6 +34,7 @@ from brainbench_audio.files import hash_file
 from brainbench_audio.hashing.own_code import is_installed
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Model
+from brainbench_audio.stimuli.stimulus_set import Moment, clips
 from brainbench_audio.views import line
 
 # libraries whose versions are in the provenance, and part of no key
@@ -111,20 +112,20 @@ class LazyModel:
     @property
     def runs_ahead(self) -> bool:
         """Whether the loaded model computes on while somebody waits for sounds before."""
-        return _begins(self._model) and bool(getattr(self._model, "runs_ahead", False))
+        return _has(self._model, "begin") and bool(getattr(self._model, "runs_ahead", False))
 
     def begin(
         self,
         waveforms: Sequence[npt.NDArray[np.float32]],
         layers: Sequence[str] | None = None,
+        moment: Moment | None = None,
     ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
         """Have a model that `runs_ahead` hear sounds; return what waits for their `activations`.
 
-        Any other model hears them when it is waited for.
+        Any other model hears them when it is waited for. With a ``moment``, these are activations
+        over time; a model that knows no time hears the clip of each window.
         """
-        model: Any = self._present()
-        hear = partial(model.activations, waveforms, layers=layers)
-        coming = model.begin(waveforms, layers) if self.runs_ahead else hear
+        coming = self._heard(waveforms, layers, moment)
 
         def wait() -> Mapping[str, npt.NDArray[np.float32]]:
             activations: Mapping[str, npt.NDArray[np.float32]] = coming()
@@ -132,6 +133,23 @@ class LazyModel:
             return activations
 
         return wait
+
+    def _heard(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None,
+        moment: Moment | None,
+    ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
+        model: Any = self._present()
+        if moment is not None and not _has(model, "activations_over_time"):
+            waveforms, moment = clips(waveforms, moment, self.sample_rate), None
+        timed = [] if moment is None else [moment]
+        if self.runs_ahead:
+            begun: Callable[[], Any] = model.begin(waveforms, layers, *timed)
+            return begun
+        if moment is not None:
+            return partial(model.activations_over_time, waveforms, moment, layers=layers)
+        return partial(model.activations, waveforms, layers=layers)
 
     def of_layers(self, layers: Sequence[str] | None) -> LazyModel:
         """Return the model with only some of its layers, see `Identity.of_layers`."""
@@ -164,10 +182,12 @@ class LazyModel:
         return self._model
 
 
-def _begins(model: object) -> bool:
-    """Return whether a class has `begin` for its own `activations`, not for those of a base."""
-    owner = next((base for base in type(model).__mro__ if "activations" in vars(base)), object)
-    return "begin" in vars(owner) and "activations" not in getattr(model, "__dict__", ())
+def _has(model: object, method: str) -> bool:
+    """Return whether a class has a method for its own `activations`, not for those of a base."""
+    kinds = type(model).__mro__
+    owner = next((place for place, base in enumerate(kinds) if "activations" in vars(base)), -1)
+    there = any(method in vars(base) for base in kinds[: owner + 1])
+    return there and "activations" not in getattr(model, "__dict__", ())
 
 
 def as_lazy(model: Model) -> LazyModel:

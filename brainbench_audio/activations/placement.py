@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from brainbench_audio.activations.footprint import free_memory
 from brainbench_audio.activations.precision import PRECISIONS
-from brainbench_audio.devices import choose_device, failing_clearly
+from brainbench_audio.devices import choose_device, failing_clearly, free_memory
 from brainbench_audio.errors import ContractError
 from brainbench_audio.machine import is_out_of_memory
 

@@ -146,6 +146,10 @@ class StoredActivations(Mapping[str, Features]):
         self._files[index] = hashed_file(named, _DIGITS, lambda file: _put(file, content))
 
     def __getitem__(self, layer: str) -> Features:
+        return self.rows(layer, range(len(self.plan.stimuli)))
+
+    def rows(self, layer: str, wanted: range) -> Features:
+        """Return rows of a layer that follow each other; no other chunks are read."""
         if layer not in self.layers:
             raise KeyError(layer)
         if missing := self.missing():
@@ -154,11 +158,14 @@ class StoredActivations(Mapping[str, Features]):
             )
         name = _variable(self.plan.layers.index(layer))
         parts = []
-        for index in range(len(self.plan.chunks())):
+        for index, chunk in enumerate(self.plan.chunks()):
+            start, stop = max(wanted.start - chunk.start, 0), wanted.stop - chunk.start
+            if start >= len(chunk) or stop <= 0:
+                continue
             try:
                 with netCDF4.Dataset(self._files[index]) as data:
                     data.set_auto_mask(False)
-                    parts.append(np.asarray(data[name][:], dtype=np.float32))
+                    parts.append(np.asarray(data[name][start:stop], dtype=np.float32))
             except (OSError, RuntimeError, IndexError) as error:
                 raise CacheError(
                     f"{self._files[index]} was sound when it was opened and cannot be read now: "

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections import ChainMap
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ import numpy.typing as npt
 import torch
 
 from brainbench_audio.activations.batches import Started, in_batches, of_one_length, waited_for
-from brainbench_audio.activations.footprint import Footprint, free_memory
+from brainbench_audio.activations.fitting import Fitting
+from brainbench_audio.activations.footprint import Footprint
 from brainbench_audio.activations.model_view import ModelView
 from brainbench_audio.activations.placement import put_on_device
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
@@ -24,15 +26,11 @@ from brainbench_audio.activations.read_outs import (
     reading_out,
     refuse_width,
 )
+from brainbench_audio.activations.time_axes import TimeAxis, find_time_axes, shapes_of
 from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.devices import failing_clearly
-from brainbench_audio.errors import ContractError, LongSound, ShortSound
-from brainbench_audio.machine import is_out_of_memory
-
-_HEARD_UNASKED = 10  # seconds of a sound that fits anywhere
-# of sound in a batch on a CPU: more is not faster (recurrent networks are slower with less)
-_SECONDS_AT_ONCE = 32
+from brainbench_audio.errors import ContractError
+from brainbench_audio.stimuli.stimulus_set import Moment, Span, clips
 
 
 class TorchModel(ModelView):
@@ -73,7 +71,7 @@ class TorchModel(ModelView):
     """
 
     # where it runs decides nothing; of the card, layers and rate count by themselves
-    transient = frozenset({"card", "device", "files", "provenance", "_footprint"})
+    transient = frozenset({"card", "device", "files", "provenance", "_footprint", "_time_axes"})
 
     def __init__(
         self,
@@ -106,6 +104,7 @@ class TorchModel(ModelView):
             # raises AttributeError here, and not when sounds are heard
             module_of(self.network, self.read_outs[layer])
         self._pooling = pooling
+        self._time_axes: dict[str, TimeAxis] | None = None
 
     def place(self, device: str = "auto", dtype: str = "float32") -> None:
         """Move the network to a device, and set the precision; see the parameters of the class."""
@@ -161,6 +160,33 @@ class TorchModel(ModelView):
         """
         return self.begin(waveforms, layers)()
 
+    def activations_over_time(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        moment: Moment,
+        layers: Sequence[str] | None = None,
+    ) -> dict[str, npt.NDArray[np.float32]]:
+        """Return the activations at a moment of each window, and raise as `activations` does.
+
+        A layer whose output gets longer with the sound is pooled over the moment's frames alone, at
+        least one; what comes before is their context. Any other layer, as of a network that
+        averages by itself, hears the moment's clip and nothing else.
+
+        Parameters
+        ----------
+        waveforms : sequence of float32 arrays
+            Windows, each (sample,).
+        moment : Moment
+        layers : sequence of str, optional
+            Only these; all by default.
+
+        Returns
+        -------
+        dict of str to float32 array
+            Layer to (window, feature).
+        """
+        return self.begin(waveforms, layers, moment)()
+
     @property
     def runs_ahead(self) -> bool:
         """Whether `begin` comes back before the network has heard the sounds."""
@@ -170,32 +196,60 @@ class TorchModel(ModelView):
         self,
         waveforms: Sequence[npt.NDArray[np.float32]],
         layers: Sequence[str] | None = None,
+        moment: Moment | None = None,
     ) -> Callable[[], dict[str, npt.NDArray[np.float32]]]:
         """Start to hear some sounds; return what waits for their `activations`, and raises alike.
 
         So a GPU computes while the caller sees to the sounds before. Of each length as many go
-        through the network at once as memory takes, whatever was heard before.
+        through the network at once as memory takes, whatever was heard before. With a ``moment``,
+        it is `activations_over_time`.
         """
         chosen = self._chosen(layers)
+        if moment is None:
+            return self._begun(waveforms, chosen)
+        timed = [layer for layer in chosen if layer in self._axes()]
+        rest = [layer for layer in chosen if layer not in timed]
+        begun = [self._begun(waveforms, timed, moment.frames)] if timed else []
+        if rest:
+            begun.append(self._begun(clips(waveforms, moment, self.sample_rate), rest))
+
+        def wait() -> dict[str, npt.NDArray[np.float32]]:
+            parts = ChainMap(*(coming() for coming in begun))
+            return {layer: parts[layer] for layer in chosen}
+
+        return wait
+
+    def _begun(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str],
+        frames: Span | None = None,
+    ) -> Callable[[], dict[str, npt.NDArray[np.float32]]]:
+        """Start to hear sounds with layers of one kind, see `begin`."""
         by_length = of_one_length(waveforms)
-        self._refuse_short(waveforms)
-        self._refuse_long(waveforms, chosen)
+        self._fitting.refuse_short(waveforms)
+        self._fitting.refuse_long(waveforms, layers)
         started: list[Started] = []
         for indices in by_length:
-            with self._naming(indices[0], len(waveforms[indices[0]])):
-                size = self._batch_size(len(indices), waveforms[indices[0]], chosen)
+            with self._fitting.naming(indices[0], len(waveforms[indices[0]])):
+                size = self._fitting.batch_size(len(indices), waveforms[indices[0]], layers)
                 started += in_batches(
                     indices,
                     size,
-                    lambda batch: self._forward([waveforms[i] for i in batch], chosen),
+                    lambda batch: self._forward([waveforms[i] for i in batch], layers, frames),
                 )
-        return partial(self._gathered, chosen, started)
+        return partial(self._gathered, layers, started)
+
+    @property
+    def _fitting(self) -> Fitting:
+        """What refuses sounds; kept, it would be a circle, which frees a network only later."""
+        return Fitting(self, self._forward, self._footprint)
 
     def _gathered(
         self, layers: Sequence[str], started: Sequence[Started]
     ) -> dict[str, npt.NDArray[np.float32]]:
         """Wait for all batches; return each layer, (stimulus, feature)."""
-        with self._failing():  # on a GPU most errors come now
+        with self._fitting.failing():  # on a GPU most errors come now
             order, batches = waited_for(started)
         return {
             layer: self._stacked(layer, parts)[order]
@@ -223,87 +277,17 @@ class TorchModel(ModelView):
             )
         return chosen
 
-    def _refuse_short(self, waveforms: Sequence[npt.NDArray[np.float32]]) -> None:
-        shortest, rate = self.card.shortest, self.sample_rate
-        for index, samples in enumerate(map(len, waveforms)):
-            if samples < shortest:
-                raise ShortSound(
-                    index,
-                    f"has {samples} samples ({samples / rate:.4g} s), too few for {self.card.id}: "
-                    f"it tells sounds apart from {shortest} samples on ({shortest / rate:.4g} s at "
-                    f"{rate} Hz). Leave the sound out, or pad it yourself.",
-                )
-
-    def _refuse_long(
-        self, waveforms: Sequence[npt.NDArray[np.float32]], layers: Sequence[str]
-    ) -> None:
-        """Refuse the longest sound where it does not fit; its beginnings tell what it takes."""
-        lengths = [len(waveform) for waveform in waveforms]
-        samples, start = max(lengths, default=0), int(_HEARD_UNASKED * self.sample_rate)
-        if samples <= start:
-            return
-        index, free = lengths.index(samples), free_memory(self.device)
-        first = [start // part for part in (4, 2, 1) if start // part >= self.card.shortest]
-        with self._naming(index, samples):
-            for length in self._footprint.unsure(samples, first, free):
-                self._measured(waveforms[index][:length], layers)
-        if (needed := self._footprint.guess(samples)) > free:
-            would = f"model {self.card.id} would need about {needed / 1e9:.2g} GB of memory for it"
-            raise self._too_long(index, samples, would)
-
-    def _failing(self) -> AbstractContextManager[None]:
-        return failing_clearly(
-            self.device,
-            f"while model {self.card.id} heard sounds",
-            "What was heard before is kept: start it again, or choose another device.",
-        )
-
-    @contextmanager
-    def _naming(self, index: int, samples: int) -> Iterator[None]:
-        """Say of which sound it is that memory ran out, and that the device failed."""
-        try:
-            with self._failing():
-                yield
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            why = f"memory ran out while model {self.card.id} heard it"
-            raise self._too_long(index, samples, why) from error
-
-    def _too_long(self, index: int, samples: int, why: str) -> LongSound:
-        return LongSound(
-            index,
-            f"lasts {samples / self.sample_rate:.4g} s; {why}, and "
-            f"{free_memory(self.device) / 1e9:.2g} GB are free on the {self.device.type}. Leave "
-            f"the sound out, cut it into shorter ones, or use a machine with more memory.",
-        )
-
-    def _measured(self, clip: npt.NDArray[np.float32], layers: Sequence[str]) -> None:
-        with self._footprint.measured(len(clip), self.network):
-            self._forward([clip], layers)
-
-    def _batch_size(self, clips: int, clip: npt.NDArray[np.float32], layers: Sequence[str]) -> int:
-        """Return how many clips go through the network at once.
-
-        As long as memory is plentiful it depends on the clips alone. Where earlier measurements do
-        not tell whether they fit, one clip is measured, and what it gives thrown away.
-        """
-        samples = len(clip)
-        most = int(_SECONDS_AT_ONCE * self.sample_rate / max(samples, 1))
-        wanted = clips if self.runs_ahead else min(clips, max(most, 1))
-        if wanted == 1 or wanted * samples <= _HEARD_UNASKED * self.sample_rate:
-            return wanted
-        fitting = self._footprint.batch(samples, self.device)
-        if fitting < wanted and samples > self._footprint.longest:
-            self._measured(clip, layers)
-        return min(wanted, self._footprint.batch(samples, self.device))
-
-    def _forward(self, clips: Sequence[npt.NDArray[np.float32]], layers: Sequence[str]) -> Coming:
-        batch = to_device(clips, self.device)
-        outputs: dict[str, torch.Tensor] = {}
-        precision = computing_in(self.device, PRECISIONS[self.dtype])
-        with torch.inference_mode(), precision, self._read_outs(layers, outputs):
-            self.network(batch)
+    def _forward(
+        self,
+        clips: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str],
+        frames: Span | None = None,
+    ) -> Coming:
+        pools = self._pools(layers)
+        if frames is not None:
+            start, end = (seconds * self.sample_rate / len(clips[0]) for seconds in frames)
+            pools = {x: self._axes()[x].pooled(pool, (start, end)) for x, pool in pools.items()}
+        outputs = self._run(to_device(clips, self.device), pools)
         for layer in layers:
             if layer not in outputs:
                 raise ContractError(
@@ -313,12 +297,28 @@ class TorchModel(ModelView):
             refuse_width(self.card, layer, len(clips), outputs[layer])
         return from_device([outputs[layer] for layer in layers])
 
-    @contextmanager
-    def _read_outs(self, layers: Sequence[str], outputs: dict[str, torch.Tensor]) -> Iterator[None]:
-        pools = {layer: self._pool(layer) for layer in layers}
-        read_outs = {layer: self.read_outs[layer] for layer in layers}
-        with reading_out(self.card.id, self.network, read_outs, pools, outputs):
-            yield
+    def _run(self, batch: torch.Tensor, pools: Mapping[str, Pooling]) -> dict[str, torch.Tensor]:
+        """Have the network hear a batch; return each layer that it reached, pooled."""
+        outputs: dict[str, torch.Tensor] = {}
+        precision = computing_in(self.device, PRECISIONS[self.dtype])
+        with torch.inference_mode(), precision, self._read_outs(pools, outputs):
+            self.network(batch)
+        return outputs
 
-    def _pool(self, layer: str) -> Pooling:
-        return self._pooling[layer] if isinstance(self._pooling, Mapping) else self._pooling
+    def _read_outs(
+        self, pools: Mapping[str, Pooling], outputs: dict[str, torch.Tensor]
+    ) -> AbstractContextManager[None]:
+        """Keep the layers that are pooled while the network runs in the block."""
+        read_outs = {layer: self.read_outs[layer] for layer in pools}
+        return reading_out(self.card.id, self.network, read_outs, pools, outputs)
+
+    def _axes(self) -> dict[str, TimeAxis]:
+        """Return the time axis of each layer that has one; the first time, the network listens."""
+        if self._time_axes is None:
+            shapes = partial(shapes_of, self._run, self.layers, self.device)
+            self._time_axes = find_time_axes(shapes, max(self.sample_rate, self.card.shortest))
+        return self._time_axes
+
+    def _pools(self, layers: Sequence[str]) -> dict[str, Pooling]:
+        each = self._pooling
+        return {layer: each[layer] if isinstance(each, Mapping) else each for layer in layers}

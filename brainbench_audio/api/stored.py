@@ -13,14 +13,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from brainbench_audio.cli.drawings import GATHER, Names, listed
-from brainbench_audio.cli.selection import chosen_results, read_results
+from brainbench_audio.cli.drawings import GATHER
+from brainbench_audio.cli.selection import Names, chosen_results, listed, read_results
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
+    from brainbench_audio.report.category_errors import By as Errors
     from brainbench_audio.report.figures.drawing import Drawing
     from brainbench_audio.report.frames import ResultTable
     from brainbench_audio.report.layer_tables import By
@@ -206,13 +207,14 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     Parameters
     ----------
     kind : str
-        ``bars``, ``components``, ``scatter``, ``agreement``, ``rdm``, ``layers``,
-        ``layer-weights``, ``learning-curves``, ``layer-regions`` or ``trajectory``.
+        ``bars``, ``components``, ``scatter``, ``agreement``, ``layer-choice``, ``rdm``,
+        ``categories``, ``layers``, ``layer-weights``, ``learning-curves``, ``layer-regions`` or
+        ``trajectory``.
     output : str or Path, optional
         ``.png``, ``.svg`` or ``.pdf``: written, too.
     **options
         Those of ``brainbench figure KIND``: ``model``, ``benchmark``, ``published``, ``labels``,
-        ``against`` (``--with``), ``layer``, ``input``, ``log``.
+        ``group``, ``against`` (``--with``), ``layer``, ``input``, ``layers``, ``overlay``, ``log``.
 
     Returns
     -------
@@ -245,6 +247,7 @@ def export(
     *,
     published: Published = "none",
     layers: By | None = None,
+    errors: Errors | None = None,
 ) -> Path:
     """Write stored scores to a file for others.
 
@@ -257,6 +260,9 @@ def export(
         ``add`` published scores, or ``only`` these.
     layers : str, optional
         In place of scores, tables of layers: ``part`` (x component or subject) or ``region``.
+    errors : str, optional
+        In place of scores, errors of predictions by ``category`` of sounds, or of each ``sound``;
+        ``.csv`` or ``.json``.
 
     Returns
     -------
@@ -268,16 +274,21 @@ def export(
     UnknownId
         There is no such model or benchmark.
     DataError
-        Another ending, or nothing to write.
+        Another ending, nothing to write, or both ``layers`` and ``errors``.
     """
+    from brainbench_audio.cli.sound_errors import of_results
     from brainbench_audio.report.export import export as write
-    from brainbench_audio.report.export import export_layers
+    from brainbench_audio.report.export import export_errors, export_layers
 
+    if layers and errors:
+        raise DataError("Choose one: layers or errors.")
     found = _chosen(model, benchmark, published)
-    if layers is None:
-        write(found, Path(path))
-    else:
+    if layers:
         export_layers(found, Path(path), layers)
+    elif errors:
+        export_errors(of_results(found), Path(path), errors)
+    else:
+        write(found, Path(path))
     return Path(path)
 
 

@@ -28,7 +28,8 @@ def add(verbs: Any) -> None:
         default="none",
         help="published scores, too, or alone (default: %(default)s)",
     )
-    parser.add_argument(
+    contents = parser.add_mutually_exclusive_group()
+    contents.add_argument(
         "--layers",
         nargs="?",
         const="part",
@@ -36,18 +37,30 @@ def add(verbs: Any) -> None:
         help="in place of scores, that of each layer alone, for each component or subject (part), "
         "or each region",
     )
+    contents.add_argument(
+        "--errors",
+        nargs="?",
+        const="category",
+        choices=("category", "sound"),
+        help="in place of scores, errors of predictions for each category of sounds, or each sound",
+    )
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Write the file."""
-    from brainbench_audio.report.export import export, export_layers
+    from brainbench_audio.cli.sound_errors import of_results
+    from brainbench_audio.report.export import export, export_errors, export_layers
 
     results = read_results(options.published)
     results = chosen_results(results, options.model, options.benchmark)
     if options.layers:
         tables = export_layers(results, options.output, options.layers)
         print(f"{options.output}: layers of {tables} scores")
+        return 0
+    if options.errors:
+        scores = export_errors(of_results(results), options.output, options.errors)
+        print(f"{options.output}: errors of the predictions of {scores} scores")
         return 0
     export(results, options.output)
     print(f"{options.output}: {len(results)} results")

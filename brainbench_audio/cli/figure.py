@@ -23,6 +23,13 @@ def add(verbs: Any) -> None:
 
     bars = _add(figures, "bars", "models side by side, sorted (figures 2 and 4)")
     _add_compared(bars, drawings.RIDGE)
+    bars.add_argument(
+        "--group",
+        nargs="*",
+        metavar="HEADING=ID,ID",
+        help="beside the bars, models that differ in one thing, one series each, globs allowed "
+        "(without any: pretraining data, fine-tuning and iterations, as in figure 2)",
+    )
     components = _add(figures, "components", "models on the six components (figure 5)")
     _add_compared(components, drawings.COMPONENTS)
     scatter = _add(figures, "scatter", "alignment with performance (figures 8, 9)")
@@ -34,12 +41,24 @@ def add(verbs: Any) -> None:
         metavar="ID",
         help="benchmark of the x axis (default: overall, the mean z-score over listening tasks)",
     )
-    agreement = _add(figures, "agreement", "methods and data sets (figure 12)")
+    agreement = _add(figures, "agreement", "methods and data sets (figure 12, right)")
     _add_compared(agreement, drawings.METHODS)
+    choice = _add(figures, "layer-choice", "what cross-validated layers change (figure 12, left)")
+    _add_compared(choice, drawings.CHOICE, published=False)
     rdm = _add(figures, "rdm", "which sounds are alike to models and brains (figure 3)")
     rdm.add_argument("--model", "-m", nargs="+", default=[], metavar="ID")
     rdm.add_argument("--benchmark", "-b", required=True, metavar="ID")
     rdm.add_argument("--layer", metavar="NAME", help="of the model (default: the best)")
+    kinds = _add(figures, "categories", "which categories of sounds are predicted")
+    kinds.add_argument(
+        "--model",
+        "-m",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
+    )
+    kinds.add_argument("--benchmark", "-b", required=True, metavar="ID")
     for name, told in (
         ("layers", "each layer of a model alone, over subjects"),
         ("layer-weights", "which layers a probe listens to"),
@@ -52,6 +71,14 @@ def add(verbs: Any) -> None:
     _add_model(course, several=True, required=False)
     course.add_argument(
         "--input", type=Path, metavar="FILE.nc", help="what `brainbench trajectory --output` wrote"
+    )
+    course.add_argument(
+        "--layers", nargs="+", default=[], metavar="NAME", help="globs allowed (default: all)"
+    )
+    course.add_argument(
+        "--overlay",
+        action="store_true",
+        help="one panel a layer with all benchmarks in it (figure 6), not one a benchmark",
     )
     course.add_argument("--log", action="store_true", help="steps on a logarithmic axis")
 
@@ -92,7 +119,9 @@ def _add(figures: Any, name: str, told: str) -> argparse.ArgumentParser:
     return parser
 
 
-def _add_compared(parser: argparse.ArgumentParser, default: Sequence[str]) -> None:
+def _add_compared(
+    parser: argparse.ArgumentParser, default: Sequence[str], *, published: bool = True
+) -> None:
     parser.add_argument(
         "--benchmark",
         "-b",
@@ -109,12 +138,13 @@ def _add_compared(parser: argparse.ArgumentParser, default: Sequence[str]) -> No
         metavar="ID",
         help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
     )
-    parser.add_argument(
-        "--published",
-        choices=("none", "add", "only"),
-        default="none",
-        help="published scores: left out, drawn as well, or drawn alone (default: %(default)s)",
-    )
+    if published:
+        parser.add_argument(
+            "--published",
+            choices=("none", "add", "only"),
+            default="none",
+            help="published scores: left out, drawn as well, or drawn alone (default: %(default)s)",
+        )
     parser.add_argument(
         "--labels",
         choices=("card", "paper"),

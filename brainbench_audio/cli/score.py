@@ -96,6 +96,12 @@ def add(verbs: Any) -> None:
         help="memory that the metric's arrays may take, e.g. 4GB; more of it makes it faster",
     )
     parser.add_argument(
+        "--metric-device",
+        choices=("cpu", "cuda", "auto"),
+        help="where the metric computes (default: the probe on a GPU if there is one, the others "
+        "on the CPU); auto: on a GPU if there is one and the problem is large",
+    )
+    parser.add_argument(
         "--recompute", action="store_true", help="score again, and replace stored scores"
     )
     parser.add_argument("--json", action="store_true", help="print JSON, one object a pair")
@@ -299,6 +305,8 @@ def _paired(
     load = given(options, "device", "dtype", "trust_remote_code")
     weights = chosen_weights(models, options)
     metric = given(options, "permutations", "bootstrap", "seed", "max_memory")
+    if options.metric_device is not None:
+        metric["device"] = options.metric_device
     wanted = [Loadable(identifier, where | metric) for identifier, where in benchmarks]
     layers = None if options.layers is None else tuple(options.layers)
     named = [

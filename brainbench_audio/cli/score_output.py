@@ -121,7 +121,7 @@ def _print_parts(score: Score) -> None:
 
 def _meanings(runs: Sequence[Run]) -> list[str]:
     """Return what errors and p of the table mean, a line each."""
-    from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
+    from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, HOW, MATCHED, OVER
 
     found = []
     for over in dict.fromkeys(run.score.provenance.get(OVER) for run in runs):
@@ -132,13 +132,13 @@ def _meanings(runs: Sequence[Run]) -> list[str]:
             found.append(printable(f"{run.model} on {run.benchmark}: {reason}"))
     if any(run.score.guessing for run in runs):
         found.append("Chance, majority: of any label, of the most frequent one; nothing is heard.")
-    numbers = {run.score.provenance.get(CHANCE, {}).get("permutations") for run in runs} - {None}
-    if numbers:
+    tests = [run.score.provenance[CHANCE] for run in runs if CHANCE in run.score.provenance]
+    permuted = [test for test in tests if "permutations" in test]
+    for how in dict.fromkeys(test.get(HOW, MATCHED) for test in permuted):
+        numbers = {test["permutations"] for test in permuted if test.get(HOW, MATCHED) == how}
         told = " or ".join(f"{number:,}" for number in sorted(numbers))
-        found.append(f"p: of a score as high with sounds matched at random, {told} times.")
-    if any(
-        "permutations" not in run.score.provenance.get(CHANCE, {"permutations"}) for run in runs
-    ):
+        found.append(printable(f"p: of a score as high with {how}, {told} times."))
+    if len(permuted) < len(tests):
         found.append("p of what a model explains beyond another: that it is 0, from its error.")
     return found
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from brainbench_audio.report.results import Published, Result
     from brainbench_audio.report.versions import Current
 
+Names = str | Sequence[str]
 _FEWEST_DIGITS = 4
 
 
@@ -190,6 +191,24 @@ def chosen_benchmarks(patterns: Iterable[str], scored: Iterable[str]) -> list[st
             raise _unscored(pattern, "benchmark", known)
         chosen |= dict.fromkeys(matched)
     return list(chosen)
+
+
+def listed(names: Names) -> list[str]:
+    """Return one name or several as a list."""
+    return [names] if isinstance(names, str) else list(names)
+
+
+def named_benchmarks(patterns: Names, results: Sequence[Result]) -> list[str]:
+    """Return the ids that are asked for; globs stand for those with a score."""
+    from brainbench_audio.registry.ids import is_pattern
+
+    found: list[str] = []
+    for pattern in listed(patterns):
+        if is_pattern(pattern):
+            found += chosen_benchmarks([pattern], (one.benchmark for one in results))
+        else:
+            found.append(pattern)
+    return list(dict.fromkeys(found))
 
 
 def chosen_results(

@@ -16,7 +16,7 @@ from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import activation_fields, extracted
 from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.activations.store import activations_key
-from brainbench_audio.assemblies.assembly import align, content_hash, validate
+from brainbench_audio.assemblies.assembly import align, content_hash, stimulus_names, validate
 from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
@@ -24,13 +24,20 @@ from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_categories
+from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
+from brainbench_audio.scores.predictions import (
+    CATEGORY,
+    with_categories,
+    with_sound_errors,
+)
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.views import bars, line, view
 
-# options of metrics that leave their scores as they are
-_NEUTRAL = {"max_memory"}
+# options of all metrics that leave their scores as they are
+_NEUTRAL = frozenset({"max_memory"})
 
 
 class ComposedBenchmark:
@@ -69,14 +76,19 @@ class ComposedBenchmark:
         self.given = given
         self.stimuli: StimulusSet = dataset.stimuli
         assembly = storable(validate(dataset.assembly), TAKEN)
-        aligned = align(assembly, dataset.stimuli.names)
+        self._resampling: Resampling | None = None
+        names = dataset.stimuli.names
+        if isinstance(dataset.stimuli, ContinuousStimuli):
+            # rows of responses are volumes, in their own order
+            names = tuple(stimulus_names(assembly))
+            self._resampling = Resampling(dataset.stimuli, assembly)
+        aligned = align(assembly, names)
         # all sounds are heard, so that activations are shared with other benchmarks
         self._rows = rows_of(card, dataset.stimuli, aligned)
         self.assembly: xr.DataArray = aligned if self._rows is None else aligned[self._rows]
-        names = [str(name) for name in self.assembly["stimulus"].values]
-        self.folds = dataset.folds.aligned(dataset.stimuli.names)
+        self.folds = dataset.folds.aligned(names)
         if self._rows is not None:
-            self.folds = self.folds.restricted(names)
+            self.folds = self.folds.restricted(stimulus_names(self.assembly))
         self.options = dict(options)
         self._metric = metric
         self._source = source
@@ -134,30 +146,31 @@ class ComposedBenchmark:
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
         n = {"stimulus": self.assembly.sizes["stimulus"], **score.n}
-        return replace(score, n=n, raw=self._with_sounds(score.raw))
+        return replace(score, n=n, raw=with_sound_errors(self._with_sounds(score.raw)))
 
     def _with_sounds(self, raw: xr.Dataset) -> xr.Dataset:
         """Name the sounds, and their categories, where there is something of each of them.
 
         Pairs of sounds, and what a score owes to them, are in the order of the responses.
         """
-        names = [str(name) for name in self.assembly["stimulus"].values]
-        if not {"stimulus", "pair", "bin"} & set(raw.dims):
+        names = stimulus_names(self.assembly)
+        if not {"stimulus", "pair", "bin"} & set(raw.dims) or CATEGORY in raw.variables:
             return raw
-        if raw.sizes.get("stimulus", len(names)) != len(names) or "category" in raw.variables:
-            return raw
-        if "stimulus" in raw.coords and raw["stimulus"].values.astype(str).tolist() != names:
-            return raw
-        known = sound_categories(self.stimuli, self.assembly)
-        coordinates: dict[str, Any] = {"stimulus": names}
-        if known:
-            coordinates["category"] = ("stimulus", list(known))
-        return raw.assign_coords(coordinates)
+        if "stimulus" not in raw.coords:
+            if raw.sizes.get("stimulus", len(names)) != len(names):
+                return raw
+            raw = raw.assign_coords(stimulus=names)
+        # a metric may have an order of its own
+        return with_categories(
+            raw, dict(zip(names, sound_categories(self.stimuli, self.assembly), strict=False))
+        )
 
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]
     ) -> Mapping[str, npt.NDArray[np.floating[Any]]]:
-        """Return layers of all sounds with the rows of those that count."""
+        """Return layers of all sounds with the rows of those that count, or of volumes."""
+        if self._resampling is not None:
+            return LayersInTime(layers, self._resampling)
         return layers if self._rows is None else SomeRows(layers, self._rows)
 
     @contextmanager
@@ -201,10 +214,13 @@ class ComposedBenchmark:
             "folds": self.folds.fingerprint,
             "metric": metric.revision or self._source or package_hash(metric.packages),
             "options": {
-                name: value for name, value in self.options.items() if name not in _NEUTRAL
+                name: value
+                for name, value in self.options.items()
+                if name not in _NEUTRAL | metric.neutral
             },
             "revision": revisions.SCORES,
             **({"state": state} if state else {}),
+            **({"in_time": METHOD} if self._resampling else {}),
             **given,
         }
 

@@ -9,8 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 
@@ -29,6 +31,11 @@ def rows_of(
     """
     if not card.categories:
         return None
+    if isinstance(stimuli, ContinuousStimuli):
+        raise UnknownId(
+            f"{card.id} is no benchmark: {card.data_id} is continuous sound, whose volumes are "
+            f"not taken out of their runs."
+        )
     categories = sound_categories(stimuli, assembly)
     if not categories:
         raise UnknownId(f"{card.id} is no benchmark: sounds of {card.data_id} have no categories.")
@@ -48,9 +55,9 @@ def rows_of(
 
 def sound_categories(stimuli: StimulusSet, assembly: xr.DataArray) -> tuple[str, ...]:
     """Return the category of each row of an assembly, as stimuli or responses say; else none."""
-    names = [str(name) for name in assembly["stimulus"].values]
-    if stimuli.categories:
-        known = dict(zip(stimuli.names, stimuli.categories, strict=True))
+    known = dict(zip(stimuli.names, stimuli.categories, strict=False))
+    names = stimulus_names(assembly)
+    if known and not isinstance(stimuli, ContinuousStimuli):
         return tuple(known[name] for name in names)
     if "category" in assembly.coords and assembly["category"].dims == ("stimulus",):
         return tuple(str(name) for name in assembly["category"].values)

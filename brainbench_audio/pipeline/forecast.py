@@ -204,12 +204,12 @@ def _state(identity: Identity | None, target: Target) -> str:
 def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> Forecast:
     if state not in (SCORE, EXTRACT):
         return Forecast(card.id, target.id, state)
-    largest = _FLOAT * target.sounds * max(card.dims, default=0)
-    kernels = _DOUBLE * target.sounds**2 * len(card.layers)
+    largest = _FLOAT * target.rows * max(card.dims, default=0)
+    kernels = _DOUBLE * target.rows**2 * len(card.layers)
     least = target.bytes + largest
     # responses as doubles, predictions and labels; a layer as it is read and as it is scored
-    memory = 3 * _DOUBLE * target.sounds * target.columns + 3 * largest + kernels
-    responses = target.sounds * target.columns / 1000
+    memory = 3 * _DOUBLE * target.rows * target.columns + 3 * largest + kernels
+    responses = target.rows * target.columns / 1000
     seconds = len(card.layers) * (_LAYER_SECONDS + _RESPONSE_SECONDS * responses)
     disk = 0
     if extract:

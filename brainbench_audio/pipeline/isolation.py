@@ -44,6 +44,7 @@ from brainbench_audio.pipeline.targets import Target
 from brainbench_audio.provenance import DISTRIBUTION, source_folder
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 _log = logging.getLogger(__name__)
@@ -238,8 +239,12 @@ def _stimuli(content: Mapping[str, Any]) -> StimulusSet:
     recordings = {
         int(rate): tuple(map(Path, files)) for rate, files in content["recordings"].items()
     }
-    given = {**content, "files": tuple(map(Path, content["files"])), "recordings": recordings}
-    return StimulusSet(**{**given, **{n: tuple(content[n]) for n in ("names", "categories")}})
+    given: dict[str, Any] = {
+        **{name: tuple(each) if isinstance(each, list) else each for name, each in content.items()},
+        "files": tuple(map(Path, content["files"])),
+        "recordings": recordings,
+    }
+    return (ContinuousStimuli if "stride" in given else StimulusSet)(**given)
 
 
 def answer(question: Mapping[str, Any]) -> dict[str, Any]:

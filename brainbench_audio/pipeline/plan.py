@@ -22,7 +22,7 @@ from brainbench_audio.registry.ids import BenchmarkId, ModelId
 Pair = tuple[Loadable, Loadable]
 # options that name data and numbers, no code
 _MODEL_OPTIONS = {"device", "dtype", "weights"}
-_BENCHMARK_OPTIONS = {"bootstrap", "folder", "max_memory", "permutations", "seed"}
+_BENCHMARK_OPTIONS = {"bootstrap", "device", "folder", "max_memory", "permutations", "seed"}
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,7 @@ from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.registry.lookup import data_source, find_benchmark
 from brainbench_audio.stimuli.audio import told_length
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 if TYPE_CHECKING:
@@ -66,8 +67,8 @@ class Target:
         Number of stimuli.
     duration : float
         Seconds of sound in all, from the length of some.
-    columns, bytes : int
-        Of the responses or labels: numbers a stimulus, and memory.
+    rows, columns, bytes : int
+        Of the responses or labels: rows, numbers a row, and memory.
     """
 
     benchmark: Loadable
@@ -77,6 +78,7 @@ class Target:
     heard: Mapping[str, str]
     sounds: int
     duration: float
+    rows: int
     columns: int
     bytes: int
 
@@ -113,6 +115,7 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         heard=_heard(stimuli),
         sounds=len(stimuli),
         duration=_duration(stimuli),
+        rows=len(benchmark.assembly),
         columns=int(np.prod(benchmark.assembly.shape[1:])),
         bytes=int(benchmark.assembly.nbytes),
     )
@@ -147,6 +150,8 @@ def _heard(stimuli: StimulusSet) -> dict[str, str]:
 
 def _duration(stimuli: StimulusSet) -> float:
     """Return the seconds of sound of a set, from the headers of some of its files."""
+    if isinstance(stimuli, ContinuousStimuli):
+        return stimuli.seconds
     step = max(1, len(stimuli) // _MEASURED_SOUNDS)
     lengths = []
     for file in stimuli.files[::step]:

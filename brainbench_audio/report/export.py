@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,8 @@ from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.scores.score import CHANCE, OVER
 from brainbench_audio.tables import csv_text
 
+from .category_errors import By as Errors
+from .category_errors import rows_of as error_rows
 from .layer_tables import By, LayerTable, layer_tables, rows_of
 from .matrix import matrix
 from .published_files import EXPORTED
@@ -65,7 +67,7 @@ def export_layers(results: Sequence[Result], path: Path, by: By = "part") -> int
     DataError
         Another ending, or no score that keeps anything for each layer, see `layer_tables`.
     """
-    check_format(path, layers=True)
+    check_format(path, [one for one in _WRITERS if one != ".nc"])
     files = [
         (one.model, one.benchmark, one.path) for one in results if one.path and not one.published
     ]
@@ -82,9 +84,31 @@ def export_layers(results: Sequence[Result], path: Path, by: By = "part") -> int
     return len(tables)
 
 
-def check_format(path: Path, *, layers: bool = False) -> None:
-    """Raise DataError if results, or tables of layers, cannot be written under this name."""
-    endings = [one for one in _WRITERS if not layers or one != ".nc"]
+def export_errors(found: Iterable[tuple[Result, xr.Dataset]], path: Path, by: Errors) -> int:
+    """Write errors of predictions by category or sound; return of how many scores they are.
+
+    ``.csv``: a row a category (or sound) and part. ``.json``: an object for each.
+
+    Raises
+    ------
+    DataError
+        Another ending, or sounds without categories.
+    """
+    check_format(path, (".csv", ".json"))
+    tables = [list(error_rows(one.model, one.benchmark, errors, by)) for one, errors in found]
+    rows = [row for table in tables for row in table]
+    if path.suffix.lower() == ".json":
+        text = json.dumps(json_ready(rows), indent=2, ensure_ascii=False) + "\n"
+    else:
+        text = csv_text([list(rows[0]), *(list(row.values()) for row in rows)])
+    with atomic_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return len(tables)
+
+
+def check_format(path: Path, endings: Collection[str] = ()) -> None:
+    """Raise DataError if a table cannot be written under this name; by default, of results."""
+    endings = endings or _WRITERS
     if path.suffix.lower() not in endings:
         raise DataError(f"{path} must end in {', '.join(endings)}.")
 

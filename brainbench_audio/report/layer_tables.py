@@ -13,6 +13,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.profiles import (
+    averaging,
     layer_profile,
     layer_targets,
     layer_weights,
@@ -66,9 +67,9 @@ def layer_tables(files: Iterable[tuple[str, str, Path]], by: By = "part") -> lis
     files : iterable of (str, str, Path)
         Model, benchmark and file of the score.
     by : str
-        ``part``: a column a subject where there are subjects (median over the subject's voxels),
-        else one a component, label or fold. ``region``: median over each subject's voxels of a
-        region, averaged over subjects.
+        ``part``: a column a subject where there are subjects (median over the subject's voxels, or
+        mean, see `profiles.averaging`), else one a component, label or fold. ``region``: the same
+        over each subject's voxels of a region, averaged over subjects.
 
     Raises
     ------
@@ -123,8 +124,10 @@ def _by_region(raw: xr.Dataset) -> tuple[str, xr.DataArray] | None:
     subjects = each["subject"].values.astype(str) if "subject" in each.coords else alone
     names = [name for name in dict.fromkeys(regions.tolist()) if name]
     scores = each.values.astype(np.float64)
+    average = averaging(each)
     columns = [
-        _mean_of_medians(scores[:, regions == name], subjects[regions == name]) for name in names
+        _over_subjects(scores[:, regions == name], subjects[regions == name], average)
+        for name in names
     ]
     if not columns:
         return None
@@ -132,11 +135,13 @@ def _by_region(raw: xr.Dataset) -> tuple[str, xr.DataArray] | None:
     return SCORE, xr.DataArray(np.stack(columns, axis=1), coordinates, ("layer", "region"))
 
 
-def _mean_of_medians(scores: Array, subjects: npt.NDArray[np.str_]) -> Array:
-    """Return (layer,): median over each subject's voxels, mean over subjects; NaN left out."""
+def _over_subjects(
+    scores: Array, subjects: npt.NDArray[np.str_], average: Callable[..., Any]
+) -> Array:
+    """Return (layer,): average over each subject's voxels, mean over subjects; NaN left out."""
     each = [scores[:, subjects == one] for one in dict.fromkeys(subjects.tolist())]
-    medians = np.stack([_reduced(one, np.median) for one in each], axis=1)
-    return _reduced(medians, np.mean)
+    averages = np.stack([_reduced(one, average) for one in each], axis=1)
+    return _reduced(averages, np.mean)
 
 
 def _reduced(values: Array, reduce: Callable[[Array], np.floating[Any]]) -> Array:

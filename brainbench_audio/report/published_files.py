@@ -99,6 +99,11 @@ def toplines() -> dict[str, float]:
     return {row["benchmark"]: float(row["value"]) for row in shipped_rows("toplines.csv")}
 
 
+def topline_errors() -> dict[str, float]:
+    """Return the standard error over subjects of each topline, as published."""
+    return {row["benchmark"]: float(row["error"]) for row in shipped_rows("toplines.csv")}
+
+
 def imported_folder() -> Path:
     """Return where imported files are kept: ``$BRAINBENCH_HOME/results/published``."""
     return settings.results_home() / _FOLDER

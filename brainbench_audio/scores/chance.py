@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.scores.score import CHANCE
+from brainbench_audio.scores.score import CHANCE, HOW, MATCHED
 
 PERMUTATIONS = 999
 # fewer can give no p below 0.05
@@ -56,11 +56,22 @@ def chance_p(value: float, permuted: npt.ArrayLike) -> float:
     return float((1 + (scores >= value - 1e-12 * abs(value)).sum()) / (1 + scores.size))
 
 
-def chance(value: float, permuted: npt.ArrayLike, seed: int) -> dict[str, Any]:
-    """Return the entry of a score's provenance, from the scores of permutations."""
+def chance(value: float, permuted: npt.ArrayLike, seed: int, how: str = MATCHED) -> dict[str, Any]:
+    """Return the entry of a score's provenance, from the scores of permutations.
+
+    Parameters
+    ----------
+    value : float
+        The score.
+    permuted : array (permutation,)
+    seed : int
+    how : str
+        What a permutation is, in words that follow "with".
+    """
     scores = np.asarray(permuted, dtype=np.float64)
     found = {"p": chance_p(value, scores), "permutations": scores.size, "seed": seed}
-    return {CHANCE: found | {"mean": float(scores.mean())}}
+    told = {} if how == MATCHED else {HOW: how}
+    return {CHANCE: found | {"mean": float(scores.mean())} | told}
 
 
 def against_chance(

@@ -19,6 +19,8 @@ from brainbench_audio.scores.statistics import LEVEL, Array
 LEAST_STIMULI, LEAST_PARTS = 20, 3
 # of the sketch of pairs: its sums of squares are off by about sqrt(2 / BINS), 4 %
 BINS = 1024
+# what stimuli are unless it is said, and the attribute of what is stored that says it
+SOUNDS, KIND = "sounds", "kind"
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,18 @@ class Estimate:
         """Return Student's t interval."""
         margin = float(_student().ppf(0.5 + level / 2, self.freedom)) * self.error
         return self.value - margin, self.value + margin
+
+    def fisher_interval(self, level: float = LEVEL) -> tuple[float, float]:
+        """Return the interval of a correlation: Student's t on the scale of artanh (Fisher 1921).
+
+        There the error does not depend on the value, and the interval stays below 1.
+        """
+        left = 1 - self.value**2
+        if left <= 0:  # equal but for rounding: nothing tells how far it is from another value
+            return self.value, self.value
+        middle = float(np.arctanh(self.value))
+        low, high = replace(self, value=middle, error=self.error / left).interval(level)
+        return float(np.tanh(low)), float(np.tanh(high))
 
     @property
     def p(self) -> float:
@@ -82,20 +96,32 @@ class Influence:
         Of a metric that compares pairs of stimuli: `sketch` of what the part owes to each pair.
     units : str
         What parts are a sample of: ``listeners`` or ``folds``; empty for components.
+    kind : str
+        What the stimuli are, in words: ``sounds``, or blocks of time of a continuous one.
+    least : int
+        Fewer stimuli say nothing of others.
     """
 
     parts: Array
     stimuli: Array
     pairs: Array | None = None
     units: str = ""
+    kind: str = SOUNDS
+    least: int = LEAST_STIMULI
 
     @classmethod
     def of_left_out(
-        cls, parts: npt.ArrayLike, without: npt.ArrayLike, units: str = ""
+        cls,
+        parts: npt.ArrayLike,
+        without: npt.ArrayLike,
+        units: str = "",
+        *,
+        kind: str = SOUNDS,
+        least: int = LEAST_STIMULI,
     ) -> Influence:
         """Return that of parts, (part,), that are known without each stimulus, (stimulus, part)."""
-        left = np.asarray(without, dtype=np.float64)
-        return cls(np.asarray(parts, dtype=np.float64), left - left.mean(axis=0), units=units)
+        left, values = (np.asarray(one, dtype=np.float64) for one in (without, parts))
+        return cls(values, left - left.mean(axis=0), units=units, kind=kind, least=least)
 
     @classmethod
     def of_pairs(
@@ -128,29 +154,33 @@ class Influence:
 
     def __sub__(self, other: Influence) -> Influence:
         """Return the influence on the differences, of parts and stimuli that are the same."""
-        if self.stimuli.shape != other.stimuli.shape or self.units != other.units:
+        same = (self.units, self.kind) == (other.units, other.kind)
+        if self.stimuli.shape != other.stimuli.shape or not same:
             raise DataError("Scores of other stimuli or parts cannot be subtracted.")
         pairs = None
         if self.pairs is not None and other.pairs is not None:
             pairs = self.pairs - other.pairs
-        return Influence(self.parts - other.parts, self.stimuli - other.stimuli, pairs, self.units)
+        parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
+        return Influence(parts, stimuli, pairs, self.units, self.kind, self.least)
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
         one = slice(place, place + 1)
         pairs = None if self.pairs is None else self.pairs[:, one]
-        return Influence(self.parts[one], self.stimuli[:, one], pairs)
+        return Influence(
+            self.parts[one], self.stimuli[:, one], pairs, kind=self.kind, least=self.least
+        )
 
     def trouble(self) -> str | None:
         """Return why nothing can be said of other sounds or listeners, a sentence; else None."""
         stimuli, parts = self.stimuli.shape
-        if stimuli >= LEAST_STIMULI or self._enough:
+        if stimuli >= self.least or self._enough:
             return None
         counted = f" and {parts} {self.units}" if self.units else ""
         needed = f" or {LEAST_PARTS} {self.units}" if self.units else ""
         return (
-            f"{stimuli} sounds{counted} are too few to say anything of others: an error needs "
-            f"{LEAST_STIMULI} sounds{needed} at least."
+            f"{stimuli} {self.kind}{counted} are too few to say anything of others: an error needs "
+            f"{self.least} {self.kind}{needed} at least."
         )
 
     @property
@@ -171,7 +201,7 @@ class Influence:
         -------
         Estimate
             Over sounds and listeners; over sounds, for these listeners, if there are fewer than 3;
-            over listeners, for these sounds, with fewer than 20 sounds; else over sounds.
+            over listeners, for these sounds, with fewer than `least` sounds; else over sounds.
 
         Raises
         ------
@@ -190,12 +220,13 @@ class Influence:
         stimuli, parts = self.stimuli.shape
         value = float(self.parts.mean())
         between = float(self.parts.var(ddof=1)) / parts if self._enough else 0.0
-        if stimuli < LEAST_STIMULI:
-            told = f"{self.units}, for these sounds" if stimuli else self.units
+        if stimuli < self.least:
+            told = f"{self.units}, for these {self.kind}" if stimuli else self.units
             return Estimate(value, float(np.sqrt(between)), parts - 1, told)
         over = self._variance(np.full((parts, 1), 1 / parts))[0]
         if not self._enough:
-            told = f"sounds, for these {self.units}" if self.units else "sounds"
+            these = f"this {self.units.removesuffix('s')}" if parts == 1 else f"these {self.units}"
+            told = f"{self.kind}, for {these}" if self.units else self.kind
             return Estimate(value, float(np.sqrt(over)), stimuli - 1, told)
         both = self._variance(np.eye(parts)) / parts**2
         variance = over + max(0.0, between - float(both.sum()))
@@ -205,7 +236,7 @@ class Influence:
             # subjects say of themselves is not sure either
             unsure = (over**2 + np.square(both).sum()) / (stimuli - 1) + between**2 / (parts - 1)
             freedom = float(variance**2 / unsure)
-        return Estimate(value, float(np.sqrt(variance)), freedom, f"sounds and {self.units}")
+        return Estimate(value, float(np.sqrt(variance)), freedom, f"{self.kind} and {self.units}")
 
     def largest_error(self) -> float:
         """Return the largest error, over stimuli, that the root of the mean square of parts has.
@@ -282,7 +313,8 @@ def stored_influence(
             )
         stimuli = stimuli.sel(part=list(parts))
         pairs = None if pairs is None else pairs.sel(part=list(parts))
-    return Influence(values, stimuli.values, None if pairs is None else pairs.values, units)
+    kind = str(stimuli.attrs.get(KIND, SOUNDS))
+    return Influence(values, stimuli.values, None if pairs is None else pairs.values, units, kind)
 
 
 def sketch(owed: npt.ArrayLike) -> Array:

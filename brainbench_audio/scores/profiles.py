@@ -20,6 +20,9 @@ from brainbench_audio.assemblies.assembly import by_subject
 from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import read_dataset
 
+# attribute of `layer_score`, and its value where a subject's parts are averaged by their mean, as
+# in the metric's value, and not by their median
+AVERAGE, MEAN = "average", "mean"
 # dimensions that may have any name: one for what is scored, one for how often
 PART, ROUND = "part", "round"
 _FREE = (PART, ROUND)
@@ -77,6 +80,10 @@ _ENTRIES = (
     Entry("penalty", (ROUND, PART), "number", "penalty of the fit chosen"),
     Entry("measured", ("stimulus", PART), "number", "responses, sessions averaged"),
     Entry("prediction", ("stimulus", PART), "number", "predictions of held-out responses"),
+    Entry(
+        "sound_error", ("stimulus", PART), "number", "squared error of predictions, see `errors_of`"
+    ),
+    Entry("sound_spread", ("stimulus", PART), "number", "the same of the mean over all sounds"),
     Entry("r2", (PART,), "number", "squared correlation of `measured` and `prediction`"),
     Entry("r2_corrected", (PART,), "number", "`r2` corrected for noise, which the score then is"),
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
@@ -157,8 +164,9 @@ def layer_profile(raw: xr.Dataset) -> xr.DataArray | None:
     -------
     xr.DataArray or None
         float64, ``layer`` x ``subject`` where a coordinate ``subject`` runs along the parts: the
-        median over each subject's. Else ``layer`` x component (or whatever the parts are): parts of
-        one name are averaged. Where the metric stores `profile` only, ``layer`` x ``part``.
+        median over each subject's, or their mean where the metric says so (`averaging`). Else
+        ``layer`` x component (or whatever the parts are): parts of one name are averaged. Where the
+        metric stores `profile` only, ``layer`` x ``part``.
     """
     each = layer_targets(raw)
     if each is None:
@@ -167,8 +175,9 @@ def layer_profile(raw: xr.Dataset) -> xr.DataArray | None:
     values, part = each.values.astype(np.float64), str(each.dims[1])
     groups = by_subject(each)
     if groups is not None:
-        medians = [_over(values[:, places], np.nanmedian) for places in groups.values()]
-        return _labelled(np.stack(medians, axis=1), each, "subject", list(groups))
+        average = averaging(each)
+        averages = [_over(values[:, places], average) for places in groups.values()]
+        return _labelled(np.stack(averages, axis=1), each, "subject", list(groups))
     names = names_along(each, part)
     once = list(dict.fromkeys(names))
     if len(once) < len(names):
@@ -176,6 +185,11 @@ def layer_profile(raw: xr.Dataset) -> xr.DataArray | None:
         means = [_over(values[:, every == name], np.nanmean) for name in once]
         values = np.stack(means, axis=1)
     return _labelled(values, each, part, once)
+
+
+def averaging(layer_score: xr.DataArray) -> Callable[..., Any]:
+    """Return what a subject's parts are averaged by, NaN left out: median, or mean if so stored."""
+    return np.nanmean if layer_score.attrs.get(AVERAGE) == MEAN else np.nanmedian
 
 
 def mean_profile(raw: xr.Dataset) -> xr.DataArray | None:
@@ -222,6 +236,12 @@ def influences(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray | None] | No
     return stimuli.astype(np.float64), None if pairs is None else pairs.astype(np.float64)
 
 
+def sound_errors(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
+    """Return `sound_error` and `sound_spread`, (stimulus, part), where they are stored."""
+    error, spread = _stored(raw, "sound_error"), _stored(raw, "sound_spread")
+    return None if error is None or spread is None else (error, spread)
+
+
 def best_rdm(raw: xr.Dataset) -> Array | None:
     """Return the distances of stimuli in the best layer, (pair,): the upper triangle by rows."""
     distances = _stored(raw, "rdm")
@@ -235,7 +255,7 @@ def target_rdm(raw: xr.Dataset) -> Array | None:
 
 
 def predictions(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
-    """Return responses and predictions of them, (stimulus, part)."""
+    """Return `measured` and `prediction`, (stimulus, target); None where the metric stores none."""
     measured, predicted = _stored(raw, "measured"), _stored(raw, "prediction")
     if measured is None or predicted is None or measured.shape != predicted.shape:
         return None

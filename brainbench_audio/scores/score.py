@@ -34,6 +34,8 @@ OVER, ERROR_WITHHELD = "error_over", "error_withheld"
 MEASURED_BY = "measured_by"
 # p of the score where features and responses of stimuli are matched at random: `Score.p`
 CHANCE = "chance"
+# in it, what a permutation is where it is something else than this
+HOW, MATCHED = "how", "sounds matched at random"
 # the layers that were asked for, where these are not all that the model has
 ONLY_LAYERS = "only_layers"
 # what guesses score that hear nothing, where labels are predicted: `Score.guessing`

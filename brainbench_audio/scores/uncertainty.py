@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.influence import Estimate, Influence
+from brainbench_audio.scores.influence import KIND, SOUNDS, Estimate, Influence
 from brainbench_audio.scores.score import ERROR_WITHHELD, OVER
 
 Interval = tuple[float, float]
@@ -73,6 +73,7 @@ def uncertainty(
     *,
     roots: Influence | None = None,
     squared: bool = False,
+    corrected: bool = False,
     bootstrap: int | None = None,
     seed: int = 0,
 ) -> Uncertainty:
@@ -88,6 +89,8 @@ def uncertainty(
         On the correlations whose squares the parts are, with their signs.
     squared : bool
         Whether the parts are R² or medians or means of it.
+    corrected : bool
+        Whether they are divided by reliabilities, and so are no squares of correlations.
     bootstrap : int, optional
         Draws to keep; none by default.
     seed : int
@@ -97,7 +100,8 @@ def uncertainty(
     -------
     Uncertainty
     """
-    raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli)}
+    kind = {} if influence.kind == SOUNDS else {KIND: influence.kind}
+    raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli, kind)}
     if names:
         raw["part"] = ("part", list(names))
     if influence.pairs is not None:
@@ -111,6 +115,7 @@ def uncertainty(
         attributes = {"seed": seed, "bootstrap": bootstrap}
     errors: dict[str, float] = {}
     intervals: dict[str, Interval] = {}
+    scale = _scale(squared=squared, corrected=corrected)
     for place, name in enumerate(names):
         part = influence.part(place)
         if part.trouble():
@@ -118,15 +123,15 @@ def uncertainty(
         one = part.estimate()
         errors[name] = one.error
         if roots is None:
-            interval = _interval(one, squared=squared)
+            interval = scale(one, np.inf)
         else:
-            interval = _squares(roots.part(place).estimate())
+            interval = _squares(roots.part(place).estimate(), Estimate.fisher_interval)
         if interval is not None:
             intervals[name] = interval
     most = np.inf if roots is None else roots.largest_error()
     return Uncertainty(
         estimate.error,
-        _interval(estimate, squared=squared, most=most),
+        scale(estimate, most),
         {OVER: estimate.over},
         errors,
         intervals,
@@ -135,16 +140,20 @@ def uncertainty(
     )
 
 
-def _interval(estimate: Estimate, *, squared: bool, most: float = np.inf) -> Interval | None:
-    return _squares(estimate.root(most)) if squared else estimate.interval()
+def _scale(*, squared: bool, corrected: bool) -> Callable[[Estimate, float], Interval | None]:
+    """Return what makes an interval of an estimate and of the largest error of its root."""
+    if not squared:
+        return lambda estimate, _: estimate.interval()
+    of_roots = Estimate.interval if corrected else Estimate.fisher_interval
+    return lambda estimate, most: _squares(estimate.root(most), of_roots)
 
 
-def _squares(root: Estimate) -> Interval | None:
-    """Return the interval of a square, correlations below 0 as 0; None if its error is not known.
+def _squares(root: Estimate, of_roots: Callable[[Estimate], Interval]) -> Interval | None:
+    """Return the interval of a square, roots below 0 as 0; None if the root's error is not known.
 
     So it is where the value is 0, and nothing tells how far the root is from another value.
     """
     if not np.isfinite(root.error):
         return None
-    low, high = np.clip(root.interval(), 0.0, None)
+    low, high = np.clip(of_roots(root), 0.0, None)
     return float(low**2), float(high**2)

@@ -62,7 +62,8 @@ def read_ahead(
     """
     heard = stimuli.at_rate(sample_rate)
     readers = _Readers(heard, sample_rate, 0 if workers is None else workers)
-    runs = _runs(heard.files, rows)
+    runs = _runs(heard, rows)
+    may_start = workers is None and heard.whole_files
     waiting: deque[tuple[Future[_Read], int]] = deque()
     watch = _Watch(len(rows))
     try:
@@ -79,7 +80,7 @@ def read_ahead(
             if error is not None:
                 raise error
             watch.done += len(waveforms)
-            if workers is None and not readers.processes and watch.too_slow():
+            if may_start and not readers.processes and watch.too_slow():
                 readers.start(cores() - 1)
     finally:
         readers.close()
@@ -112,12 +113,12 @@ class _Watch:
         return self._waited > _WAITING * seconds and left > _WORTH_IT
 
 
-def _runs(files: Sequence[Path], rows: Sequence[int]) -> Iterator[_Run]:
+def _runs(stimuli: StimulusSet, rows: Sequence[int]) -> Iterator[_Run]:
     """Yield the rows that are read at once, and the size of their files."""
     run: list[int] = []
     size = 0
     for row in rows:
-        more = _size(files[row])
+        more = stimuli.size_of(row)
         if run and (len(run) == _RUN_SOUNDS or size + more > _RUN_BYTES):
             yield run, size
             run, size = [], 0
@@ -125,13 +126,6 @@ def _runs(files: Sequence[Path], rows: Sequence[int]) -> Iterator[_Run]:
         size += more
     if run:
         yield run, size
-
-
-def _size(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except OSError:  # who reads it says what is wrong
-        return 0
 
 
 class _Readers:

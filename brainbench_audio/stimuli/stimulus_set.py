@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from stat import S_ISREG
+from typing import ClassVar
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file, hash_json
@@ -18,8 +19,25 @@ from brainbench_audio.stimuli.audio import Waveform, read_waveform
 from brainbench_audio.views import bars, line, listed, view
 
 _Mark = tuple[int, ...]
+Span = tuple[float, float]
 # files, Hz wanted, Hz that they must have, whether they may be silent
 Read = Callable[[Sequence[Path], int, int | None, bool], Iterator[Waveform]]
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Which part of a sound its row of activations is about, in seconds from the start.
+
+    Attributes
+    ----------
+    frames : tuple of float
+        Start and end of what is averaged, in layers that have a time axis.
+    clip : tuple of float
+        Start and end of what is heard alone by layers that have none.
+    """
+
+    frames: Span
+    clip: Span
 
 
 @dataclass(frozen=True)
@@ -57,6 +75,9 @@ class StimulusSet:
     sample_rate: int | None = None
     recordings: Mapping[int, tuple[Path, ...]] = field(default_factory=dict)
     silence: bool = False
+
+    whole_files: ClassVar[bool] = True
+    """Whether a sound is a file, which another process can read."""
 
     def __post_init__(self) -> None:
         if not self.names:
@@ -99,6 +120,18 @@ class StimulusSet:
             "sample rate": ", ".join(f"{rate} Hz" for rate in rates),
         }
         return {name: fact for name, fact in facts.items() if fact}
+
+    @property
+    def moment(self) -> Moment | None:
+        """Which part of a sound its row is about; None: all of it."""
+        return None
+
+    def size_of(self, row: int) -> int:
+        """Return the bytes of a sound's file; 0 if it is missing, as who reads it says."""
+        try:
+            return self.files[row].stat().st_size
+        except OSError:
+            return 0
 
     def at_rate(self, sample_rate: int) -> StimulusSet:
         """Return the set of files that a model of this rate hears: its activations depend on them.
@@ -210,8 +243,12 @@ class StimulusSet:
         return hash_json([self.names, self.hashes, *([others] if others else [])])
 
 
-def _on_disk(files: Iterable[Path]) -> tuple[Path, ...]:
-    return tuple(as_on_disk(file) for file in files)
+def _on_disk(files: Sequence[Path]) -> tuple[Path, ...]:
+    spelled: dict[Path, Path] = {}  # windows of one run share a file
+    for file in files:
+        if file not in spelled:
+            spelled[file] = as_on_disk(file)
+    return tuple(spelled[file] for file in files)
 
 
 def _mark(file: Path) -> _Mark | None:
@@ -223,3 +260,9 @@ def _mark(file: Path) -> _Mark | None:
     if not S_ISREG(status.st_mode):
         return None
     return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino, status.st_dev
+
+
+def clips(waveforms: Sequence[Waveform], moment: Moment, sample_rate: int) -> list[Waveform]:
+    """Return the clip of each window, see `Moment`."""
+    start, end = (round(seconds * sample_rate) for seconds in moment.clip)
+    return [waveform[start:end] for waveform in waveforms]

@@ -16,6 +16,7 @@ from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
+from brainbench_audio.stimuli.stimulus_set import Span
 
 Activations = Mapping[str, npt.NDArray[np.float32]]
 Listener = Callable[[Sequence[npt.NDArray[np.float32]]], Activations]
@@ -35,8 +36,13 @@ class _Watched(TorchModel):
         self.dtype = dtype
         self.precision = weights.dtype if weights.is_floating_point() else torch.float32
 
-    def _forward(self, clips: Sequence[npt.NDArray[np.float32]], layers: Sequence[str]) -> Coming:
-        """As in `TorchModel`, but without inference mode.
+    def _forward(
+        self,
+        clips: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str],
+        frames: Span | None = None,
+    ) -> Coming:
+        """As in `TorchModel`, but without inference mode, and of whole clips.
 
         A tensor that a network makes there and keeps, such as a table of positions, could not take
         part in the next training step.
@@ -44,7 +50,7 @@ class _Watched(TorchModel):
         batch = to_device(clips, self.device).to(self.precision)
         outputs: dict[str, torch.Tensor] = {}
         precision = computing_in(self.device, PRECISIONS["float32"])
-        with torch.no_grad(), precision, self._read_outs(layers, outputs):
+        with torch.no_grad(), precision, self._read_outs(self._pools(layers), outputs):
             if self.forward_with is None:
                 self.network(batch)
             else:

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 import torch
 
-from brainbench_audio.activations import extraction, torch_model
+from brainbench_audio.activations import extraction, fitting
 from brainbench_audio.activations.extraction import extracted
 from brainbench_audio.activations.footprint import Footprint, _Held
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import ContractError, LongSound
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.testing import DummyModel, dummy_stimuli
 from brainbench_audio.testing.dummies import dummy_card
 
@@ -63,7 +64,7 @@ def sound(seconds: float) -> np.ndarray:
 
 
 def free(monkeypatch: pytest.MonkeyPatch, size: float) -> None:
-    monkeypatch.setattr(torch_model, "free_memory", lambda device: int(size))
+    monkeypatch.setattr(fitting, "free_memory", lambda device: int(size))
 
 
 def test_a_sound_beyond_the_memory_is_refused_before_it_is_heard(
@@ -222,7 +223,7 @@ def test_a_sound_that_a_model_refuses_as_too_long_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stimuli = dummy_stimuli(tmp_path / "sounds", 40)
-    monkeypatch.setattr(torch_model, "_HEARD_UNASKED", 0.08)
+    monkeypatch.setattr(fitting, "_HEARD_UNASKED", 0.08)
     free(monkeypatch, 0)
     told = "Sound sound00 lasts 0.1 s; model net-work would need about"
     with (
@@ -237,5 +238,6 @@ def test_the_chunk_of_the_largest_file_is_heard_first(tmp_path: Path) -> None:
     for index, file in enumerate(files):
         file.write_bytes(bytes(9 if index == 3 else 5))
     chunks = [range(2), range(2, 4), range(4, 6)]
-    assert extraction._largest_first([0, 1, 2], chunks, files) == [1, 0, 2]
-    assert extraction._largest_first([0, 2], chunks, files) == [0, 2]
+    stimuli = StimulusSet("some", tuple("abcdef"), tuple(files))
+    assert extraction._largest_first([0, 1, 2], chunks, stimuli) == [1, 0, 2]
+    assert extraction._largest_first([0, 2], chunks, stimuli) == [0, 2]

@@ -52,6 +52,7 @@ def test_aligning_keeps_sessions_and_labels(order: list[int]) -> None:
     repeated = voxels(np.stack([VALUES, VALUES + 1], axis=2))
     aligned = align(repeated.isel(stimulus=order), NAMES)
     xr.testing.assert_identical(aligned, repeated)
+    assert align(aligned, NAMES) is aligned
 
 
 def test_missing_stimuli_are_named() -> None:

@@ -17,6 +17,7 @@ import xarray as xr
 from brainbench_audio import netcdf
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import DataError
+from brainbench_audio.hdf5_rows import hdf5_reader
 from brainbench_audio.scores.profiles import read_raw
 from brainbench_audio.scores.score import Score, read_summary
 from brainbench_audio.scores.store import score_stem
@@ -35,6 +36,12 @@ def hdf5() -> Hdf5:
 def secret(tmp_path: Path) -> Path:
     (tmp_path / "secret").write_bytes(SECRET)
     return tmp_path / "secret"
+
+
+def rows(path: Path, name: str) -> list[Any]:
+    with hdf5_reader() as reader:
+        reader.open(path)
+        return list(reader.blocks(name))
 
 
 def refused(path: Path, told: str = "") -> None:
@@ -93,6 +100,8 @@ def test_an_hdf5_file_of_ones_own_takes_nothing_from_another(
     told = "lie in other files" if kind == "virtual" else ""
     with pytest.raises(DataError, match=rf"own\.h5.*{told}"):
         netcdf.read_arrays(path)
+    with pytest.raises(DataError, match=rf"own\.h5.*{told}"):
+        rows(path, "leak")
 
 
 @pytest.mark.parametrize("target", ["other.nc", "nowhere.nc", "pipe"])

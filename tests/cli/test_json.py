@@ -58,6 +58,7 @@ COMMANDS = [
     ["correlate", "--benchmark", "Brain-x", "--with", "Task-y"],
     ["correlate", "--published"],
     ["compare", "-b", "Brain-z"],
+    ["hierarchy", "-b", "Brain-h"],
     ["check", "brainbench-noisy"],
     ["report", "--output", "pages", "--published", "none"],
 ]
@@ -106,6 +107,9 @@ def odd(keep: Callable[..., Path], install: Callable[..., Path]) -> None:
     for model in ("f", "g"):
         raw = xr.Dataset().assign(unsure.raw)
         keep(model, "Brain-z", 0.4, parts={"whole": 0.4}, raw=raw, **unsure.fields)
+    voxels = {"layer": ["a", "b"], "region": ("voxel", ["Primary", "Lateral"])}
+    layers = xr.Dataset({"layer_score": (("layer", "voxel"), [[0.1, NAN], [0, 0.2]])}, voxels)
+    keep("h", "Brain-h", 0.4, raw=layers)
     install("brainbench-noisy", "plugin_noisy", NOISY)
 
 

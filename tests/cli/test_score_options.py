@@ -50,10 +50,18 @@ def test_bootstrap_and_seed_reach_the_metric(capsys: Told) -> None:
     assert scored(capsys, "--bootstrap", "30", "--seed", "3")["cached"] is True
 
 
-def test_memory_is_no_part_of_the_key(capsys: Told) -> None:
-    plain = scored(capsys)
-    again = scored(capsys, "--max-memory", "500MB")
-    assert again == {**plain, "cached": True, "seconds": again["seconds"]}
+def test_memory_and_device_are_no_part_of_the_key(capsys: Told) -> None:
+    plain = scored(capsys, "--metric-device", "auto")
+    for more in ("--max-memory", "500MB"), ("--metric-device", "cpu"), ("--metric-device", "cuda"):
+        again = scored(capsys, *more)
+        assert again == {**plain, "cached": True, "seconds": again["seconds"]}
+
+
+def test_a_gpu_that_is_not_there_is_told(capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    arguments = ["-m", "tiny-plain", "-b", "Tiny-ridge", "--metric-device", "cuda"]
+    assert main(["score", *arguments]) == 1
+    assert "Device 'cuda' is not available here (" in capsys.readouterr().err
 
 
 def test_too_little_memory_is_told(capsys: Told) -> None:

@@ -67,13 +67,15 @@ def test_what_errors_and_p_mean_stands_above_the_table(capsys: pytest.CaptureFix
             run(model="b", provenance={"error_over": "sounds and listeners", "chance": CHANCE}),
             run(model="c", provenance={"error_withheld": "9 sounds are too few to say anything."}),
             run(model="d", provenance={"chance": CHANCE | {"permutations": 1999, "p": 0.0005}}),
+            run(model="e", provenance={"chance": CHANCE | {"how": "responses turned in time"}}),
         ]
     )
     table, told = capsys.readouterr()
     assert "Errors and intervals: over sounds.\n" in told
     assert "Errors and intervals: over sounds and listeners.\n" in told
     assert "c on Brain-ridge: 9 sounds are too few to say anything.\n" in told
-    assert "sounds matched at random, 199 or 1,999 times." in told
+    assert "with sounds matched at random, 199 or 1,999 times.\n" in told
+    assert "with responses turned in time, 199 times.\n" in told
     rows = {line.split()[0]: line for line in table.splitlines() if "Brain-ridge" in line}
     assert "0.005" in rows["mine"]
     assert "5.0e-04" in rows["d"] or "0.0005" in rows["d"] or "5e-04" in rows["d"]

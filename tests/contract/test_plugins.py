@@ -17,7 +17,9 @@ from brainbench_audio.registry.lookup import data_source, list_ids, load_attribu
 
 PLUGINS = plugins()
 CARDS = [(plugin, card) for plugin in PLUGINS for card in plugin.cards]
-FLAGS = {"responses", "multivariate", "sessions", "subjects", "task"}
+# what is scored, one of them, and what is known about it
+TARGETS = {"responses", "continuous", "task"}
+FLAGS = TARGETS | {"multivariate", "sessions", "subjects"}
 HEAVY = {"torch", "torchaudio", "torchcrepe", "transformers", "xarray", "numpy", "scipy"}
 MAY_BE_EMPTY = {
     ModelCard: {"weights", "parameters"},
@@ -138,7 +140,7 @@ def test_dataset_cards(card: DatasetCard) -> None:
     assert card.provides <= FLAGS
     assert card.provided(None) or card.subsets, "neither the whole nor a subset can be scored"
     for provided in [card.provided(None), *map(card.provided, card.subsets)]:
-        assert not provided or provided & {"responses", "task"}
+        assert not provided or len(provided & TARGETS) == 1
     for subset in card.subsets:
         assert card.provided(subset) <= card.provides or not card.provides
     assert set(card.subset_stimuli) <= set(card.subsets)
@@ -165,6 +167,8 @@ def test_every_data_set_has_a_metric_once_metrics_are_installed() -> None:
         pytest.skip("no metric is installed")
     used = {name.partition("-")[0].partition(".")[0] for name in list_ids("benchmark")}
     brain = {
-        entry.card.id for entry in registered(DatasetCard) if "responses" in entry.card.provides
+        entry.card.id
+        for entry in registered(DatasetCard)
+        if entry.card.provides & {"responses", "continuous"}
     }
     assert brain <= used

@@ -1,15 +1,19 @@
-"""On a GPU: every family meets its references in float32, and the probe learns as on the CPU."""
+"""On a GPU: every family meets its references in float32, and metrics are those of the CPU."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+from brainbench_cka.metric import CKA
 from brainbench_probe.embeddings import Embeddings
 from brainbench_probe.settings import GRID, Protocol
 from brainbench_probe.task import Split, Task
 from brainbench_probe.training import Trained, Trainer
 from brainbench_probe.workers import Workers
+from brainbench_ridge.metric import Ridge
+from brainbench_rsa.metric import RSA
 
+from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.testing.behaviour import distances
 from brainbench_audio.testing.references import assert_equal, read_manifests, read_references
 from brainbench_audio.testing.sounds import parity_sounds
@@ -70,3 +74,31 @@ def test_a_probe_learns_as_on_the_cpu() -> None:
         assert here.best > 0.5
         assert there.best == pytest.approx(here.best, abs=0.1)
         assert there.loss[-1] == pytest.approx(here.loss[-1], rel=0.2)
+
+
+@pytest.mark.parametrize("metric", [Ridge, RSA, CKA])
+def test_scores_are_those_of_the_cpu(metric: type[Ridge] | type[RSA] | type[CKA]) -> None:
+    generator = np.random.default_rng(0)
+    latent = generator.standard_normal((165, 6))
+    layers = {
+        str(features): (latent @ generator.standard_normal((6, features)) / 4).astype(np.float32)
+        + generator.standard_normal((165, features)).astype(np.float32)
+        for features in (20, 40, 80)
+    }
+    voxels = latent @ generator.standard_normal((6, 300)) + generator.standard_normal((165, 300))
+    subjects = {"subject": [f"subject-{place % 3}" for place in range(300)]}
+    target = build(voxels, [f"sound-{place}" for place in range(165)], "voxel", subjects)
+    here, there = (
+        metric(device=device, permutations=19)(layers, target, np.arange(165) % 5)
+        for device in ("cpu", "cuda")
+    )
+    assert there.value == pytest.approx(here.value, abs=1e-9)
+    assert (there.layer, there.p) == (here.layer, here.p)
+    np.testing.assert_allclose(there.raw["layer_score"], here.raw["layer_score"], atol=1e-9)
+    if "penalty" in here.raw:
+        np.testing.assert_array_equal(there.raw["chosen_layer"], here.raw["chosen_layer"])
+        clear = here.raw["penalty"].values > 1e-6
+        np.testing.assert_array_equal(
+            there.raw["penalty"].values[clear], here.raw["penalty"].values[clear]
+        )
+    assert str(there.provenance["metric_device"]).startswith("cuda (")

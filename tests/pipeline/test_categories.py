@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from brainbench_audio import load_benchmark
+from brainbench_audio import export, load_benchmark
 from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cli.main import main
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.pipeline import loading
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
@@ -17,8 +20,10 @@ from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.registry.lookup import expand, find_benchmark
+from brainbench_audio.report.category_errors import category_errors
 from brainbench_audio.scores import profiles
 from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.store import keep_score, score_stem
 
 pytestmark = pytest.mark.usefixtures("tiny")
 NAMES = ("EngSpeech", "Music", "ForSpeech", "Nature", "Music")
@@ -89,6 +94,34 @@ def test_activations_are_those_of_all_sounds(categories: np.ndarray) -> None:
     assert keys[0] == keys[1]
     assert second.score.n["stimulus"] == 16
     assert run("tiny-plain", "Tiny[speech]-match").cached
+
+
+def test_predictions_are_stored_with_categories(
+    categories: np.ndarray, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole = load_benchmark("Tiny-match")
+    assert isinstance(whole, ComposedBenchmark)
+    names = whole.assembly["stimulus"].values
+    rows = np.random.default_rng(0).standard_normal((40, 2))
+    made = {"measured": rows, "prediction": rows + rows[::-1]}
+    raw = xr.Dataset({name: (("stimulus", "target"), each) for name, each in made.items()})
+    # in an order of its own
+    raw = raw.assign_coords(stimulus=names)[{"stimulus": np.arange(40)[::-1]}]
+    whole._metric = lambda *_: Score(value=0.5, raw=raw)
+    score = whole.compare({"one": rows})
+    assert score.raw["category"].values.tolist() == categories[::-1].tolist()
+    explained = {one.category: one.explained for one in category_errors(score.raw)}
+
+    # one stored without them gets those of the data
+    score = replace(score, raw=raw, provenance={"model": "net", "benchmark": "Tiny-match"})
+    keep_score(score_stem("Tiny-match", "net", "k" * 24), score)
+    file = tmp_path / "errors.json"
+    assert main(["export", "--errors", "--output", str(file)]) == 0
+    again = export(tmp_path / "again.json", errors="category")
+    assert again.read_bytes() == file.read_bytes()
+    found = {one["category"]: one["explained"] for one in json.loads(file.read_text())}
+    assert found == pytest.approx(explained)
+    assert set(found) == {*NAMES, "all sounds"}
 
 
 def test_ids_and_globs() -> None:

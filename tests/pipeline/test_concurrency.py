@@ -55,7 +55,8 @@ def loop(folder: Path, loops: int) -> list[list[list[float]]]:
     ]
     told = [process.communicate(timeout=500) for process in processes]
     assert [process.returncode for process in processes] == [0] * PROCESSES, told
-    assert all(not err for _, err in told), "no process found anything damaged"
+    # a slow machine may say who waits for whom
+    assert not [err for _, err in told if "damaged" in err], "no process found anything damaged"
     rows = [[json.loads(line)[1:] for line in out.splitlines()] for out, _ in told]
     return [[row[number] for row in rows] for number in range(loops)]
 

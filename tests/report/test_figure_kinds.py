@@ -14,6 +14,7 @@ import xarray as xr
 
 pytest.importorskip("matplotlib")
 
+from brainbench_audio import figure as draw_figure
 from brainbench_audio.cli.main import main
 from brainbench_audio.report.figures import (
     agreement,
@@ -59,8 +60,18 @@ def brain_score(generator: np.random.Generator, value: float, metric: str) -> Sc
                 "layer": LAYERS,
                 "subject": ("voxel", list("abcd") * 3),
                 "region": ("voxel", ["Primary"] * 6 + ["Lateral"] * 6),
+                "stimulus": [f"s{place}" for place in range(9)],
+                "category": ("stimulus", ["Music"] * 4 + ["Rain"] * 5),
             },
         )
+        for name, scale in (("sound_error", 0.5), ("sound_spread", 1.0)):
+            raw[name] = (
+                ("stimulus", "part"),
+                scale * generator.random((9, 2)),
+                {"units": "listeners"},
+            )
+    else:
+        raw["ceiling_lower"] = ("subject", [0.7, 0.8, 0.8, 0.9])
     return Score(value=value, error=value / 20, ceiling=0.8, layer="mid", raw=raw)
 
 
@@ -113,6 +124,10 @@ def fill() -> Scores:
         parts = dict(zip(COMPONENTS, generator.uniform(0.1, 0.9, 6).tolist(), strict=True))
         whole = Score(value=float(np.mean(list(parts.values()))), parts=parts)
         found[model, "NH2015comp-ridge"] = keep(model, "NH2015comp-ridge", whole)
+        for benchmark in ("NH2015-rsa", "B2021-rsa"):
+            value = found[model, benchmark].value - 0.01
+            score = brain_score(generator, value, "rsa")
+            found[model, f"{benchmark}-cv"] = keep(model, f"{benchmark}-cv", score)
     for step in (0, 100, 200, 300, 400, 500):
         name = f"beats-iter1@step={step}"
         score = brain_score(generator, 0.1 + step / 1000, "rsa")
@@ -126,11 +141,27 @@ FIGURES = {
     "components": [],
     "scatter": ["-b", "NH2015-ridge"],
     "agreement": ["-b", *BRAIN[:2]],
+    "categories": ["-m", "beats-*", "-b", "NH2015-ridge"],
+    "layer-choice": [],
     "layers": [*ONE, "-b", "NH2015-r*"],
     "layer-regions": [*ONE, "-b", "NH2015-ridge"],
     "layer-weights": [*ONE, "-b", "HEAR.*"],
     "learning-curves": [*ONE, "-b", "HEAR.*"],
     "trajectory": [*ONE, "-b", "NH2015-rsa", "--log"],
+}
+
+# axes of numbers, not of names; the images of `rdm` are those of its numbers, see below
+MEASURED = {
+    "bars": "x",
+    "components": "x",
+    "scatter": "xy",
+    "agreement": "xy",
+    "layer-choice": "xy",
+    "layers": "y",
+    "layer-regions": "y",
+    "layer-weights": "y",
+    "learning-curves": "y",
+    "trajectory": "xy",
 }
 
 
@@ -156,10 +187,80 @@ def test_every_figure_in_every_format(name: str, tmp_path: Path, capsys: Told) -
     assert ", sans-serif" in again.read_text()
 
 
+@pytest.mark.usefixtures("store")
+def test_json_holds_what_is_drawn() -> None:
+    """Every point, bar, line, error bar and pixel of every kind of figure stands in its JSON."""
+    grouped = {"benchmark": "NH2015-rsa", "group": "X=beats-iter1,beats-iter2", "published": "add"}
+    of_one = {
+        "model": "beats-iter1",
+        "layers": {"benchmark": "NH2015-r*"},
+        "layer-regions": {"benchmark": "NH2015-ridge"},
+        "trajectory": {"benchmark": "NH2015-rsa"},
+    }
+    of_some: dict[str, dict[str, Any]] = {
+        "bars": grouped,
+        "scatter": {"benchmark": "NH2015-rsa"},
+        "agreement": {"benchmark": BRAIN[:2], "published": "add"},
+    }
+    assert set(MEASURED) == set(FIGURES)
+    for kind, measured in MEASURED.items():
+        options: dict[str, Any] = dict(of_some.get(kind, {}))
+        if FIGURES[kind][:1] == ["-m"]:
+            options = {"model": "beats-iter1", **of_one.get(kind, {"benchmark": "HEAR.*"})}
+        drawing = draw_figure(kind, **options)
+        known = numbers_in(drawing.numbers)
+        drawn = drawn_numbers(drawing.figure(), measured)
+        assert drawn.size > 8
+        far = np.abs(drawn[:, np.newaxis] - known).min(axis=1) > 1e-6
+        assert drawn[far].tolist() == [], kind
+
+
+def numbers_in(value: Any) -> Any:
+    """Return all numbers of a JSON value, and ends of error bars."""
+    found: list[float] = []
+    if isinstance(value, dict):
+        middles = [value.get(name) for name in ("value", "mean", "weight", "position", "ceiling")]
+        for error in (value.get(name) for name in ("error", "ceiling_error")):
+            pairs = [(m, error) for m in middles if m is not None and error is not None]
+            found += [middle + sign * size for middle, size in pairs for sign in (-1, 1)]
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        found += [number for one in value for number in numbers_in(one)]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found.append(float(value))
+    return np.array(found)
+
+
+def drawn_numbers(figure: Any, measured: str) -> Any:
+    """Return the numbers of everything that is drawn along the measured axes of a figure."""
+    found: list[Any] = []
+    for axes in figure.axes:
+        if axes.get_label() == "<colorbar>":
+            continue
+        for line in axes.lines:
+            if line.get_label() == "_leader":  # to a name
+                continue
+            across, along = line.get_transform().contains_branch_seperately(axes.transData)
+            found += [line.get_xdata(orig=False)] if across and "x" in measured else []
+            found += [line.get_ydata(orig=False)] if along and "y" in measured else []
+        for each in axes.collections:  # error bars
+            found += [
+                part[:, "xy".index(name)] for part in each.get_segments() for name in measured
+            ]
+        # bars, which start at zero, and no bands or histograms
+        found += [[one.get_width()] for one in axes.patches if one.get_x() == 0]
+        found += [np.ma.filled(image.get_array(), np.nan) for image in axes.images]
+    numbers = np.concatenate([np.ravel(one).astype(float) for one in found])
+    return numbers[np.isfinite(numbers)]
+
+
 def test_bars_are_the_stored_scores(store: Scores, tmp_path: Path, capsys: Told) -> None:
-    for panel in numbers(capsys, "bars", tmp_path / "a.svg"):
+    for panel in numbers(capsys, "bars", tmp_path / "a.svg", "-b", *BRAIN):
         benchmark = panel["benchmark"]
         assert panel["ceiling"] == 0.8
+        # over subjects, where there is a ceiling of each
+        error = np.std([0.7, 0.8, 0.8, 0.9], ddof=1) / 2
+        assert panel["ceiling_error"] == (pytest.approx(error) if "rsa" in benchmark else None)
         assert panel["baseline"]["value"] == store["spectrotemporal", benchmark].value
         values = [bar["value"] for bar in panel["bars"]]
         assert values == sorted(values, reverse=True)
@@ -209,9 +310,12 @@ def test_bars_without_errors_have_no_error_bars() -> None:
 
 def test_published_scores_alone_have_the_published_topline() -> None:
     panel = bars.Panel.of(all_results("only"), "NH2015-rsa")
-    assert (len(panel.bars), panel.ceiling) == (35, 0.759)
+    assert (len(panel.bars), panel.ceiling, panel.ceiling_error) == (35, 0.759, 0.012)
     assert panel.baseline is not None
     assert panel.baseline.value == 0.424
+    with style.look():
+        band = bars.plot([panel]).axes[0].patches[-1]
+    assert (band.get_x(), band.get_width()) == (pytest.approx(0.747), pytest.approx(0.024))
 
 
 def test_components_come_from_parts_and_single_scores(
@@ -302,6 +406,21 @@ def test_agreement_takes_two_benchmarks(tmp_path: Path, capsys: Told) -> None:
     assert found.models == ()
 
 
+def test_layer_choice_is_beside_the_best_layer(store: Scores, tmp_path: Path, capsys: Told) -> None:
+    rows = numbers(capsys, "layer-choice", tmp_path / "a.svg")
+    assert [row["benchmark"] for row in rows] == ["NH2015-rsa-cv", "B2021-rsa-cv"]
+    for row in rows:
+        assert row["difference"] == pytest.approx(-0.01)
+        for point in row["points"]:
+            assert point["value"] == store[point["model"], row["benchmark"]].value
+            assert point["with"] == store[point["model"], row["with"]].value
+    wrong = ["layer-choice", "-o", str(tmp_path / "b.svg"), "-b"]
+    assert main(["figure", *wrong, "NH2015-rsa"]) == 1
+    assert "NH2015-rsa has no variant to compare" in capsys.readouterr().err
+    assert main(["figure", *wrong, "NH2015-ridge-corrected"]) == 1
+    assert "both NH2015-ridge and NH2015-ridge-corrected" in capsys.readouterr().err
+
+
 def test_layers_are_medians_over_voxels(store: Scores, tmp_path: Path, capsys: Told) -> None:
     rows = numbers(capsys, "layers", tmp_path / "a.svg")
     raw = store["beats-iter1", "NH2015-ridge"].raw
@@ -348,6 +467,9 @@ def test_a_trajectory_from_the_store_and_from_a_file(
     ]
     assert rows[0]["values"] == pytest.approx(stored)
     assert rows[0]["smoothed"] == pytest.approx(trajectory.smooth(stored))
+    chosen = [*FIGURES["trajectory"], "--overlay", "--layers", "mid", "i*"]
+    assert numbers(capsys, "trajectory", tmp_path / "c.svg", *chosen) == rows[:2]
+    assert (tmp_path / "c.svg").read_bytes() != (tmp_path / "a.svg").read_bytes()
     steps = trajectory.stored_steps("beats-iter1", ["NH2015-*"], stored_results())
     data = label_scores(steps)
     data.to_netcdf(tmp_path / "t.nc")
@@ -409,6 +531,8 @@ def test_regions_of_a_trajectory_are_panels() -> None:
         ("scatter", ["--with", "Y-rsa"], "There is no result of Y-rsa"),
         ("layers", ["-m", "mine", "-b", "X-rsa"], "brainbench score --model mine"),
         ("layers", ["-m", "mine", "-b", "HEAR.gtzan-probe"], "This score has no `layer_score`"),
+        ("categories", ["-b", "X-rsa"], "brainbench score --model ID --benchmark X-rsa"),
+        ("categories", ["-b", "NH2015-rsa"], "Scores of NH2015-rsa keep no predictions"),
         ("layer-weights", ["-m", "mine", "-b", "NH2015-rsa"], "This score has no `layer_weights`"),
         (
             "learning-curves",

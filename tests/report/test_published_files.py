@@ -15,6 +15,7 @@ from brainbench_audio.report.published_files import (
     parse_scores,
     read_scores,
     shipped_scores,
+    topline_errors,
     toplines,
 )
 
@@ -112,6 +113,7 @@ def test_nothing_is_replaced_unasked(tmp_path: Path) -> None:
 def test_what_comes_with_the_package() -> None:
     assert all(score.source and score.reading_error for score in shipped_scores())
     assert toplines() == {"NH2015-rsa": 0.759, "B2021-rsa": 0.753}
+    assert topline_errors() == {"NH2015-rsa": 0.012, "B2021-rsa": 0.022}
 
 
 def test_a_spreadsheet_with_semicolons_and_decimal_commas() -> None:

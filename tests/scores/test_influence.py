@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations
 from typing import Any
 
@@ -101,6 +102,13 @@ def test_listeners_alone_and_sounds_alone() -> None:
     two = of_means("listeners", parts=2)
     assert two.estimate().over == "sounds, for these listeners"
     assert two.estimate().freedom == 24
+    one = of_means("listeners", parts=1)
+    assert one.estimate().over == "sounds, for this listener"
+    blocks = replace(few, kind="blocks of time")
+    assert blocks.estimate().over == "listeners, for these blocks of time"
+    assert "19 blocks of time are too few" in str(blocks.part(0).trouble())
+    with pytest.raises(DataError, match="other stimuli"):
+        few - blocks
     none = Influence(np.array([0.1, 0.2, 0.4]), np.empty((0, 3)), units="folds").estimate()
     assert none.over == "folds"
     assert none.error == pytest.approx(np.std([0.1, 0.2, 0.4], ddof=1) / np.sqrt(3))
@@ -232,6 +240,17 @@ def test_p_of_student() -> None:
     assert Estimate(-0.3, 0.1, 7, "").p == Estimate(0.3, 0.1, 7, "").p
     assert Estimate(0.3, 0.0, 7, "").p == 0
     assert Estimate(0.0, 0.0, 7, "").p == 1
+
+
+def test_correlations_have_intervals_on_fishers_scale() -> None:
+    low, high = Estimate(0.6, 0.064, 30, "").fisher_interval()
+    margin = t.ppf(0.975, 30) * 0.1
+    assert np.arctanh((low, high)) == pytest.approx(np.arctanh(0.6) + np.array([-margin, margin]))
+    assert Estimate(-0.6, 0.064, 30, "").fisher_interval() == pytest.approx((-high, -low))
+    assert Estimate(1.0, 1e-17, 30, "").fisher_interval() == (1, 1)
+    # near 0 it is the plain one
+    near = Estimate(0.0, 0.01, 30, "")
+    assert near.fisher_interval() == pytest.approx(near.interval(), rel=1e-3)
 
 
 def test_roots_of_squares() -> None:

@@ -91,6 +91,10 @@ def test_profiles_of_subjects_are_medians_also_under_former_names(name: str) -> 
     assert mean is not None
     np.testing.assert_allclose(mean, [0.35, 0.6])
     assert list(mean.coords) == ["layer"]
+    raw[name].attrs["average"] = "mean"  # as the value of the metric is
+    found = layer_profile(raw)
+    assert found is not None
+    np.testing.assert_allclose(found, [[0.3, 0.5], [0.4, 0.8]])
 
 
 def test_the_present_name_goes_before_a_former_one() -> None:

@@ -8,7 +8,7 @@ import pytest
 import xarray as xr
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.influence import Influence, stored_influence
+from brainbench_audio.scores.influence import Estimate, Influence, stored_influence
 from brainbench_audio.scores.profiles import check_raw
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
@@ -35,16 +35,22 @@ def test_a_score_and_its_parts() -> None:
     assert set(found.fields) == {"error", "interval", "part_errors", "part_intervals"}
 
 
-def test_squares_have_the_intervals_of_their_roots() -> None:
+@pytest.mark.parametrize("corrected", [False, True])
+def test_squares_have_the_intervals_of_their_roots(corrected: bool) -> None:
     influence = made_up()
-    found = uncertainty(influence, list("abc"), squared=True)
+    found = uncertainty(influence, list("abc"), squared=True, corrected=corrected)
+    interval = Estimate.interval if corrected else Estimate.fisher_interval
     root = influence.estimate().root()
     assert root.value == pytest.approx(np.sqrt(influence.parts.mean()))
-    low, high = root.interval()
+    low, high = interval(root)
     assert found.interval == pytest.approx((max(low, 0) ** 2, high**2))
     assert found.error == influence.estimate().error
-    low, high = influence.part(1).estimate().root().interval()
+    low, high = interval(influence.part(1).estimate().root())
     assert found.part_intervals["b"] == pytest.approx((max(low, 0) ** 2, high**2))
+    # only what is divided by reliabilities may exceed 1
+    near_one = Influence(np.array([0.97]), made_up(parts=1).stimuli)
+    high = uncertainty(near_one, (), squared=True, corrected=corrected).interval[1]
+    assert (high > 1) == corrected
 
 
 def test_parts_whose_correlations_are_known_have_the_squares_of_their_intervals() -> None:
@@ -54,7 +60,7 @@ def test_parts_whose_correlations_are_known_have_the_squares_of_their_intervals(
     # surely below 0, around 0, above it
     assert found.part_intervals["a"] == (0.0, 0.0)
     assert found.part_intervals["b"][0] == 0 < found.part_intervals["b"][1]
-    low, high = roots.part(2).estimate().interval()
+    low, high = roots.part(2).estimate().fisher_interval()
     assert found.part_intervals["c"] == pytest.approx((low**2, high**2))
     assert found.part_errors["c"] == influence.part(2).estimate().error
 

@@ -91,14 +91,13 @@ def test_a_model_that_waits_gets_processes_and_one_that_does_not_gets_none(
 
 def test_few_sounds_wait_to_be_heard(stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch) -> None:
     size = stimuli.files[0].stat().st_size
-    files = stimuli.files
-    assert [run for run, _ in reading._runs(files, range(33))] == [
+    assert [run for run, _ in reading._runs(stimuli, range(33))] == [
         [*range(16)],
         [*range(16, 32)],
         [32],
     ]
     monkeypatch.setattr(reading, "_RUN_BYTES", 3 * size)
-    runs = list(reading._runs(files, range(7)))
+    runs = list(reading._runs(stimuli, range(7)))
     assert runs == [([0, 1, 2], 3 * size), ([3, 4, 5], 3 * size), ([6], size)]
     monkeypatch.setattr(reading, "_RUN_BYTES", 1)
     monkeypatch.setattr(reading, "_BYTES_AHEAD", 2 * size)

@@ -156,6 +156,24 @@ SPOILT_MODELS = {
         "stereo refused",
         "mono",
     ),
+    "windows": (
+        (
+            "network.py",
+            "FAMILY = Family(",
+            "class Leaking(Family):\n"
+            "    def __call__(self, *given, **options):\n"
+            "        model = super().__call__(*given, **options)\n"
+            "        hear = model.activations_over_time\n"
+            "        model.activations_over_time = lambda windows, moment, layers=None: {\n"
+            "            layer: values + values.max() for layer, values in\n"
+            "            hear(windows, moment, layers).items()\n"
+            "        }\n"
+            "        return model\n\n\n"
+            "FAMILY = Leaking(",
+        ),
+        "windows of continuous sound",
+        "when other windows are in the batch",
+    ),
     "no_key": (
         (
             "network.py",

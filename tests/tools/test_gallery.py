@@ -1,4 +1,4 @@
-"""The gallery shows every figure, in pictures small enough for the repository."""
+"""The gallery shows every kind of figure, in pictures small enough for the repository."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from tools.pages import commands
 
 image = pytest.importorskip("PIL.Image")
 
-from tools.gallery import PAGE, PICTURES, make, shrink  # noqa: E402
+from tools.gallery import PAGE, PICTURES, make, pictures_of, shrink  # noqa: E402
 
 LARGEST, ALL = 60_000, 800_000  # bytes
 
 
-def test_every_figure_is_shown_once() -> None:
+def test_every_kind_is_shown_and_every_picture_once() -> None:
     text = PAGE.read_text(encoding="utf-8")
-    drawn = {one[1]: one[one.index("--output") + 1] for one in commands(text) if one[0] == "figure"}
-    assert sorted(drawn) == sorted(GATHER)
-    shown = re.findall(r"^!\[[^\]]+\]\(gallery/(\S+)\)$", text, re.MULTILINE)
-    assert shown == list(drawn.values()) == [f"{name}.png" for name in drawn]
+    assert {one[1] for one in commands(text) if one[0] == "figure"} == set(GATHER)
+    shown = re.findall(r"^!\[[^\]]+\]\(gallery/(\S+)\.png\)$", text, re.MULTILINE)
+    assert shown == pictures_of()
+    assert len(set(shown)) == len(shown)
     sizes = {file.name: file.stat().st_size for file in PICTURES.iterdir()}
-    assert sorted(sizes) == sorted(shown)
+    assert sorted(sizes) == sorted(f"{name}.png" for name in shown)
     assert max(sizes.values()) < LARGEST
     assert sum(sizes.values()) < ALL
 
@@ -38,6 +38,17 @@ def test_a_picture_is_made_by_the_command_of_the_page(tmp_path: Path) -> None:
         assert 500 < picture.width < 600
         ground = picture.convert("RGB").getpixel((1, 1))
     assert ground == (255, 255, 255)
+
+
+def test_a_picture_that_is_not_drawn_is_told(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"gallery.md draws no pie, only bars, "):
+        make(["pie"], tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(
+        "<!-- not run: why -->\n```console\n$ brainbench figure x --output x.png\n```\n"
+    )
+    with pytest.raises(RuntimeError, match=r"page.md did not draw x: run its block"):
+        make(["x"], tmp_path, page)
 
 
 def test_colours_survive(tmp_path: Path) -> None:
@@ -55,5 +66,5 @@ def test_colours_survive(tmp_path: Path) -> None:
 def test_the_whole_page_runs(tmp_path: Path) -> None:
     pytest.importorskip("brainbench_hear")
     pictures = tmp_path / "pictures"  # beside the home of the test
-    make(list(GATHER), pictures)
-    assert {file.stem for file in pictures.iterdir()} == set(GATHER)
+    make(pictures_of(), pictures)
+    assert {file.stem for file in pictures.iterdir()} == set(pictures_of())

@@ -1,7 +1,9 @@
-"""Models side by side on one benchmark or two: figures 2 and 4 of the paper.
+"""Models side by side on one benchmark or more: figures 2 and 4 of the paper.
 
 "Better audio representations are more brain-like": one bar a model, sorted, families in colour, the
-spectrotemporal filters as a gray band, the ceiling (what subjects tell about each other) dashed.
+spectrotemporal filters as a gray line, the ceiling (what subjects tell about each other) dashed,
+each in the band of its standard error.
+Beside them, if they are asked for, groups of models that differ in one thing, see `groups`.
 """
 
 from __future__ import annotations
@@ -10,14 +12,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from brainbench_audio.report.families import BASELINE
-from brainbench_audio.report.figures import compared, style
+from brainbench_audio.report.figures import compared, groups, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from brainbench_audio.report.figures.groups import Group
     from brainbench_audio.report.results import Result
 
 _ROW, _FRAME = 3.3, 30.0  # mm a bar; mm for axes, title and legend
@@ -36,7 +37,10 @@ class Panel:
         The best first, without the baseline.
     baseline : Result or None
         That of the spectrotemporal filters.
-    ceiling : float or None
+    ceiling, ceiling_error : float or None
+        The error is over subjects.
+    groups : tuple of Group
+        Drawn beside the bars.
     """
 
     benchmark: str
@@ -44,6 +48,8 @@ class Panel:
     bars: tuple[Result, ...]
     baseline: Result | None
     ceiling: float | None
+    ceiling_error: float | None = None
+    groups: tuple[Group, ...] = ()
 
     @classmethod
     def of(cls, results: Iterable[Result], benchmark: str, unit: str = "score") -> Panel:
@@ -57,7 +63,7 @@ class Panel:
         chosen = compared.sorted_results(results, benchmark)
         bars = tuple(result for result in chosen if result.model != BASELINE)
         ceiling = compared.ceiling_of(benchmark, chosen)
-        return cls(benchmark, unit, bars, compared.baseline_of(chosen), ceiling)
+        return cls(benchmark, unit, bars, compared.baseline_of(chosen), *ceiling)
 
     def numbers(self) -> dict[str, Any]:
         """Return what is drawn, for JSON."""
@@ -67,58 +73,56 @@ class Panel:
             "bars": [compared.row(result) for result in self.bars],
             "baseline": None if self.baseline is None else compared.row(self.baseline),
             "ceiling": self.ceiling,
+            "ceiling_error": self.ceiling_error,
+            "groups": [group.numbers() for group in self.groups],
         }
 
 
 def plot(panels: Sequence[Panel]) -> Figure:
-    """Return the figure of one panel or more, 90 mm each."""
-    most = max(len(panel.bars) for panel in panels)
-    shown = [result for panel in panels for result in panel.bars]
-    figure = style.new_figure(style.COLUMN * len(panels), _FRAME + _ROW * max(most, 3))
+    """Return the figure: panels of 90 mm side by side; those with groups a page wide each."""
+    grouped = any(panel.groups for panel in panels)
+    rows, columns = (len(panels), 2) if grouped else (1, len(panels))
+    most = max(max(len(panel.bars), groups.height(panel.groups)) for panel in panels)
+    figure = style.new_figure(style.COLUMN * columns, rows * (_FRAME + _ROW * max(most, 3)))
+    every = figure.subplots(rows, columns, squeeze=False)
+    shown = [result for panel in panels for result in _results_of(panel)]
     beside = compared.mixed(shown)
-    every = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, panel in zip(every, panels, strict=True):
-        _draw_bars(axes, panel, beside)
+    of_panels = every[:, 0] if grouped else every[0]
+    for axes, panel in zip(of_panels, panels, strict=True):
+        places = [-float(place) for place in range(len(panel.bars))]
+        compared.draw_bars(axes, panel.bars, places, beside)
         _draw_lines(axes, panel)
         axes.set_ylim(0.3 - max(most, 1), 0.7)  # a bar is as thick in all panels
+    if grouped:
+        for axes, panel in zip(every[:, 1], panels, strict=True):
+            groups.draw(axes, panel.groups, beside)
+    for number, axes in enumerate(every.ravel()):
+        panel = panels[number // 2 if grouped else number]
         axes.set_xlabel(panel.unit)
         axes.set_title(panel.benchmark)
-    entries = [*compared.source_entries(shown, bars=True), *style.entries_of(every)]
+    entries = [*compared.source_entries(shown, bars=True), *style.entries_of(of_panels)]
     if entries:
-        style.legend(figure, entries, loc="outside lower center", ncols=2 * len(panels))
+        style.legend(figure, entries, loc="outside lower center", ncols=2 * columns)
     return figure
 
 
-def _draw_bars(axes: Any, panel: Panel, beside: bool) -> None:
-    places = -np.arange(len(panel.bars))
-    for place, result in zip(places, panel.bars, strict=True):
-        look = compared.look_of(result)
-        axes.barh(place, result.value, 0.76, **compared.bar_look(look, result.published, beside))
-    errors = [result.error or 0.0 for result in panel.bars]
-    known = np.flatnonzero(errors)
-    if known.size:
-        values = np.array([result.value for result in panel.bars])
-        axes.errorbar(
-            values[known],
-            places[known],
-            xerr=np.array(errors)[known],
-            fmt="none",
-            ecolor=style.INK,
-            elinewidth=0.8,
-            capsize=1.2,
-        )
-    axes.set_yticks(places, [result.label for result in panel.bars])
-    axes.tick_params(axis="y", length=0)
+def _results_of(panel: Panel) -> list[Result]:
+    return [*panel.bars, *(one for group in panel.groups for part in group.series for one in part)]
 
 
 def _draw_lines(axes: Any, panel: Panel) -> None:
-    """Draw baseline and ceiling."""
+    """Draw baseline and ceiling, each with its standard error as a band."""
     if panel.baseline is not None:
-        value, error = panel.baseline.value, panel.baseline.error or 0.0
-        if error:
-            axes.axvspan(value - error, value + error, color=style.BAND, zorder=0, linewidth=0)
+        value, error = panel.baseline.value, panel.baseline.error
+        _draw_band(axes, value, error)
         axes.axvline(
             value, color=style.FAINT, linewidth=1.6, label=style.shown(panel.baseline.label)
         )
     if panel.ceiling is not None:
+        _draw_band(axes, panel.ceiling, panel.ceiling_error)
         axes.axvline(panel.ceiling, color=style.INK, linestyle="--", linewidth=0.9, label="ceiling")
+
+
+def _draw_band(axes: Any, value: float, error: float | None) -> None:
+    if error:
+        axes.axvspan(value - error, value + error, color=style.BAND, zorder=0, linewidth=0)

@@ -14,6 +14,7 @@ from brainbench_audio.report import families
 from brainbench_audio.report.families import BASELINE, FAMILIES, OTHER, Look, family_of
 from brainbench_audio.report.figures import style
 from brainbench_audio.report.precision import reading_error
+from brainbench_audio.scores.profiles import read_raw
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
@@ -54,18 +55,35 @@ def baseline_of(results: Iterable[Result]) -> Result | None:
     return min(found, key=lambda result: result.published, default=None)
 
 
-def ceiling_of(benchmark: str, results: Iterable[Result]) -> float | None:
-    """Return the ceiling of a benchmark: the median, should the results not agree.
+def ceiling_of(benchmark: str, results: Iterable[Result]) -> tuple[float | None, float | None]:
+    """Return the ceiling of a benchmark and its standard error over subjects, where it has one.
 
-    Where none of them has one, that is the topline published for the benchmark, if any.
+    Of measured results that do not agree, the median. Where none of them has a ceiling, that is the
+    topline published for the benchmark, if any.
     """
-    from brainbench_audio.report.published_files import toplines
+    from brainbench_audio.report.published_files import topline_errors, toplines
 
     every = list(results)
-    known = [result.ceiling for result in every if result.ceiling is not None]
-    if known:
-        return float(np.median(known))
-    return toplines().get(benchmark) if any(result.published for result in every) else None
+    measured = [
+        (one.ceiling, one) for one in every if one.ceiling is not None and not one.published
+    ]
+    if measured:
+        middle = float(np.median([ceiling for ceiling, _ in measured]))
+        _, closest = min(measured, key=lambda pair: abs(pair[0] - middle))
+        return middle, _over_subjects(closest)
+    published = toplines().get(benchmark) if any(one.published for one in every) else None
+    return published, None if published is None else topline_errors()[benchmark]
+
+
+def _over_subjects(result: Result) -> float | None:
+    """Return the standard error of a stored score's ceiling; None where it is no mean of any."""
+    if result.path is None or result.path.suffix != ".nc":
+        return None  # a record of a folder of results has no arrays
+    raw = read_raw(result.path, "ceiling_lower")
+    if "ceiling_lower" not in raw or raw["ceiling_lower"].size < 2:
+        return None
+    each = raw["ceiling_lower"].values
+    return float(each.std(ddof=1) / np.sqrt(each.size))
 
 
 def unit_of(benchmark: str) -> str:
@@ -96,6 +114,28 @@ def bar_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
     return {"facecolor": look.colour, "edgecolor": style.INK, "linewidth": 0.4}
 
 
+def draw_bars(axes: Any, results: Sequence[Result], places: Sequence[float], beside: bool) -> None:
+    """Draw a bar for each result at its place, with its standard error and its label.
+
+    ``beside``: whether published ones have to be told from measured ones.
+    """
+    for place, result in zip(places, results, strict=True):
+        axes.barh(place, result.value, 0.76, **bar_look(look_of(result), result.published, beside))
+    known = [number for number, result in enumerate(results) if result.error]
+    if known:
+        axes.errorbar(
+            [results[number].value for number in known],
+            [places[number] for number in known],
+            xerr=[results[number].error for number in known],
+            fmt="none",
+            ecolor=style.INK,
+            elinewidth=0.8,
+            capsize=1.2,
+        )
+    axes.set_yticks(places, [result.label for result in results])
+    axes.tick_params(axis="y", length=0)
+
+
 def point_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
     """Return how a point is drawn; published ones are hollow beside measured ones."""
     hollow = published and beside
@@ -111,7 +151,8 @@ def point_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
 def family_names(results: Iterable[Result]) -> dict[str, str]:
     """Return families in the order of the table with the name they go by.
 
-    That is what the labels of a family's models have in common, before the words for controls.
+    That is what the labels of a family's models have in common, before the words for controls; or
+    those of all its models on their cards.
     """
     labels: dict[str, list[str]] = {}
     for result in results:
@@ -122,7 +163,17 @@ def family_names(results: Iterable[Result]) -> dict[str, str]:
         return (table.index(family) if family in table else len(table), family)
 
     names = {family: _common(labels[family]) for family in sorted(labels, key=place)}
-    return {family: name or family or "other" for family, name in names.items()}
+    return {family: name or _on_cards(family) or "other" for family, name in names.items()}
+
+
+def _on_cards(family: str) -> str:
+    """Return what the labels of a family's installed models have in common, or its id."""
+    from brainbench_audio.cards import ModelCard
+    from brainbench_audio.registry.lookup import registered
+
+    cards = (entry.card for entry in registered(ModelCard))
+    labels = [card.label for card in cards if card.family == family]
+    return (_common(labels) if labels else "") or family
 
 
 def source_entries(results: Sequence[Result], *, bars: bool) -> list[Any]:

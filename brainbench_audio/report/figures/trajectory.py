@@ -1,8 +1,4 @@
-"""Alignment over the course of a training, layer by layer: figures 6 and 7 of the paper.
-
-One panel a benchmark (or region), one line a layer from dark (first) to light (last): the scores as
-dots, and smoothed by a Savitzky-Golay filter as lines.
-"""
+"""Scores over the course of a training, layer by layer, as `courses` draws them."""
 
 from __future__ import annotations
 
@@ -17,17 +13,13 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import read_dataset
-from brainbench_audio.report.figures import style
 from brainbench_audio.report.versions import parsed_model
 from brainbench_audio.scores.score import Score
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from brainbench_audio.report.results import Result
 
 WINDOW, ORDER = 10, 3
-_HEIGHT = 62.0
 _PANEL_DIMENSIONS = ("benchmark", "region")
 Array = npt.NDArray[np.float64]
 
@@ -137,6 +129,37 @@ def chosen_panels(
     return chosen
 
 
+def chosen_layers(
+    panels: Mapping[str, xr.DataArray], patterns: Sequence[str]
+) -> dict[str, xr.DataArray]:
+    """Return the panels with the layers that are named, from sound to output.
+
+    Raises
+    ------
+    DataError
+        One of the names or globs fits no layer.
+    """
+    known = layers_of(panels)
+    for pattern in patterns:
+        if not any(fnmatchcase(name, pattern) for name in known):
+            raise DataError(
+                f"There is no layer {pattern}, only {', '.join(known)}: name some of these."
+            )
+    chosen = [name for name in known if any(fnmatchcase(name, each) for each in patterns)]
+    found = {}
+    for name, panel in panels.items():
+        # a layer that is named may have no score on one of the benchmarks
+        if there := [layer for layer in chosen if layer in panel["layer"].values]:
+            found[name] = panel.sel(layer=there)
+    return found
+
+
+def layers_of(panels: Mapping[str, xr.DataArray]) -> list[str]:
+    """Return the names of all layers, each once, from sound to output."""
+    every = (str(name) for panel in panels.values() for name in panel["layer"].values)
+    return list(dict.fromkeys(every))
+
+
 def panels_of(data: xr.Dataset | xr.DataArray) -> dict[str, xr.DataArray]:
     """Return for each benchmark (or region) the score of each layer at each step.
 
@@ -190,89 +213,3 @@ def numbers(panels: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
         for name, panel in panels.items()
         for layer in panel["layer"].values.tolist()
     ]
-
-
-def plot(
-    panels: Mapping[str, xr.DataArray],
-    title: str,
-    unit: str = "score",
-    *,
-    logarithmic: bool = False,
-) -> Figure:
-    """Return the figure, two panels a row.
-
-    Parameters
-    ----------
-    panels : mapping of str to xr.DataArray (step, layer)
-        See `panels_of`.
-    title, unit : str
-    logarithmic : bool
-        Steps on a logarithmic axis; step 0 then stands at its left end.
-    """
-    layers = list(dict.fromkeys(str(n) for p in panels.values() for n in p["layer"].values))
-    colours = dict(zip(layers, style.shades(len(layers)), strict=True))
-    columns = min(len(panels), 2)
-    rows = -(-len(panels) // columns)
-    figure = style.new_figure(style.COLUMN * columns, 12 + _HEIGHT * rows)
-    every = figure.subplots(rows, columns, squeeze=False).ravel()
-    for axes, (name, panel) in zip(every, panels.items(), strict=False):
-        for layer in panel["layer"].values.tolist():
-            _draw_line(axes, panel.sel(layer=layer), colours[str(layer)])
-        if logarithmic:
-            _scale(axes, panel["step"].values)
-        axes.set_xlabel("training step")
-        axes.set_ylabel(unit)
-        axes.set_title(name)
-    for axes in every[len(panels) :]:
-        axes.set_visible(False)
-    _add_key(figure, every[: len(panels)], layers)
-    figure.suptitle(title)
-    return figure
-
-
-def _draw_line(axes: Any, line: xr.DataArray, colour: Any) -> None:
-    known = line.dropna("step")
-    axes.plot(known["step"], known, ".", color=colour, markersize=2, alpha=0.5)
-    axes.plot(known["step"], smooth(known.values), "-", color=colour, linewidth=1.1)
-
-
-def _scale(axes: Any, steps: Array) -> None:
-    """Put steps on a logarithmic axis, and step 0 at its left end."""
-    later = steps[steps > 0]
-    if not later.size:
-        return
-    if later.size == steps.size:
-        axes.set_xscale("log")
-        _write_plainly(axes.xaxis)
-        return
-    first, last = float(later.min()), float(later.max())
-    axes.set_xscale("symlog", linthresh=first, linscale=0.4)
-    decades = 10.0 ** np.arange(np.floor(np.log10(first)), np.log10(last) + 1)
-    between = (1, 3) if last < 50 * first else (1,)
-    ticks = [float(tick) for tick in np.outer(decades, between).ravel() if first <= tick <= last]
-    axes.set_xticks([0.0, *ticks], ["0", *(f"{tick:,.0f}" for tick in ticks)])
-    axes.minorticks_off()
-
-
-def _write_plainly(axis: Any) -> None:
-    """Write the steps that matplotlib would label 10³ as 1,000: figures hold no markup."""
-    from matplotlib.ticker import LogFormatter
-
-    class Plain(LogFormatter):
-        def __call__(self, x: float, pos: int | None = None) -> str:
-            return f"{x:,.0f}" if super().__call__(x, pos) else ""
-
-    axis.set_major_formatter(Plain())
-    axis.set_minor_formatter(Plain())
-
-
-def _add_key(figure: Any, axes: Any, layers: list[str]) -> None:
-    """Say which shade is which layer, by a bar whose ends and middle are named."""
-    from matplotlib.cm import ScalarMappable
-    from matplotlib.colors import ListedColormap, NoNorm
-
-    key = ScalarMappable(NoNorm(0, len(layers) - 1), ListedColormap(style.shades(len(layers))))
-    bar = figure.colorbar(key, ax=list(axes), label="layer, from sound to output", aspect=30)
-    step = -(-len(layers) // 14)
-    bar.set_ticks(range(0, len(layers), step), labels=layers[::step])
-    bar.ax.minorticks_off()

@@ -27,7 +27,7 @@ from brainbench_audio.report.site.frame import (
 from brainbench_audio.report.site.model_page import model_page
 from brainbench_audio.report.site.output import check_folder, write_folder
 from brainbench_audio.report.site.sounds_page import sounds_page, sounds_path
-from brainbench_audio.report.site.stored import Stored, read_stored
+from brainbench_audio.report.site.stored import Stored, profiles_of, read_stored
 
 TITLE = "Brain-likeness of audio models"
 
@@ -108,10 +108,7 @@ def _note(content: Content) -> str:
 
 def _pages(content: Content, frame: Frame) -> dict[str, str]:
     stored = {row.model: _stored(row) for row in content.rows}
-    profiles = {
-        model: {name: one.profile for name, one in found.items() if one.profile is not None}
-        for model, found in stored.items()
-    }
+    profiles = {model: profiles_of(found) for model, found in stored.items()}
     pages = {
         BOARD: board_page(content, frame),
         COMPARISONS: list_page(content, frame),
@@ -128,7 +125,7 @@ def _pages(content: Content, frame: Frame) -> dict[str, str]:
     for model, path in content.models.items():
         more = sounds_path(content, model)
         known = more if more in pages else None
-        pages[path] = model_page(content, model, profiles.get(model, {}), frame, known)
+        pages[path] = model_page(content, model, stored.get(model, {}), frame, known)
     return pages
 
 

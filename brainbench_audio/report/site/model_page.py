@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 
 from brainbench_audio.markup import Markup, link, tag
 from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.categories import categories_section
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import (
@@ -25,6 +26,7 @@ from brainbench_audio.report.site.profiles import LayerProfile
 from brainbench_audio.report.site.regions import regions_of_model
 from brainbench_audio.report.site.relations import rank_text
 from brainbench_audio.report.site.sizes import PARAMETERS, sizes
+from brainbench_audio.report.site.stored import Stored, profiles_of
 
 Profiles = Mapping[str, LayerProfile]
 _KEY_DIGITS = 12
@@ -32,7 +34,7 @@ _CHANGED = "The model has changed since it was scored: no score is of its curren
 
 
 def model_page(
-    content: Content, model: str, profiles: Profiles, frame: Frame, sounds: str | None = None
+    content: Content, model: str, stored: Mapping[str, Stored], frame: Frame, sounds: str | None
 ) -> str:
     """Return the page of a model.
 
@@ -40,15 +42,16 @@ def model_page(
     ----------
     content : Content
     model : str
-    profiles : mapping of str to LayerProfile
-        Of its benchmarks.
+    stored : mapping of str to Stored
+        Of its benchmarks, what their files say.
     frame : Frame
-    sounds : str, optional
+    sounds : str or None
         File of the page that says what is known of single sounds.
     """
     path = content.models[model]
     row = content.row_of(model)
     results = row.every if row else []
+    profiles = profiles_of(stored)
     title = row.label if row else model
     body = [
         tag("h1", title),
@@ -62,6 +65,7 @@ def model_page(
         _parts(results),
         regions_of_model(content, row, profiles) if row else None,
         _profiles(content, results, profiles),
+        categories_section(stored, content.looks[row.family]) if row else None,
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),

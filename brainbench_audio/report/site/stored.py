@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import xarray as xr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.report.category_errors import CategoryError, category_errors
 from brainbench_audio.report.site.profiles import LayerProfile, profile_in, profile_of_record
 from brainbench_audio.report.site.sounds import Sounds, sounds_in
+from brainbench_audio.scores.predictions import CATEGORY, errors_of
 from brainbench_audio.scores.profiles import read_raw
 from brainbench_audio.sharing.record import read_record
 
 _log = logging.getLogger(__name__)
-_NAMES = ("layer_score", "profile", "layer_weights", "influence", "rdm", "target_rdm")
+_NAMES = (
+    *("layer_score", "profile", "layer_weights", "influence", "rdm", "target_rdm"),
+    *("sound_error", "sound_spread"),
+)
 # With more targets nobody looks at single ones, and their responses are large.
 _MOST_TARGETS = 64
 
@@ -26,6 +32,7 @@ class Stored:
 
     profile: LayerProfile | None = None
     sounds: Sounds | None = None
+    categories: tuple[CategoryError, ...] = ()
 
 
 def read_stored(path: Path) -> Stored:
@@ -34,10 +41,19 @@ def read_stored(path: Path) -> Stored:
         if path.suffix == ".json":
             return Stored(profile_of_record(read_record(path).summary))
         raw = read_raw(path, *_NAMES)
-        return Stored(profile_in(raw), sounds_in(_with_predictions(path, raw)))
+        errors = errors_of(raw)
+        categories: tuple[CategoryError, ...] = ()
+        if errors is not None and CATEGORY in errors.coords:
+            categories = tuple(category_errors(errors))
+        return Stored(profile_in(raw), sounds_in(_with_predictions(path, raw)), categories)
     except DataError as error:
         _log.warning("%s has no layers or sounds that can be read: %s", path, error)
         return Stored()
+
+
+def profiles_of(stored: Mapping[str, Stored]) -> dict[str, LayerProfile]:
+    """Return what is known of layers, of the benchmarks that have it."""
+    return {name: one.profile for name, one in stored.items() if one.profile is not None}
 
 
 def _with_predictions(path: Path, raw: xr.Dataset) -> xr.Dataset:

@@ -13,16 +13,20 @@ from brainbench_audio.assemblies.assembly import (
     align,
     content_hash,
     mean_over_sessions,
+    stimulus_names,
     validate,
 )
+from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.data_source import checksum
 from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.interfaces import Dataset
 from brainbench_audio.pipeline.loading import load_dataset, load_metric
+from brainbench_audio.pipeline.resampling import Resampling
 from brainbench_audio.registry.ids import split_data
 from brainbench_audio.registry.lookup import benchmark_cards, data_source, list_ids
 from brainbench_audio.scores.score import Score
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.testing.conformance.alignment import responses_follow_the_sounds
 from brainbench_audio.testing.conformance.cards import subject
 from brainbench_audio.testing.conformance.check import (
@@ -34,7 +38,7 @@ from brainbench_audio.testing.conformance.check import (
 )
 from brainbench_audio.testing.conformance.imports import offline, unchanged
 
-_FLAGS = frozenset({"responses", "multivariate", "sessions", "subjects", "task"})
+_FLAGS = frozenset({"responses", "continuous", "multivariate", "sessions", "subjects", "task"})
 _TARGETS = 6
 EXACT, NOISE = 0.95, 0.35
 
@@ -94,8 +98,14 @@ def _here(card: DatasetCard, subset: str | None) -> bool:
 
 
 def _well_formed(data: Dataset) -> None:
-    assembly = align(validate(data.assembly), data.stimuli.names)
-    folds = data.folds.aligned(data.stimuli.names)
+    assembly = validate(data.assembly)
+    if isinstance(data.stimuli, ContinuousStimuli):
+        Resampling(data.stimuli, assembly)  # says what is wrong with its times
+        folds = data.folds.aligned(stimulus_names(assembly))
+        _runs_whole(assembly, folds)
+    else:
+        assembly = align(assembly, data.stimuli.names)
+        folds = data.folds.aligned(data.stimuli.names)
     require(len(folds) == len(assembly), "There is not one fold for each stimulus.")
     values = mean_over_sessions(assembly).values
     require(not np.isinf(values).any(), "Responses are infinite: leave such targets out or NaN.")
@@ -111,14 +121,25 @@ def _well_formed(data: Dataset) -> None:
         )
 
 
+def _runs_whole(assembly: xr.DataArray, folds: Folds) -> None:
+    pairs = {*zip(assembly["run"].values.tolist(), folds.assignment, strict=True)}
+    require(
+        len(pairs) == len({run for run, _ in pairs}),
+        "A run is in several folds: volumes next to each other are alike, so hold out whole runs, "
+        "see assemblies.continuous.folds_of_runs.",
+    )
+
+
 def _provides(data: Dataset, card: DatasetCard, whole: str) -> None:
     subset = split_data(whole)[1]
     promised = card.provided(subset)
     unknown = sorted(promised - _FLAGS)
     require(not unknown, f"`provides` names {unknown}: choose from {', '.join(sorted(_FLAGS))}.")
     target = data.assembly.dims[1]
+    continuous = isinstance(data.stimuli, ContinuousStimuli)
     there = {
-        "responses": target in ("voxel", "component"),
+        "responses": target in ("voxel", "component") and not continuous,
+        "continuous": continuous,
         "multivariate": data.assembly.shape[1] >= 2,
         "sessions": "session" in data.assembly.dims,
         "subjects": "subject" in data.assembly.coords,
@@ -132,10 +153,12 @@ def _provides(data: Dataset, card: DatasetCard, whole: str) -> None:
         not silent,
         f"`provides` does not say {', '.join(silent)}: metrics that need it skip this data set.",
     )
-    if promised & {"responses"}:
+    if promised & {"responses", "continuous"}:
+        runs = data.stimuli.windows if isinstance(data.stimuli, ContinuousStimuli) else None
+        count = len(data.stimuli if runs is None else runs)
         require(
-            len(data.stimuli) == card.counted(subset),
-            f"The card says {card.counted(subset)} stimuli, there are {len(data.stimuli)}.",
+            count == card.counted(subset),
+            f"The card says {card.counted(subset)} stimuli, there are {count}.",
         )
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.assemblies.assembly import build
+from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import BrainbenchError
@@ -69,7 +70,7 @@ def metric_checks(card: MetricCard) -> Iterator[Check]:
 class Trial:
     """A metric, two layers, targets that the second gives with noise, and folds.
 
-    Targets have what the metric requires: subjects, sessions, or the labels of a task. ``kept``
+    Targets have what the metric requires: subjects, sessions, runs, or labels of a task. ``kept``
     has the score of these, which many checks look at.
     """
 
@@ -142,10 +143,23 @@ def _example(needs: frozenset[str]) -> tuple[Layers, xr.DataArray, Folds]:
     coordinates: dict[str, list[str]] = {"component": [f"target-{i}" for i in range(_TARGETS)]}
     if "subjects" in needs:
         coordinates["subject"] = [f"subject-{i // 2}" for i in range(_TARGETS)]
+    if "continuous" in needs:
+        # what is heard shows one volume later
+        return layers, *_in_time(np.roll(values, 1, axis=0), coordinates)
     if "sessions" in needs:
         values = values[..., None] + 0.5 * generator.standard_normal((*values.shape, 3))
     target = build(values, names, "component", coordinates)
     return layers, target, Folds(names, tuple(i % 5 for i in range(_STIMULI)), "made up")
+
+
+def _in_time(
+    values: npt.NDArray[np.float64], coordinates: dict[str, list[str]]
+) -> tuple[xr.DataArray, Folds]:
+    """Return five runs, none of which was repeated, each a fold."""
+    run, volume = np.divmod(np.arange(_STIMULI), _STIMULI // 5)
+    names = [f"run-{number}" for number in run]
+    target = build_in_time(values, names, 2.0 * volume, "component", coordinates)
+    return target, folds_of_runs(target)
 
 
 def _task(layer: npt.NDArray[np.float32], names: tuple[str, ...]) -> tuple[xr.DataArray, Folds]:
@@ -198,7 +212,8 @@ def _several_subjects(trial: Trial) -> None:
     target = trial.target
     names = [f"subject-{index // 2}" for index in range(target.shape[1])]
     several = target.assign_coords(subject=(target.dims[1], names))
-    if "session" not in several.dims:
+    # a run that was heard again has rows of its own
+    if "session" not in several.dims and "run" not in several.coords:
         again = several + 0.1 * float(several.std()) * np.random.default_rng(4).standard_normal(
             several.shape
         )

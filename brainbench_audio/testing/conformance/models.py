@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from brainbench_audio.errors import BrainbenchError, PluginLoadError
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.loading import load_model
 from brainbench_audio.registry.lookup import load_attribute
+from brainbench_audio.stimuli.stimulus_set import Moment
 from brainbench_audio.testing.conformance.cards import subject
 from brainbench_audio.testing.conformance.check import (
     Check,
@@ -55,6 +56,7 @@ def model_checks(card: ModelCard, weights: Path | None) -> Iterator[Check]:
     yield one("layers and dimensions as on the card", lambda found: _declared(found, card))
     yield one("the same twice", _repeatable)
     yield one("the same alone and in a batch", _independent)
+    yield one("windows of continuous sound", lambda found: _windows(found, card))
     yield one("one layer as among all", _one_layer)
     yield one("fingerprint for the cache", lambda found: _fingerprint(found, card, weights))
     for title, make in _SOUNDS.items():
@@ -129,16 +131,42 @@ def _repeatable(model: Model) -> None:
 def _independent(model: Model) -> None:
     rate = model.sample_rate
     sounds = [_noise(rate), 3 * _clicks(rate), _noise(rate, 1), _noise(3 * rate // 2, 2)]
-    together = model.activations(sounds)
+    _same_alone(model.activations, sounds, "sound")
+
+
+def _windows(model: Model, card: ModelCard) -> None:
+    if not hasattr(model, "activations_over_time"):
+        raise NotChecked("it knows no time: it hears the clip at the end of each window")
+    samples = max(2 * model.sample_rate, 2 * getattr(model, "card", card).shortest)
+    seconds = samples / model.sample_rate
+    moment = Moment(frames=(seconds - 0.1, seconds), clip=(seconds / 2, seconds))
+    windows = [_noise(samples, seed) for seed in range(3)]
+    hear = model.activations_over_time
+    _same_alone(lambda some: hear(some, moment), windows, "window")
+    changed = windows[0].copy()
+    changed[samples // 2 :] = windows[1][samples // 2 :]
+    before, after = hear([windows[0]], moment), hear([changed], moment)
+    deaf = [layer for layer in before if np.array_equal(before[layer], after[layer])]
+    require(
+        not deaf,
+        f"Layers {', '.join(deaf)} of a window are the same whatever is heard at its end: return "
+        f"what belongs to the frames or the clip of the moment.",
+    )
+
+
+def _same_alone(
+    hear: Callable[[list[Waveform]], Mapping[str, Any]], sounds: list[Waveform], what: str
+) -> None:
+    """Fail unless each sound gives the same alone as among the others."""
+    together = hear(sounds)
     for index, sound in enumerate(sounds):
-        alone = model.activations([sound])
-        for layer, values in alone.items():
+        for layer, values in hear([sound]).items():
             spread = max(float(np.asarray(values).std()), 1e-6)
             off = float(np.abs(together[layer][index] - values[0]).max())
             require(
                 off <= _ATOL * spread + 1e-6,
-                f"Layer {layer} of a sound is off by {off / spread:.1e} of its spread when other "
-                f"sounds are in the batch: batch only clips of one length (TorchModel does), and "
+                f"Layer {layer} of a {what} is off by {off / spread:.1e} of its spread when other "
+                f"{what}s are in the batch: batch only clips of one length (TorchModel does), and "
                 f"normalise each clip by itself.",
             )
 

@@ -14,7 +14,16 @@ import xarray as xr
 pytest.importorskip("matplotlib")
 
 from brainbench_audio.cli.main import main
-from brainbench_audio.report.figures import agreement, layer_weights, rdm, scatter, style
+from brainbench_audio.errors import DataError
+from brainbench_audio.report.figures import (
+    agreement,
+    courses,
+    layer_weights,
+    rdm,
+    scatter,
+    style,
+    trajectory,
+)
 from brainbench_audio.report.known_models import paper_labels, with_paper_labels
 from brainbench_audio.report.results import Result, published_results
 
@@ -128,3 +137,52 @@ def test_the_papers_labels_are_those_of_its_36_models() -> None:
     named = [one.label for one in with_paper_labels([older, control, mine])]
     assert named[2] == "mine"
     assert len({*named, labels["beats-iter1"]}) == 4
+
+
+def courses_of(layers: int) -> dict[str, xr.DataArray]:
+    """Return the courses of two benchmarks over steps 0 to 10,000; the second lacks a layer."""
+    steps, names = [0, 100, 1000, 10_000], [f"layer_{place}" for place in range(layers)]
+    values = np.random.default_rng(0).random((2, 4, layers))
+    whole = {
+        name: xr.DataArray(value, {"step": steps, "layer": names}, ("step", "layer"))
+        for name, value in zip(("NH2015-rsa", "_B2021-rsa"), values, strict=True)
+    }
+    return whole | {"_B2021-rsa": whole["_B2021-rsa"].isel(layer=slice(1, None))}
+
+
+def test_a_training_with_one_panel_a_layer() -> None:
+    panels = courses_of(15)
+    with style.look():
+        figure = courses.plot_overlaid(panels, "", logarithmic=True)
+        figure.draw_without_rendering()
+    seen = [axes for axes in figure.axes if axes.get_visible()]
+    assert len(figure.axes) == 16
+    # the last layer on top, the first one at the lower end
+    top = sorted(seen, key=lambda axes: (axes.get_position().x0, -axes.get_position().y0))
+    assert [axes.get_title(loc="left") for axes in top] == [f"layer_{at}" for at in range(15)][::-1]
+    assert [len(axes.lines) for axes in top] == [4] * 14 + [2]
+    dots, line = top[0].lines[2:]
+    expected = panels["_B2021-rsa"].sel(layer="layer_14")
+    np.testing.assert_array_equal(dots.get_ydata(), expected)
+    np.testing.assert_allclose(line.get_ydata(), trajectory.smooth(expected.values))
+    assert line.get_linestyle() != top[0].lines[1].get_linestyle()
+    ticks = [text.get_text() for text in top[-1].get_xticklabels()]
+    assert ticks == ["0", "100", "300", "1,000", "3,000", "10,000"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == list(panels)
+
+
+def test_layers_of_a_training_are_chosen_and_named() -> None:
+    panels = trajectory.chosen_layers(courses_of(9), ["layer_5", "layer_[0-2]"])
+    assert trajectory.layers_of(panels) == ["layer_0", "layer_1", "layer_2", "layer_5"]
+    assert "layer_0" not in panels["_B2021-rsa"]["layer"]
+    with style.look():
+        figure = courses.plot(panels, "")
+    assert len(figure.axes) == 2  # few enough for a legend instead of a bar of shades
+    named = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert named == trajectory.layers_of(panels)
+    # 1,000 on a linear axis, too
+    figure.draw_without_rendering()
+    assert "10,000" in [text.get_text() for text in figure.axes[0].get_xticklabels()]
+    with pytest.raises(DataError, match=r"There is no layer out, only layer_0, layer_1"):
+        trajectory.chosen_layers(panels, ["layer_1", "out"])
+    assert list(trajectory.chosen_layers(panels, ["layer_0"])) == ["NH2015-rsa"]

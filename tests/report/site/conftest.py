@@ -79,6 +79,12 @@ def measured(folder: Path, model: int, benchmark: int) -> Result:
     )
     if identifier in WITH_SOUNDS:
         raw = raw.assign(sounds_of(name)).assign_coords(stimulus=SOUNDS)
+    if benchmark == 0:
+        spread = np.linspace(0.2, 1.8, len(SOUNDS))[:, np.newaxis]
+        dims = ("stimulus", "predicted_part")
+        errors = {"sound_error": (dims, spread / 4), "sound_spread": (dims, spread)}
+        kinds = ("stimulus", ["Music"] * 6 + [EVIL] * 6)
+        raw = raw.assign(errors).assign_coords(category=kinds, stimulus=SOUNDS)
     path = folder / f"{model}-{benchmark}.nc"
     Score(value=value, raw=xr.Dataset() if task else raw).to_netcdf(path)
     return Result(

@@ -199,6 +199,10 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     whole, _, folded = text.partition("Subsets and variants: 1 more")
     assert "left-ridge" in whole
     assert 'scope="row"><a href="../benchmarks/whole.part-ridge' in folded
+    _, _, kinds = text.partition("Category by category")
+    music, _, other = kinds.partition('scope="row">Music')[2].partition('scope="row">')
+    assert re.findall(r'"number">([^<]*)<', music) == ["0.750", "0.750 to 0.750", "0.211", "6"]
+    assert other.startswith("&lt;img")
     assert "0.330" in text
     assert "published" in text
     assert "somebody &amp; &lt;img" in text
@@ -379,6 +383,13 @@ def test_pages_of_tasks_count_their_own_sounds(tmp_path: Path) -> None:
     told = gather("title", [own("m", task, 0.1, path=path, n=n) for task in tasks]).about
     assert (told[tasks[0]].stimuli, told[tasks[0]].unit) == (1000, "top1_acc")
     assert (told[tasks[1]].stimuli, told[tasks[1]].unit) == (6, "top1_acc")
+
+
+def test_continuous_sound_is_counted_in_runs() -> None:
+    """Its rows are volumes, which are many and are no sounds."""
+    content = gather("title", [own("m", "Songs-heard", 0.1, n={"stimulus": 9000, "run": 7})])
+    assert content.about["Songs-heard"].stimuli == 7
+    assert "; 7 runs" in column_groups(content)[0].sentence
 
 
 def test_what_scores_were_told_describes_what_no_plugin_does(tmp_path: Path) -> None:

@@ -49,6 +49,7 @@ CKA = MetricCard(
     packages=("brainbench_cka",),
     loader="brainbench_cka.metric:load",
     revision=3,
+    neutral=frozenset({"device"}),
     properties=INVARIANT | {"noise"},
     variant_properties={"biased": INVARIANT},
     reference="brainbench_cka.reference:score",

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.arrays import HOST, Arrays, namespace, on_host
 from brainbench_audio.scores.influence import Influence
 
 Array = npt.NDArray[np.float64]
@@ -16,7 +17,9 @@ _COLUMNS = 4096
 _ROUNDING = 1e-10
 
 
-def unit_gram(responses: npt.NDArray[np.floating[Any]], *, biased: bool = False) -> Array | None:
+def unit_gram(
+    responses: npt.NDArray[np.floating[Any]], *, biased: bool = False, arrays: Arrays = HOST
+) -> Array | None:
     r"""Return the centred Gram matrix of some stimuli, scaled to unit norm.
 
     With :math:`K = X X^\top`, the part of `K` that is a sum :math:`u_i + u_j` is taken off, fitted
@@ -30,6 +33,8 @@ def unit_gram(responses: npt.NDArray[np.floating[Any]], *, biased: bool = False)
     responses : array (stimulus, feature)
         Finite, at least four stimuli. Computed in float64, a few thousand features at a time.
     biased : bool
+    arrays : Arrays
+        Where products of stimuli are made.
 
     Returns
     -------
@@ -39,14 +44,16 @@ def unit_gram(responses: npt.NDArray[np.floating[Any]], *, biased: bool = False)
     values = np.asarray(responses)
     stimuli = len(values)
     largest = float(np.abs(values).max(initial=0))
-    gram = np.zeros((stimuli, stimuli))
+    summed = arrays.zeros(stimuli, stimuli)
+    xp = namespace(summed)
     for start in range(0, values.shape[1], _COLUMNS):
         # a scale of 1 keeps squares within range
-        block = values[:, start : start + _COLUMNS].astype(np.float64) / (largest or 1.0)
-        constant = np.ptp(block, axis=0) == 0
+        block = arrays.put(values[:, start : start + _COLUMNS]) / (largest or 1.0)
+        constant = xp.amax(block, 0) == xp.amin(block, 0)
         block -= block.mean(axis=0)
         block[:, constant] = 0.0
-        gram += block @ block.T
+        summed += block @ block.T
+    gram = on_host(summed)
     size = np.linalg.norm(gram)
     if not biased:
         np.fill_diagonal(gram, 0.0)

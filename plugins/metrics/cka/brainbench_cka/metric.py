@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio.arrays import arrays_on, checked_device
 from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.assemblies.subjects import Subjects
@@ -26,6 +27,8 @@ from .targets import subject_grams
 
 VARIANTS = (None, "biased")
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+# stimuli² times features of a layer from which on a GPU is faster, its start included
+LARGE = 10_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,9 @@ class CKA:
         Draws of the score to keep in ``raw``, see `brainbench_audio.scores.influence`.
     seed : int
         Of permutations and draws.
+    device : str
+        That makes the products of stimuli, of layers: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU
+        for large layers where there is one. It changes results by rounding only.
 
     Raises
     ------
@@ -60,12 +66,14 @@ class CKA:
     permutations: int | None = None
     bootstrap: int | None = None
     seed: int = 0
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric cka has no variant {self.variant!r}, only 'biased'.")
         checked_draws(self.bootstrap)
         checked_permutations(self.permutations)
+        checked_device(self.device)
 
     @property
     def biased(self) -> bool:
@@ -101,7 +109,7 @@ class CKA:
         """
         del folds
         subjects = subject_grams(target, biased=self.biased)
-        found, best, grams = self._compare(layers, subjects)
+        found, best, grams, computed_on = self._compare(layers, subjects)
         dropped = int(np.isnan(found[:, 0]).sum())
         names = list(layers)
         parts = found[best]
@@ -134,22 +142,29 @@ class CKA:
             value=float(parts.mean()),
             **unsure.fields,
             ceiling=ceiling,
-            provenance=unsure.provenance | chance,
+            provenance=unsure.provenance | chance | computed_on,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
             layer=names[best],
             n=subjects.n | {"layer": len(names) - dropped, "layer_dropped": dropped},
             raw=raw.assign_attrs(unsure.attributes, variant=self.variant or ""),
         )
 
-    def _compare(self, layers: Layers, subjects: Subjects) -> tuple[Array, int, dict[int, Array]]:
-        """Return CKA, (layer, subject), the place of the best layer, and the Gram matrices."""
+    def _compare(
+        self, layers: Layers, subjects: Subjects
+    ) -> tuple[Array, int, dict[int, Array], dict[str, str]]:
+        """Return CKA, (layer, subject), the place of the best layer, Gram matrices, the device."""
         stimuli = subjects.n["stimulus"]
         flat = subjects.arrays.reshape(len(subjects.arrays), -1)
         found = np.full((len(layers), len(flat)), np.nan)
         grams: dict[int, Array] = {}
+        computed_on: dict[str, str] = {}
         with progress_bar(len(layers), "kernel alignment", "layer", smoothing=0) as bar:
             for place, name in enumerate(layers):
-                gram = unit_gram(_checked(layers[name], name, stimuli), biased=self.biased)
+                features = _checked(layers[name], name, stimuli)
+                arrays = arrays_on(self.device, large=stimuli * features.size >= LARGE)
+                with arrays.failing_clearly(f"while layer {name} was compared"):
+                    gram = unit_gram(features, biased=self.biased, arrays=arrays)
+                computed_on |= arrays.provenance
                 if gram is not None:
                     grams[place] = gram
                     found[place] = np.clip(flat @ gram.ravel(), -1.0, 1.0)
@@ -159,7 +174,7 @@ class CKA:
                 f"None of the {len(layers)} layers tells the stimuli apart, so there is nothing to "
                 f"compare."
             )
-        return found, int(np.nanargmax(found.mean(axis=1))), grams
+        return found, int(np.nanargmax(found.mean(axis=1))), grams, computed_on
 
 
 def load(
@@ -170,14 +185,18 @@ def load(
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
+    device: str = "cpu",
 ) -> CKA:
     """Return the metric, see `CKA`.
 
     ``max_memory`` changes nothing: besides the responses and one layer it keeps only one matrix
-    (stimulus, stimulus) for each layer and subject.
+    (stimulus, stimulus) for each layer and subject. A device gets a few thousand features at a
+    time.
     """
     del card, max_memory
-    return CKA(variant=variant, permutations=permutations, bootstrap=bootstrap, seed=seed)
+    return CKA(
+        variant=variant, permutations=permutations, bootstrap=bootstrap, seed=seed, device=device
+    )
 
 
 def _checked(

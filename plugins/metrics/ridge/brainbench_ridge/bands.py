@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.arrays import HOST, Arrays, on_host
+
 from .checks import checked_features
 from .decomposition import DecomposedLayer, signal
+from .fit import BLOCK
 from .influence import LeftOut
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, pooled_r2
@@ -26,7 +29,6 @@ from .search import (
     Scratch,
     next_penalties,
 )
-from .solver import BLOCK
 from .threads import single_threaded_products
 
 # Share of the first space in the mean diagonal of the common kernel; the penalties of the two are
@@ -112,6 +114,7 @@ def banded_ridge(
     *,
     block: int | None = None,
     group: int | None = None,
+    arrays: Arrays = HOST,
 ) -> BandedRidge:
     r"""Predict each target from a layer of one space and one of another, each with its penalty.
 
@@ -132,6 +135,8 @@ def banded_ridge(
         The layer of each space, its place in ``first`` and ``second``.
     block, group : int, optional
         Targets, and outer folds, treated together, see `nested_ridge`.
+    arrays : Arrays
+        Where products are made, see `nested_ridge`.
 
     Notes
     -----
@@ -143,7 +148,7 @@ def banded_ridge(
     which = which.reshape(chosen[0].shape)
     every = [(first[pair // len(second)], second[pair % len(second)]) for pair in pairs.tolist()]
     with single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
-        fit = _Fit(targets, partition, pool, block or BLOCK)
+        fit = _Fit(targets, partition, pool, block or BLOCK, arrays)
         size = group or partition.folds
         for number, layers in enumerate(every):
             for start in range(0, partition.folds, size):
@@ -156,7 +161,7 @@ def banded_ridge(
             fit.leave_out(Bands(*layers), which == number, sums)
     left_out = np.zeros(targets.shape)
     for some, of_block in sums:
-        left_out[partition.order, some] = of_block.correlations()[1]
+        left_out[partition.order, some] = on_host(of_block.correlations()[1])
     shares = np.asarray(SHARES)[fit.place]
     return BandedRidge(r2, fit.predictions, shares, fit.penalty, left_out)
 
@@ -170,7 +175,9 @@ class _Fit:
         partition: Partition,
         pool: ThreadPoolExecutor,
         block: int,
+        arrays: Arrays,
     ) -> None:
+        self._arrays = arrays
         self._targets = targets
         self._partition = partition
         self._pool = pool
@@ -212,8 +219,9 @@ class _Fit:
         for start in range(0, r2.size, self._block):
             some = slice(start, min(start + self._block, r2.size))
             responses = self._responses(some)
-            pooled = self.predictions[self._partition.order, some] - responses.mean
-            r2[some] = pooled_r2(pooled, responses)
+            pooled = self._arrays.put(self.predictions[self._partition.order, some])
+            pooled = pooled - responses.mean
+            r2[some] = on_host(pooled_r2(pooled, responses))
             sums.append((some, LeftOut(pooled, responses)))
         return r2, sums
 
@@ -254,21 +262,26 @@ class _Fit:
         training = self._partition.cut(responses.centred, fold)
         predicted = search.layer.outer(fold).predict(fold, training, search.penalty[fold, places])
         rows = self._partition.order[self._partition.test(fold)]
-        self.predictions[np.ix_(rows, targets)] = predicted + responses.mean
+        self.predictions[np.ix_(rows, targets)] = on_host(predicted + responses.mean)
 
     def _decomposed(self, features: FloatArray) -> DecomposedLayer:
         return DecomposedLayer(
-            features, self._partition, zscore=False, unit=True, parallel=self._pool.map
+            features,
+            self._partition,
+            zscore=False,
+            unit=True,
+            parallel=self._pool.map,
+            arrays=self._arrays,
         )
 
     def _rotated(self, search: PenaltySearch, targets: IndexArray, fold: int) -> RotatedBlock:
         if not hasattr(self._local, "scratch"):
-            self._local.scratch = Scratch()
+            self._local.scratch = Scratch(self._arrays)
         responses = self._responses(targets)
         return RotatedBlock(search.layer, responses, [fold], self._local.scratch)
 
     def _responses(self, targets: slice | IndexArray) -> Responses:
-        return Responses.measure(self._targets[:, targets], self._partition)
+        return Responses.measure(self._targets[:, targets], self._partition, self._arrays)
 
     def _for_places(self, where: _Where, function: Callable[[int, IndexArray], None]) -> None:
         """Call a function for each outer fold and block of the targets that are marked."""
@@ -278,7 +291,8 @@ class _Fit:
             for places in (np.flatnonzero(row),)
             for start in range(0, places.size, self._block)
         ]
-        list(self._pool.map(lambda task: function(*task), tasks))  # raises what went wrong
+        parallel = self._pool.map if self._arrays.on_host else map
+        list(parallel(lambda task: function(*task), tasks))  # raises what went wrong
 
 
 def _unit(coordinates: FloatArray) -> FloatArray:

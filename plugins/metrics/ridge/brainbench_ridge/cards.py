@@ -39,6 +39,7 @@ RIDGE = MetricCard(
     packages=("brainbench_ridge",),
     loader="brainbench_ridge.metric:load",
     revision=4,
+    neutral=frozenset({"device"}),
     properties=PROPERTIES,
     variant_properties={
         **dict.fromkeys(("zscored", "zscored-all", "scaled"), PROPERTIES | {"scale"}),

@@ -8,12 +8,15 @@ square the range of scales, and small features would drown in the rounding of la
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from brainbench_audio.arrays import HOST, Arrays
+from brainbench_audio.assemblies.assembly import real_numbers
 
 from .partition import FloatArray, IndexArray, Partition
 from .training_part import TrainingPart
@@ -162,12 +165,35 @@ def _demeaned(features: npt.NDArray[Any]) -> FloatArray:
     return columns
 
 
+class ZScored(Mapping[str, npt.NDArray[Any]]):
+    """Layers whose features have mean 0 and deviation 1 over all stimuli."""
+
+    def __init__(self, layers: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._layers = layers
+
+    def __getitem__(self, name: str) -> npt.NDArray[Any]:
+        features = real_numbers(self._layers[name], f"features of layer {name!r}")
+        # What has no features is left for the solver to refuse, which names the layer.
+        if features.ndim != 2:
+            return features
+        if not np.isfinite(features).all():
+            return features
+        return zscored(features, np.arange(len(features)), signal_directions(features))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+
 class DecomposedLayer:
     """A layer's training parts: all folds but one (outer) and all but two (inner).
 
     The part without folds i and j serves twice: inside outer fold i to predict j, and inside outer
     fold j to predict i. With many folds these parts are what takes memory, so `hold` says for which
-    outer folds they are kept.
+    outer folds they are kept. They are decomposed on the CPU, so that singular values and ranks are
+    the same on all devices, and kept on the device.
 
     Attributes
     ----------
@@ -184,6 +210,7 @@ class DecomposedLayer:
         zscore: bool,
         unit: bool = False,
         parallel: Parallel = map,
+        arrays: Arrays = HOST,
     ) -> None:
         self.partition = partition
         self.pairs: tuple[tuple[int, int], ...] = ()
@@ -196,7 +223,8 @@ class DecomposedLayer:
             points = shared
             if points is None:
                 points = coordinates(ordered, partition.training(*held_out), directions)
-            return TrainingPart.decompose(points, features.shape[1], partition, held_out, unit=unit)
+            part = TrainingPart.decompose(points, features.shape[1], partition, held_out, unit=unit)
+            return part.on(arrays)
 
         self._decompose = decompose
         self._outer: list[TrainingPart] = list(

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from brainbench_audio.arrays import namespace
+
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, correlation, is_defined
 from .training_part import TrainingPart
@@ -33,7 +35,7 @@ class LeftOut:
         self._predictions = predictions - predictions.mean(axis=0)
         # changes of the sums of products and of squares
         self._products = -self._predictions * responses.centred
-        self._squares = -np.square(self._predictions)
+        self._squares = -(self._predictions**2)
 
     def refit(
         self, fold: int, part: TrainingPart, targets: IndexArray, penalty: FloatArray
@@ -50,8 +52,9 @@ class LeftOut:
         penalty : float64 array (target,)
         """
         partition: Partition = self._responses.partition
-        training, test = partition.training(fold), partition.test(fold)
-        rows = np.ix_(training, targets)
+        arrays, test = self._responses.arrays, partition.test(fold)
+        training, targets = arrays.places(partition.training(fold)), arrays.places(targets)
+        rows = training[:, np.newaxis], targets
         measured = self._responses.centred[:, targets]
         predicted = self._predictions[test, targets]
         change = -part.scaled_residuals(measured[training], penalty)
@@ -64,10 +67,11 @@ class LeftOut:
         Those in the order of the partition; 0 where a side is constant.
         """
         measured, squares = self._responses.centred, self._responses.squares
-        predicted = np.square(self._predictions).sum(axis=0)
+        xp = namespace(measured)
+        predicted = (self._predictions**2).sum(axis=0)
         r = correlation((self._predictions * measured).sum(axis=0), predicted, squares)
         valid = is_defined(predicted, squares)
-        predicted, squares = np.where(valid, (predicted, squares), 1.0)
-        change = self._products / np.sqrt(predicted * squares)
-        change -= r / 2 * (self._squares / predicted - np.square(measured) / squares)
-        return r, np.where(valid, np.clip(r + change, -1.0, 1.0), 0.0)
+        predicted, squares = (xp.where(valid, each, 1.0) for each in (predicted, squares))
+        change = self._products / xp.sqrt(predicted * squares)
+        change -= r / 2 * (self._squares / predicted - measured**2 / squares)
+        return r, xp.where(valid, xp.clip(r + change, -1.0, 1.0), 0.0)

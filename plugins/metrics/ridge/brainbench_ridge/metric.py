@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from brainbench_audio.assemblies.assembly import real_numbers
+from brainbench_audio.arrays import Arrays, arrays_on, checked_device
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
@@ -23,9 +23,9 @@ from brainbench_audio.scores.score import WITHHELD, Score
 from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
 
 from .correction import Correction, SessionTargets, divisor
-from .decomposition import signal_directions, zscored
+from .decomposition import ZScored
 from .labels import counts, label
-from .memory import Memory
+from .memory import LARGE, Memory
 from .mixed import Mixed
 from .nested import NestedRidge
 from .normalisation import ceiling_of, normalisation
@@ -62,7 +62,11 @@ class Ridge:
     seed : int
         Of permutations and draws.
     max_memory : int or None
-        Bytes that the arrays of the metric may take, besides the responses and one layer.
+        Bytes that the arrays of the metric may take, besides the responses and one layer; on a GPU,
+        these and half of what is free there.
+    device : str
+        ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU where there is one, if the problem is large.
+        Float64 everywhere, so that it changes results by rounding only.
 
     Raises
     ------
@@ -80,12 +84,14 @@ class Ridge:
     bootstrap: int | None = None
     seed: int = 0
     max_memory: int | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric ridge has no variant {self.variant!r}: see `Ridge`.")
         checked_draws(self.bootstrap)
         checked_permutations(self.permutations)
+        checked_device(self.device)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
         """Return the score of some layers for some targets.
@@ -119,12 +125,16 @@ class Ridge:
             If no target is left, there are fewer than three folds, activations are not finite,
             ``max_memory`` is too low or, for ``corrected``, there are no two complete sessions.
         ContractError
-            If the rows of a layer do not fit.
+            If the rows of a layer do not fit, or the device is not there or fails.
         """
         targets = Targets.from_assembly(target)
         labels = np.asarray(folds)
-        mixed = self._mixed(targets, target, len(layers), np.unique(labels).size)
-        found, correction, by_chance = self._fit(layers, target, targets, labels, mixed.first())
+        fitted = targets.responses.shape[1] * (1 + (self.permutations or 0))
+        arrays = arrays_on(self.device, large=fitted * len(layers) >= LARGE)
+        mixed = self._mixed(targets, target, len(layers), np.unique(labels).size, arrays)
+        found, correction, by_chance = self._fit(
+            layers, target, targets, labels, mixed.first(), arrays=arrays
+        )
         assert found.layer_r2 is not None
         warn_if_stuck(found, list(layers), targets.dimension)
         profile = targets.aggregate(found.layer_r2)
@@ -135,7 +145,7 @@ class Ridge:
         part_names = [targets.part_names[part] for part in known] if targets.part_names else []
         unsure = self._uncertainty(found, targets, correction, known, part_names)
         for some in mixed.rest():
-            again = self._nested(layers, some, labels, "against chance", profile=False)
+            again = self._nested(layers, some, labels, arrays, "against chance", profile=False)
             by_chance = np.concatenate([by_chance, again.r2])
         # everything is fitted anew each time, and corrected for nothing
         tested = mixed.tested(float(targets.aggregate(found.r2)), by_chance)
@@ -145,7 +155,8 @@ class Ridge:
             ceiling=_ceiling(targets) if correction is None else 1.0,
             provenance=self._normalisation(found, targets, target, correction)
             | unsure.provenance
-            | tested,
+            | tested
+            | arrays.provenance,
             parts=dict(zip(part_names, parts.tolist(), strict=False)),
             layer=names[int(profile.argmax())],
             n=counts(found, targets, correction),
@@ -181,18 +192,23 @@ class Ridge:
             names,
             roots=roots,
             squared=True,
+            corrected=correction is not None,
             bootstrap=self.bootstrap,
             seed=self.seed,
         )
 
-    def _mixed(self, targets: Targets, target: xr.DataArray, layers: int, folds: int) -> Mixed:
+    def _mixed(
+        self, targets: Targets, target: xr.DataArray, layers: int, folds: int, arrays: Arrays
+    ) -> Mixed:
         """Return the responses in random orders, for the test against chance."""
         stimuli, columns = targets.responses.shape
         # of corrected scores each session is one more target
         own = columns * (1 + target.sizes.get("session", 0) * (self.variant == "corrected"))
 
+        limits = self.max_memory, arrays.budget(self.max_memory)
+
         def fits(more: int) -> bool:
-            return Memory(stimuli, own + more, layers, folds, self.max_memory).fits()
+            return Memory(stimuli, own + more, layers, folds, *limits).fits()
 
         return Mixed.plan(targets, self.permutations, self.seed, fits)
 
@@ -218,6 +234,8 @@ class Ridge:
         targets: Targets,
         folds: npt.NDArray[Any],
         mixed: npt.NDArray[Any],
+        *,
+        arrays: Arrays,
     ) -> tuple[NestedRidge, Correction | None, npt.NDArray[np.float64]]:
         """Predict the targets and, for the correction, their sessions from the same layers.
 
@@ -233,7 +251,7 @@ class Ridge:
         own = responses.shape[1]
         together = np.hstack([responses, mixed]) if mixed.size else responses
         every = self._nested(
-            layers, together, folds, "ridge regression", leaders=leaders, apart=own
+            layers, together, folds, arrays, "ridge regression", leaders=leaders, apart=own
         )
         found, by_chance = every.first(own), every.r2[own:]
         if sessions is None:
@@ -251,16 +269,20 @@ class Ridge:
         layers: Layers,
         responses: npt.NDArray[Any],
         folds: npt.NDArray[Any],
+        arrays: Arrays,
         told: str,
         **options: Any,
     ) -> NestedRidge:
         """Call `nested_ridge` as the variant and the memory allow."""
         stimuli, columns = responses.shape
-        memory = Memory(stimuli, columns, len(layers), np.unique(folds).size, self.max_memory)
-        block, group = memory.share()
-        with progress_bar(len(layers), told, "layer", smoothing=0) as bar:
+        limits = self.max_memory, arrays.budget(self.max_memory)
+        block, group = Memory(stimuli, columns, len(layers), np.unique(folds).size, *limits).share()
+        with (
+            progress_bar(len(layers), told, "layer", smoothing=0) as bar,
+            arrays.failing_clearly("in ridge regression"),
+        ):
             return nested_ridge(
-                _ZScored(layers) if self.variant == "zscored-all" else layers,
+                ZScored(layers) if self.variant == "zscored-all" else layers,
                 responses,
                 folds,
                 zscore=self.variant == "zscored",
@@ -268,6 +290,7 @@ class Ridge:
                 progress=bar.update,
                 block=block,
                 group=group,
+                arrays=arrays,
                 **options,
             )
 
@@ -280,6 +303,7 @@ def load(
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
+    device: str = "cpu",
 ) -> Ridge | UniqueRidge:
     """Return the metric.
 
@@ -289,36 +313,19 @@ def load(
         The metric's card; nothing of it is needed here.
     variant : str or None
         See `Ridge`; ``"unique"`` is `UniqueRidge`, whose p takes no permutations.
-    permutations, bootstrap, seed, max_memory
+    permutations, bootstrap, seed, max_memory, device
         See `Ridge`.
     """
-    options: dict[str, Any] = {"bootstrap": bootstrap, "seed": seed, "max_memory": max_memory}
+    options: dict[str, Any] = {
+        "bootstrap": bootstrap,
+        "seed": seed,
+        "max_memory": max_memory,
+        "device": device,
+    }
     if variant == "unique":
         checked_permutations(permutations)
         return UniqueRidge(**options)
     return Ridge(variant=variant, permutations=permutations, **options)
-
-
-class _ZScored(Mapping[str, npt.NDArray[np.floating[Any]]]):
-    """Layers whose features have mean 0 and deviation 1 over all stimuli."""
-
-    def __init__(self, layers: Layers) -> None:
-        self._layers = layers
-
-    def __getitem__(self, name: str) -> npt.NDArray[np.floating[Any]]:
-        features = real_numbers(self._layers[name], f"features of layer {name!r}")
-        # What has no features is left for the solver to refuse, which names the layer.
-        if features.ndim != 2:
-            return features
-        if not np.isfinite(features).all():
-            return features
-        return zscored(features, np.arange(len(features)), signal_directions(features))
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._layers)
-
-    def __len__(self) -> int:
-        return len(self._layers)
 
 
 def _ceiling(targets: Targets) -> float | None:

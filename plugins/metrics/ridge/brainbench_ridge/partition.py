@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.arrays import namespace
 from brainbench_audio.errors import DataError
 
 IndexArray = npt.NDArray[np.intp]
@@ -89,4 +90,5 @@ class Partition:
     def cut(self, rows: FloatArray, *held_out: int) -> FloatArray:
         """Return the rows (stimulus, target), in ``order``, that are in none of these folds."""
         pieces = [rows[self.test(fold)] for fold in self.others(*held_out)]
-        return np.concatenate(pieces)
+        rest: FloatArray = namespace(rows).concatenate(pieces)
+        return rest

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.arrays import HOST, Arrays, dots, namespace
+
 from .partition import FloatArray, Partition
 
 # Predictions whose deviation is this small beside that of the responses are equal but for rounding.
@@ -16,11 +18,12 @@ _CONSTANT = 1e-13
 
 @dataclass(frozen=True)
 class Responses:
-    """Responses of a block of targets to all stimuli.
+    """Responses of a block of targets to all stimuli, as arrays of one device.
 
     Attributes
     ----------
     partition : Partition
+    arrays : Arrays
     centred : float64 array (stimulus, target)
         In the order of the partition, less ``mean``.
     mean, squares : float64 arrays (target,)
@@ -30,20 +33,24 @@ class Responses:
     """
 
     partition: Partition
+    arrays: Arrays
     centred: FloatArray
     mean: FloatArray
     squares: FloatArray
     rounding: FloatArray
 
     @classmethod
-    def measure(cls, targets: npt.NDArray[Any], partition: Partition) -> Responses:
+    def measure(
+        cls, targets: npt.NDArray[Any], partition: Partition, arrays: Arrays = HOST
+    ) -> Responses:
         """Build from responses (stimulus, target) in their own order."""
         # A copy in any case, as what follows works in place.
-        centred = targets[partition.order].astype(np.float64, copy=False)
-        size = np.maximum(centred.max(axis=0), -centred.min(axis=0))
+        centred = arrays.put(targets[partition.order])
+        xp = namespace(centred)
+        size = xp.maximum(xp.amax(centred, 0), -xp.amin(centred, 0))
         rounding = 4.0 * float(np.finfo(targets.dtype).eps) * size
         mean, squares = _demean(centred, rounding)
-        return cls(partition, centred, mean, squares, rounding)
+        return cls(partition, arrays, centred, mean, squares, rounding)
 
     def moments(self, outer: int) -> tuple[FloatArray, FloatArray]:
         """Return mean and sum of squares of ``centred`` without a fold, as `mean`, `squares`."""
@@ -54,14 +61,15 @@ def _demean(values: FloatArray, rounding: FloatArray) -> tuple[FloatArray, Float
     """Demean in place; return the mean, and the sum of squares or 0 if that is but rounding."""
     mean: FloatArray = values.mean(axis=0)
     values -= mean
-    squares: FloatArray = np.einsum("st,st->t", values, values)
+    squares: FloatArray = dots(values, values)
     squares[squares <= values.shape[0] * rounding**2] = 0.0
     return mean, squares
 
 
 def is_defined(predicted: FloatArray, measured: FloatArray) -> npt.NDArray[np.bool_]:
     """Return whether neither sum of squares is that of a constant."""
-    return np.asarray((predicted > _CONSTANT**2 * measured) & (measured > 0))
+    defined: npt.NDArray[np.bool_] = (predicted > _CONSTANT**2 * measured) & (measured > 0)
+    return defined
 
 
 def correlation(products: FloatArray, predicted: FloatArray, measured: FloatArray) -> FloatArray:
@@ -78,9 +86,11 @@ def correlation(products: FloatArray, predicted: FloatArray, measured: FloatArra
     float64 array
         0 where one side is constant.
     """
+    xp = namespace(products)
     valid = is_defined(predicted, measured)
-    norm = np.where(valid, predicted * measured, 1.0)
-    return np.asarray(np.where(valid, products / np.sqrt(norm), 0.0))
+    norm = xp.where(valid, predicted * measured, 1.0)
+    found: FloatArray = xp.where(valid, products / xp.sqrt(norm), 0.0)
+    return found
 
 
 def squared_correlation(
@@ -90,15 +100,16 @@ def squared_correlation(
 
     Divided once and not squared after the division, as rounding decides between equal penalties.
     """
+    xp = namespace(products)
     valid = (products > 0) & is_defined(predicted, measured)
-    result = np.zeros(products.shape)
-    np.divide(products**2, predicted * measured, out=result, where=valid)
-    return result
+    norm = xp.where(valid, predicted * measured, 1.0)
+    found: FloatArray = xp.where(valid, products**2 / norm, 0.0)
+    return found
 
 
 def pooled_r2(predictions: FloatArray, responses: Responses) -> FloatArray:
     """Return the squared correlation of predictions (stimulus, target) and responses."""
     demeaned = predictions - predictions.mean(axis=0)
-    predicted = np.einsum("st,st->t", demeaned, demeaned)
-    products = np.einsum("st,st->t", demeaned, responses.centred)
+    predicted = dots(demeaned, demeaned)
+    products = dots(demeaned, responses.centred)
     return squared_correlation(products, predicted, responses.squares)

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.arrays import HOST, Arrays, columns, copied, dots, namespace, on_host
+
 from .decomposition import DecomposedLayer
 from .partition import FloatArray, IndexArray
 from .responses import Responses, squared_correlation
@@ -27,14 +29,15 @@ FIRST_STEPS = 3
 class Scratch:
     """Memory for intermediate products, kept by a thread to stay in its cache."""
 
-    def __init__(self) -> None:
+    def __init__(self, arrays: Arrays = HOST) -> None:
+        self._arrays = arrays
         self._memory: dict[object, FloatArray] = {}
 
     def take(self, key: object, rows: int, columns: int) -> FloatArray:
         """Return an uninitialised array, valid until the next call with this key."""
         memory = self._memory.get(key)
-        if memory is None or memory.size < rows * columns:
-            memory = self._memory[key] = np.empty(rows * columns)
+        if memory is None or len(memory) < rows * columns:
+            memory = self._memory[key] = self._arrays.empty(rows * columns)
         return memory[: rows * columns].reshape(rows, columns)
 
 
@@ -60,9 +63,10 @@ class RotatedBlock:
         for place, pair in enumerate(wanted):
             rotation = layer.inner(*pair).rotation
             # by its place, so that pairs of other outer folds take the same memory later
-            rotated = scratch.take(place, rotation.shape[0], responses.mean.size)
-            np.matmul(rotation, partition.cut(responses.centred, *pair), out=rotated)
-            self._rotated[pair] = rotated, rotated[-1].copy()
+            rotated = scratch.take(place, len(rotation), len(responses.mean))
+            training = partition.cut(responses.centred, *pair)
+            namespace(rotated).matmul(rotation, training, out=rotated)
+            self._rotated[pair] = rotated, copied(rotated[-1])
 
     @property
     def outer_folds(self) -> list[int]:
@@ -83,7 +87,7 @@ class RotatedBlock:
             The last row, their mean, is relative to that of the outer training part.
         """
         rotated, mean = self._rotated[(min(outer, inner), max(outer, inner))]
-        np.subtract(mean, self._moments[outer][0], out=rotated[-1])
+        namespace(mean).subtract(mean, self._moments[outer][0], out=rotated[-1])
         return rotated
 
     def measured(self, inner: int) -> FloatArray:
@@ -102,8 +106,8 @@ class PooledSums:
     small difference of large numbers.
     """
 
-    def __init__(self, penalties: int, targets: int) -> None:
-        self._sums, self._squares, self._products = np.zeros((3, penalties, targets))
+    def __init__(self, penalties: int, targets: int, arrays: Arrays = HOST) -> None:
+        self._sums, self._squares, self._products = arrays.zeros(3, penalties, targets)
 
     def add(
         self, weights: FloatArray, rotated: FloatArray, measured: FloatArray, scratch: Scratch
@@ -122,12 +126,12 @@ class PooledSums:
         """
         penalties, rows, rank = weights.shape
         product = scratch.take("product", penalties * rows, rotated.shape[1])
-        np.matmul(weights.reshape(penalties * rows, rank), rotated, out=product)
+        namespace(product).matmul(weights.reshape(penalties * rows, rank), rotated, out=product)
         both = product.reshape(penalties, rows, rotated.shape[1])
         predictions = both[:, :-1]
         self._sums += both[:, -1]
-        self._squares += np.einsum("pst,pst->pt", predictions, predictions)
-        self._products += np.einsum("pst,st->pt", predictions, measured)
+        self._squares += dots(predictions, predictions)
+        self._products += dots(predictions, measured)
 
     def scores(self, mean: FloatArray, squares: FloatArray, stimuli: int) -> FloatArray:
         """Return the squared correlations (penalty, target).
@@ -198,9 +202,11 @@ class PenaltySearch:
 
     def try_grid(self, targets: slice | IndexArray, block: RotatedBlock) -> None:
         """Choose from the grid for a block of targets and the outer folds that it is made for."""
-        partition = self.layer.partition
-        count = block.responses.mean.size
-        pooled = {outer: PooledSums(len(self.penalties), count) for outer in block.outer_folds}
+        partition, arrays = self.layer.partition, block.responses.arrays
+        count = len(block.responses.mean)
+        pooled = {
+            outer: PooledSums(len(self.penalties), count, arrays) for outer in block.outer_folds
+        }
         for pair in self.layer.pairs:
             for outer, inner in (pair, pair[::-1]):
                 if outer not in pooled:
@@ -213,11 +219,12 @@ class PenaltySearch:
                 )
         for outer, sums in pooled.items():
             scores = sums.scores(*block.moments(outer), partition.training_size(outer))
-            position = scores.argmax(axis=0)
-            best = np.take_along_axis(scores, position[np.newaxis], axis=0)[0]
+            xp = namespace(scores)
+            best, lowest = on_host(xp.amax(scores, 0)), on_host(xp.amin(scores, 0))
+            position = on_host(scores.argmax(axis=0))
             self.grid_score[outer, targets] = self.score[outer, targets] = best
             self.position[outer, targets] = position
-            self.flat[outer, targets] = best - scores.min(axis=0) <= FLAT
+            self.flat[outer, targets] = best - lowest <= FLAT
             self.penalty[outer, targets] = np.asarray(self.penalties)[position]
 
     def at_edge(self, edge: int, targets: slice) -> npt.NDArray[np.bool_]:
@@ -297,16 +304,16 @@ class PenaltySearch:
         places: IndexArray,
     ) -> FloatArray:
         """Return the inner scores, (penalty, target), of some targets in an outer fold."""
-        partition = self.layer.partition
-        pooled = PooledSums(len(tried), targets.size)
+        partition, arrays = self.layer.partition, block.responses.arrays
+        pooled, places = PooledSums(len(tried), targets.size, arrays), arrays.places(places)
         for inner in partition.others(outer):
             weights = self._weights.get((outer, inner, tried))
             if weights is None:
                 weights = self.layer.inner(outer, inner).weights(inner, tried)
-            rotated = block.rotated(outer, inner).take(places, axis=1)
-            pooled.add(weights, rotated, block.measured(inner).take(places, axis=1), block.scratch)
+            rotated = columns(block.rotated(outer, inner), places)
+            pooled.add(weights, rotated, columns(block.measured(inner), places), block.scratch)
         mean, squares = (moment[places] for moment in block.moments(outer))
-        return pooled.scores(mean, squares, partition.training_size(outer))
+        return on_host(pooled.scores(mean, squares, partition.training_size(outer)))
 
 
 def next_penalties(start: float, edge: int, count: int) -> tuple[float, ...]:

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import pairwise
-from threading import local
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.arrays import HOST, Arrays
 from brainbench_audio.errors import ContractError
 
 from .best import Best
 from .checks import checked_features, checked_leaders, checked_penalties, checked_targets
 from .decomposition import DecomposedLayer
-from .influence import LeftOut
+from .fit import BLOCK, Fit
 from .nested import NestedRidge
-from .partition import FloatArray, IndexArray, Partition
-from .responses import Responses, pooled_r2
-from .search import (
-    EDGES,
-    FIRST_STEPS,
-    PENALTIES,
-    PenaltySearch,
-    RotatedBlock,
-    Scratch,
-    next_penalties,
-)
+from .partition import Partition
+from .search import PENALTIES, PenaltySearch
 from .threads import single_threaded_products
-from .training_part import TrainingPart
-
-# Targets treated together: their inner predictions for all penalties fit a core's cache.
-BLOCK = 512
-# So few targets at an edge are better treated together with those of other blocks.
-_FEW = 64
-
-_Where = npt.NDArray[np.bool_]
 
 
 def nested_ridge(
@@ -55,6 +35,7 @@ def nested_ridge(
     block: int | None = None,
     group: int | None = None,
     apart: int = 0,
+    arrays: Arrays = HOST,
 ) -> NestedRidge:
     r"""Predict each target from the layer and with the penalty that suit it best.
 
@@ -100,6 +81,8 @@ def nested_ridge(
         depend on the others, to the last digit. Of the others only ``r2`` and what it is made from
         are found; ``stuck``, ``left_out``, ``correlations`` and ``layer_r2`` are 0. By default
         there are no others.
+    arrays : Arrays
+        Where products are made: blocks go there one after the other, and what is found comes back.
 
     Returns
     -------
@@ -134,8 +117,16 @@ def nested_ridge(
     followed = None if leaders is None else checked_leaders(leaders, checked.shape[1])
     best = Best.empty(len(layers), partition, checked.shape[1], profile=profile)
     with single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
-        fit = _Fit(
-            checked, partition, best, pool, block=block or BLOCK, leaders=followed, apart=apart
+        fit = Fit(
+            checked,
+            partition,
+            best,
+            # the cores of a device compute one block after the other
+            pool.map if arrays.on_host else map,
+            block=block or BLOCK,
+            leaders=followed,
+            apart=apart,
+            arrays=arrays,
         )
         size = group or partition.folds
         starts = range(0, partition.folds, size)
@@ -143,7 +134,7 @@ def nested_ridge(
         for number, name in enumerate(layers):
             features = checked_features(name, layers[name], partition)
             layer = DecomposedLayer(
-                features, partition, zscore=zscore, unit=unit, parallel=pool.map
+                features, partition, zscore=zscore, unit=unit, parallel=pool.map, arrays=arrays
             )
             del features
             fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]), groups)
@@ -153,206 +144,3 @@ def nested_ridge(
     chosen = best.r2, best.predictions, best.layer, best.penalty
     owed = best.squared_weights, fit.correlations, fit.left_out
     return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2)
-
-
-@dataclass(frozen=True)
-class _Walk:
-    """Where (fold, target) penalties are beyond an edge of the grid, or wait to go there."""
-
-    going: _Where
-    waiting: _Where
-
-
-class _Fit:
-    """Fits layer after layer, blocks of targets in parallel."""
-
-    def __init__(
-        self,
-        targets: npt.NDArray[Any],
-        partition: Partition,
-        best: Best,
-        pool: ThreadPoolExecutor,
-        *,
-        block: int,
-        leaders: IndexArray | None,
-        apart: int,
-    ) -> None:
-        self._leaders = leaders
-        self._targets = targets
-        self._partition = partition
-        self._best = best
-        self._pool = pool
-        self._block = block
-        self._apart = apart or targets.shape[1]
-        bounds = (0, self._apart, targets.shape[1])
-        self._blocks = [
-            slice(at, min(at + block, end))
-            for start, end in pairwise(bounds)
-            for at in range(start, end, block)
-        ]
-        self._local = local()
-        # outer training parts of the layers that some target has chosen so far
-        self._parts: dict[int, list[TrainingPart]] = {}
-        self.correlations = np.zeros(targets.shape[1])
-        self.left_out = np.zeros(targets.shape)
-
-    def add_layer(self, number: int, search: PenaltySearch, groups: Sequence[range]) -> None:
-        """Fit one layer, some outer folds at a time, and keep it where it is the best so far."""
-        wins = np.zeros(search.penalty.shape, dtype=bool)
-        for outer_folds in groups:
-            search.hold(frozenset(outer_folds))
-            self._choose(search, outer_folds, wins)
-        self._best.stuck[number] = search.stuck.sum(axis=0)
-        if self._leaders is not None:
-            wins = wins[:, self._leaders]
-        np.copyto(self._best.layer, number, where=wins)
-        np.copyto(self._best.penalty, search.penalty, where=wins)
-        outer = [search.layer.outer(fold) for fold in range(self._partition.folds)]
-        chosen = set(np.unique(self._best.layer).tolist())
-        self._parts = {
-            place: parts
-            for place, parts in (*self._parts.items(), (number, outer))
-            if place in chosen
-        }
-        self._for_blocks(lambda block: self._predict(block, number, search, wins[:, block]))
-
-    def finish(self) -> None:
-        """Score the predictions, and bring them into the order and range of the responses."""
-
-        def finish(block: slice) -> None:
-            responses = self._responses(block)
-            predictions = self._best.predictions[:, block]
-            self._best.r2[block] = pooled_r2(predictions, responses)
-            if block.start < self._apart:
-                self._leave_out(block, predictions, responses)
-            predictions[self._partition.order] = predictions + responses.mean
-
-        self._for_blocks(finish)
-
-    def _leave_out(self, block: slice, predictions: FloatArray, responses: Responses) -> None:
-        """Fill in `NestedRidge.left_out` for some targets."""
-        sums = LeftOut(predictions, responses)
-        for fold, chosen in enumerate(self._best.layer[:, block]):
-            for layer in np.unique(chosen).tolist():
-                targets = np.flatnonzero(chosen == layer)
-                penalty = self._best.penalty[fold, block][targets]
-                sums.refit(fold, self._parts[layer][fold], targets, penalty)
-        whole, without = sums.correlations()
-        self.correlations[block] = whole
-        self.left_out[self._partition.order, block] = without
-
-    def _choose(self, search: PenaltySearch, outer_folds: range, wins: _Where) -> None:
-        """Choose penalties within some outer folds."""
-        walks = {edge: _Walk(np.zeros_like(wins), np.zeros_like(wins)) for edge in EDGES}
-        self._for_blocks(lambda block: self._search(block, outer_folds, search, wins, walks))
-        for edge in EDGES:
-            self._go_on(edge, search, walks[edge])
-        suspects = search.suspects(outer_folds)
-        suspects[:, self._apart :] = False
-        self._for_places(search, suspects, search.check)
-
-    def _search(
-        self,
-        block: slice,
-        folds: range,
-        search: PenaltySearch,
-        wins: _Where,
-        walks: dict[int, _Walk],
-    ) -> None:
-        """Choose from the grid, and take the first steps beyond its edges."""
-        rotated = RotatedBlock(search.layer, self._responses(block), folds, self._scratch)
-        search.try_grid(block, rotated)
-        rows = slice(folds.start, folds.stop)
-        wins[rows, block] = self._best.challenge(search, rows, block)
-        # With one penalty, targets try to double it once they have tried to halve it.
-        few = _FEW if len(search.penalties) > 1 else 0
-        for edge in EDGES:
-            at_edge = search.at_edge(edge, block)
-            alone = self._best.layer_r2 is None and self._leaders is None
-            if alone or block.start >= self._apart:
-                # Without a profile, the winners are all that matters.
-                at_edge &= wins[:, block]
-            for outer in folds:
-                places = np.flatnonzero(at_edge[outer])
-                targets = places + block.start
-                if targets.size > few and search.first[edge]:
-                    tried = search.first[edge]
-                    survivors = search.try_beyond(outer, targets, tried, rotated, places)
-                    walks[edge].going[outer, survivors] = True
-                else:
-                    walks[edge].waiting[outer, targets] = True
-
-    def _go_on(self, edge: int, search: PenaltySearch, walk: _Walk) -> None:
-        """Go on halving (edge 0) or doubling (edge -1) penalties as long as that helps."""
-        if tried := search.first[edge]:
-            self._step(tried, search, walk.waiting)
-            walk.going[walk.waiting] = True
-        # The few that are left are likely to go far, so each time twice as many are tried.
-        count = 2 * FIRST_STEPS
-        while walk.going.any() and (tried := next_penalties(tried[-1], edge, count)):
-            self._step(tried, search, walk.going)
-            count *= 2
-
-    def _step(self, tried: tuple[float, ...], search: PenaltySearch, walking: _Where) -> None:
-        """Try some penalties on the targets that are walking, and stop those that stop rising."""
-
-        def step(outer: int, targets: IndexArray, block: RotatedBlock, places: IndexArray) -> None:
-            survivors = search.try_beyond(outer, targets, tried, block, places)
-            walking[outer, targets] = False
-            walking[outer, survivors] = True
-
-        self._for_places(search, walking, step)
-
-    def _for_places(
-        self,
-        search: PenaltySearch,
-        where: _Where,
-        function: Callable[[int, IndexArray, RotatedBlock, IndexArray], None],
-    ) -> None:
-        """Call a function for each outer fold and the targets that are marked, (fold, target)."""
-
-        def call(task: tuple[int, IndexArray]) -> None:
-            outer, targets = task
-            block = RotatedBlock(search.layer, self._responses(targets), [outer], self._scratch)
-            function(outer, targets, block, np.arange(targets.size))
-
-        tasks = []
-        for outer, row in enumerate(where):
-            targets = np.flatnonzero(row)
-            pieces = range(0, targets.size, self._block)
-            tasks += [(outer, targets[place : place + self._block]) for place in pieces]
-        list(self._pool.map(call, tasks))  # raises what went wrong
-
-    def _predict(self, block: slice, number: int, search: PenaltySearch, wins: _Where) -> None:
-        """Predict each outer fold with the penalty chosen, and keep what wins."""
-        responses = self._responses(block)
-        alone = np.empty(responses.centred.shape)
-        for outer in range(self._partition.folds):
-            test = self._partition.test(outer)
-            training = self._partition.cut(responses.centred, outer)
-            penalty = search.penalty[outer, block]
-            part = search.layer.outer(outer)
-            alone[test] = part.predict(outer, training, penalty)
-            np.copyto(
-                self._best.squared_weights[outer, block],
-                part.squared_weights(outer, penalty),
-                where=wins[outer],
-            )
-            np.copyto(self._best.predictions[test, block], alone[test], where=wins[outer])
-        if self._best.layer_r2 is not None and block.start < self._apart:
-            self._best.layer_r2[number, block] = pooled_r2(alone, responses)
-
-    def _responses(self, targets: slice | IndexArray) -> Responses:
-        if isinstance(targets, slice):
-            return Responses.measure(self._targets[:, targets], self._partition)
-        return Responses.measure(self._targets.take(targets, axis=1), self._partition)
-
-    def _for_blocks(self, function: Callable[[slice], None]) -> None:
-        list(self._pool.map(function, self._blocks))
-
-    @property
-    def _scratch(self) -> Scratch:
-        if not hasattr(self._local, "scratch"):
-            self._local.scratch = Scratch()
-        scratch: Scratch = self._local.scratch
-        return scratch

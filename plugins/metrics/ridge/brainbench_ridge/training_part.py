@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+
+from brainbench_audio.arrays import HOST, Arrays, namespace
 
 from .partition import FloatArray, Partition
 
@@ -32,11 +34,14 @@ class TrainingPart:
         Without those that are zero but for rounding, which makes the smallest penalties safe.
     projections : mapping of int to float64 array (stimulus of the fold, rank + 1)
         B V and, last, ones; for each fold that is held out.
+    arrays : Arrays
+        Those of the device that has the others.
     """
 
     rotation: FloatArray
     singular: FloatArray
     projections: dict[int, FloatArray]
+    arrays: Arrays = HOST
 
     @classmethod
     def decompose(
@@ -71,26 +76,47 @@ class TrainingPart:
         rotation = np.vstack([left[:, :rank].T, np.full((1, size), 1.0 / size)])
         return cls(rotation, singular, projections)
 
+    def on(self, arrays: Arrays) -> TrainingPart:
+        """Return the same part in the memory of a device."""
+        if arrays.on_host:
+            return self
+        put = arrays.put
+        projections = {fold: put(values) for fold, values in self.projections.items()}
+        return replace(
+            self,
+            rotation=put(self.rotation),
+            singular=put(self.singular),
+            projections=projections,
+            arrays=arrays,
+        )
+
     def size(self) -> float:
         """Return the mean squared norm of the demeaned rows of the part."""
-        return float(np.square(self.singular).sum() / self.rotation.shape[1])
+        return float((self.singular**2).sum() / self.rotation.shape[1])
 
     def shrink(self, penalty: FloatArray) -> FloatArray:
         """Return the factors (rank + 1, penalty) by which penalties weaken each direction."""
-        factors = np.ones((self.singular.size + 1, penalty.size))
-        denominator = np.add.outer(self.singular**2, penalty)
-        np.divide(self.singular[:, np.newaxis], denominator, out=factors[:-1])
+        denominator = self._denominator(penalty)
+        factors: FloatArray = self.arrays.empty(len(denominator) + 1, denominator.shape[1])
+        factors[-1] = 1.0
+        xp = namespace(factors)
+        xp.divide(self.singular[:, np.newaxis], denominator, out=factors[:-1])
         return factors
+
+    def _denominator(self, penalty: FloatArray) -> FloatArray:
+        """Return ``s**2 + a``, (rank, penalty)."""
+        sums: FloatArray = (self.singular**2)[:, np.newaxis] + self.arrays.put(penalty)
+        return sums
 
     def squared_weights(self, fold: int, penalty: FloatArray) -> FloatArray:
         """Return, (target,), the sum of the squares of what responses are multiplied by.
 
         Over all stimuli of a held-out fold and of the part, each target with its own penalty.
         """
-        squares = np.square(self.projections[fold]).sum(axis=0)
+        squares = (self.projections[fold] ** 2).sum(axis=0)
         # rows of the rotation are orthonormal, but for the weights of the mean
         squares[-1] /= self.rotation.shape[1]
-        summed: FloatArray = squares @ np.square(self.shrink(penalty))
+        summed: FloatArray = squares @ self.shrink(penalty) ** 2
         return summed
 
     def weights(self, fold: int, penalties: tuple[float, ...]) -> FloatArray:
@@ -103,9 +129,11 @@ class TrainingPart:
         """
         projection = self.projections[fold]
         factors = self.shrink(np.asarray(penalties))
-        weights = np.empty((len(penalties), projection.shape[0] + 1, projection.shape[1]))
-        np.multiply(projection, factors.T[:, np.newaxis], out=weights[:, :-1])
-        np.multiply(projection.sum(axis=0), factors.T, out=weights[:, -1])
+        rows, rank = projection.shape
+        weights: FloatArray = self.arrays.empty(len(penalties), rows + 1, rank)
+        xp = namespace(weights)
+        xp.multiply(projection, factors.T[:, np.newaxis], out=weights[:, :-1])
+        xp.multiply(projection.sum(axis=0), factors.T, out=weights[:, -1])
         return weights
 
     def predict(self, fold: int, responses: FloatArray, penalty: FloatArray) -> FloatArray:
@@ -165,14 +193,16 @@ class TrainingPart:
         """
         axes = self.rotation[:-1]
         rotated = axes @ responses
-        taken = penalty / np.add.outer(self.singular**2, penalty)
+        taken = self.arrays.put(penalty) / self._denominator(penalty)
         residuals = axes.T @ (rotated * taken)
-        left = np.square(axes).T @ taken
+        left = (axes**2).T @ taken
         size = len(responses)
         if len(axes) < size - 1:
             # directions that the features do not have
             residuals += responses - responses.mean(axis=0) - axes.T @ rotated
-            left += (1 - 1 / size - np.square(axes).sum(axis=0))[:, np.newaxis]
-        scaled = np.zeros(residuals.shape)
-        np.divide(residuals, np.maximum(left, 0.0) ** POWER, out=scaled, where=left > 0)
+            left += (1 - 1 / size - (axes**2).sum(axis=0))[:, np.newaxis]
+        xp = namespace(left)
+        scaled: FloatArray = xp.where(
+            left > 0, residuals / xp.where(left > 0, left, 1.0) ** POWER, 0.0
+        )
         return scaled

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from brainbench_audio.arrays import Arrays, arrays_on, checked_device
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.ceilings import bounded
@@ -20,7 +21,7 @@ from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
 from .bands import SHARES, BandedRidge, Reduced, banded_ridge
 from .labels import counts, label
-from .memory import Memory
+from .memory import LARGE, Memory
 from .nested import NestedRidge
 from .partition import FloatArray, Partition
 from .solver import nested_ridge
@@ -58,7 +59,7 @@ class UniqueRidge:
 
     Attributes
     ----------
-    bootstrap, seed, max_memory
+    bootstrap, seed, max_memory, device
         See `brainbench_ridge.metric.Ridge`.
 
     Notes
@@ -71,9 +72,11 @@ class UniqueRidge:
     bootstrap: int | None = None
     seed: int = 0
     max_memory: int | None = None
+    device: str = "cpu"
 
     def __post_init__(self) -> None:
         checked_draws(self.bootstrap)
+        checked_device(self.device)
 
     def __call__(
         self,
@@ -103,7 +106,7 @@ class UniqueRidge:
         DataError
             If there is no given model, or as `Ridge` does.
         ContractError
-            If the rows of a layer do not fit.
+            If the rows of a layer do not fit, or the device is not there or fails.
         """
         if not given:
             raise DataError(
@@ -112,8 +115,13 @@ class UniqueRidge:
         targets = Targets.from_assembly(target)
         labels = np.asarray(folds)
         partition = Partition.from_labels(labels)
-        spaces = _Spaces(Reduced(layers, partition), Reduced(given, partition), self.max_memory)
-        fits = spaces.fit(targets.responses, labels)
+        large = targets.responses.shape[1] * (len(layers) + len(given)) >= LARGE
+        arrays = arrays_on(self.device, large=large)
+        spaces = _Spaces(
+            Reduced(layers, partition), Reduced(given, partition), self.max_memory, arrays
+        )
+        with arrays.failing_clearly("in banded ridge regression"):
+            fits = spaces.fit(targets.responses, labels)
         found, without = fits.explained(), fits.left_out()
         parts = targets.parts(found["unique"])
         influence = partial(_influence, targets, found, without)
@@ -131,6 +139,7 @@ class UniqueRidge:
             ceiling=_ceiling(targets, fits.given.r2),
             provenance=({} if targets.reliability is None else {WITHHELD: _NOT_NORMALISED})
             | unsure.provenance
+            | arrays.provenance
             | _against_chance(influence("unique")),
             parts=dict(zip(targets.part_names, parts.tolist(), strict=False)),
             layer=list(layers)[int(profile.argmax())],
@@ -150,6 +159,7 @@ class _Spaces:
     model: Reduced
     given: Reduced
     max_memory: int | None
+    arrays: Arrays
 
     def fit(self, responses: npt.NDArray[Any], folds: npt.NDArray[Any]) -> _Fits:
         """Fit each model, and both together."""
@@ -159,8 +169,9 @@ class _Spaces:
             # the results of three fits are kept
             limit = (limit - self.model.bytes - self.given.bytes) // 3
         parts = max(len(self.model), len(self.given), len(SHARES))
-        block, group = Memory(stimuli, columns, parts, np.unique(folds).size, limit).share()
-        share: dict[str, Any] = {"block": block, "group": group}
+        limits = limit, self.arrays.budget(self.max_memory)
+        block, group = Memory(stimuli, columns, parts, np.unique(folds).size, *limits).share()
+        share: dict[str, Any] = {"block": block, "group": group, "arrays": self.arrays}
         model, given = (
             nested_ridge(layers, responses, folds, unit=True, **share)
             for layers in (self.model, self.given)

@@ -63,13 +63,16 @@ def test_components_are_means_over_sounds() -> None:
     error = jackknife(without.mean(axis=1))
     assert score.error == pytest.approx(error)
     assert score.provenance["error_over"] == "sounds"
-    root, margin = np.sqrt(score.value), 2.0452296 * error / (2 * np.sqrt(score.value))
-    assert score.interval == pytest.approx(((root - margin) ** 2, (root + margin) ** 2), rel=1e-6)
+    root = np.sqrt(score.value)
+    margin = 2.0452296 * error / (2 * root) / (1 - root**2)
+    edges = np.tanh(np.arctanh(root) + np.array([-margin, margin])) ** 2
+    assert score.interval == pytest.approx(tuple(edges), rel=1e-6)
     for number, name in enumerate(names):
         assert score.part_errors[name] == pytest.approx(jackknife(without[:, number]))
         # of the correlation, whose square the part is
-        margin = 2.0452296 * jackknife(fit.left_out[:, number])
-        edges = np.maximum(fit.correlations[number] + np.array([-margin, margin]), 0) ** 2
+        r = fit.correlations[number]
+        margin = 2.0452296 * jackknife(fit.left_out[:, number]) / (1 - r**2)
+        edges = np.maximum(np.tanh(np.arctanh(r) + np.array([-margin, margin])), 0) ** 2
         assert score.part_intervals[name] == pytest.approx(tuple(edges), rel=1e-6)
     stored = score.raw["influence"]
     assert stored.dims == ("left_out", "part")

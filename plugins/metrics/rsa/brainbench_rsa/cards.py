@@ -33,6 +33,7 @@ RSA = MetricCard(
     packages=("brainbench_rsa",),
     loader="brainbench_rsa.metric:load",
     revision=3,
+    neutral=frozenset({"device"}),
     properties=frozenset({"identity", "noise", "permutation", "scale"}),
     variant_properties={"crossnobis": frozenset({"noise", "permutation", "scale"})},
     stores=frozenset({"layer_score"}),

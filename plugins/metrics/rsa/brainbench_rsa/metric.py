@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
 
+from brainbench_audio.arrays import HOST, Arrays, arrays_on, checked_device
 from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.assemblies.subjects import Subjects
@@ -32,6 +33,10 @@ from .targets import subject_rdms
 
 VARIANTS = (None, "cv", "crossnobis")
 Layers = Mapping[str, NDArray[np.floating[Any]]]
+# stimuli² times features of a layer from which on a GPU is faster, its start included
+LARGE = 10_000_000_000
+# arrays of the size of a layer that a device holds at a time, in float64
+_COPIES = 4
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,12 @@ class RSA:
         Draws of the score to keep in `raw`, see `brainbench_audio.scores.influence`.
     seed
         Of permutations and draws.
+    device
+        That makes the products of stimuli, of layers: ``"cpu"``, ``"cuda"``, or ``"auto"``, a GPU
+        for large layers where there is one. It changes results by rounding only.
+    max_memory
+        Bytes that arrays may take on a GPU, besides half of what is free there; a layer that does
+        not fit is compared on the CPU.
 
     Raises
     ------
@@ -69,12 +80,15 @@ class RSA:
     permutations: int | None = None
     bootstrap: int | None = None
     seed: int = 0
+    device: str = "cpu"
+    max_memory: int | None = None
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric rsa has no variant {self.variant!r}: see `RSA`.")
         checked_draws(self.bootstrap)
         checked_permutations(self.permutations)
+        checked_device(self.device)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | ArrayLike) -> Score:
         """Return the score of some layers for some targets.
@@ -110,7 +124,7 @@ class RSA:
                 subjects = subject_distances(target, np.asarray(folds))
             else:
                 subjects = subject_rdms(target, zscore=self.zscore)
-            names, rdms = self._layer_rdms(layers, subjects.n["stimulus"])
+            names, rdms, computed_on = self._layer_rdms(layers, subjects.n["stimulus"])
             rho = spearman(rdms, subjects.arrays)
             if self.variant == "cv":
                 found = cross_validate(rdms, subjects.arrays, np.asarray(folds))
@@ -144,16 +158,19 @@ class RSA:
             value=float(parts.mean()),
             **unsure.fields,
             ceiling=ceiling,
-            provenance=unsure.provenance | chance,
+            provenance=unsure.provenance | chance | computed_on,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
             layer=layer,
             n=subjects.n | {"layer": len(names), "layer_dropped": len(layers) - len(names)},
             raw=raw.assign_attrs(unsure.attributes, zscore=int(self.zscore)),
         )
 
-    def _layer_rdms(self, layers: Layers, stimuli: int) -> tuple[list[str], FloatArray]:
-        """Return the layers whose stimuli differ, and their RDMs, (layer, pair)."""
+    def _layer_rdms(
+        self, layers: Layers, stimuli: int
+    ) -> tuple[list[str], FloatArray, dict[str, str]]:
+        """Return the layers whose stimuli differ, their RDMs, (layer, pair), and the device."""
         names, rdms = [], []
+        computed_on: dict[str, str] = {}
         measure = euclidean if self.variant == "crossnobis" else rdm
         for name in _watched(layers):
             features = real_numbers(layers[name], f"Features of layer {name!r}")
@@ -162,8 +179,11 @@ class RSA:
                     f"Layer {name} has {len(features)} rows, the responses {stimuli} stimuli: "
                     "take the same stimuli in the same order."
                 )
+            arrays = self._arrays(features)
+            computed_on |= arrays.provenance
             try:
-                distances = measure(features, zscore=self.zscore)
+                with arrays.failing_clearly(f"while layer {name} was compared"):
+                    distances = measure(features, zscore=self.zscore, arrays=arrays)
             except UndefinedDistance:
                 continue
             except DataError as error:
@@ -176,7 +196,13 @@ class RSA:
                 f"None of the {len(layers)} layers tells the stimuli apart (one feature only, or "
                 "the same activations for all), so there is nothing to compare."
             )
-        return names, np.stack(rdms)
+        return names, np.stack(rdms), computed_on
+
+    def _arrays(self, features: NDArray[Any]) -> Arrays:
+        """Return those of the device, if a layer fits into its memory."""
+        arrays = arrays_on(self.device, large=len(features) * features.size >= LARGE)
+        room = arrays.budget(self.max_memory)
+        return HOST if room is not None and room < 8 * _COPIES * features.size else arrays
 
     def _matrices(self, layer: FloatArray, subjects: FloatArray) -> xr.Dataset:
         """Return two RDMs to be looked at side by side, and what their distances are."""
@@ -224,11 +250,12 @@ def load(
     bootstrap: int | None = None,
     seed: int = 0,
     max_memory: int | None = None,
+    device: str = "cpu",
 ) -> RSA:
     """Return the metric.
 
-    ``max_memory`` changes nothing: besides the responses and one layer it keeps only one RDM for
-    each layer and subject.
+    On the CPU ``max_memory`` changes nothing: besides the responses and one layer only one RDM is
+    kept for each layer and subject.
 
     Parameters
     ----------
@@ -236,12 +263,17 @@ def load(
         The metric's card; nothing of it is needed here.
     variant
         See `RSA`.
-    zscore, permutations, bootstrap, seed
+    zscore, permutations, bootstrap, seed, max_memory, device
         See `RSA`.
     """
-    del max_memory
     return RSA(
-        variant=variant, zscore=zscore, permutations=permutations, bootstrap=bootstrap, seed=seed
+        variant=variant,
+        zscore=zscore,
+        permutations=permutations,
+        bootstrap=bootstrap,
+        seed=seed,
+        device=device,
+        max_memory=max_memory,
     )
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainbench_audio.arrays import HOST, Arrays, copied, dots, namespace, on_host
 from brainbench_audio.errors import DataError
 
 FloatArray = NDArray[np.float64]
@@ -103,18 +105,22 @@ def _standardise(values: FloatArray) -> None:
     """Z-score in place: fresh arrays of this size cost more than the arithmetic."""
     mean = values.mean(axis=0)
     values -= mean
-    deviation = np.sqrt(np.einsum("ij,ij->j", values, values) / len(values))
-    suspects = np.flatnonzero(deviation <= ROUNDING * np.abs(mean))
-    if suspects.size:
+    xp = namespace(values)
+    deviation = xp.sqrt(dots(values, values) / len(values))
+    suspects = deviation <= ROUNDING * abs(mean)
+    if suspects.any():
         # The rounding error of the mean, divided by itself, would pass for a signal.
-        equal = np.ptp(values[:, suspects], axis=0) == 0
-        equal |= deviation[suspects] <= LAST_PLACES * np.abs(mean[suspects])
-        values[:, suspects[equal]] = 0.0
-        deviation[suspects[equal]] = 1.0
+        some = values[:, suspects]
+        equal = xp.amax(some, 0) == xp.amin(some, 0)
+        suspects[copied(suspects)] = equal | (
+            deviation[suspects] <= LAST_PLACES * abs(mean[suspects])
+        )
+        values[:, suspects] = 0.0
+        deviation[suspects] = 1.0
     values *= 1 / deviation
 
 
-def rdm(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
+def rdm(responses: ArrayLike, *, zscore: bool = True, arrays: Arrays = HOST) -> FloatArray:
     r"""Return the correlation distance of each pair of stimuli.
 
     .. math:: d_{ab} = 1 - \mathrm{Pearson}(z_a, z_b)
@@ -128,6 +134,8 @@ def rdm(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
         the voxels of a subject; computed in float64.
     zscore
         Z-score each feature over stimuli first, as `standardise` does.
+    arrays
+        Where products of stimuli are made.
 
     Returns
     -------
@@ -151,13 +159,13 @@ def rdm(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
     >>> rdm([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 3.0, 2.0]], zscore=False).tolist()
     [2.0, 0.5, 1.5]
     """
-    rows = _checked(responses)
+    rows = _checked(responses, arrays)
     stimuli, features = rows.shape
     if zscore:
         _standardise(rows)
-    means = rows.mean(axis=1)
-    rows -= means[:, None]
-    products = rows @ rows.T
+    row_means = rows.mean(axis=1)
+    rows -= row_means[:, None]
+    products, means = on_host(rows @ rows.T), on_host(row_means)
     norms = np.sqrt(np.diagonal(products))
     flat = norms <= ROUNDING * np.sqrt(features) * np.abs(means)
     if flat.any():
@@ -174,7 +182,7 @@ def rdm(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
     return distances
 
 
-def euclidean(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
+def euclidean(responses: ArrayLike, *, zscore: bool = True, arrays: Arrays = HOST) -> FloatArray:
     r"""Return the squared Euclidean distance of each pair of stimuli, over their mean.
 
     .. math:: d_{ab} = \lVert z_a - z_b \rVert^2
@@ -184,7 +192,7 @@ def euclidean(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
 
     Parameters
     ----------
-    responses, zscore
+    responses, zscore, arrays
         As `rdm` takes them.
 
     Returns
@@ -202,21 +210,21 @@ def euclidean(responses: ArrayLike, *, zscore: bool = True) -> FloatArray:
     >>> euclidean([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]], zscore=False).tolist()
     [0.75, 0.75, 1.5]
     """
-    rows = _checked(responses)
+    rows = _checked(responses, arrays)
     if zscore:
         _standardise(rows)
     else:
         rows -= rows.mean(axis=0)
-    products = rows @ rows.T
+    products = on_host(rows @ rows.T)
     own = np.diagonal(products)
     distances: FloatArray = (own[:, None] + own - 2 * products).ravel()[_flat_indices(len(rows))]
     mean = float(distances.mean())
     return np.round(distances / mean, DECIMALS) if mean > 0 else np.zeros(distances.shape)
 
 
-def _checked(responses: ArrayLike) -> FloatArray:
+def _checked(responses: ArrayLike, arrays: Arrays) -> Any:
     """Return a copy in double precision, of a shape and values that have distances."""
-    values = np.array(responses, dtype=np.float64)
+    values = arrays.copy(responses)
     if values.ndim != 2:
         raise DataError(f"An RDM needs an array (stimulus, feature), got shape {values.shape}.")
     stimuli, features = values.shape
@@ -227,7 +235,7 @@ def _checked(responses: ArrayLike) -> FloatArray:
             f"An RDM needs at least 2 features, got {features}: a correlation over fewer is "
             "undefined. Take more targets, or another metric."
         )
-    finite = np.isfinite(values)
+    finite = namespace(values).isfinite(values)
     if not finite.all():
         count = int((~finite.all(axis=0)).sum())
         raise DataError(

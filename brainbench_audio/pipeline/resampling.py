@@ -1,0 +1,142 @@
+"""Layers of continuous sound at the times of responses: from windows to volumes.
+
+Both sides of a benchmark then have the same rows, so a metric sees what it sees of clips: layers
+(row, feature), responses (row, target) and folds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import scipy.sparse
+import xarray as xr
+
+from brainbench_audio.activations.store import StoredActivations
+from brainbench_audio.assemblies.continuous import repetition_time
+from brainbench_audio.errors import DataError
+from brainbench_audio.names import one_form
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
+
+METHOD = "Lanczos, 3 lobes"
+"""Part of the key of a score: another way to resample gives other scores."""
+_LOBES = 3
+Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+
+
+def lanczos(
+    at: npt.NDArray[np.float64], known: npt.NDArray[np.float64], interval: float
+) -> npt.NDArray[np.float64]:
+    r"""Return the weights that resample a course in time.
+
+    $w(t) = \operatorname{sinc}(t) \operatorname{sinc}(t / 3)$ for $|t| < 3$, else 0, with t the
+    difference of two times over the interval; the weights of a row sum to 1. What is faster than
+    half of 1 / interval is filtered out.
+
+    Parameters
+    ----------
+    at, known : float64 arrays (row,) and (window,)
+        Times wanted and times at which there are values, s.
+    interval : float
+        Between the times wanted, s; not below that of those known.
+
+    Returns
+    -------
+    float64 array (row, window)
+
+    Notes
+    -----
+    Code of the field leaves the sums as they are: less than elsewhere at both ends of a run.
+
+    Examples
+    --------
+    >>> lanczos(np.array([1.5]), np.arange(4.0), 1.0).round(2).tolist()
+    [[-0.14, 0.64, 0.64, -0.14]]
+    """
+    difference = (at[:, np.newaxis] - known) / interval
+    weights = np.sinc(difference) * np.sinc(difference / _LOBES) * (np.abs(difference) < _LOBES)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True))
+
+
+class Resampling:
+    """Takes rows of windows to rows of responses, the same for every layer.
+
+    Parameters
+    ----------
+    stimuli : ContinuousStimuli
+    assembly : xr.DataArray
+        Responses with ``run``, ``time`` and ``repeat``, see `assemblies.continuous`.
+
+    Raises
+    ------
+    DataError
+        The assembly's rows are not in order, of no run, or outside of its sound.
+    """
+
+    def __init__(self, stimuli: ContinuousStimuli, assembly: xr.DataArray) -> None:
+        interval = max(repetition_time(assembly), stimuli.stride)
+        runs, times = assembly["run"].values.astype(str), assembly["time"].values
+        self._rows = len(runs)
+        self._runs: list[tuple[range, npt.NDArray[np.intp], scipy.sparse.csr_array]] = []
+        sounds = {one_form(run): windows for run, windows in stimuli.windows.items()}
+        for run, windows in sounds.items():
+            rows = np.flatnonzero(runs == run)
+            known = np.asarray(stimuli.time[windows.start : windows.stop])
+            _refuse_outside(run, times[rows], known[-1] + interval)
+            weights = lanczos(times[rows], known, interval).astype(np.float32)
+            self._runs.append((windows, rows, scipy.sparse.csr_array(weights)))
+        if unknown := sorted({*runs.tolist()} - {*sounds}):
+            raise DataError(
+                f"Responses are of run {unknown[0]!r}, and the sounds are of "
+                f"{', '.join(sounds)}: use the same names on both sides."
+            )
+
+    def layer(self, layers: Layers, name: str) -> npt.NDArray[np.float32]:
+        """Return a layer at the times of the responses, float32 (row, feature).
+
+        Of a layer that lies on disk, one run at a time is in memory.
+        """
+        stored = layers if isinstance(layers, StoredActivations) else None
+        whole = layers[name] if stored is None else None
+        resampled = np.empty((0, 0), np.float32)
+        for windows, rows, weights in self._runs:
+            if not rows.size:
+                continue
+            if whole is None:
+                assert stored is not None
+                values = stored.rows(name, windows)
+            else:
+                values = whole[windows.start : windows.stop]
+            if not resampled.size:
+                resampled = np.empty((self._rows, values.shape[1]), np.float32)
+            resampled[rows] = weights @ values
+        return resampled
+
+
+class LayersInTime(Mapping[str, npt.NDArray[np.floating[Any]]]):
+    """Layers, read when asked for, at the times of responses."""
+
+    def __init__(self, layers: Layers, resampling: Resampling) -> None:
+        self._layers = layers
+        self._resampling = resampling
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.float32]:
+        return self._resampling.layer(self._layers, name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+
+def _refuse_outside(run: str, times: npt.NDArray[np.float64], end: float) -> None:
+    outside = times[(times < 0) | (times > end)]
+    if outside.size:
+        raise DataError(
+            f"{outside.size} volumes lie outside of the sound of {run}, which lasts about "
+            f"{end:.1f} s, the first at {outside[0]:.1f} s: leave them out, and count time from "
+            f"the start of the sound."
+        )

@@ -1,0 +1,239 @@
+"""Continuous sound: runs of minutes, heard as windows that follow each other.
+
+A window is one stimulus, so stores, batches, resumption and clusters work as they do for clips:
+rows of activations are windows, in the order of time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from brainbench_audio.errors import DataError
+from brainbench_audio.files import hash_json
+from brainbench_audio.stimuli.audio import Waveform, told_length
+from brainbench_audio.stimuli.stimulus_set import Moment, Read, Span, StimulusSet
+
+# of float32 samples a second, at a rate that few models go beyond
+_BYTES_A_SECOND = 4 * 48_000
+_LEAST = 0.001  # seconds: names tell times apart by three decimals
+
+
+@dataclass(frozen=True, repr=False)
+class ContinuousStimuli(StimulusSet):
+    """Windows of continuous sound, run by run, in the order of time; see `of_runs`.
+
+    Every window is as long as the context. Where it reaches beyond the run, there is silence, as
+    there was for the listener. A window's row of activations belongs to its time: in a layer that
+    has a time axis it is the mean over the last stride (at least one frame) of the window, which
+    the context precedes; a layer without one hears nothing but the last ``clip`` seconds.
+
+    Attributes
+    ----------
+    name, names, files, categories, sample_rate, recordings, silence
+        See `StimulusSet`, one window each: a name is ``run@seconds``, a file that of its run.
+        There are no ``recordings``.
+    run : tuple of str
+        Run of each window.
+    time : tuple of float
+        Seconds from the start of the run, one a window.
+    context : float
+        Seconds of a window.
+    stride : float
+        Seconds from a window to the next one.
+    clip : float
+        Seconds that a layer without a time axis hears, at most ``context``.
+    causal : bool
+        Whether a window ends at its time; else its middle is there, and what is averaged, too.
+
+    Raises
+    ------
+    DataError
+        What `StimulusSet` refuses; numbers of seconds that are no windows; a run with two files.
+    """
+
+    run: tuple[str, ...] = ()
+    time: tuple[float, ...] = ()
+    context: float = 16.0
+    stride: float = 0.1
+    clip: float = 2.0
+    causal: bool = True
+
+    whole_files: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("context", "stride", "clip"):  # 16 and 16.0 have one hash
+            object.__setattr__(self, name, float(getattr(self, name)))
+        if not _LEAST <= self.stride <= self.context or not 0 < self.clip <= self.context:
+            raise DataError(
+                f"Stimulus set {self.name}: windows of {self.context:g} s every {self.stride:g} s "
+                f"with clips of {self.clip:g} s, expected {_LEAST:g} <= stride <= context and 0 < "
+                f"clip <= context."
+            )
+        if not len(self.names) == len(self.run) == len(self.time):
+            raise DataError(
+                f"Stimulus set {self.name}: {len(self.names)} names, {len(self.run)} runs and "
+                f"{len(self.time)} times, expected one of each a window."
+            )
+        if len({*zip(self.run, self.files, strict=True)}) != len({*self.run}):
+            raise DataError(f"Stimulus set {self.name}: a run has more than one file.")
+        if sum(map(len, self.windows.values())) != len(self.names):
+            raise DataError(f"Stimulus set {self.name}: windows of a run are apart.")
+        if self.recordings:
+            raise DataError(
+                f"Stimulus set {self.name}: continuous sound has no recordings at other rates: "
+                f"leave them out, its files are resampled."
+            )
+
+    @classmethod
+    def of_runs(
+        cls,
+        name: str,
+        runs: Mapping[str, Path],
+        *,
+        context: float = 16.0,
+        stride: float = 0.1,
+        clip: float | None = None,
+        causal: bool = True,
+        sample_rate: int | None = None,
+    ) -> ContinuousStimuli:
+        """Cut runs into windows, one for each whole stride of a run.
+
+        Parameters
+        ----------
+        name : str
+            For people.
+        runs : mapping of str to Path
+            Name of each run to its sound file; the length is read from its header.
+        context, stride, clip, causal, sample_rate
+            See the class. By default a clip lasts 2 s, or as long as the context if that is less.
+
+        Raises
+        ------
+        DataError
+            A file cannot be read, is shorter than a stride, or see the class.
+        """
+        clip = min(2.0, context) if clip is None else clip
+        run: list[str] = []
+        time: list[float] = []
+        for each, file in runs.items():
+            samples, rate = told_length(file)
+            # a stride that ends with the file may be a rounding error too long
+            windows = int(samples / rate / max(stride, _LEAST) + 1e-6)
+            if not windows:
+                raise DataError(f"{file} lasts {samples / rate:g} s, less than {stride:g} s.")
+            run += [each] * windows
+            time += [round(stride * number, 6) for number in range(1, windows + 1)]
+        return cls(
+            name,
+            tuple(f"{each}@{seconds:.3f}" for each, seconds in zip(run, time, strict=True)),
+            tuple(runs[each] for each in run),
+            sample_rate=sample_rate,
+            run=tuple(run),
+            time=tuple(time),
+            context=context,
+            stride=stride,
+            clip=clip,
+            causal=causal,
+        )
+
+    def _facts(self) -> dict[str, str]:
+        sounds = f"{len(self)} of {len(set(self.run))} runs"
+        each = f"{self.context:g} s every {self.stride:g} s"
+        return {**super()._facts(), "sounds": sounds, "windows": each}
+
+    @cached_property
+    def windows(self) -> dict[str, range]:
+        """Rows of the windows of each run."""
+        starts: dict[str, int] = {}
+        ends: dict[str, int] = {}
+        for row, run in enumerate(self.run):
+            starts.setdefault(run, row)
+            ends[run] = row + 1
+        return {run: range(starts[run], ends[run]) for run in starts}
+
+    @property
+    def moment(self) -> Moment:
+        """Which part of each window its row is about."""
+
+        def last(seconds: float) -> Span:
+            end = self.context if self.causal else (self.context + seconds) / 2
+            return end - seconds, end
+
+        return Moment(last(self.stride), last(self.clip))
+
+    @property
+    def seconds(self) -> float:
+        """Length of all windows together."""
+        return len(self) * self.context
+
+    def size_of(self, row: int) -> int:
+        """Return about how many bytes a window takes in memory."""
+        return int(self.context * _BYTES_A_SECOND)
+
+    def in_turn(
+        self, indices: Sequence[int], sample_rate: int, read: Read | None = None
+    ) -> Iterator[Waveform]:
+        """Yield windows; ``read`` is not asked, as a run is decoded once for all its windows."""
+        for index in indices:
+            yield self._waveform(index, sample_rate)
+
+    def _waveform(self, index: int, sample_rate: int) -> Waveform:
+        sound = self._decoded(self.run[index], sample_rate)
+        behind = 0.0 if self.causal else self.context / 2
+        samples = round(self.context * sample_rate)
+        end = round((self.time[index] + behind) * sample_rate)
+        window = np.zeros(samples, np.float32)
+        part = sound[max(end - samples, 0) : end]
+        start = max(samples - end, 0)
+        window[start : start + len(part)] = part
+        return window
+
+    def _decoded(self, run: str, sample_rate: int) -> Waveform:
+        """Return the whole sound of a run; that of the last one asked for is kept."""
+        if self._last.get("key") != (run, sample_rate):
+            self._last.clear()  # before the next one takes memory
+            self._last["sound"] = self._runs.waveforms([self._runs.names.index(run)], sample_rate)[
+                0
+            ]
+            self._last["key"] = run, sample_rate
+        sound: Waveform = self._last["sound"]
+        return sound
+
+    @cached_property
+    def _last(self) -> dict[str, Any]:
+        return {}
+
+    @cached_property
+    def _runs(self) -> StimulusSet:
+        """The runs as sounds of their own, which are hashed and checked whole."""
+        files = dict(zip(self.run, self.files, strict=True))
+        return StimulusSet(
+            self.name,
+            tuple(files),
+            tuple(files.values()),
+            sample_rate=self.sample_rate,
+            silence=self.silence,
+        )
+
+    def look_again(self) -> None:
+        """Forget the hashes and the sound; see `StimulusSet.look_again`."""
+        super().look_again()
+        for name in ("_runs", "_last"):
+            vars(self).pop(name, None)
+
+    @cached_property
+    def hashes(self) -> tuple[str, ...]:
+        """SHA-256 over all that decides each window: the file of its run, and where it lies."""
+        whole = dict(zip(self._runs.names, self._runs.hashes, strict=True))
+        windows = [self.context, self.stride, self.clip, self.causal]
+        return tuple(
+            hash_json(["window", whole[run], seconds, *windows])
+            for run, seconds in zip(self.run, self.time, strict=True)
+        )

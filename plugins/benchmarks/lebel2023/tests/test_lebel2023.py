@@ -1,0 +1,266 @@
+"""Stories and responses in miniature: what is read, and what is refused."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import netCDF4
+import numpy as np
+import pytest
+from brainbench_lebel2023 import published
+from brainbench_lebel2023.cards import CARDS
+from brainbench_lebel2023.dataset import Stories
+from brainbench_lebel2023.published import (
+    PAPER,
+    SHARED,
+    SUBSETS,
+    TEST,
+    chosen,
+    heard,
+    registry,
+    remotes,
+)
+from brainbench_lebel2023.responses import read_responses
+from brainbench_lebel2023.testing import write_folder, write_responses, write_sound
+
+from brainbench_audio import figure, load_metric, settings
+from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.files import hash_file
+
+CARD, SOURCE = CARDS[0], Stories()
+UTS03, UTS04 = "derivative/preprocessed_data/UTS03", "derivative/preprocessed_data/UTS04"
+
+
+def stored(folder: Path, listener: str, story: str, array: str = "data") -> np.ndarray:
+    with netCDF4.Dataset(folder / published.response_path(listener, story)) as data:
+        return np.asarray(data[array][:])
+
+
+def test_a_listener(small: Path) -> None:
+    data = SOURCE.load(CARD, "uts03")
+    rows = data.assembly
+    assert rows.dims == ("stimulus", "voxel")
+    assert rows.dtype == np.float32
+    # stories in their order, then ten presentations of the test story
+    assert rows.shape == (10 + 10 + 10 * 10, 6)
+    assert rows["run"].values[::10].tolist() == ["souls", "life", *[TEST] * 10]
+    assert rows["repeat"].values[::10].tolist() == [0, 0, *range(10)]
+    # 41 s of sound: what is kept begins at 10 s, a volume takes 2 s, its middle counts
+    np.testing.assert_array_equal(rows["time"].values[10:20], np.arange(11.0, 31.0, 2.0))
+    assert rows["stimulus"].values[[0, 19, 20, 119]].tolist() == [
+        "souls@11.000",
+        "life@29.000",
+        f"{TEST}@11.000",
+        f"{TEST}@29.000#9",
+    ]
+    assert set(rows["subject"].values) == {"UTS03"}
+    np.testing.assert_array_equal(rows.values[10:20], np.float32(stored(small, "UTS03", "life")))
+    repeats = np.float32(stored(small, "UTS03", TEST, "individual_repeats"))
+    np.testing.assert_array_equal(rows.values[20:], repeats.reshape(100, 6))
+    assert np.bincount(np.asarray(data.folds)).tolist() == [10, 10, 100]
+    assert list(data.stimuli.windows) == ["souls", "life", TEST]
+    assert data.stimuli.files[0] == small / "stimuli" / "souls.wav"
+
+
+def test_a_metric_finds_what_leads_the_responses(small: Path) -> None:
+    pytest.importorskip("brainbench_encoding", reason="the metric encoding is a plugin of its own")
+    shutil.rmtree(small)
+    write_folder(small, ["UTS03"], published.SHARED, seconds=121.0)
+    data = SOURCE.load(CARD, "uts03")
+    noise = np.random.default_rng(0).standard_normal(data.assembly.shape).astype(np.float32)
+    runs = data.assembly["run"].values
+    leading = np.empty_like(noise)
+    for run in dict.fromkeys(runs):
+        presentations = data.assembly.values[runs == run].reshape(-1, 50, noise.shape[1])
+        soon = np.roll(presentations.mean(axis=0), -2, axis=0)
+        leading[runs == run] = np.tile(soon, (len(presentations), 1))
+    layers = {"noise": noise, "leading": leading}
+    score = load_metric("encoding", permutations=0)(layers, data.assembly, data.folds)
+    assert score.layer == "leading"
+    assert score.parts["UTS03"] > 0.9
+    assert score.n["run_predicted"] == 1
+
+
+def test_all_listeners(small: Path) -> None:
+    """What one of them was not presented with is missing for all of his or her voxels."""
+    rows = SOURCE.load(CARD).assembly
+    assert rows.shape == (120, 12)
+    assert rows["subject"].values.tolist() == ["UTS03"] * 6 + ["UTS04"] * 6
+    assert rows["voxel_id"].values.tolist() == [*range(6), *range(6)]
+    missing = np.isnan(rows.values)
+    assert not missing[:, :6].any()
+    # UTS04: no `life`, five presentations
+    expected = (rows["run"].values == "life") | (rows["repeat"].values > 4)
+    np.testing.assert_array_equal(missing[:, 6:], np.repeat(expected[:, None], 6, axis=1))
+    one = SOURCE.load(CARD, "uts04")
+    assert "life" not in one.assembly["run"]
+    assert not one.assembly.isnull().any()
+    # models hear the same for every listener, once
+    assert one.stimuli.fingerprint == SOURCE.load(CARD, "uts03").stimuli.fingerprint
+    with pytest.raises(UnknownId, match=r"no subset 'uts10', only uts01, .*uts09_all"):
+        SOURCE.load(CARD, "uts10")
+
+
+def test_a_voxel_without_data_stays_as_published(small: Path) -> None:
+    values = stored(small, "UTS03", "souls")
+    values[:, 2] = np.nan
+    values[4, 3] = np.nan
+    write_responses(small / UTS03 / "souls.hf5", {"data": values})
+    rows = SOURCE.load(CARD, "uts03").assembly.values
+    assert np.isnan(rows[:10, 2]).all()
+    assert np.isnan(rows).sum() == 11
+
+
+def test_a_new_clone_has_another_folder(small: Path) -> None:
+    before = SOURCE.load(CARD, "uts04")
+    (small / "derivative").rename(small / "derivatives")
+    assert SOURCE.locate(CARD, "uts04") == small
+    assert SOURCE.load(CARD, "uts04").assembly.identical(before.assembly)
+
+
+def test_a_sound_at_another_rate_is_the_same_story(small: Path) -> None:
+    before = SOURCE.load(CARD, "uts04")
+    write_sound(small, "souls", 41.0, 44_100)
+    after = SOURCE.load(CARD, "uts04")
+    assert after.assembly.identical(before.assembly)
+    assert after.stimuli.time == before.stimuli.time
+
+
+def changed(folder: Path, story: str, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    values = change(stored(folder, "UTS03", story))
+    write_responses(folder / UTS03 / f"{story}.hf5", {"data": values})
+
+
+def cut(file: Path) -> None:
+    file.write_bytes(file.read_bytes()[:-300])
+
+
+def without_volume(values: np.ndarray) -> np.ndarray:
+    values[3] = np.nan
+    return values
+
+
+def with_infinity(values: np.ndarray) -> np.ndarray:
+    values[3, 1] = np.inf
+    return values
+
+
+ODD = [
+    (
+        lambda folder: (folder / UTS03 / "life.hf5").unlink(),
+        r"lacks 1 of 6 files of LeBel2023.uts03, the first is .*life.hf5: complete the",
+    ),
+    (
+        lambda folder: (folder / "stimuli" / "life.wav").unlink(),
+        r"lacks 1 of 6 files .*stimuli/life.wav",
+    ),
+    (
+        lambda folder: changed(folder, "life", lambda values: values[1:]),
+        r"life.hf5 has 9 volumes, expected 10: .*life.wav lasts 41.0 s",
+    ),
+    (
+        lambda folder: write_sound(folder, "souls", 38.0),
+        r"souls.hf5 has 10 volumes, expected 9: .*souls.wav lasts 38.0 s",
+    ),
+    (
+        lambda folder: changed(folder, "life", lambda values: values[:, 1:]),
+        r"life.hf5 has 5 voxels, expected 6 as souls.hf5 has",
+    ),
+    (
+        lambda folder: changed(folder, TEST, lambda values: values),
+        rf"{TEST}.hf5 holds data, expected individual_repeats",
+    ),
+    (
+        lambda folder: changed(folder, "life", lambda values: values[0]),
+        r"life.hf5: data is float64 \(6,\), expected .*\(volumes, voxels\)",
+    ),
+    (lambda folder: cut(folder / UTS03 / f"{TEST}.hf5"), rf"{TEST}.hf5 is damaged"),
+    (
+        lambda folder: changed(folder, "souls", without_volume),
+        r"souls.hf5 has no response of any voxel in volume 3",
+    ),
+    (
+        lambda folder: changed(folder, "souls", with_infinity),
+        r"souls.hf5 has an infinite response, of voxel 1 in volume 3",
+    ),
+    (
+        lambda folder: (folder / "stimuli" / "souls.wav").write_text("no sound"),
+        r"souls.wav is in no container",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "told"), ODD)
+def test_odd_files_are_refused(small: Path, change: Callable[[Path], None], told: str) -> None:
+    change(small)
+    with pytest.raises(DataError, match=told) as refused:
+        SOURCE.load(CARD, "uts03")
+    assert "\n" not in str(refused.value)
+
+
+def test_what_does_not_fit_into_memory(small: Path) -> None:
+    with pytest.raises(
+        DataError,
+        match=r"2 listeners \(120 volumes x 12 voxels\) take 0.0 GB .*score `LeBel2023.uts03`",
+    ):
+        read_responses(small, PAPER[2:4], published.SHARED, most=5759)
+    read_responses(small, PAPER[2:4], published.SHARED, most=5760)
+
+
+def test_what_is_published() -> None:
+    assert len(registry()) == 84 + 3 * 84 + 26 + 4 * 27 + 54
+    assert chosen(None) == (PAPER, SHARED)
+    assert len(SHARED) == len(set(SHARED)) == 27
+    assert {subset: len(chosen(subset)[1]) for subset in SUBSETS} == {
+        subset: CARD.counted(subset) for subset in SUBSETS
+    }
+    assert all(chosen(subset)[1][-1] == TEST for subset in SUBSETS)
+    assert set(SHARED) - set(heard("UTS04", SHARED)) == {"life"}
+    one = registry()[f"{UTS03}/{TEST}.hf5"]
+    assert one.urls[0].startswith("https://s3.amazonaws.com/openneuro.org/ds003020/derivative/")
+    assert all("?versionId=" in each.urls[0] for each in registry().values())
+    # 291 volumes of 95,556 voxels as doubles: ten presentations, and their mean
+    assert 0 < one.size - 8 * 11 * 291 * 95_556 < 10_000
+    assert {each.name for each in remotes(["UTS04"], ["life", TEST])} == {
+        "stimuli/life.wav",
+        f"stimuli/{TEST}.wav",
+        f"{UTS04}/{TEST}.hf5",
+    }
+
+
+def test_installed_from_a_folder(
+    small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BRAINBENCH_DATA")
+    with pytest.raises(DataError, match=r"LeBel2023.uts04 is not here: .*--from FOLDER"):
+        SOURCE.load(CARD, "uts04")
+    with pytest.raises(DataError, match=r"has not the MD5 .* of the published file"):
+        SOURCE.fetch(CARD, "uts04", small)
+    assert SOURCE.locate(CARD, "uts04") is None
+    own = {
+        name: replace(each, md5=hash_file(small / name, "md5"))
+        for name, each in registry().items()
+        if (small / name).is_file()
+    }
+    monkeypatch.setattr(published, "registry", lambda: own)
+    assert SOURCE.sizes(CARD, "uts04") == {
+        "stimuli, 3 files": sum(own[f"stimuli/{story}.wav"].size for story in published.SHARED),
+        f"{UTS04}, 2 files": sum(own[f"{UTS04}/{story}.hf5"].size for story in ("souls", TEST)),
+    }
+    target = SOURCE.fetch(CARD, "uts04", small.parent)
+    assert target == settings.data_home() / "ds003020" == SOURCE.locate(CARD, "uts04")
+    assert SOURCE.sizes(CARD, "uts04") == {}
+    assert list(SOURCE.sizes(CARD, "uts03")) == [f"{UTS03}, 3 files"]
+    SOURCE.fetch(CARD, "uts04", target)  # from itself
+    shutil.rmtree(small / "stimuli")
+    with pytest.raises(DataError, match=r"lacks 3 of 5 files, the first is stimuli/souls\.wav"):
+        SOURCE.fetch(CARD, "uts04", small)
+
+
+def test_no_rdm_of_continuous_sound(small: Path) -> None:
+    pytest.importorskip("brainbench_encoding", reason="the metric encoding is a plugin of its own")
+    with pytest.raises(DataError, match=r"LeBel2023\.uts03 is continuous sound: .*no two of them"):
+        figure("rdm", benchmark="LeBel2023.uts03-encoding", model="spectrotemporal")

@@ -1,0 +1,64 @@
+"""What a perfect model could reach, from how well presentations of a run agree."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from brainbench_audio.scores.ceilings import session_reliability
+from brainbench_audio.scores.score import WITHHELD
+
+from .runs import FloatArray
+
+# What a ceiling has to be, and how many of its standard errors, to be divided by.
+LEAST, LEAST_ERRORS = 0.1, 5.0
+# of the jackknife over time
+GROUPS = 10
+
+
+def reachable(presentations: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the highest correlation with the mean of presentations that noise allows.
+
+    The root of its reliability, see `session_reliability`; of a negative one that of its size, with
+    its sign. Half of the voxels without a signal have negative estimates, so these leave a mean
+    over voxels where it is; taken as 0, they would raise it.
+
+    Parameters
+    ----------
+    presentations : float64 array (row, voxel, presentation)
+
+    Returns
+    -------
+    two float64 arrays (voxel,)
+        The reliability of the mean, and its root. NaN where there are no two presentations.
+    """
+    reliability = session_reliability(presentations)
+    return reliability, np.sign(reliability) * np.sqrt(np.abs(reliability))
+
+
+def tenths(presentations: FloatArray) -> FloatArray:
+    """Return `reachable` without each tenth of the time, (tenth, voxel)."""
+    tenth = np.arange(len(presentations)) * GROUPS // len(presentations)
+    return np.stack([reachable(presentations[tenth != one])[1] for one in range(GROUPS)])
+
+
+def withheld(ceiling: float | None, left_out: FloatArray) -> dict[str, Any]:
+    """Return why a score is not divided by its ceiling, as part of the provenance, if so.
+
+    Parameters
+    ----------
+    ceiling : float or None
+    left_out : float64 array (tenth,)
+        The ceiling without each tenth of the time.
+    """
+    if ceiling is None:
+        return {}
+    error = float(np.std(left_out) * np.sqrt(GROUPS - 1))
+    if ceiling > max(LEAST, LEAST_ERRORS * error):
+        return {}
+    return {
+        WITHHELD: f"The ceiling of the responses, {ceiling:.3f} with a standard error of "
+        f"{error:.3f} (jackknife over time), is below {LEAST} or {LEAST_ERRORS:g} of its errors, "
+        f"so it is too uncertain to divide by."
+    }

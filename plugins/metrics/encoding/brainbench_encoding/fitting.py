@@ -1,0 +1,119 @@
+"""Layer after layer is fitted to all voxels; each voxel keeps the best one in each split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.assemblies.assembly import real_numbers
+from brainbench_audio.errors import DataError
+
+from .correlation import correlations
+from .memory import BLOCK
+from .runs import FloatArray, IndexArray
+from .solver import TrainingPart
+from .voxels import Problem, Voxels
+
+
+class Fits:
+    """What was found so far.
+
+    Parameters
+    ----------
+    voxels : Voxels
+    layers : int
+        How many there will be.
+    delays : tuple of int
+        Rows.
+
+    Attributes
+    ----------
+    block : int
+        Voxels treated together.
+    layer_score : float64 array (layer, voxel)
+        Correlation of predictions from each layer alone.
+    layer, penalty : arrays (split, voxel)
+        Place of the layer chosen, and its penalty.
+    prediction : float32 array (row that is predicted, voxel)
+        From the layers chosen.
+    """
+
+    def __init__(self, voxels: Voxels, layers: int, delays: tuple[int, ...]) -> None:
+        self._voxels = voxels
+        self._delays = delays
+        self.block = BLOCK
+        self._problems = list(voxels.problems())
+        # the common order to the rows that are predicted
+        self.tested = voxels.runs.places(voxels.runs.tested)
+        self._place = np.zeros(voxels.runs.rows, dtype=np.intp)
+        self._place[self.tested] = np.arange(self.tested.size)
+        count, splits = voxels.kept.size, len(self._problems[0].splits)
+        self._gain = np.full((splits, count), -np.inf)
+        self.layer = np.zeros((splits, count), dtype=np.int32)
+        self.penalty = np.zeros((splits, count))
+        self.prediction = np.zeros((self.tested.size, count), dtype=np.float32)
+        self.layer_score = np.zeros((layers, count))
+
+    def add(self, number: int, name: str, features: npt.ArrayLike) -> None:
+        """Fit one more layer, (row of the assembly, feature).
+
+        Raises
+        ------
+        DataError
+            Its rows do not fit, or it is not finite.
+        """
+        checked = self._checked(name, features)
+        design = self._voxels.runs.design(checked, self._delays)
+        for problem in self._problems:
+            alone = np.empty((self.tested.size, problem.columns.size), dtype=np.float32)
+            for place, split in enumerate(problem.splits):
+                part = TrainingPart.of(design, split)
+                rows = self._place[split.test]
+                for some, columns in self.blocks(problem):
+                    responses = self._voxels.responses(columns)[split.train]
+                    gain, penalty, predicted = part.fit(responses)
+                    alone[rows, some] = predicted
+                    better = gain > self._gain[place, columns]
+                    won = columns[better]
+                    self._gain[place, won] = gain[better]
+                    self.layer[place, won] = number
+                    self.penalty[place, won] = penalty[better]
+                    self.prediction[np.ix_(rows, won)] = predicted[:, better]
+            for some, columns in self.blocks(problem):
+                measured = self._voxels.responses(columns)[self.tested]
+                self.layer_score[number, columns] = correlations(alone[:, some], measured)
+
+    def blocks(self, problem: Problem) -> Iterator[tuple[slice, IndexArray]]:
+        """Yield voxels that are treated together: their places in the problem, and in all."""
+        pieces = -(-problem.columns.size // self.block)
+        bounds = np.linspace(0, problem.columns.size, pieces + 1).astype(int).tolist()
+        for start, stop in pairwise(bounds):
+            yield slice(start, stop), problem.columns[start:stop]
+
+    def measured(self) -> Iterator[tuple[IndexArray, FloatArray]]:
+        """Yield voxels, and their responses to what is predicted, (row, voxel)."""
+        for problem in self._problems:
+            for _, columns in self.blocks(problem):
+                yield columns, self._voxels.responses(columns)[self.tested]
+
+    def _checked(self, name: str, features: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:
+        values = real_numbers(features, f"Features of layer {name!r}")
+        rows = sum(
+            len(rows) for every in self._voxels.runs.presentations.values() for rows in every
+        )
+        if values.ndim != 2 or len(values) != rows:
+            raise DataError(
+                f"Layer {name} is {values.shape}, the responses have {rows} rows: give (row, "
+                f"feature) for the same rows in the same order."
+            )
+        if not np.isfinite(values).all():
+            row, column = np.argwhere(~np.isfinite(values))[0]
+            raise DataError(
+                f"Layer {name} has NaN or infinite features, the first in row {row}, feature "
+                f"{column}: extract it again or leave it out."
+            )
+        return values

@@ -1,0 +1,81 @@
+"""How many voxels are treated together, so that arrays of the metric stay below some bytes.
+
+Counted are the arrays that the metric makes; responses, and the layer that is being read, come on
+top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from brainbench_audio.errors import DataError
+
+_DOUBLE, _SINGLE = 8, 4
+# more voxels at a time save little, fewer cost: weights of held-out rows are made for each block
+BLOCK = 10_000
+_SMALLEST = 16
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a problem of some size takes.
+
+    Attributes
+    ----------
+    rows, tested : int
+        Rows of all runs and of those that are predicted, repeated ones counted once.
+    presentations : int
+        Largest number of presentations of a run.
+    features : int
+        Delayed features of the largest layer.
+    voxels, layers, splits : int
+    limit : int or None
+        Bytes; None: what is fastest.
+    """
+
+    rows: int
+    tested: int
+    presentations: int
+    features: int
+    voxels: int
+    layers: int
+    splits: int
+    limit: int | None = None
+
+    def block(self) -> int:
+        """Return how many voxels are treated together.
+
+        Raises
+        ------
+        DataError
+            The limit is too low for the smallest block.
+        """
+        if self.limit is None:
+            return BLOCK
+        block = (self.limit - self._fixed) // self._per_voxel
+        if block < _SMALLEST:
+            least = self._fixed + _SMALLEST * self._per_voxel
+            raise DataError(
+                f"{self.voxels} voxels, {self.rows} rows and {self.features} delayed features take "
+                f"{least / 1e6:.0f} MB at least, and max_memory is {self.limit / 1e6:.0f} MB: "
+                f"allow that much."
+            )
+        return min(block, BLOCK)
+
+    @property
+    def _fixed(self) -> int:
+        """Bytes of results, and of a layer and its decomposition."""
+        results = self.voxels * (
+            2 * _SINGLE * self.tested + _DOUBLE * (self.layers + 4 * self.splits + 8)
+        )
+        side = min(self.rows, self.features)
+        # the layer delayed, its rows that are learned from, and their coordinates
+        layer = self.rows * (2 * self.features + side)
+        return results + _DOUBLE * (layer + 3 * side**2 + 3 * self.rows * side)
+
+    @property
+    def _per_voxel(self) -> int:
+        side = min(self.rows, self.features)
+        learning = 3 * self.rows + 3 * side
+        repeated = 8 * self.tested * self.presentations
+        return _DOUBLE * max(learning, repeated)

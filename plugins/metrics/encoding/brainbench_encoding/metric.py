@@ -1,0 +1,259 @@
+"""The metric `encoding`: how well the best layer predicts responses to continuous sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cards import MetricCard
+from brainbench_audio.errors import DataError
+from brainbench_audio.progress import progress_bar
+from brainbench_audio.scores.chance import LEAST, PERMUTATIONS, chance, checked_permutations
+from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+
+from .ceiling import withheld
+from .correlation import Blocks
+from .evaluation import Evaluation
+from .fitting import Fits
+from .memory import Memory
+from .voxels import Voxels
+
+Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+# what an error is over, in words
+_KIND = "blocks of time"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoding:
+    r"""Correlation of responses to continuous sound with their predictions from the best layer.
+
+    .. math:: \min_w \lVert y - X w \rVert^2 + \alpha \lVert w \rVert^2
+
+    with X the features 1 to 4 rows ago, features and responses z-scored in each run.
+
+    Attributes
+    ----------
+    delays : tuple of int
+        Of features behind responses, in rows (volumes).
+    block : float
+        Seconds of the shortest block of time, for errors and the test against chance, see
+        `correlation.Blocks.of`.
+    permutations : int or None
+        Of the test against chance, see `correlation.Blocks.turned`. None: 999; 0: no test.
+    bootstrap : int or None
+        Draws of the score to keep in ``raw``, see `brainbench_audio.scores.influence`.
+    seed : int
+        Of permutations and draws.
+    max_memory : int or None
+        Bytes that the arrays of the metric may take, besides the responses and one layer.
+
+    Raises
+    ------
+    DataError
+        For delays that are not one or more different whole numbers from 0, a block that is not
+        longer than 0 s, or one draw or permutation or less than none.
+
+    Notes
+    -----
+    Huth, de Heer, Griffiths, Theunissen and Gallant 2016, Nature 532; Antonello, Vaidya and Huth
+    2023, NeurIPS. Where this differs from them: docs/methods.md.
+    """
+
+    delays: tuple[int, ...] = (1, 2, 3, 4)
+    block: float = 20.0
+    permutations: int | None = None
+    bootstrap: int | None = None
+    seed: int = 0
+    max_memory: int | None = None
+
+    def __post_init__(self) -> None:
+        whole = [delay for delay in self.delays if int(delay) == delay >= 0]
+        if not whole or len({*whole}) != len(self.delays):
+            raise DataError(
+                f"Delays are different whole numbers of rows, 0 or more, as (1, 2, 3, 4); got "
+                f"{self.delays}."
+            )
+        if not self.block > 0:
+            raise DataError(f"A block of time is longer than 0 s, got {self.block}.")
+        checked_draws(self.bootstrap)
+        checked_permutations(self.permutations)
+
+    def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
+        """Return the score of some layers for some responses.
+
+        Parameters
+        ----------
+        layers : mapping of str to array
+            Layer to (row, feature), rows in the order of ``target``; each is read once. A run that
+            was presented several times has the same rows as often; those of the first count.
+        target : xr.DataArray
+            ``stimulus`` x (``voxel`` | ``component``) in time, see
+            `brainbench_audio.assemblies.continuous`. A presentation that is NaN throughout for all
+            voxels of a subject did not take place.
+        folds : int array (row,)
+            In the order of ``target``; all rows of a run in one. Runs that are learned from are in
+            2 folds at least; where no run is repeated, there are 3.
+
+        Returns
+        -------
+        Score
+            ``value``: Pearson's r over rows of the repeated runs (where there are none: of all,
+            each fold held out once), mean over a subject's voxels and over subjects, or over
+            components. ``error`` and ``interval``: over blocks of time of these runs and subjects,
+            weights held fixed. ``ceiling``: the highest r that the noise of the mean over
+            presentations allows, brought together as the value; None where no run is repeated.
+            ``parts``: one value a subject or component. ``layer``: the one that alone gives the
+            highest value. ``raw``: everything for each voxel.
+
+        Raises
+        ------
+        DataError
+            Coordinates are missing or do not fit, no voxel is left, activations are not finite, or
+            ``max_memory`` is too low.
+        """
+        voxels = Voxels.of(target, folds)
+        fits, features = self._fit(layers, voxels)
+        blocks = self._blocks(voxels)
+        found = Evaluation(voxels, blocks)
+        for columns, measured in fits.measured():
+            found.add(columns, measured, fits.prediction[:, columns])
+            if voxels.runs.repeated:
+                found.add_ceiling(columns, voxels.presentations(columns))
+        parts = found.by_part(found.r)
+        names = [name for name in voxels.parts if name]
+        units = "listeners" if voxels.has_subjects else ""
+        unsure = uncertainty(
+            Influence.of_left_out(parts, found.left_out, units, kind=_KIND),
+            names,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+        )
+        value = float(parts.mean())
+        ceiling, left_out = found.ceiling()
+        profile = found.by_part(fits.layer_score).mean(axis=-1)
+        return Score(
+            value=value,
+            **unsure.fields,
+            ceiling=ceiling,
+            provenance=unsure.provenance
+            | withheld(ceiling, left_out)
+            | self._chance(value, found, blocks),
+            parts=dict(zip(names, parts.tolist(), strict=False)),
+            layer=list(layers)[int(profile.argmax())],
+            n=_counts(voxels) | {"block": len(blocks.starts), "delayed_feature": features},
+            raw=_labelled(fits, found, voxels)
+            .assign_coords(layer=list(layers))
+            .assign(unsure.raw)
+            .assign(profile=("layer", profile))
+            .assign_attrs(unsure.attributes, delays=list(self.delays)),
+        )
+
+    def _fit(self, layers: Layers, voxels: Voxels) -> tuple[Fits, int]:
+        """Fit the layers; return what was found, and the largest number of delayed features."""
+        fits, largest = None, 0
+        with progress_bar(len(layers), "encoding", "layer", smoothing=0) as bar:
+            for number, name in enumerate(layers):
+                features = layers[name]
+                largest = max(largest, np.shape(features)[-1] * len(self.delays))
+                if fits is None:
+                    fits = Fits(voxels, len(layers), self.delays)
+                fits.block = self._memory(voxels, largest, len(layers)).block()
+                fits.add(number, name, features)
+                bar.update()
+        if fits is None:
+            raise DataError("There is no layer to predict responses from.")
+        return fits, largest
+
+    def _memory(self, voxels: Voxels, features: int, layers: int) -> Memory:
+        runs = voxels.runs
+        return Memory(
+            rows=runs.rows,
+            tested=runs.places(runs.tested).size,
+            presentations=max(map(len, runs.presentations.values())),
+            features=features,
+            voxels=voxels.kept.size,
+            layers=layers,
+            splits=1 if runs.repeated else len({*runs.folds.values()}),
+            limit=self.max_memory,
+        )
+
+    def _blocks(self, voxels: Voxels) -> Blocks:
+        runs = voxels.runs
+        rows = tuple(len(runs.presentations[run][0]) for run in runs.tested)
+        return Blocks.of(rows, max(1, round(self.block / runs.step)))
+
+    def _chance(self, value: float, found: Evaluation, blocks: Blocks) -> dict[str, Any]:
+        number = PERMUTATIONS if self.permutations is None else self.permutations
+        if not number:
+            return {}
+        turned = blocks.turned(found.turned, number, self.seed)
+        return chance(value, turned, self.seed) if turned.size >= LEAST else {}
+
+
+def load(
+    card: MetricCard,
+    variant: str | None = None,
+    *,
+    delays: tuple[int, ...] = (1, 2, 3, 4),
+    block: float = 20.0,
+    permutations: int | None = None,
+    bootstrap: int | None = None,
+    seed: int = 0,
+    max_memory: int | None = None,
+) -> Encoding:
+    """Return the metric, see `Encoding`; it has no variants."""
+    del card, variant
+    return Encoding(
+        delays=tuple(delays),
+        block=block,
+        permutations=permutations,
+        bootstrap=bootstrap,
+        seed=seed,
+        max_memory=max_memory,
+    )
+
+
+def _counts(voxels: Voxels) -> dict[str, int]:
+    runs, one = voxels.runs, voxels.dimension
+    found = {
+        "stimulus": sum(len(rows) for every in runs.presentations.values() for rows in every),
+        "run": len(runs.presentations),
+        "run_predicted": len(runs.tested),
+        one: voxels.kept.size,
+        f"{one}_dropped": voxels.dropped.size,
+    }
+    if voxels.has_subjects:
+        found |= {"subject": len(voxels.parts), "subject_dropped": len(voxels.absent)}
+    return found
+
+
+def _labelled(fits: Fits, found: Evaluation, voxels: Voxels) -> xr.Dataset:
+    """Label what was found for each voxel; layers are the caller's to name."""
+    one = voxels.dimension
+    r2 = {"long_name": "squared correlation, 0 where that is negative"}
+    determined = {"long_name": "1 - squared error / squared deviation of the mean response"}
+    variables: dict[str, Any] = {
+        "r": (one, found.r, {"long_name": "Pearson's r over the runs that are predicted"}),
+        "r2": (one, np.square(np.maximum(found.r, 0.0)), r2),
+        "determination": (one, found.determination, determined),
+        "layer_score": (("layer", one), fits.layer_score, {"average": "mean"}),
+        "chosen_layer": (("split", one), fits.layer),
+        "penalty": (("split", one), fits.penalty),
+        "dropped": (f"{one}_dropped", voxels.dropped),
+    }
+    if voxels.runs.repeated:
+        variables |= {
+            "session_reliability": (one, found.reliability),
+            "ceiling": (one, found.reachable, {"long_name": "highest r that noise allows"}),
+        }
+    if voxels.absent:
+        variables["subject_dropped"] = ("absent", list(voxels.absent))
+    return xr.Dataset(variables, dict(voxels.labels.coords))
