@@ -154,8 +154,8 @@ def _models(
     values = [result.value for _, result in shown]
     axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
     cells = [_cells(content, row, result, axis) for row, result in shown]
-    drawn_scores = [tag("span", "Score as a dot", class_="hidden"), axis.ruled()]
-    head = ("Model", drawn_scores, "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
+    dots = axis.heading("Score as a dot")
+    head = ("Model", dots, "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
     drawn = "" if ceiling is None else f" Band: ceiling, {words}."
     drawn += "" if base is None else f" Thin line: {base.label}."
     caption = (

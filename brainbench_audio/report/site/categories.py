@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from brainbench_audio.markup import Markup, tag
 from brainbench_audio.report.category_errors import ALL, CategoryError
 from brainbench_audio.report.families import Look
-from brainbench_audio.report.site.content import is_plain
 from brainbench_audio.report.site.drawing import Axis, number
 from brainbench_audio.report.site.frame import table
 from brainbench_audio.report.site.stored import Stored
@@ -23,9 +22,14 @@ _WORDS = (
 )
 
 
-def categories_section(found: Mapping[str, Stored], look: Look) -> list[Any]:
-    """Return the section of a model's page, a table a whole data set; empty without any."""
-    known = [(name, one.categories) for name, one in found.items() if is_plain(name)]
+def categories_section(
+    found: Mapping[str, Stored], plain: Collection[str], look: Look
+) -> list[Any]:
+    """Return the section of a model's page, a table a whole data set; empty without any.
+
+    ``plain`` are the benchmarks of whole data sets.
+    """
+    known = [(name, one.categories) for name, one in found.items() if name in plain]
     known = [(name, errors) for name, errors in known if errors]
     if not known:
         return []
@@ -42,7 +46,14 @@ def _table(benchmark: str, errors: Sequence[CategoryError], look: Look) -> Marku
     values = [max(one, _LOWEST) for one in (*(each.explained for each in shown), *ends)]
     axis = Axis.around(values)
     cells = [_cells(one, axis, look) for one in errors]
-    head = ("Category", axis.ruled(), "Explained", "95 % interval", "Share", "Sounds")
+    head = (
+        "Category",
+        axis.heading("Explained, as a dot"),
+        "Explained",
+        "95 % interval",
+        "Share",
+        "Sounds",
+    )
     caption = f"Categories of sounds, {benchmark}"
     return table(head, cells, caption, numeric=(2, 3, 4, 5), heard=True)
 

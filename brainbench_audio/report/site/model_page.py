@@ -65,7 +65,7 @@ def model_page(
         _parts(results),
         regions_of_model(content, row, profiles) if row else None,
         _profiles(content, results, profiles),
-        categories_section(stored, content.looks[row.family]) if row else None,
+        categories_section(stored, content.plain, content.looks[row.family]) if row else None,
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),
