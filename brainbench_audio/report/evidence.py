@@ -43,7 +43,7 @@ class Evidence:
         if result.published or file is None or file.suffix != ".nc":
             return None
         units = UNITS.get(unit(result) or "", "")
-        raw = read_raw(file, "influence", "pair_sketch")
+        raw = read_raw(file, "influence", "pair_sketch", "difference_sketch")
         influence = stored_influence(raw, result.parts, result.value, units)
         if influence is None:
             return None

@@ -19,6 +19,7 @@ from .checks import checked_features, checked_leaders, checked_penalties, checke
 from .decomposition import DecomposedLayer
 from .influence import LeftOut
 from .nested import NestedRidge
+from .pairs import Pairs
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, pooled_r2
 from .search import (
@@ -152,7 +153,8 @@ def nested_ridge(
         fit.finish()
     chosen = best.r2, best.predictions, best.layer, best.penalty
     owed = best.squared_weights, fit.correlations, fit.left_out
-    return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2)
+    made_with = Pairs(partition, fit.parts, best.layer, best.penalty)
+    return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2, made_with)
 
 
 @dataclass(frozen=True)
@@ -192,7 +194,7 @@ class _Fit:
         ]
         self._local = local()
         # outer training parts of the layers that some target has chosen so far
-        self._parts: dict[int, list[TrainingPart]] = {}
+        self.parts: dict[int, list[TrainingPart]] = {}
         self.correlations = np.zeros(targets.shape[1])
         self.left_out = np.zeros(targets.shape)
 
@@ -209,9 +211,9 @@ class _Fit:
         np.copyto(self._best.penalty, search.penalty, where=wins)
         outer = [search.layer.outer(fold) for fold in range(self._partition.folds)]
         chosen = set(np.unique(self._best.layer).tolist())
-        self._parts = {
+        self.parts = {
             place: parts
-            for place, parts in (*self._parts.items(), (number, outer))
+            for place, parts in (*self.parts.items(), (number, outer))
             if place in chosen
         }
         self._for_blocks(lambda block: self._predict(block, number, search, wins[:, block]))
@@ -236,7 +238,7 @@ class _Fit:
             for layer in np.unique(chosen).tolist():
                 targets = np.flatnonzero(chosen == layer)
                 penalty = self._best.penalty[fold, block][targets]
-                sums.refit(fold, self._parts[layer][fold], targets, penalty)
+                sums.refit(fold, self.parts[layer][fold], targets, penalty)
         whole, without = sums.correlations()
         self.correlations[block] = whole
         self.left_out[self._partition.order, block] = without

@@ -126,6 +126,11 @@ class TrainingPart:
         predicted: FloatArray = self.projections[fold] @ rotated
         return predicted
 
+    def hat(self, fold: int, penalty: float) -> FloatArray:
+        """Return what `predict` multiplies training responses by, (held-out stimulus, stimulus)."""
+        shrunk = self.rotation * self.shrink(np.array([penalty]))
+        return np.asarray(self.projections[fold] @ shrunk)
+
     def transposed(self, fold: int, values: FloatArray, penalty: FloatArray) -> FloatArray:
         """Return what `predict` weighs each training response by, summed with given values.
 
