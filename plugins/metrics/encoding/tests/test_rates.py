@@ -6,8 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brainbench_encoding.ceiling import reachable, withheld
+from brainbench_encoding.ceiling import withheld
+from brainbench_encoding.metric import Encoding
 from scipy.stats import binom
+
+from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 
 from .continuous import World
 from .rates import WORLDS, rates
@@ -35,14 +38,22 @@ def test_rates_in_a_small_world(signal: float) -> None:
 
 
 def test_the_ceiling_is_the_true_one() -> None:
-    """A third of the voxels hear nothing; taken as 0, negative estimates of these raise it."""
-    true = np.r_[np.zeros(300), np.linspace(0.3, 0.9, 600)]  # reliability of the mean
+    """A third of the voxels hear nothing, others little; of two runs nothing can be learned."""
+    true = np.r_[np.zeros(200), np.linspace(0.15, 0.8, 400)]  # reliability of the mean
     generator = np.random.default_rng(0)
-    signal = np.sqrt(true / (1 - true) / 5) * generator.standard_normal((290, 900))
-    heard = signal[..., np.newaxis] + generator.standard_normal((290, 900, 5))
-    reliability, found = reachable(heard)
-    assert found.mean() == pytest.approx(np.sqrt(true).mean(), abs=0.01)
-    assert np.sqrt(np.maximum(reliability, 0)).mean() > np.sqrt(true).mean() + 0.02
+    signal = np.sqrt(true / (1 - true) / 4) * generator.standard_normal((150, 600))
+    rows = [generator.standard_normal((20, 600))]
+    rows += [signal + generator.standard_normal(signal.shape) for _ in range(4)]
+    run = ["a"] * 10 + ["b"] * 10 + ["repeated"] * 600
+    time = np.r_[np.tile(np.arange(10), 2), np.tile(np.arange(150), 4)]
+    repeat = np.r_[np.zeros(20, dtype=int), np.repeat(np.arange(4), 150)]
+    target = build_in_time(np.vstack(rows), run, 2.0 * time, "voxel", {}, repeat=repeat)
+    found = Encoding()({"layer": np.vstack(rows)[:, :2]}, target, folds_of_runs(target))
+    roots = np.sqrt(true).mean()
+    assert found.ceiling == pytest.approx(roots, abs=0.01)
+    # as they are estimated, roots are too low, and too high if negative reliabilities count as 0
+    assert found.raw["ceiling"].mean() < roots - 0.01
+    assert np.sqrt(np.maximum(found.raw["session_reliability"], 0)).mean() > roots + 0.02
     reason = withheld(0.2, 0.2 + 0.02 * np.arange(10))
     assert "0.200 with a standard error of 0.172" in reason["normalised_withheld"]
     assert withheld(0.5, 0.5 + 0.002 * np.arange(10)) == {}
