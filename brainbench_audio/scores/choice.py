@@ -52,6 +52,8 @@ def best_of(values: npt.ArrayLike, influence: Callable[[int], Influence]) -> tup
     for place in np.flatnonzero(scores >= scores[best] - reach).tolist():
         if place != best:
             found[place] = influence(place)
+    if len(found) == 1:
+        return best, found[best]
     draws = np.stack([one.draws(DRAWS, 0) for one in found.values()])
     shares = np.bincount(draws.argmax(axis=0), minlength=len(found)) / DRAWS
     stimuli = np.tensordot(shares, np.stack([one.stimuli for one in found.values()]), axes=1)
