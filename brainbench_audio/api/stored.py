@@ -207,8 +207,9 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     Parameters
     ----------
     kind : str
-        ``bars``, ``components``, ``scatter``, ``agreement``, ``rdm``, ``categories``, ``layers``,
-        ``layer-weights``, ``learning-curves``, ``layer-regions`` or ``trajectory``.
+        ``bars``, ``components``, ``scatter``, ``dimensionality``, ``agreement``, ``rdm``,
+        ``categories``, ``layers``, ``layer-weights``, ``learning-curves``, ``layer-regions`` or
+        ``trajectory``.
     output : str or Path, optional
         ``.png``, ``.svg`` or ``.pdf``: written, too.
     **options

@@ -24,6 +24,7 @@ from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.categories import SomeRows, categories_of, rows_of
+from brainbench_audio.pipeline.dimensionality import MeasuredLayers
 from brainbench_audio.scores.predictions import with_sound_errors
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
@@ -125,9 +126,12 @@ class ComposedBenchmark:
         ContractError, DataError
             See `__call__`.
         """
+        read = MeasuredLayers(self._counted(layers))
+        # of responses: a probe reads many clips, more than memory holds
+        counted = self._counted(layers) if self.assembly.dims[1] == "label" else read
         with self._layers_of_given() as others:
             try:
-                score = self._metric(self._counted(layers), self.assembly, self.folds, **others)
+                score = self._metric(counted, self.assembly, self.folds, **others)
             except BrainbenchError as error:
                 raise type(error)(f"{self.card.id}: {error}") from error
         if self._source is not None:
@@ -139,7 +143,7 @@ class ComposedBenchmark:
         return replace(
             score,
             n={"stimulus": self.assembly.sizes["stimulus"], **score.n},
-            raw=with_sound_errors(score.raw, self._categories),
+            raw=read.added_to(with_sound_errors(score.raw, self._categories)),
         )
 
     def _counted(
