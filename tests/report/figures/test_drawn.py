@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -131,12 +132,23 @@ def test_the_papers_labels_are_those_of_its_36_models() -> None:
     labels = paper_labels()
     assert labels.keys() == {one.model for one in published_results()}
     assert len(set(labels.values())) == 36
-    older = result("beats-iter1#1a2b", "b-c", 0.1)
-    control = result("beats-iter1@untrained", "b-c", 0.1)
     mine = result("mine", "b-c", 0.1)
-    named = [one.label for one in with_paper_labels([older, control, mine])]
-    assert named[2] == "mine"
-    assert len({*named, labels["beats-iter1"]}) == 4
+    measured = {
+        "beats-iter1#1a2b": "BEATs (Iter 1) (#1a2b)",
+        "beats-iter1@untrained": "BEATs (Iter 1) (untrained)",
+        # two models share the id, and stand in different places
+        "lab/nets.py:beats-iter1@step=10#new": "BEATs (Iter 1) (step=10, lab/nets.py, #new)",
+        "brainbench-beats:beats-iter1": "BEATs (Iter 1) (brainbench-beats)",
+    }
+    stored = [
+        replace(result(name, "b-c", 0.1), id=name.partition(":")[2].partition("#")[0])
+        for name in measured
+        if ":" in name
+    ]
+    named = {one.model: one.label for one in with_paper_labels([mine, *stored])}
+    assert named.pop("mine") == "mine"
+    unknown = [result(name, "b-c", 0.1) for name in measured if ":" not in name]
+    assert named | {one.model: one.label for one in with_paper_labels(unknown)} == measured
 
 
 def courses_of(layers: int) -> dict[str, xr.DataArray]:
