@@ -192,7 +192,18 @@ def test_layers_of_a_training_are_chosen_and_named() -> None:
     assert len(figure.axes) == 2  # few enough for a legend instead of a bar of shades
     named = [text.get_text() for text in figure.legends[0].get_texts()]
     assert named == trajectory.layers_of(panels)
-    # 1,000 on a linear axis, too
+    # of long names fewer stand side by side
+    long = {
+        name: panel.assign_coords(layer=[f"{each}.{'x' * 30}" for each in panel["layer"].values])
+        for name, panel in panels.items()
+    }
+    with style.look():
+        wide = courses.plot(long, "")
+        wide.draw_without_rendering()
+    (legend,) = wide.legends
+    assert len(legend.get_texts()) == 4
+    assert 0 <= legend.get_window_extent().x0 <= legend.get_window_extent().x1 <= wide.bbox.width
+    # 10,000 on a linear axis, too
     figure.draw_without_rendering()
     assert "10,000" in [text.get_text() for text in figure.axes[0].get_xticklabels()]
     with pytest.raises(DataError, match=r"There is no layer out, only layer_0, layer_1"):
