@@ -191,10 +191,21 @@ def shown(name: str) -> str:
     return f"{_UNSEEN}{name}" if name.startswith("_") else name
 
 
-def legend(place: Any, entries: Sequence[Any], **options: Any) -> None:
-    """Draw the legend of a figure or of axes, with these entries in this order."""
-    for text in place.legend(handles=entries, **options).get_texts():
-        text.set_text(text.get_text().removeprefix(_UNSEEN))
+def legend(place: Any, entries: Sequence[Any], *, ncols: int = 1, **options: Any) -> None:
+    """Draw the legend of a figure or of axes, with these entries in this order.
+
+    ``ncols``: of a figure at most; fewer where names are too long to stand side by side.
+    """
+    for columns in range(ncols, 0, -1):
+        drawn = place.legend(handles=entries, ncols=columns, **options)
+        for text in drawn.get_texts():
+            text.set_text(text.get_text().removeprefix(_UNSEEN))
+        canvas = getattr(place, "canvas", None)
+        if canvas is None or columns == 1:
+            return
+        if drawn.get_window_extent(canvas.get_renderer()).width <= place.bbox.width:
+            return
+        drawn.remove()
 
 
 def entries_of(every: Iterable[Any]) -> list[Any]:
