@@ -31,6 +31,7 @@ MAY_BE_EMPTY = {
     },
     MetricCard: {
         "given",
+        "neutral",
         "variants",
         "properties",
         "variant_properties",
