@@ -61,6 +61,11 @@ def _sounds(dataset: Dataset) -> Sounds:
     from brainbench_audio.pipeline.categories import sound_categories
     from brainbench_audio.report.figures.rdm import Sounds
 
+    if dataset.stimuli.moment is not None:
+        raise DataError(
+            f"{dataset.card.id} is continuous sound, which has no distances of sounds: draw "
+            f"`brainbench figure layers` in place of it."
+        )
     names = dataset.stimuli.names
     categories = sound_categories(dataset.stimuli, align(dataset.assembly, names))
     return Sounds(names, categories or ("",) * len(names))
