@@ -95,7 +95,7 @@ def plot(panels: Sequence[Panel]) -> Figure:
         axes.set_ylim(0.3 - max(most, 1), 0.7)  # a bar is as thick in all panels
     if grouped:
         for axes, panel in zip(every[:, 1], panels, strict=True):
-            groups.draw(axes, panel.groups, beside)
+            groups.draw(axes, panel.groups, beside, most)
     for number, axes in enumerate(every.ravel()):
         panel = panels[number // 2 if grouped else number]
         axes.set_xlabel(panel.unit)

@@ -31,6 +31,7 @@ SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _PUBLISHED_SHARE = 0.45
 _UNSEEN = "\u200b"  # a space without width
 _MM = 25.4
+_FONT = Path(__file__).parent / "fonts" / "Arimo-Regular.ttf"
 # Nothing of the day or the version in the file: the same numbers give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
@@ -38,8 +39,10 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 _SETTINGS: Any = {
-    # comes with matplotlib, so it is the same everywhere; who opens an SVG may not have it
-    "font.family": ["DejaVu Sans", "sans-serif"],
+    # comes with us, so it is the same everywhere; who opens an SVG may not have it, but perhaps one
+    # whose letters are as wide
+    "font.family": ["Arimo", "sans-serif"],
+    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.labelsize": 7,
@@ -118,11 +121,27 @@ def look() -> Iterator[None]:
         raise BrainbenchError(
             f"Figures need matplotlib ({error}): pip install 'brainbench-audio[report]'."
         ) from error
+    _add_font()
     with matplotlib.rc_context():
         # matplotlib reads a matplotlibrc of the current folder, which may have LaTeX run
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
         yield
+
+
+def _add_font() -> None:
+    """Make our font known to matplotlib, before one of the same name that is installed.
+
+    It stays known, as a figure may be drawn again outside of `look`.
+    """
+    from matplotlib.font_manager import fontManager
+
+    fonts = fontManager.ttflist
+    if any(font.fname == str(_FONT) for font in fonts):
+        return
+    count = len(fonts)
+    fontManager.addfont(_FONT)
+    fonts[:0] = [fonts.pop() for _ in fonts[count:]]
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -172,10 +191,21 @@ def shown(name: str) -> str:
     return f"{_UNSEEN}{name}" if name.startswith("_") else name
 
 
-def legend(place: Any, entries: Sequence[Any], **options: Any) -> None:
-    """Draw the legend of a figure or of axes, with these entries in this order."""
-    for text in place.legend(handles=entries, **options).get_texts():
-        text.set_text(text.get_text().removeprefix(_UNSEEN))
+def legend(place: Any, entries: Sequence[Any], *, ncols: int = 1, **options: Any) -> None:
+    """Draw the legend of a figure or of axes, with these entries in this order.
+
+    ``ncols``: of a figure at most; fewer where names are too long to stand side by side.
+    """
+    for columns in range(ncols, 0, -1):
+        drawn = place.legend(handles=entries, ncols=columns, **options)
+        for text in drawn.get_texts():
+            text.set_text(text.get_text().removeprefix(_UNSEEN))
+        canvas = getattr(place, "canvas", None)
+        if canvas is None or columns == 1:
+            return
+        if drawn.get_window_extent(canvas.get_renderer()).width <= place.bbox.width:
+            return
+        drawn.remove()
 
 
 def entries_of(every: Iterable[Any]) -> list[Any]:

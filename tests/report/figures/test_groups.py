@@ -39,6 +39,11 @@ def test_the_papers_groups_are_of_its_models_and_drawn_in_their_order() -> None:
     low, high = axes.get_ylim()
     assert low <= places[0] - 0.5
     assert places[-1] + 0.5 <= high
+    # and beside many models, bars are not much thicker than theirs
+    many = bars.Panel(NAME, "R²", tuple(results[:80]), None, None, groups=found)
+    with style.look():
+        left, right = (axes.get_ylim() for axes in bars.plot([many]).axes)
+    assert (left[1] - left[0]) / (right[1] - right[0]) == pytest.approx(1.8, abs=0.05)
 
 
 def test_groups_of_ones_own_and_what_they_lack(tmp_path: Path, capsys: Told) -> None:

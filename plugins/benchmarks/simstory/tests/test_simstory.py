@@ -27,7 +27,6 @@ from brainbench_simstory.storage import ensure, planted_layers, read_responses
 
 from brainbench_audio import load_benchmark, score
 from brainbench_audio.assemblies.continuous import presentations, repetition_time
-from brainbench_audio.cli.rdms import gather_rdms
 from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.errors import ContractError, DataError, UnknownId
 from brainbench_audio.stimuli.audio import read_waveform
@@ -69,8 +68,6 @@ def test_what_is_not_there(in_home: Path, tmp_path: Path) -> None:
         SimStory().load(CARDS[0], "temporal")
     with pytest.raises(ContractError, match="no layer 'words'"):
         PlantedModel().activations([np.ones(4000, np.float32)], ["words"])
-    with pytest.raises(DataError, match="SimStory is continuous sound, which has no distances"):
-        gather_rdms([], "SimStory-encoding", None, [])
     (tmp_path / storage.RESPONSES).write_bytes(b"not netCDF")
     (tmp_path / storage.PLANTED).write_bytes(b"PK\x03\x04 not a zip")
     for read in (read_responses, storage.read_calibration):
