@@ -39,7 +39,6 @@ MAY_BE_EMPTY = {
         "variant_properties",
         "reference",
         "check_options",
-        "neutral",
     },
 }
 LOADED_LATER = {"layers", "dims", "sample_rate"}  # of a scheme such as hf:*
