@@ -201,6 +201,7 @@ def test_json_holds_what_is_drawn() -> None:
         "layers": {"benchmark": "NH2015-r*"},
         "layer-regions": {"benchmark": "NH2015-ridge"},
         "trajectory": {"benchmark": "NH2015-rsa"},
+        "categories": {"model": "beats-*", "benchmark": "NH2015-ridge"},
     }
     of_some: dict[str, dict[str, Any]] = {
         "bars": grouped,
@@ -243,7 +244,7 @@ def drawn_numbers(figure: Any, measured: str) -> Any:
         if axes.get_label() == "<colorbar>":
             continue
         for line in axes.lines:
-            if line.get_label() == "_leader":  # to a name
+            if line.get_label() in ("_leader", "_guide"):  # to a name; at 0
                 continue
             across, along = line.get_transform().contains_branch_seperately(axes.transData)
             found += [line.get_xdata(orig=False)] if across and "x" in measured else []
