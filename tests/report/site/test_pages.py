@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -306,7 +307,7 @@ def test_controls_are_no_models(tmp_path: Path) -> None:
     text = (tmp_path / "correlations.html").read_text(encoding="utf-8")
     data = json.loads(re.findall(r'id="scatter-data">(.*?)</script>', text)[0])
     assert [row["label"] for row in data["rows"]] == ["a", "b", "c"]
-    assert {one["n"] for one in data["relations"] if one["subset"] == "all"} == {3}
+    assert {n for _, _, subset, *_, n in data["relations"] if not subset} == {3}
 
 
 def test_the_first_columns_are_those_that_most_models_share() -> None:
@@ -494,3 +495,14 @@ def test_families_can_be_told_apart() -> None:
     for look in [*table.values(), OTHER]:
         assert contrast(look.colour, PAPER_COLOUR) >= 3
         assert contrast(look.colour, DARK_COLOUR) >= 3
+
+
+def test_categories_of_sounds_are_seen_on_both_papers() -> None:
+    script = resources.files("brainbench_audio.report.site") / "static" / "sounds_wrong.js"
+    listed = re.search(r"COLOURS = \[([^]]*)\]", script.read_text(encoding="utf-8"))
+    assert listed
+    colours = re.findall(r"#[0-9A-F]{6}", listed[1])
+    assert len(set(colours)) == len(colours) > 5
+    for colour in colours:
+        assert contrast(colour, PAPER_COLOUR) >= 3
+        assert contrast(colour, DARK_COLOUR) >= 3

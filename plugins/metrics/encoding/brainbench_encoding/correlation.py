@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
+
+from brainbench_audio.scores.influence import LEAST_STIMULI
 
 from .runs import FloatArray, IndexArray
 
@@ -46,6 +48,17 @@ class Blocks:
     runs: tuple[int, ...]
     length: int
 
+    @classmethod
+    def of(cls, runs: tuple[int, ...], shortest: int) -> Self:
+        """Cut runs into blocks that are as long as an error allows, three times as long at most.
+
+        Neighbouring rows are alike, so that of more and shorter blocks, errors would be too small.
+        """
+        for length in range(3 * shortest, shortest, -1):
+            if (found := cls(runs, length)).starts.size >= LEAST_STIMULI:
+                return found
+        return cls(runs, shortest)
+
     @property
     def starts(self) -> IndexArray:
         """First row of each block."""
@@ -73,7 +86,7 @@ class Blocks:
         return np.where(defined, products / np.sqrt(np.where(defined, norms, 1.0)), 0.0)
 
     def shifted(self, first: FloatArray, second: FloatArray) -> list[FloatArray]:
-        """Return what each run adds to the mean r, the second side turned by 0, 1, … rows.
+        """Return what each run adds to the sum of r, the second side turned by 0, 1, … rows.
 
         The end of a run follows its start, so that all of it keeps its order but for one seam.
 
@@ -87,11 +100,11 @@ class Blocks:
             here = slice(start, start + rows)
             start += rows
             spectra = np.fft.rfft(first[here], axis=0).conj() * np.fft.rfft(second[here], axis=0)
-            found.append(np.fft.irfft(spectra.mean(axis=1), rows))
+            found.append(np.fft.irfft(spectra.sum(axis=1), rows))
         return found
 
     def turned(self, tables: list[FloatArray], number: int, seed: int) -> FloatArray:
-        """Return the mean r of runs that are turned, each by another number of rows.
+        """Return the score of runs that are turned, each by another number of rows.
 
         A run is turned by a block at least: neighbouring rows are much alike.
 

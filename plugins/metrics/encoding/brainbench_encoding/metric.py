@@ -44,7 +44,8 @@ class Encoding:
     delays : tuple of int
         Of features behind responses, in rows (volumes).
     block : float
-        Seconds of a block of time, for errors and the test against chance.
+        Seconds of the shortest block of time, for errors and the test against chance, see
+        `correlation.Blocks.of`.
     permutations : int or None
         Of the test against chance, see `correlation.Blocks.turned`. None: 999; 0: no test.
     bootstrap : int or None
@@ -187,14 +188,16 @@ class Encoding:
     def _blocks(self, voxels: Voxels) -> Blocks:
         runs = voxels.runs
         rows = tuple(len(runs.presentations[run][0]) for run in runs.tested)
-        return Blocks(rows, max(1, round(self.block / runs.step)))
+        return Blocks.of(rows, max(1, round(self.block / runs.step)))
 
     def _chance(self, value: float, found: Evaluation, blocks: Blocks) -> dict[str, Any]:
         number = PERMUTATIONS if self.permutations is None else self.permutations
         if not number:
             return {}
         turned = blocks.turned(found.turned, number, self.seed)
-        return chance(value, turned, self.seed) if turned.size >= LEAST else {}
+        if turned.size < LEAST:
+            return {}
+        return chance(value, turned, self.seed, "responses turned in time")
 
 
 def load(
@@ -243,7 +246,7 @@ def _labelled(fits: Fits, found: Evaluation, voxels: Voxels) -> xr.Dataset:
         "r": (one, found.r, {"long_name": "Pearson's r over the runs that are predicted"}),
         "r2": (one, np.square(np.maximum(found.r, 0.0)), r2),
         "determination": (one, found.determination, determined),
-        "layer_score": (("layer", one), fits.layer_score),
+        "layer_score": (("layer", one), fits.layer_score, {"average": "mean"}),
         "chosen_layer": (("split", one), fits.layer),
         "penalty": (("split", one), fits.penalty),
         "dropped": (f"{one}_dropped", voxels.dropped),

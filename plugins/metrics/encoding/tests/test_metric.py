@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import xarray as xr
+from brainbench_encoding.correlation import Blocks, correlations, unit
 from brainbench_encoding.metric import Encoding
 from brainbench_encoding.reference import score
 from brainbench_encoding.runs import Runs, zscored
@@ -87,6 +88,8 @@ def test_errors_over_time_and_listeners() -> None:
     layers, target, folds = world.draw(4)
     found = Encoding(bootstrap=30)(layers, target, folds)
     assert found.n["block"] == 21
+    assert Encoding(block=7)(layers, target, folds).n["block"] == 21
+    assert Encoding(block=5)(layers, target, folds).n["block"] == 35
     assert found.provenance["error_over"] == "blocks of time and listeners"
     assert found.raw["bootstrap"].size == 30
     assert found.raw.attrs["seed"] == 0
@@ -101,6 +104,38 @@ def test_errors_over_time_and_listeners() -> None:
     neither = Encoding(block=60)(layers, target[:, :3], folds)
     assert neither.error is None
     assert "7 blocks of time and 1 listeners are too few" in neither.provenance["error_withheld"]
+
+
+def test_chance_is_turning_the_responses_of_each_run() -> None:
+    world = replace(SMALL, repeated=((45, 3), (30, 2)), noise=0.5)
+    generator = np.random.default_rng(0)
+    first, second = (unit(generator.standard_normal((75, 4))) for _ in range(2))
+    blocks = Blocks.of((45, 30), 10)
+    tables = blocks.shifted(first, second)
+    for one, other in ((0, 0), (3, 0), (44, 29)):
+        rows = np.r_[np.roll(np.arange(45), -one), 45 + np.roll(np.arange(30), -other)]
+        expected = (first * second[rows]).sum()
+        assert tables[0][one] + tables[1][other] == pytest.approx(expected)
+    found = blocks.turned(tables, 500, 0)
+    allowed = np.add.outer(tables[0][10:36], tables[1][10:21]).ravel()
+    assert np.abs(np.subtract.outer(found, allowed)).min(axis=1).max() < 1e-12
+    assert blocks.turned([tables[0]], 999, 0).tolist() == tables[0][10:36].tolist()
+    assert not blocks.turned([tables[1][:15]], 999, 0).size
+    scored = Encoding()(*world.draw(7))
+    assert scored.p == 0.001
+    assert abs(scored.provenance["chance"]["mean"]) < 0.1
+    assert Encoding(permutations=0)(*world.draw(7)).p is None
+
+
+def test_without_a_block_is_as_if_it_had_not_been_measured() -> None:
+    generator = np.random.default_rng(1)
+    first, second = generator.standard_normal((2, 75, 4))
+    blocks = Blocks((45, 30), 10)
+    assert blocks.starts.tolist() == [0, 11, 22, 33, 45, 55, 65]
+    found = blocks.without(unit(first), unit(second))
+    for number, rows in enumerate(np.split(np.arange(75), blocks.starts[1:])):
+        left = (np.delete(one, rows, axis=0) for one in (first, second))
+        np.testing.assert_allclose(found[number], correlations(*left))
 
 
 def test_z_scores_and_delays_stay_in_a_run() -> None:
