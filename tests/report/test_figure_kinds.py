@@ -317,6 +317,12 @@ def test_error_bars_stand_where_errors_are() -> None:
     assert spans == {-1: (0.28, 0.32), -2: (0.15, 0.25)}
     upright = {line.get_label(): line.get_xdata()[0] for line in axes.lines if line.get_label()}
     assert upright["spectrotemporal"] == 0.1
+    # on a white ground, so that it is seen on bars that are as dark
+    ground = next(line for line in axes.lines if line.get_color() == "white")
+    (line,) = (line for line in axes.lines if line.get_label() == "spectrotemporal")
+    assert ground.get_xdata()[0] == 0.1
+    assert ground.get_linewidth() > line.get_linewidth()
+    assert axes.lines.index(ground) < axes.lines.index(line)
     assert upright["ceiling"] == 0.7
     band = axes.patches[-1]
     assert (round(band.get_x(), 9), round(band.get_width(), 9)) == (0.09, 0.02)

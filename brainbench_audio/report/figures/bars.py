@@ -113,6 +113,8 @@ def _draw_lines(axes: Any, panel: Panel) -> None:
     if panel.baseline is not None:
         value, error = panel.baseline.value, panel.baseline.error
         _draw_band(axes, value, error)
+        # white beside it tells it from bars that are as dark in print without colours
+        axes.axvline(value, color="white", linewidth=2.8)
         axes.axvline(
             value, color=style.FAINT, linewidth=1.6, label=style.shown(panel.baseline.label)
         )
