@@ -75,6 +75,10 @@ class Entry:
 _ENTRIES = (
     Entry("layer_score", ("layer", PART), "number", "score of each layer alone, for each part"),
     Entry("profile", ("layer",), "number", "score of each layer alone, parts averaged as in it"),
+    Entry(
+        "dimensionality", ("layer",), "number", "participation ratio of the features over sounds"
+    ),
+    Entry("feature_count", ("layer",), "integer", "features of the layer"),
     Entry("layer_weights", ("fold", "layer"), "number", "share of each layer in a learned mean"),
     Entry("chosen_layer", (ROUND, PART), "integer", "place in `layer` of the layer chosen"),
     Entry("penalty", (ROUND, PART), "number", "penalty of the fit chosen"),
@@ -89,6 +93,7 @@ _ENTRIES = (
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
     Entry("influence", ("left_out", PART), "number", "parts without each sound, less their mean"),
     Entry("pair_sketch", ("bin", PART), "number", "sums over pairs of stimuli, see `sketch`"),
+    Entry("difference_sketch", ("bin", PART), "number", "likewise, of use to differences alone"),
     Entry("learning_curve", ("setting", "epoch"), "number", "validation score, NaN after the end"),
     Entry("rdm", ("pair",), "number", "distances of stimuli in the best layer, upper triangle"),
     Entry("target_rdm", ("pair",), "number", "distances in the responses, mean over subjects"),
@@ -224,22 +229,31 @@ def learning_curves(raw: xr.Dataset) -> xr.DataArray | None:
     return curves.assign_attrs(chosen=chosen, metric=names[0] if names else "score")
 
 
-def influences(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray | None] | None:
-    """Return what parts owe to stimuli, (left_out, part), and the sketch of pairs, (bin, part).
+def influences(raw: xr.Dataset) -> dict[str, xr.DataArray] | None:
+    """Return what parts owe to stimuli, `influence`, and the sketches of pairs that are stored.
 
-    Both float64. None where the metric stores no influence; the sketch is None where it compares no
-    pairs.
+    All float64, last along the parts. None where the metric stores no influence.
     """
-    stimuli, pairs = _stored(raw, "influence"), _stored(raw, "pair_sketch")
-    if stimuli is None:
+    names = ("influence", "pair_sketch", "difference_sketch")
+    found = {name: _stored(raw, name) for name in names}
+    if found["influence"] is None:
         return None
-    return stimuli.astype(np.float64), None if pairs is None else pairs.astype(np.float64)
+    return {name: one.astype(np.float64) for name, one in found.items() if one is not None}
 
 
 def sound_errors(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
     """Return `sound_error` and `sound_spread`, (stimulus, part), where they are stored."""
     error, spread = _stored(raw, "sound_error"), _stored(raw, "sound_spread")
     return None if error is None or spread is None else (error, spread)
+
+
+def dimensions(raw: xr.Dataset, layer: str | None) -> tuple[float, int] | None:
+    """Return effective dimensionality and number of features of a layer, where they are stored."""
+    effective, features = _stored(raw, "dimensionality"), _stored(raw, "feature_count")
+    if effective is None or features is None or layer not in names_along(effective, "layer"):
+        return None
+    place = names_along(effective, "layer").index(str(layer))
+    return float(effective[place]), int(features[place])
 
 
 def best_rdm(raw: xr.Dataset) -> Array | None:

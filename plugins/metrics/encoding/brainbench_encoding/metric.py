@@ -195,7 +195,9 @@ class Encoding:
         if not number:
             return {}
         turned = blocks.turned(found.turned, number, self.seed)
-        return chance(value, turned, self.seed) if turned.size >= LEAST else {}
+        if turned.size < LEAST:
+            return {}
+        return chance(value, turned, self.seed, "responses turned in time")
 
 
 def load(

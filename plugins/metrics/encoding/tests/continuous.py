@@ -38,6 +38,8 @@ class World:
         0: responses are noise.
     tuning : float
         How far the tuning of a listener is from that of all.
+    silent : int
+        Voxels of a listener that hear nothing.
     """
 
     learned: tuple[int, ...] = (60, 60, 60)
@@ -50,11 +52,23 @@ class World:
     layers: int = 1
     signal: float = 1.0
     tuning: float = 0.3
+    silent: int = 0
     weights: Array = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         drawn = np.random.default_rng(20).standard_normal((3 * self.features, self.voxels))
-        object.__setattr__(self, "weights", drawn / np.sqrt(3 * self.features))
+        heard = self.signal * (np.arange(self.voxels) >= self.silent)
+        object.__setattr__(self, "weights", heard * drawn / np.sqrt(3 * self.features))
+
+    @property
+    def ceiling(self) -> float:
+        """The highest correlation with the mean of presentations, mean over voxels.
+
+        Of one repeated run, without listeners; delayed features of independent rows.
+        """
+        signal = np.square(self.weights).sum(axis=0)
+        ((_, presentations),) = self.repeated
+        return float(np.sqrt(signal / (signal + self.noise**2 / presentations)).mean())
 
     def draw(self, seed: int) -> tuple[dict[str, Array], xr.DataArray, npt.NDArray[np.int64]]:
         """Return layers, responses and folds, one a run."""
@@ -64,6 +78,7 @@ class World:
             + self.tuning
             * generator.standard_normal(self.weights.shape)
             / np.sqrt(len(self.weights))
+            * self.signal
             * bool(self.listeners)
             for _ in range(max(1, self.listeners))
         ]
@@ -77,7 +92,7 @@ class World:
             past = [
                 np.vstack([np.zeros((lag, self.features)), heard[-1][:-lag]]) for lag in (1, 2, 3)
             ]
-            signal = self.signal * np.hstack(past) @ np.hstack(tunings)
+            signal = np.hstack(past) @ np.hstack(tunings)
             for repeat in range(times):
                 noise = self._coloured(generator, rows, signal.shape[1])
                 responses.append(signal + self.noise * noise)
