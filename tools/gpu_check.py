@@ -5,7 +5,7 @@
     python tools/gpu_check.py --device cpu --quick   # the script itself, in seconds
 
 Five parts: the references of every family (float32 must meet them, the distance of bfloat16 is
-told), extraction beside the bare network, ridge, the probe, and steps of pretraining. Sounds,
+told), extraction and steps of pretraining beside the bare network, ridge, and the probe. Sounds,
 weights and responses are made up, so nothing is needed but the project and its plugins; himalaya is
 timed where it is installed. A part that fails says why, and the others go on. Exits with 1 where a
 part failed or a reference was missed.
@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import statistics
 import sys
 import tempfile
 import warnings
@@ -25,17 +24,11 @@ from pathlib import Path
 from time import perf_counter
 from typing import NamedTuple
 
-import numpy as np
 import torch
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))  # for speed/
 
-from brainbench_audio import load_model  # noqa: E402
-from brainbench_audio.activations.extraction import extracted  # noqa: E402
-from brainbench_audio.activations.precision import PRECISIONS, computing_in  # noqa: E402
-from brainbench_audio.activations.torch_model import TorchModel  # noqa: E402
-from brainbench_audio.testing import dummy_stimuli  # noqa: E402
 from brainbench_audio.testing.behaviour import distances  # noqa: E402
 from brainbench_audio.testing.references import (  # noqa: E402
     read_manifests,
@@ -95,44 +88,21 @@ def goldens(options: Options) -> Iterator[Row]:
 
 def extraction(options: Options) -> Iterator[Row]:
     """Time extraction from files beside the bare network on sounds in memory."""
-    number, length = (6, 1.0) if options.quick else (768, 5.0)
+    from speed import extraction as timing
+
+    number, length = (8, 1.0) if options.quick else (768, 5.0)
+    shape = {"device": options.device, "sample_rate": 16_000, "sounds": number, "rounds": 1}
+    shape["seconds"] = length
     with tempfile.TemporaryDirectory() as folder:
-        stimuli = dummy_stimuli(Path(folder) / "sounds", number, seconds=length)
+        stimuli = timing.recordings(Path(folder) / "sounds", argparse.Namespace(**shape))
         for name in SMALL[1:2] if options.quick else HEARD:
-            for dtype, goal in (("float32", 1.15), ("bfloat16", 1.5)):
-                model = load_model(name, weights="untrained", device=options.device, dtype=dtype)
-                assert isinstance(model, TorchModel)
-                os.environ["BRAINBENCH_HOME"] = f"{folder}/{name}-{dtype}"
-                rows = range(min(number, 128))
-                batch = torch.from_numpy(np.stack(stimuli.waveforms(rows, model.sample_rate)))
-                bare = len(rows) / bare_seconds(model, batch.to(model.device))
-                start = perf_counter()
-                with extracted(model, stimuli):
-                    ours = number / (perf_counter() - start)
-                ratio = bare / ours
-                measured = f"{ours:.0f} clips/s, bare {bare:.0f}, ratio {ratio:.2f}"
-                yield Row("extraction", f"{name} {dtype}", measured, f"<= {goal}", ratio <= goal)
-
-
-def bare_seconds(model: TorchModel, waveforms: torch.Tensor) -> float:
-    """Return what the network alone takes for sounds that are there, in the fastest batch size."""
-    taken = []
-    with torch.inference_mode(), computing_in(model.device, PRECISIONS[model.dtype]):
-        for size in (8, 32, 128):
-            for _ in range(2):  # the first is to warm up
-                wait(model.device)
-                start = perf_counter()
-                for part in waveforms.split(size):
-                    model.network(part)
-                wait(model.device)
-            taken.append(perf_counter() - start)
-    return min(taken)
-
-
-def wait(device: torch.device) -> None:
-    """Wait until the GPU is done."""
-    if device.type == "cuda":
-        torch.cuda.synchronize()
+            for dtype in ("float32", "bfloat16"):
+                asked = argparse.Namespace(**shape, model=name, dtype=dtype)
+                found = timing.measure(stimuli, asked)
+                ours, bare = (number / found[f"{side}_seconds"] for side in ("ours", "bare"))
+                measured = f"{ours:.0f} clips/s, bare {bare:.0f}, ratio {found['ratio']:.2f}"
+                met = found["ratio"] <= found["goal"]
+                yield Row("extraction", f"{name} {dtype}", measured, f"<= {found['goal']}", met)
 
 
 def ridge(options: Options) -> Iterator[Row]:
@@ -177,34 +147,19 @@ def probe(options: Options) -> Iterator[Row]:
 
 
 def pretraining(options: Options) -> Iterator[Row]:
-    """Time steps of pretraining EnCodecMAE, sounds read and checkpoints left out."""
-    from brainbench_encodecmae.configuration import PRETRAINING
-    from brainbench_encodecmae.corpus import find_sounds
-    from brainbench_encodecmae.run import Schedule, Settings
-    from brainbench_encodecmae.targets import RandomProjectionTargets
-    from brainbench_encodecmae.training import pretrain
+    """Time steps of pretraining EnCodecMAE beside bare steps of the network."""
+    from speed import pretraining as timing
 
-    size, batch, steps = ("tiny", 2, 3) if options.quick else ("base", 32, 30)
-    configuration = PRETRAINING[size]
-    times: list[float] = []
-    with tempfile.TemporaryDirectory() as folder:
-        dummy_stimuli(Path(folder) / "sounds", 8 if options.quick else 64, seconds=4.5)
-
-        def watch(_network: object, _step: int) -> None:
-            times.append(perf_counter())
-
-        pretrain(
-            Path(folder) / "run",
-            find_sounds([Path(folder) / "sounds"]),
-            configuration,
-            RandomProjectionTargets(configuration.front_end.mel_bands),
-            settings=Settings(batch=batch),
-            schedule=Schedule(steps, every=1000),
-            device=options.device,
-            watch=watch,
+    size, batch, steps = ("tiny", 2, 3) if options.quick else ("base", 32, 20)
+    for dtype in ("float32", "bfloat16"):
+        shape = {"config": size, "batch": batch, "steps": steps, "rounds": 1}
+        found = timing.measure(argparse.Namespace(**shape, device=options.device, dtype=dtype))
+        ours, bare = found["steps_per_second"], found["bare_steps_per_second"]
+        measured = f"{ours:.2f} steps/s, bare {bare:.2f}, ratio {found['ratio']:.2f}"
+        met = found["ratio"] <= found["goal"]
+        yield Row(
+            "pretraining", f"{size}, batch {batch}, {dtype}", measured, f"<= {found['goal']}", met
         )
-    rate = 1 / statistics.median(np.diff(times[1:-1] if len(times) > 4 else times))
-    yield Row("pretraining", f"{size}, batch {batch}", f"{rate:.2f} steps/s, data included")
 
 
 PARTS: dict[str, Callable[[Options], Iterator[Row]]] = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from brainbench_audio.cli.drawings import Names, listed
-from brainbench_audio.cli.selection import chosen_results, read_results
+from brainbench_audio.cli.selection import Names, chosen_results, listed, read_results
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,12 +63,16 @@ def learning_curves(*, model: str, benchmark: Names) -> Drawing:
     name, curves = _of_scores(model, benchmark, lambda score: read(score.raw))
     numbers = learning_curves.numbers(curves)
     rows = [
-        (one["benchmark"], one["setting"], len(one["values"]), max(one["values"], default=None))
+        (one["benchmark"], one["setting"], len(one["values"]), _highest(one["values"]))
         for one in numbers
         if one["chosen"]
     ]
     head = ("benchmark", "chosen setting", "epochs", "best")
     return Drawing("learning-curves", learning_curves.plot, [curves, name], numbers, head, rows)
+
+
+def _highest(values: Sequence[float | None]) -> float | None:
+    return max((value for value in values if value is not None), default=None)
 
 
 def layer_regions(*, model: str, benchmark: str) -> Drawing:
@@ -81,12 +85,13 @@ def layer_regions(*, model: str, benchmark: str) -> Drawing:
     stored = selection.read_results()
     name = selection.one_model(model, stored)
     found = layer_regions(read_score(stored, name, benchmark).raw)
-    numbers = region_rows(found)
-    head = tuple(word.replace("_", " ") for word in numbers[0])
-    rows = [tuple(one.values()) for one in numbers]
+    regions = region_rows(found)
+    head = tuple(word.replace("_", " ") for word in regions[0])
+    rows = [tuple(one.values()) for one in regions]
     left_out, target = (found.attrs[word] for word in ("without_region", "target"))
     note = f"{left_out} {target}s belong to no region and are left out" if left_out else ""
     arguments = [found, f"{name} on {benchmark}"]
+    numbers = figure.numbers(found)
     return Drawing("layer-regions", figure.plot, arguments, numbers, head, rows, note=note)
 
 

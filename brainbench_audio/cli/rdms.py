@@ -26,15 +26,22 @@ def gather_rdms(
     Raises
     ------
     DataError
-        A pair was not scored, the layer is none of its, or its activations are gone.
+        A pair was not scored, the layer is none of its, its activations are gone, or the data are
+        of continuous sound.
     """
     from brainbench_audio.pipeline.loading import load_dataset
     from brainbench_audio.registry.lookup import find_benchmark
     from brainbench_audio.report.figures import rdm
     from brainbench_audio.report.results import read_score
+    from brainbench_audio.stimuli.continuous import ContinuousStimuli
 
     data_id = find_benchmark(benchmark).data_id
     dataset = load_dataset(data_id)
+    if isinstance(dataset.stimuli, ContinuousStimuli):
+        raise DataError(
+            f"{data_id} is continuous sound: its volumes follow each other, and no two of them are "
+            f"two stimuli. An RDM is drawn of a data set with sounds of their own."
+        )
     sounds = _sounds(dataset)
     found = []
     for model in models:

@@ -138,7 +138,7 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     if lacking := _lacking(replace(card, subset="folder") if folder else card):
         raise UnknownId(
             f"{card.id} is no benchmark: {card.metric_id} needs {', '.join(sorted(lacking))}, "
-            f"which {card.data_id} does not provide."
+            f"which {card.data_id} does not provide.{_fitting(card)}"
         )
     return card
 
@@ -302,6 +302,13 @@ def _ambiguous(word: str, found: Sequence[Registered[_CardType]]) -> AmbiguousId
     plain = found[0].card.id
     choices = " or ".join(f"{entry.distribution}:{plain}" for entry in found)
     return AmbiguousId(f"Two plugins provide the {word} {plain!r}: say {choices}.")
+
+
+def _fitting(card: BenchmarkCard) -> str:
+    """Return a sentence with the metrics that data can be scored with; empty where none can."""
+    metrics = (replace(card, metric=entry.card, variant=None) for entry in registered(MetricCard))
+    fitting = sorted(each.metric.id for each in metrics if not _lacking(each))
+    return f" Metrics that fit: {', '.join(fitting)}." if fitting else ""
 
 
 def _lacking(card: BenchmarkCard) -> frozenset[str]:

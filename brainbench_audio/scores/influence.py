@@ -100,6 +100,10 @@ class Influence:
         What the stimuli are, in words: ``sounds``, or blocks of time of a continuous one.
     least : int
         Fewer stimuli say nothing of others.
+    shared_pairs : float64 array (bin, part) or None
+        As ``pairs``, of a metric that learns from some stimuli to predict others, and chooses how.
+        The variance of a score keeps them, in place of that of the choice, which is not known; that
+        of a difference does not, as both scores choose from the same responses.
     """
 
     parts: Array
@@ -108,6 +112,7 @@ class Influence:
     units: str = ""
     kind: str = SOUNDS
     least: int = LEAST_STIMULI
+    shared_pairs: Array | None = None
 
     @classmethod
     def of_left_out(
@@ -158,17 +163,24 @@ class Influence:
         if self.stimuli.shape != other.stimuli.shape or not same:
             raise DataError("Scores of other stimuli or parts cannot be subtracted.")
         pairs = None
-        if self.pairs is not None and other.pairs is not None:
-            pairs = self.pairs - other.pairs
+        for mine, theirs in (
+            (self.pairs, other.pairs),
+            (self.shared_pairs, other.shared_pairs),
+        ):
+            if mine is not None and theirs is not None:
+                pairs = mine - theirs
         parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
         return Influence(parts, stimuli, pairs, self.units, self.kind, self.least)
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
         one = slice(place, place + 1)
-        pairs = None if self.pairs is None else self.pairs[:, one]
+        pairs, shared = (
+            None if sums is None else sums[:, one] for sums in (self.pairs, self.shared_pairs)
+        )
+        parts, stimuli = self.parts[one], self.stimuli[:, one]
         return Influence(
-            self.parts[one], self.stimuli[:, one], pairs, kind=self.kind, least=self.least
+            parts, stimuli, pairs, kind=self.kind, least=self.least, shared_pairs=shared
         )
 
     def trouble(self) -> str | None:
@@ -211,8 +223,8 @@ class Influence:
         Notes
         -----
         Two-way clustered variance: Cameron, Gelbach and Miller 2011, Journal of Business & Economic
-        Statistics 29; for pairs of stimuli, whose noise a jackknife counts twice, Aronow, Samii and
-        Assenova 2015, Political Analysis 23. Degrees of freedom: Satterthwaite 1946. Error rates:
+        Statistics 29; for what stimuli owe together, which a jackknife counts several times, Efron
+        and Stein 1981, Annals of Statistics 9. Degrees of freedom: Satterthwaite 1946. Error rates:
         docs/methods-statistics.md.
         """
         if reason := self.trouble():
@@ -266,12 +278,13 @@ class Influence:
         """Return the variance over stimuli of sums over parts, weights (part, sum)."""
         stimuli = len(self.stimuli)
         squares = np.square(self.stimuli @ weights).sum(axis=0)
-        if self.pairs is None:
-            return np.asarray((stimuli - 1) / stimuli * squares)
-        # each pair is in the sums of both its stimuli, so its own noise is in there twice; that is
-        # at most half of all
-        twice = np.minimum(np.square(self.pairs @ weights).sum(axis=0), squares / 2)
-        return np.asarray((stimuli - 1) / (stimuli - 2) * (squares - twice))
+        if self.pairs is not None:
+            # What a pair owes together is in the sums of both its stimuli, and counts twice; what k
+            # stimuli owe together counts k times, and is in k (k - 1) / 2 pairs. Half of the
+            # squares of pairs is the most that can go if it is to count once at least, up to k = 4.
+            twice = np.square(self.pairs @ weights).sum(axis=0)
+            squares = squares - np.minimum(twice, squares) / 2
+        return np.asarray((stimuli - 1) / stimuli * squares)
 
 
 def stored_influence(
@@ -304,17 +317,22 @@ def stored_influence(
     stored = influences(raw)
     if stored is None:
         return Influence(values, np.empty((0, values.size)), units=units) if units else None
-    stimuli, pairs = stored
-    if "part" in stimuli.coords:
-        absent = set(parts) - {str(name) for name in stimuli["part"].values}
+    if "part" in stored["influence"].coords:
+        absent = set(parts) - {str(name) for name in stored["influence"]["part"].values}
         if absent:
             raise DataError(
                 f"The score has a part {absent.pop()!r} of which no influence is stored."
             )
-        stimuli = stimuli.sel(part=list(parts))
-        pairs = None if pairs is None else pairs.sel(part=list(parts))
-    kind = str(stimuli.attrs.get(KIND, SOUNDS))
-    return Influence(values, stimuli.values, None if pairs is None else pairs.values, units, kind)
+        stored = {name: array.sel(part=list(parts)) for name, array in stored.items()}
+    arrays = {name: array.values for name, array in stored.items()}
+    return Influence(
+        values,
+        arrays["influence"],
+        arrays.get("pair_sketch"),
+        units,
+        kind=str(stored["influence"].attrs.get(KIND, SOUNDS)),
+        shared_pairs=arrays.get("difference_sketch"),
+    )
 
 
 def sketch(owed: npt.ArrayLike) -> Array:

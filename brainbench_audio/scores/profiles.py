@@ -89,6 +89,7 @@ _ENTRIES = (
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
     Entry("influence", ("left_out", PART), "number", "parts without each sound, less their mean"),
     Entry("pair_sketch", ("bin", PART), "number", "sums over pairs of stimuli, see `sketch`"),
+    Entry("difference_sketch", ("bin", PART), "number", "likewise, of use to differences alone"),
     Entry("learning_curve", ("setting", "epoch"), "number", "validation score, NaN after the end"),
     Entry("rdm", ("pair",), "number", "distances of stimuli in the best layer, upper triangle"),
     Entry("target_rdm", ("pair",), "number", "distances in the responses, mean over subjects"),
@@ -224,16 +225,16 @@ def learning_curves(raw: xr.Dataset) -> xr.DataArray | None:
     return curves.assign_attrs(chosen=chosen, metric=names[0] if names else "score")
 
 
-def influences(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray | None] | None:
-    """Return what parts owe to stimuli, (left_out, part), and the sketch of pairs, (bin, part).
+def influences(raw: xr.Dataset) -> dict[str, xr.DataArray] | None:
+    """Return what parts owe to stimuli, `influence`, and the sketches of pairs that are stored.
 
-    Both float64. None where the metric stores no influence; the sketch is None where it compares no
-    pairs.
+    All float64, last along the parts. None where the metric stores no influence.
     """
-    stimuli, pairs = _stored(raw, "influence"), _stored(raw, "pair_sketch")
-    if stimuli is None:
+    names = ("influence", "pair_sketch", "difference_sketch")
+    found = {name: _stored(raw, name) for name in names}
+    if found["influence"] is None:
         return None
-    return stimuli.astype(np.float64), None if pairs is None else pairs.astype(np.float64)
+    return {name: one.astype(np.float64) for name, one in found.items() if one is not None}
 
 
 def sound_errors(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:

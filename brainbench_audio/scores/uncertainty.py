@@ -30,7 +30,8 @@ class Uncertainty:
     provenance : mapping
         What the error generalises over, or why there is none.
     raw : mapping of str
-        For `Score.raw`: `influence`, `pair_sketch`, names of parts and, if asked for, `bootstrap`.
+        For `Score.raw`: `influence`, sketches of pairs, names of parts and, if asked for,
+        `bootstrap`.
     attributes : mapping
         Of `Score.raw`: seed and number of draws.
     """
@@ -104,8 +105,12 @@ def uncertainty(
     raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli, kind)}
     if names:
         raw["part"] = ("part", list(names))
-    if influence.pairs is not None:
-        raw["pair_sketch"] = (("bin", "part"), influence.pairs.astype(np.float32))
+    for name, sums in (
+        ("pair_sketch", influence.pairs),
+        ("difference_sketch", influence.shared_pairs),
+    ):
+        if sums is not None:
+            raw[name] = (("bin", "part"), sums.astype(np.float32))
     if reason := influence.trouble():
         return Uncertainty(None, None, {ERROR_WITHHELD: reason}, raw=raw)
     estimate = influence.estimate()

@@ -126,25 +126,43 @@ class Clips:
     clips: int
     units: str
 
-    def draw(self, seed: int) -> tuple[list[Layers], xr.DataArray, Any]:
-        """Return the layers of two equally good models, labels and folds."""
+    def draw(self, seed: int, others: int = 0) -> tuple[list[Layers], xr.DataArray, Any]:
+        """Return the layers of two equally good models, labels and folds.
+
+        With ``others``, so many clips are tested in place of those of the fixed split: they tell
+        what networks that learned from the same clips score on average.
+        """
         centres = np.random.default_rng(20).standard_normal((3, 8))
         generator = np.random.default_rng([seed, self.clips])
+        fold = np.arange(self.clips) // 3 % 5
+        part = (
+            np.zeros(self.clips, dtype=np.intp) if self.units else np.array([0, 0, 1, 2, 2])[fold]
+        )
+        learned = int((part < 2).sum())
         kind = np.arange(self.clips) % 3
-        heard = centres[kind] + generator.standard_normal((self.clips, 8))
-        models = [{"layer": heard + generator.standard_normal(heard.shape)} for _ in range(2)]
+        # what is learned from comes first, so that it is drawn alike whatever is tested
+        order = np.argsort(part, kind="stable")
+        fold, part, kind = fold[order], part[order], kind[order]
+        if others:
+            part = np.concatenate([part[:learned], np.full(others, 2)])
+            kind = np.concatenate([kind[:learned], np.arange(others) % 3])
+        models: list[list[np.ndarray[Any, Any]]] = [[], []]
+        for some in (kind[:learned], kind[learned:]):
+            heard = centres[some] + generator.standard_normal((len(some), 8))
+            for model in models:
+                model.append(heard + generator.standard_normal(heard.shape))
+        names = [f"clip {place}" for place in range(len(kind))]
         labels = xr.DataArray(
             np.eye(3)[kind],
-            {"stimulus": [f"clip {place}" for place in range(self.clips)], "label": list("abc")},
+            {"stimulus": names, "label": list("abc")},
             ("stimulus", "label"),
             attrs={"prediction_type": "multiclass", "evaluation": "top1_acc"},
         )
-        fold = np.arange(self.clips) // 3 % 5
+        layers = [{"layer": np.concatenate(model)} for model in models]
         if self.units:
-            return models, labels, fold
-        part = tuple(np.array([0, 0, 1, 2, 2])[fold].tolist())
-        names = tuple(labels["stimulus"].values.tolist())
-        return models, labels, Folds(names, part, "fixed", ("train", "valid", "test"))
+            return layers, labels, fold
+        split = Folds(tuple(names), tuple(part.tolist()), "fixed", ("train", "valid", "test"))
+        return layers, labels, split
 
 
 CLIPS = (Clips("clips, 5 folds", 150, "folds"), Clips("clips, fixed split", 300, ""))

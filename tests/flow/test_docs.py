@@ -27,7 +27,7 @@ TUTORIALS = [
     ROOT / "docs" / "how-to" / "share.md",
     ROOT / "docs" / "troubleshooting.md",
 ]
-SLOW = {"compare-two-models", "share"}
+SLOW = {"compare-two-models", "share", "stories"}
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]+))?\)")
 

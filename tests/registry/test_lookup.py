@@ -91,7 +91,9 @@ def test_unknown_benchmarks(identifier: str) -> None:
 
 
 def test_a_metric_that_lacks_something_says_what() -> None:
-    with pytest.raises(UnknownId, match=r"match-many needs multivariate.*Tiny\.a"):
+    with pytest.raises(
+        UnknownId, match=r"match-many needs multivariate.*Tiny\.a .*Metrics that fit: .*match"
+    ):
         find_benchmark("Tiny.a-match-many")
 
 

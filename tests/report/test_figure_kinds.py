@@ -14,6 +14,7 @@ import xarray as xr
 
 pytest.importorskip("matplotlib")
 
+from brainbench_audio import figure as draw_figure
 from brainbench_audio.cli.main import main
 from brainbench_audio.report.figures import (
     agreement,
@@ -149,6 +150,20 @@ FIGURES = {
     "trajectory": [*ONE, "-b", "NH2015-rsa", "--log"],
 }
 
+# axes of numbers, not of names; the images of `rdm` are those of its numbers, see below
+MEASURED = {
+    "bars": "x",
+    "components": "x",
+    "scatter": "xy",
+    "agreement": "xy",
+    "layer-choice": "xy",
+    "layers": "y",
+    "layer-regions": "y",
+    "layer-weights": "y",
+    "learning-curves": "y",
+    "trajectory": "xy",
+}
+
 
 def numbers(capsys: Told, name: str, output: Path, *arguments: str) -> Any:
     arguments = arguments or tuple(FIGURES[name])
@@ -170,6 +185,73 @@ def test_every_figure_in_every_format(name: str, tmp_path: Path, capsys: Told) -
     assert again.read_bytes() == (tmp_path / "figure.svg").read_bytes()
     assert "<text" in again.read_text()
     assert ", sans-serif" in again.read_text()
+
+
+@pytest.mark.usefixtures("store")
+def test_json_holds_what_is_drawn() -> None:
+    """Every point, bar, line, error bar and pixel of every kind of figure stands in its JSON."""
+    grouped = {"benchmark": "NH2015-rsa", "group": "X=beats-iter1,beats-iter2", "published": "add"}
+    of_one = {
+        "model": "beats-iter1",
+        "layers": {"benchmark": "NH2015-r*"},
+        "layer-regions": {"benchmark": "NH2015-ridge"},
+        "trajectory": {"benchmark": "NH2015-rsa"},
+    }
+    of_some: dict[str, dict[str, Any]] = {
+        "bars": grouped,
+        "scatter": {"benchmark": "NH2015-rsa"},
+        "agreement": {"benchmark": BRAIN[:2], "published": "add"},
+    }
+    assert set(MEASURED) == set(FIGURES)
+    for kind, measured in MEASURED.items():
+        options: dict[str, Any] = dict(of_some.get(kind, {}))
+        if FIGURES[kind][:1] == ["-m"]:
+            options = {"model": "beats-iter1", **of_one.get(kind, {"benchmark": "HEAR.*"})}
+        drawing = draw_figure(kind, **options)
+        known = numbers_in(drawing.numbers)
+        drawn = drawn_numbers(drawing.figure(), measured)
+        assert drawn.size > 8
+        far = np.abs(drawn[:, np.newaxis] - known).min(axis=1) > 1e-6
+        assert drawn[far].tolist() == [], kind
+
+
+def numbers_in(value: Any) -> Any:
+    """Return all numbers of a JSON value, and ends of error bars."""
+    found: list[float] = []
+    if isinstance(value, dict):
+        middles = [value.get(name) for name in ("value", "mean", "weight", "position", "ceiling")]
+        for error in (value.get(name) for name in ("error", "ceiling_error")):
+            pairs = [(m, error) for m in middles if m is not None and error is not None]
+            found += [middle + sign * size for middle, size in pairs for sign in (-1, 1)]
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        found += [number for one in value for number in numbers_in(one)]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        found.append(float(value))
+    return np.array(found)
+
+
+def drawn_numbers(figure: Any, measured: str) -> Any:
+    """Return the numbers of everything that is drawn along the measured axes of a figure."""
+    found: list[Any] = []
+    for axes in figure.axes:
+        if axes.get_label() == "<colorbar>":
+            continue
+        for line in axes.lines:
+            if line.get_label() == "_leader":  # to a name
+                continue
+            across, along = line.get_transform().contains_branch_seperately(axes.transData)
+            found += [line.get_xdata(orig=False)] if across and "x" in measured else []
+            found += [line.get_ydata(orig=False)] if along and "y" in measured else []
+        for each in axes.collections:  # error bars
+            found += [
+                part[:, "xy".index(name)] for part in each.get_segments() for name in measured
+            ]
+        # bars, which start at zero, and no bands or histograms
+        found += [[one.get_width()] for one in axes.patches if one.get_x() == 0]
+        found += [np.ma.filled(image.get_array(), np.nan) for image in axes.images]
+    numbers = np.concatenate([np.ravel(one).astype(float) for one in found])
+    return numbers[np.isfinite(numbers)]
 
 
 def test_bars_are_the_stored_scores(store: Scores, tmp_path: Path, capsys: Told) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from brainbench_audio.report.families import _SPARE, FAMILIES, family_of
 from brainbench_audio.report.figures import compared, style
+from brainbench_audio.report.known_models import paper_labels
 from brainbench_audio.report.results import Result
 
 Run = Callable[..., CompletedProcess[str]]
@@ -103,6 +105,9 @@ def test_names_of_models_and_families() -> None:
     mine = result("mine", "mine")
     assert [family_of(each) for each in (*beats, mine)] == ["beats", "beats", "mine"]
     assert compared.family_names([mine, *beats]) == {"beats": "BEATs", "mine": "mine"}
+    # labels of the paper have nothing in common, those of cards do
+    paper = [result(f"encodecmae-{name}", f"{name}→EC") for name in ("base", "ec-base")]
+    assert compared.family_names(paper) == {"encodecmae": "EnCodecMAE"}
 
 
 def test_type_is_readable_in_print() -> None:
@@ -116,6 +121,34 @@ def test_type_is_readable_in_print() -> None:
     assert figure.get_size_inches() * 25.4 == pytest.approx((90, 50))
     texts = [axes.title, axes.xaxis.label, *axes.get_xticklabels(), *axes.get_legend().get_texts()]
     assert all(7 <= text.get_fontsize() <= 9 for text in texts)
+
+
+def test_the_font_is_ours_and_text_stays_text(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from matplotlib import font_manager
+
+    for _ in range(2):
+        with style.look():
+            found = Path(font_manager.findfont(font_manager.FontProperties()))
+    assert found.parent == Path(style.__file__).parent / "fonts"
+    assert (found.parent / "OFL.txt").read_text().startswith("Copyright")
+    ours = [font for font in font_manager.fontManager.ttflist if font.fname == str(found)]
+    assert len(ours) == 1
+    known = font_manager.get_font(str(found)).get_charmap()
+    written = "".join(paper_labels().values()) + "R²ρ−Ünïcødeжω≤≥±"
+    assert [sign for sign in written if ord(sign) not in known] == []
+
+    with style.look():
+        figure = style.new_figure(style.COLUMN, 30)
+        figure.text(0.1, 0.5, "Mel256→EC")
+        for kind in ("svg", "pdf"):
+            style.save(figure, tmp_path / f"a.{kind}")
+    svg, pdf = ((tmp_path / f"a.{kind}").read_bytes() for kind in ("svg", "pdf"))
+    assert ">Mel256→EC</text>".encode() in svg
+    # on a machine without Arimo, a font whose letters are as wide comes next
+    assert b"font-family: 'Arimo', 'Arial', 'Helvetica', 'Liberation Sans'" in svg
+    assert set(re.findall(rb"/BaseFont /[A-Z]+\+(\S+)", pdf)) == {b"Arimo-Regular"}
+    assert b"/Subtype /CIDFontType2" in pdf  # its outlines, embedded, and no pictures of letters
 
 
 def test_nothing_global_changes(python: Run) -> None:

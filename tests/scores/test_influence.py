@@ -145,20 +145,20 @@ def pair_means(stimuli: int, parts: int, seed: int = 0) -> tuple[FloatArray, Flo
 
 @pytest.mark.parametrize("listeners", [0, 4])
 def test_pairs_of_stimuli_share_stimuli(listeners: int) -> None:
-    stimuli, parts = 40, max(1, listeners)
+    stimuli, parts = 26, max(1, listeners)
     values, owed = pair_means(stimuli, parts)
     units = "listeners" if listeners else ""
     influence = Influence.of_pairs(values.mean(axis=1), owed, units)
     pairs = list(combinations(range(stimuli), 2))
 
     def variance(one: FloatArray) -> float:
-        """Return the sum of products of all pairs of pairs that share a stimulus, each once."""
+        """Return the sum over all pairs of pairs that share a stimulus, and half for the second."""
         total = sum(
-            one[a] * one[b]
+            one[a] * one[b] * (1 + (a == b) / 2)
             for a, b in np.ndindex(len(pairs), len(pairs))
             if set(pairs[a]) & set(pairs[b])
         )
-        return float(total) * (stimuli - 1) / (stimuli - 2)
+        return float(total) * (stimuli - 1) / stimuli
 
     over = variance(owed.mean(axis=0))
     variances = over
@@ -195,18 +195,28 @@ def test_sketches_tell_sums_of_squares(pairs: int) -> None:
     np.testing.assert_allclose(sketch(owed[:1] - owed[1:2]), sketch(owed[:1]) - sketch(owed[1:2]))
 
 
-def test_pairs_that_are_nothing_but_noise_count_once() -> None:
-    """The noise of a pair is in the sums of both its stimuli: a jackknife counts it twice."""
+@pytest.mark.parametrize(("order", "least", "most"), [(2, 1.3, 1.7), (3, 1.3, 1.9)])
+def test_what_stimuli_owe_together_counts_more_than_once_and_less_than_twice(
+    order: int, least: float, most: float
+) -> None:
+    """In a jackknife it counts as often as there are stimuli."""
+    stimuli = 22
+    groups = np.array(list(combinations(range(stimuli), order)))
+    pairs = {pair: place for place, pair in enumerate(combinations(range(stimuli), 2))}
     generator = np.random.default_rng(0)
-    errors, once = [], []
-    for _ in range(30):
-        noise = generator.standard_normal((1, 780))
-        owed = (noise - noise.mean()) / 780
-        influence = Influence.of_pairs([noise.mean()], owed)
-        errors.append(influence.estimate().error ** 2)
-        once.append(Influence(influence.parts, influence.stimuli).estimate().error ** 2)
-    assert np.mean(errors) == pytest.approx(1 / 780, rel=0.1)
-    assert np.mean(once) == pytest.approx(2 / 780, rel=0.1)
+    found, alone = [], []
+    for _ in range(40):
+        noise = generator.standard_normal(len(groups)) / len(groups)
+        owed, together = np.zeros(stimuli), np.zeros(len(pairs))
+        np.add.at(owed, groups, noise[:, np.newaxis])
+        for first, second in combinations(range(order), 2):
+            ends = zip(groups[:, first].tolist(), groups[:, second].tolist(), strict=True)
+            np.add.at(together, [pairs[pair] for pair in ends], noise)
+        influence = Influence(np.zeros(1), owed[:, np.newaxis], together[:, np.newaxis])
+        found.append(influence.estimate().error ** 2 * len(groups))
+        alone.append(replace(influence, pairs=None).estimate().error ** 2 * len(groups))
+    assert least < np.mean(found) < most
+    assert np.mean(alone) == pytest.approx(order, rel=0.15)
 
 
 @settings(deadline=None)
@@ -304,6 +314,18 @@ def test_differences_of_pairs_are_sketched_alike() -> None:
     assert (one - Influence(two.parts, two.stimuli)).pairs is None
 
 
+def test_only_differences_are_relieved_of_pairs_that_are_shared() -> None:
+    owed = [pair_means(30, 2, seed)[1] for seed in (1, 2)]
+    compared = [Influence.of_pairs([0.1, 0.2], some) for some in owed]
+    one, two = (replace(some, pairs=None, shared_pairs=some.pairs) for some in compared)
+    assert one.estimate() == replace(one, shared_pairs=None).estimate()
+    assert one.part(1).shared_pairs is not None
+    assert (one - two).estimate() == (compared[0] - compared[1]).estimate()
+    assert (one.part(0) - two.part(0)).estimate().error < one.part(0).estimate().error * 2
+    # a score that was stored before there were any
+    assert (one - replace(two, shared_pairs=None)).pairs is None
+
+
 def test_a_part_alone() -> None:
     _, owed = pair_means(30, 3)
     whole = Influence.of_pairs([0.1, 0.2, 0.3], owed, "listeners")
@@ -345,6 +367,7 @@ def stored(names: bool = True, pairs: bool = False) -> xr.Dataset:
     if pairs:
         sums = np.arange(8.0).reshape(4, 2).astype(np.float32)
         variables["pair_sketch"] = (("bin", "part"), sums)
+        variables["difference_sketch"] = (("bin", "part"), 2 * sums)
     return xr.Dataset(variables, {"part": ["a", "b"]} if names else {})
 
 
@@ -356,6 +379,8 @@ def test_stored_influence_follows_the_names_of_parts() -> None:
     assert found.pairs is not None
     assert found.pairs.dtype == np.float64
     assert found.pairs[1].tolist() == [3.0, 2.0]
+    assert found.shared_pairs is not None
+    assert found.shared_pairs[1].tolist() == [6.0, 4.0]
     assert found.units == "listeners"
     one = stored_influence(stored(), {"b": 0.2}, 0.2)
     assert one is not None

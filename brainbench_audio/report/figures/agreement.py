@@ -72,6 +72,11 @@ class Agreement:
         units = tuple(compared.unit_of(benchmark) for benchmark in benchmarks)
         return cls(tuple(benchmarks), units, shared, values)
 
+    def spread(self, benchmark: str) -> list[float]:
+        """Return the values of the models that have another score, too."""
+        values = self.values[benchmark]
+        return [values[one.model] for one in self.models if one.model in values]
+
     def pair(self, one: str, other: str) -> tuple[list[Result], list[float], list[float]]:
         """Return the models that have both scores, and these."""
         first, second = self.values[one], self.values[other]
@@ -125,7 +130,7 @@ def plot(found: Agreement) -> Figure:
         for column, beside in enumerate(found.benchmarks):
             axes = every[row, column]
             if row == column:
-                _draw_spread(axes, list(found.values[below].values()))
+                _draw_spread(axes, found.spread(below))
             elif row > column:
                 _draw_points(axes, found, beside, below)
             else:

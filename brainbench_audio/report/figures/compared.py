@@ -151,7 +151,8 @@ def point_look(look: Look, published: bool, beside: bool) -> dict[str, Any]:
 def family_names(results: Iterable[Result]) -> dict[str, str]:
     """Return families in the order of the table with the name they go by.
 
-    That is what the labels of a family's models have in common, before the words for controls.
+    That is what the labels of a family's models have in common, before the words for controls; or
+    those of all its models on their cards.
     """
     labels: dict[str, list[str]] = {}
     for result in results:
@@ -162,7 +163,17 @@ def family_names(results: Iterable[Result]) -> dict[str, str]:
         return (table.index(family) if family in table else len(table), family)
 
     names = {family: _common(labels[family]) for family in sorted(labels, key=place)}
-    return {family: name or family or "other" for family, name in names.items()}
+    return {family: name or _on_cards(family) or "other" for family, name in names.items()}
+
+
+def _on_cards(family: str) -> str:
+    """Return what the labels of a family's installed models have in common, or its id."""
+    from brainbench_audio.cards import ModelCard
+    from brainbench_audio.registry.lookup import registered
+
+    cards = (entry.card for entry in registered(ModelCard))
+    labels = [card.label for card in cards if card.family == family]
+    return (_common(labels) if labels else "") or family
 
 
 def source_entries(results: Sequence[Result], *, bars: bool) -> list[Any]:

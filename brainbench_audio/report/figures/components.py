@@ -44,8 +44,8 @@ class Row:
 def rows_of(results: Iterable[Result], benchmark: str = "NH2015comp-ridge") -> list[Row]:
     """Return a row for each model, those with all components first, the best mean on top.
 
-    A score of the whole data set gives all components at once, without errors; a score of one
-    component goes before it, and brings its error.
+    A score of the whole data set gives all components at once; a score of one component goes before
+    it. A published baseline is left out beside a measured one.
 
     Raises
     ------
@@ -66,10 +66,16 @@ def rows_of(results: Iterable[Result], benchmark: str = "NH2015comp-ridge") -> l
         if component is None:
             values = {name: result.parts[name] for name in COMPONENTS if name in result.parts}
             one.values.update(values)
+            one.errors.update({name: result.part_errors.get(name) for name in values})
         else:
             one.values[component] = result.value
             one.errors[component] = result.error
-    rows = [one for one in found.values() if one.values]
+    measured = (BASELINE, False) in found
+    rows = [
+        one
+        for (model, published), one in found.items()
+        if one.values and not (model == BASELINE and published and measured)
+    ]
     if not rows:
         raise compared.missing(whole, every)
     complete = len(COMPONENTS)
@@ -106,11 +112,7 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
     shown = [one for one in rows if one.result.model != BASELINE]
     if not shown:
         raise DataError("Only the baseline has scores of components: score another model too.")
-    baseline = min(
-        (one for one in rows if one.result.model == BASELINE),
-        key=lambda one: one.result.published,
-        default=None,
-    )
+    baseline = next((one for one in rows if one.result.model == BASELINE), None)
     figure = style.new_figure(style.PAGE, _FRAME + _ROW * max(len(shown), 3))
     every = figure.subplots(1, len(COMPONENTS), sharex=True, sharey=True)
     for axes, component in zip(every, COMPONENTS, strict=True):

@@ -9,6 +9,7 @@ import numpy as np
 import xarray as xr
 
 from brainbench_audio.report.figures import style
+from brainbench_audio.report.layer_regions import region_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,6 +33,22 @@ def draw_layer_regions(found: xr.Dataset, title: str, path: Path) -> None:
         matplotlib is not installed.
     """
     style.draw(path, plot, found, title)
+
+
+def numbers(found: xr.Dataset) -> list[dict[str, Any]]:
+    """Return what is drawn, for JSON: a row a region, with each subject and the share of layers."""
+    rows = []
+    for row in region_rows(found):
+        one = found.sel(region=row["region"])
+        positions = _named(one["median_position"], "subject")
+        rows.append(row | {"positions": positions, "shares": _named(one["mean_share"], "layer")})
+    return rows
+
+
+def _named(values: xr.DataArray, dimension: str) -> dict[str, float | None]:
+    names = map(str, values[dimension].values)
+    each = (value if np.isfinite(value) else None for value in values.values.tolist())
+    return dict(zip(names, each, strict=True))
 
 
 def plot(found: xr.Dataset, title: str) -> Figure:

@@ -30,13 +30,14 @@ def layer_weights(raw: xr.Dataset) -> xr.DataArray:
 
 
 def numbers(weights: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
-    """Return what is drawn, for JSON: mean and standard error over folds."""
+    """Return what is drawn, for JSON: means, standard errors over folds, and the equal weight."""
     return [
         {
             "benchmark": benchmark,
             "layer": layer,
             "weight": float(found.sel(layer=layer).mean()),
             "error": standard_error(found.sel(layer=layer).values),
+            "equal": 1 / found.sizes["layer"],
         }
         for benchmark, found in weights.items()
         for layer in found["layer"].values.tolist()

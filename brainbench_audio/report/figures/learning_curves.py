@@ -38,7 +38,9 @@ def numbers(curves: Mapping[str, xr.DataArray]) -> list[dict[str, Any]]:
     for benchmark, found in curves.items():
         best = found.attrs["chosen"]
         for place, values in enumerate(found.values):
-            known = values[np.isfinite(values)].tolist()
+            # settings stop after different epochs
+            last = int(np.flatnonzero(np.isfinite(values)).max(initial=-1)) + 1
+            known = [value if np.isfinite(value) else None for value in values[:last].tolist()]
             one = {"benchmark": benchmark, "setting": describe(found, place)}
             rows.append(one | {"chosen": place == best, "values": known})
     return rows

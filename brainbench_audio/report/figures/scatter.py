@@ -117,6 +117,7 @@ class Panel:
             "p": None if fit is None else fit.p,
             "interval": None if fit is None else fit.interval,
             "n": len(self.points),
+            "line": _line_of(self),
             "points": [
                 compared.row(point.result) | {"with": point.x, "with_error": point.x_error}
                 for point in self.points

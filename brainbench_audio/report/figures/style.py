@@ -31,6 +31,7 @@ SERIES_MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 _PUBLISHED_SHARE = 0.45
 _UNSEEN = "\u200b"  # a space without width
 _MM = 25.4
+_FONT = Path(__file__).parent / "fonts" / "Arimo-Regular.ttf"
 # Nothing of the day or the version in the file: the same numbers give the same bytes.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
@@ -38,8 +39,10 @@ _METADATA: dict[str, dict[str, Any]] = {
     ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 _SETTINGS: Any = {
-    # comes with matplotlib, so it is the same everywhere; who opens an SVG may not have it
-    "font.family": ["DejaVu Sans", "sans-serif"],
+    # comes with us, so it is the same everywhere; who opens an SVG may not have it, but perhaps one
+    # whose letters are as wide
+    "font.family": ["Arimo", "sans-serif"],
+    "font.sans-serif": ["Arial", "Helvetica", "Liberation Sans", "DejaVu Sans"],
     "font.size": 7,
     "axes.titlesize": 8,
     "axes.labelsize": 7,
@@ -118,11 +121,27 @@ def look() -> Iterator[None]:
         raise BrainbenchError(
             f"Figures need matplotlib ({error}): pip install 'brainbench-audio[report]'."
         ) from error
+    _add_font()
     with matplotlib.rc_context():
         # matplotlib reads a matplotlibrc of the current folder, which may have LaTeX run
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(_SETTINGS)
         yield
+
+
+def _add_font() -> None:
+    """Make our font known to matplotlib, before one of the same name that is installed.
+
+    It stays known, as a figure may be drawn again outside of `look`.
+    """
+    from matplotlib.font_manager import fontManager
+
+    fonts = fontManager.ttflist
+    if any(font.fname == str(_FONT) for font in fonts):
+        return
+    count = len(fonts)
+    fontManager.addfont(_FONT)
+    fonts[:0] = [fonts.pop() for _ in fonts[count:]]
 
 
 def save(figure: Figure, path: Path) -> None:

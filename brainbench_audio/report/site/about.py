@@ -12,6 +12,8 @@ from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.scores import profiles
 
+SOUNDS, RUNS = "sounds", "runs"
+
 
 @dataclass(frozen=True, kw_only=True)
 class About:
@@ -25,7 +27,9 @@ class About:
     unit : str
         What its values are.
     stimuli : int or None
-        How many sounds.
+        How many sounds, or runs of continuous sound.
+    counted : str
+        Which of both.
     licence, source : str
         Of the data.
     citations : tuple of str
@@ -38,6 +42,7 @@ class About:
     variant: str | None = None
     unit: str = ""
     stimuli: int | None = None
+    counted: str = SOUNDS
     licence: str = ""
     source: str = ""
     citations: tuple[str, ...] = ()
@@ -58,7 +63,8 @@ def about(benchmark: str, results: Iterable[Result]) -> About:
     if unit := _task_unit(measured):
         known = replace(known, unit=unit)
     if known.stimuli is None:
-        known = replace(known, stimuli=_counted(measured))
+        stimuli, counted = _counted(measured)
+        known = replace(known, stimuli=stimuli, counted=counted)
     return known
 
 
@@ -87,6 +93,7 @@ def _of_card(card: BenchmarkCard) -> About:
         variant=card.variant,
         unit=metric.unit,
         stimuli=data.counted(card.subset),
+        counted=RUNS if "continuous" in data.provided(card.subset) else SOUNDS,
         licence=data.licence,
         source=data.source,
         citations=tuple(text for text in (data.citation, metric.citation) if text),
@@ -136,12 +143,14 @@ def _task_unit(measured: Iterable[Result]) -> str | None:
     return None
 
 
-def _counted(measured: Iterable[Result]) -> int | None:
-    """Return how many sounds the scores were made from."""
+def _counted(measured: Iterable[Result]) -> tuple[int | None, str]:
+    """Return how many sounds or runs the scores were made from, and which."""
     for result in measured:
+        if count := result.n.get("run"):
+            return count, RUNS
         if count := result.n.get("stimulus"):
-            return count
+            return count, SOUNDS
         parts = [result.n.get(part, 0) for part in ("train", "valid", "test")]
         if total := sum(parts):
-            return total
-    return None
+            return total, SOUNDS
+    return None, SOUNDS

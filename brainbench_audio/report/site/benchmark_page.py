@@ -124,7 +124,7 @@ def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
         [
             ("Data", prose(known.data)),
             ("Subset", known.subset),
-            ("Stimuli", f"{known.stimuli:,}" if known.stimuli else None),
+            ("Stimuli", f"{known.stimuli:,} {known.counted}" if known.stimuli else None),
             ("Metric", prose(known.metric)),
             ("Variant", known.variant),
             ("Unit", known.unit),

@@ -101,7 +101,7 @@ def _sentence(content: Content, group: Group) -> str:
         return text
     parts = [known.data or "No installed plugin describes these data"]
     if known.stimuli:
-        parts.append(f"{known.stimuli:,} sounds")
+        parts.append(f"{known.stimuli:,} {known.counted}")
     units = dict.fromkeys(content.about[one.id].unit for one in group.columns)
     parts.append(f"unit {' or '.join(unit for unit in units if unit)}" if any(units) else "")
     ceilings = [one for column in group.columns for one in _ceilings(column)]

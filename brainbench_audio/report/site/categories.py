@@ -8,7 +8,6 @@ from typing import Any
 from brainbench_audio.markup import Markup, tag
 from brainbench_audio.report.category_errors import ALL, CategoryError
 from brainbench_audio.report.families import Look
-from brainbench_audio.report.site.content import is_plain
 from brainbench_audio.report.site.drawing import Axis, number
 from brainbench_audio.report.site.frame import table
 from brainbench_audio.report.site.stored import Stored
@@ -24,9 +23,8 @@ _WORDS = (
 
 
 def categories_section(found: Mapping[str, Stored], look: Look) -> list[Any]:
-    """Return the section of a model's page, a table a whole data set; empty without any."""
-    known = [(name, one.categories) for name, one in found.items() if is_plain(name)]
-    known = [(name, errors) for name, errors in known if errors]
+    """Return the section of a model's page, a table a benchmark; empty without any."""
+    known = [(name, one.categories) for name, one in found.items() if one.categories]
     if not known:
         return []
     tables = [

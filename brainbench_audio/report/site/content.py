@@ -67,6 +67,8 @@ class Content:
         All, in the order of columns, and those that the leaderboard shows at first.
     first : str
         Of those, the first that most models share.
+    plain : frozenset of str
+        Those that are a whole data set, or a task, by the plain metric, and the overall mean.
     looks : mapping of str to Look
         For each family.
     models, comparisons : mapping of str to str
@@ -90,6 +92,7 @@ class Content:
     benchmarks: tuple[str, ...]
     chosen: tuple[str, ...]
     first: str
+    plain: frozenset[str]
     looks: Mapping[str, Look]
     models: Mapping[str, str]
     comparisons: Mapping[str, str]
@@ -150,6 +153,7 @@ def gather(
         rows=tuple(rows),
         benchmarks=tuple(benchmarks),
         chosen=tuple(chosen),
+        plain=frozenset(name for name in benchmarks if name == OVERALL or _is_plain(name)),
         first=max(chosen, key=lambda name: (name != OVERALL, count[name])),
         looks=looks(row.family for row in rows),
         models=_files("models", cards),
@@ -214,13 +218,13 @@ def _first_columns(benchmarks: Sequence[str], count: Mapping[str, int]) -> list[
     known = [name for name in benchmarks if name != OVERALL] or list(benchmarks)
     most = max(count[name] for name in known)
     shared = [name for name in known if count[name] == most]
-    whole = [name for name in known if is_plain(name)]
+    whole = [name for name in known if _is_plain(name)]
     usual = [name for name in shared if name in whole] or shared
     usual += sorted((name for name in whole if name not in usual), key=lambda name: -count[name])
     return [name for name in benchmarks if name in usual[:_COLUMNS] or name == OVERALL]
 
 
-def is_plain(benchmark: str) -> bool:
+def _is_plain(benchmark: str) -> bool:
     """Return whether a benchmark is a whole data set, or a task, by the plain metric."""
     parsed = BenchmarkId.parse(benchmark)
     whole = parsed.variant is None and not parsed.categories

@@ -14,7 +14,7 @@ from brainbench_audio.report.correlations import (
     Subset,
     correlations,
 )
-from brainbench_audio.report.results import OVERALL
+from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.report.site.benchmark_page import bounds_of
 from brainbench_audio.report.site.board_data import column_label
 from brainbench_audio.report.site.content import Content
@@ -109,11 +109,30 @@ def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
         "start": start,
         "rows": rows,
         "parameters": PARAMETERS,
-        "relations": relations([*content.results, *size.values()]),
+        **_relations([*content.results, *size.values()]),
         "families": {
             name: {"colour": look.colour, "marker": look.marker}
             for name, look in content.looks.items()
         },
+    }
+
+
+def _relations(results: Sequence[Result]) -> dict[str, Any]:
+    """Return correlations as short rows, whose benchmarks are places in a list of names."""
+    found = relations(results)
+    names = sorted({one[side] for one in found for side in ("x", "y")})
+    place = {name: at for at, name in enumerate(names)}
+    rows = [
+        [
+            *(place[one["x"]], place[one["y"]], int(one["subset"] == "sub")),
+            *(one["r"], one["p"], *one["interval"], one["n"]),
+        ]
+        for one in found
+    ]
+    return {
+        "related": names,
+        "relations": rows,
+        "t": {str(one["n"]): one["t"] for one in found},
     }
 
 

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from brainbench_audio.markup import Markup, link, tag
-from brainbench_audio.report.results import OVERALL, Result
+from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.categories import categories_section
-from brainbench_audio.report.site.content import Content, Row, is_plain
+from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import icon, layer_profile, number
 from brainbench_audio.report.site.frame import (
     CORRELATIONS,
@@ -52,6 +52,7 @@ def model_page(
     row = content.row_of(model)
     results = row.every if row else []
     profiles = profiles_of(stored)
+    whole = {name: one for name, one in stored.items() if name in content.plain}
     title = row.label if row else model
     body = [
         tag("h1", title),
@@ -65,7 +66,7 @@ def model_page(
         _parts(results),
         regions_of_model(content, row, profiles) if row else None,
         _profiles(content, results, profiles),
-        categories_section(stored, content.looks[row.family]) if row else None,
+        categories_section(whole, content.looks[row.family]) if row else None,
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),
@@ -175,7 +176,7 @@ def _size(content: Content, model: str, parameters: str | None) -> Any:
 def _all_scores(content: Content, row: Row, path: str) -> list[Markup]:
     """Return the scores of whole data sets, and below them those of subsets and variants."""
     names = [name for name in content.benchmarks if name in row.results]
-    whole = [name for name in names if is_plain(name) or name == OVERALL]
+    whole = [name for name in names if name in content.plain]
     rest = [name for name in names if name not in whole]
     if not whole or not rest:
         return [_scores(content, row, path, names)]

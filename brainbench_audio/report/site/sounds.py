@@ -121,9 +121,9 @@ def _predictions(raw: xr.Dataset, order: Rows) -> Predictions | None:
 
 def _owed(raw: xr.Dataset, order: Rows) -> Array | None:
     found = profiles.influences(raw)
-    if found is None or len(found[0]) != len(order):
+    if found is None or len(found["influence"]) != len(order):
         return None
-    return np.asarray(-found[0].values.mean(axis=1)[order])
+    return np.asarray(-found["influence"].values.mean(axis=1)[order])
 
 
 def _shaded(matrices: tuple[Matrix, Matrix]) -> list[dict[str, Any]]:

@@ -20,6 +20,7 @@ _WRONG = (
     "Each dot is a sound. Off: how far the response is from the line of least squares, in standard "
     "deviations of the response; r² is the share of its variance that the line explains."
 )
+_BY_CATEGORY = "Filled: mean response, hollow: mean prediction; the highest response first."
 _OWED = (
     "What the score owes to a sound: the mean of the scores without one sound, less the score "
     "without this one. Without sounds of a negative number the score would be higher."
@@ -95,6 +96,13 @@ def _predictions() -> list[Markup]:
         tag("div", tip, id="dots", class_="plot"),
         tag("ul", id="categories", class_="legend"),
         _table("wrong-table", "Sounds that it gets wrong"),
+        tag(
+            "div",
+            tag("h3", "By category"),
+            tag("p", _BY_CATEGORY, class_="note"),
+            box(tag("table", id="category-table"), "Means by category"),
+            id="by-category",
+        ),
     ]
 
 

@@ -89,9 +89,11 @@ def test_no_points_no_names(axes: Any) -> None:
     assert not axes.texts
 
 
-def test_names_without_a_place_stand_in_a_column(axes: Any) -> None:
-    points = [*crowd(25, 0.05), (0.1, 0.1)]
-    names = [f"model-{index}" for index in range(26)]
+@pytest.mark.parametrize("crowded", [False, True])
+def test_names_without_a_place_stand_in_a_column(axes: Any, crowded: bool) -> None:
+    count = 26 if crowded else 16
+    points = [*crowd(count - 1, 0.05), (0.1, 0.1)]
+    names = [f"model-{index}" for index in range(count)]
     axes.set_position((0.1, 0.1, 0.6, 0.8))
     written = place(axes, points, names, column=True)
     assert sorted(text.get_text() for text in written) == sorted(names)
@@ -100,13 +102,32 @@ def test_names_without_a_place_stand_in_a_column(axes: Any) -> None:
         assert not one.overlaps(other)
     right = axes.get_window_extent().x1
     beside = [box for box in found if box.x0 > right]
-    assert 0 < len(beside) < 26
+    assert 0 < len(beside) < count
     assert max(box.x1 for box in beside) <= right + column_width(axes, names) + 1
-    # in the order of their points, so that lines rarely cross
-    column = {text.get_text(): box.y0 for text, box in zip(written, found, strict=True)}
-    heights = dict(zip(names, [y for _, y in points], strict=True))
-    outside = [text.get_text() for text, box in zip(written, found, strict=True) if box in beside]
-    assert sorted(outside, key=column.get) == sorted(outside, key=heights.get)
+    # lines from the points to the column cross neither each other nor a name
+    lines = [
+        (axes.transData.transform(text.xy), np.array([box.x0, (box.y0 + box.y1) / 2]))
+        for text, box in zip(written, found, strict=True)
+        if box in beside
+    ]
+    assert cross(np.array([[0, 0], [1, 1]]), np.array([[0, 1], [1, 0]]))
+    for one, other in combinations(lines, 2):
+        assert not cross(one, other)
+    if crowded:
+        return  # the column is full: better a line through a name than a name less
+    for start, end in lines:
+        for x, y in start + np.linspace(0, 0.95, 200)[:, None] * (end - start):
+            assert not any(box.contains(x, y) for box in found)
+
+
+def cross(one: Any, other: Any) -> bool:
+    """Whether two lines between ends cross: each has the ends of the other on both sides."""
+
+    def sides(line: Any, ends: Any) -> Any:
+        (x, y), (u, v) = line[1] - line[0], np.transpose(ends - line[0])
+        return np.prod(np.sign(x * v - y * u)) < 0
+
+    return bool(sides(one, other) and sides(other, one))
 
 
 def test_a_broken_id_keeps_categories_and_the_given_model() -> None:

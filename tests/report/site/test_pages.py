@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html.parser import HTMLParser
+from importlib import resources
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -306,7 +307,7 @@ def test_controls_are_no_models(tmp_path: Path) -> None:
     text = (tmp_path / "correlations.html").read_text(encoding="utf-8")
     data = json.loads(re.findall(r'id="scatter-data">(.*?)</script>', text)[0])
     assert [row["label"] for row in data["rows"]] == ["a", "b", "c"]
-    assert {one["n"] for one in data["relations"] if one["subset"] == "all"} == {3}
+    assert {n for _, _, subset, *_, n in data["relations"] if not subset} == {3}
 
 
 def test_the_first_columns_are_those_that_most_models_share() -> None:
@@ -382,6 +383,13 @@ def test_pages_of_tasks_count_their_own_sounds(tmp_path: Path) -> None:
     told = gather("title", [own("m", task, 0.1, path=path, n=n) for task in tasks]).about
     assert (told[tasks[0]].stimuli, told[tasks[0]].unit) == (1000, "top1_acc")
     assert (told[tasks[1]].stimuli, told[tasks[1]].unit) == (6, "top1_acc")
+
+
+def test_continuous_sound_is_counted_in_runs() -> None:
+    """Its rows are volumes, which are many and are no sounds."""
+    content = gather("title", [own("m", "Songs-heard", 0.1, n={"stimulus": 9000, "run": 7})])
+    assert content.about["Songs-heard"].stimuli == 7
+    assert "; 7 runs" in column_groups(content)[0].sentence
 
 
 def test_what_scores_were_told_describes_what_no_plugin_does(tmp_path: Path) -> None:
@@ -487,3 +495,14 @@ def test_families_can_be_told_apart() -> None:
     for look in [*table.values(), OTHER]:
         assert contrast(look.colour, PAPER_COLOUR) >= 3
         assert contrast(look.colour, DARK_COLOUR) >= 3
+
+
+def test_categories_of_sounds_are_seen_on_both_papers() -> None:
+    script = resources.files("brainbench_audio.report.site") / "static" / "sounds_wrong.js"
+    listed = re.search(r"COLOURS = \[([^]]*)\]", script.read_text(encoding="utf-8"))
+    assert listed
+    colours = re.findall(r"#[0-9A-F]{6}", listed[1])
+    assert len(set(colours)) == len(colours) > 5
+    for colour in colours:
+        assert contrast(colour, PAPER_COLOUR) >= 3
+        assert contrast(colour, DARK_COLOUR) >= 3

@@ -136,11 +136,21 @@ def test_the_sounds_that_a_model_gets_wrong_come_first(visit: Visit) -> None:
     off = np.abs(y - slope * x - height) / y.std()
     shown = [
         abs(float(text.replace("−", "-")))
-        for text in rows.locator("td:last-child").all_inner_texts()
+        for text in rows.locator("td:nth-child(3)").all_inner_texts()
     ]
     assert shown == pytest.approx(np.sort(off)[::-1], abs=0.006)
     r = np.corrcoef(x, y)[0, 1]
     assert f"r² = {r * r:.3f}" in tab.locator("#fitted").inner_text()
+    cells = tab.locator("#category-table tbody tr").all_inner_texts()
+    means = {
+        category: [side[np.array(KINDS) == category].mean() for side in (y, x)]
+        for category in ("EngSpeech", "Music", "Nature")
+    }
+    assert [cell.split()[0] for cell in cells] == sorted(means, key=lambda one: -means[one][0])
+    for cell in cells:
+        category, measured, predicted, count = cell.split()
+        assert [float(measured), float(predicted)] == pytest.approx(means[category], abs=6e-3)
+        assert count == "4"
     rows.first.hover()
     tip = tab.locator("#tip").inner_text()
     assert tip.startswith("sound 5")

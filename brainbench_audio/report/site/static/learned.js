@@ -36,11 +36,11 @@
     const values = found.flatMap((group) => group.rows.map((row) => row.values[score]));
     const [low, high] = [Math.min(0, ...values), Math.max(...values)];
     const place = (value) => EDGE + ((WIDTH - 2 * EDGE) * (value - low)) / (high - low || 1);
-    const heads = [["Training data"], [`${number(low, 2)} to ${number(high, 2)}`], ["Mean", "number"], ["Models", "number"], ["Learning"]];
+    const heads = [["Training data"], ["Mean", "number"], [`${number(low, 2)} to ${number(high, 2)}`], ["Models", "number"], ["Learning"]];
     table.replaceChildren(
       make("thead", {}, make("tr", {}, ...heads.map(([text, kind]) => make("th", { scope: "col", class: kind }, text)))),
       make("tbody", {}, ...found.map((group) => make("tr", {}, make("th", { scope: "row", class: "text" }, group.text),
-        make("td", {}, dots(group.rows, score, place)), make("td", { class: "number" }, number(group.mean)),
+        make("td", { class: "number" }, number(group.mean)), make("td", {}, dots(group.rows, score, place)),
         make("td", { class: "number" }, String(group.rows.length)),
         make("td", {}, [...new Set(group.rows.map((row) => row.learning).filter(Boolean))].join(", ") || "–")))));
   }

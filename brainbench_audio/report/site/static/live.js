@@ -1,5 +1,6 @@
 /* Asks the server that sent the page whether results have changed since. */
 (() => {
+  if (location.protocol === "file:") return;
   const ADDRESS = "/changes";
   const EVERY = 1000;
   let known = null;

@@ -50,10 +50,12 @@
   }
 
   function related() {
-    const [x, y] = [across.value, up.value];
-    const subset = all.checked ? "sub" : "all";
-    return data.relations.find((one) => one.subset === subset
-      && ((one.x === x && one.y === y) || (one.x === y && one.y === x)));
+    const [one, other] = [across, up].map((select) => data.related.indexOf(select.value));
+    const found = data.relations.find(([x, y, subset]) => subset === Number(all.checked)
+      && ((x === one && y === other) || (x === other && y === one)));
+    if (!found) return null;
+    const [, , , r, p, low, high, n] = found;
+    return { r, p, interval: [low, high], n, t: data.t[n] };
   }
 
   function relation() {

@@ -9,7 +9,7 @@ const wrong = (() => {
   const table = document.getElementById("wrong-table");
   const [LEFT, RIGHT, TOP, BOTTOM, HEIGHT] = [66, 12, 10, 44, 380];
   // lines differ in colour and marker, as categories can be many
-  const COLOURS = ["#0072B2", "#D55E00", "#008F68", "#882255", "#8A6D00", "#AA4499", "#5A6570"];
+  const COLOURS = ["#0072B2", "#D55E00", "#008F68", "#C2527A", "#8A6D00", "#AA4499", "#6B7680"];
   const SHAPE_NAMES = Object.keys(SHAPES);
 
   function looks(categories) {
@@ -100,6 +100,30 @@ const wrong = (() => {
       ...values.map((value) => make("td", { class: "number" }, value)));
   }
 
+  /* Mean response and prediction of each category, which says what a component prefers. */
+  function showCategories(found, look) {
+    const groups = [...look].map(([name, one]) => {
+      const sounds = found.filter((sound) => sound.category === name);
+      const mean = (side) => sounds.reduce((sum, sound) => sum + sound[side], 0) / sounds.length;
+      return { name, one, count: sounds.length, measured: mean("measured"), predicted: mean("predicted") };
+    }).filter((group) => group.count).sort((one, other) => other.measured - one.measured);
+    document.getElementById("by-category").hidden = groups.length < 2;
+    const [low, high] = ends(groups.flatMap((group) => [group.measured, group.predicted]));
+    const place = (value) => 10 + (260 * (value - low)) / (high - low);
+    const rows = groups.map((group) => {
+      const label = `response ${number(group.measured, digits)}, prediction ${number(group.predicted, digits)}`;
+      const [x, to] = [place(group.measured), place(group.predicted)];
+      return make("tr", {}, make("th", { scope: "row" }, group.name),
+        make("td", {}, draw("svg", { class: "dots", viewBox: "0 0 280 22", role: "img", "aria-label": label },
+          draw("line", { x1: x, x2: to, y1: 11, y2: 11, class: "error" }),
+          marker(group.one, to, 11, 1, true), marker(group.one, x, 11, 1))),
+        ...[group.measured, group.predicted].map((value) => make("td", { class: "number" }, number(value, digits))),
+        make("td", { class: "number" }, String(group.count)));
+    });
+    filled(document.getElementById("category-table"),
+      ["Category", "Means", "Response", "Prediction", "Sounds"], rows);
+  }
+
   function showPredictions(benchmark, set, target) {
     section.hidden = !benchmark.targets.length;
     if (section.hidden) return;
@@ -108,15 +132,15 @@ const wrong = (() => {
     const look = looks(set.categories);
     const width = Math.max(box.clientWidth, 240);
     const [xs, ys] = [predicted, measured].map((values) => ends(fit.known.map((place) => values[place])));
-    digits = steps(...ys)[1] + 1;
+    digits = steps(...ys)[1] + 2;
     const toX = (one) => LEFT + ((width - LEFT - RIGHT) * (one - xs[0])) / (xs[1] - xs[0]);
     const toY = (one) => HEIGHT - BOTTOM - ((HEIGHT - TOP - BOTTOM) * (one - ys[0])) / (ys[1] - ys[0]);
     const found = fit.known.map((place) => ({ place, name: set.names[place], category: set.categories[place],
       measured: measured[place], predicted: predicted[place], off: fit.off[place] }))
       .sort((one, other) => Math.abs(other.off) - Math.abs(one.off));
     parts = new Map(found.map((one) => {
-      const row = line(one.name, one.category, [number(one.measured, digits), number(one.predicted, digits),
-        `${one.off > 0 ? "+" : ""}${number(one.off, 2)}`]);
+      const row = line(one.name, one.category, [`${one.off > 0 ? "+" : ""}${number(one.off, 2)}`,
+        number(one.measured, digits), number(one.predicted, digits)]);
       row.addEventListener("mouseenter", () => mark(one, true));
       row.addEventListener("mouseleave", () => mark(one, false));
       return [one.place, { row, dot: point(one, toX(one.predicted), toY(one.measured), look.get(one.category)) }];
@@ -132,7 +156,8 @@ const wrong = (() => {
     fitted.textContent = `${benchmark.targets[target]}: r² = ${number(fit.share)}, ${found.length} sounds`;
     legend.replaceChildren(...[...look].filter(([name]) => name).map(([name, one]) => make("li", {},
       draw("svg", { class: "icon", viewBox: "-7 -7 14 14", "aria-hidden": "true" }, marker(one, 0, 0)), ` ${name}`)));
-    filled(table, ["Sound", "Category", "Response", "Prediction", "Off"], [...parts.values()].map(({ row }) => row));
+    showCategories(found, look);
+    filled(table, ["Sound", "Category", "Off", "Response", "Prediction"], [...parts.values()].map(({ row }) => row));
   }
 
   function showOwed(benchmark, set) {

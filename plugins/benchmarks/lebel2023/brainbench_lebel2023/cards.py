@@ -25,8 +25,6 @@ CARDS = [
         provides=frozenset({"continuous", "multivariate", "subjects"}),
         stimuli=27,
         subset_stimuli={
-            "uts04": 26,
-            "uts09": 26,
             "uts01_all": 84,
             "uts02_all": 84,
             "uts03_all": 84,

@@ -11,12 +11,12 @@ from brainbench_audio import settings
 from brainbench_audio.assemblies.continuous import folds_of_runs
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_checksum
-from brainbench_audio.download import Remote, fetch_all, find_folder, has_md5
+from brainbench_audio.download import Remote, fetch_all, has_md5
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
-from brainbench_lebel2023.published import FOLDER, chosen, remotes, sound_path
+from brainbench_lebel2023.published import FOLDER, below, chosen, remotes, sound_path
 from brainbench_lebel2023.responses import read_responses
 
 
@@ -42,7 +42,8 @@ class Stories(BaseSource):
 
     def locate(self, card: DatasetCard, subset: str | None = None) -> Path | None:
         """Return the folder that holds all files of a subset, the user's own first, or None."""
-        return find_folder(FOLDER, remotes(*chosen(subset)))
+        wanted = remotes(*chosen(subset))
+        return next((place for place in _places() if not _lacking(place, wanted)), None)
 
     def sizes(self, card: DatasetCard, subset: str | None = None) -> dict[str, int | None]:
         """Return the bytes of each folder's files that are not in the data home."""
@@ -72,24 +73,23 @@ class Stories(BaseSource):
         if source is None:
             fetch_all(wanted, target, card.id)
         else:
-            below = source / FOLDER
-            _install(below if below.is_dir() else source, wanted, target)
+            inner = source / FOLDER
+            _install(inner if inner.is_dir() else source, wanted, target)
         return target
 
 
 def _present(card: DatasetCard, subset: str | None) -> Path:
     wanted = remotes(*chosen(subset))
-    if folder := find_folder(FOLDER, wanted):
-        return folder
     name = f"{card.id}.{subset}" if subset else card.id
-    brought = settings.brought_data()
-    places = [*([brought / FOLDER] if brought else []), settings.data_home() / FOLDER]
-    for place in places:
-        lacking = [each.name for each in wanted if not (place / each.name).is_file()]
-        if len(lacking) < len(wanted):
+    lacking = {place: _lacking(place, wanted) for place in _places()}
+    for place, missing in lacking.items():
+        if not missing:
+            return place
+    for place, missing in lacking.items():
+        if len(missing) < len(wanted):
             raise DataError(
-                f"{place} lacks {len(lacking)} of {len(wanted)} files of {name}, the first is "
-                f"{lacking[0]}: complete the folder (a clone by DataLad with `datalad get`), or "
+                f"{place} lacks {len(missing)} of {len(wanted)} files of {name}, the first is "
+                f"{missing[0]}: complete the folder (a clone by DataLad with `datalad get`), or "
                 f"have `brainbench data get {name}` fetch all into the data home."
             )
     raise DataError(
@@ -98,17 +98,26 @@ def _present(card: DatasetCard, subset: str | None) -> Path:
     )
 
 
+def _places() -> list[Path]:
+    """Return the folders that may hold the data set, the user's own first."""
+    brought = settings.brought_data()
+    return [*([brought / FOLDER] if brought else []), settings.data_home() / FOLDER]
+
+
+def _lacking(folder: Path, wanted: Sequence[Remote]) -> list[str]:
+    return [each.name for each in wanted if not below(folder, each.name).is_file()]
+
+
 def _install(source: Path, wanted: Sequence[Remote], target: Path) -> None:
     """Copy published files, once all are known to be there and to be the published ones."""
-    missing = [each.name for each in wanted if not (source / each.name).is_file()]
-    if missing:
+    if missing := _lacking(source, wanted):
         raise DataError(
             f"{source} lacks {len(missing)} of {len(wanted)} files, the first is {missing[0]}: "
             f"complete the folder, in a clone by DataLad with `datalad get`."
         )
     with progress_bar(len(wanted), "checking and copying", "file") as bar:
         for each in wanted:
-            file = source / each.name
+            file = below(source, each.name)
             if not has_md5(each, file):
                 raise DataError(
                     f"{file} has not the MD5 {each.md5} of the published file: get it again. To "

@@ -10,6 +10,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
+from pathlib import Path
 
 from brainbench_audio.download import Remote
 from brainbench_audio.errors import UnknownId
@@ -61,6 +62,9 @@ def registry() -> dict[str, Remote]:
 def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the listeners and the stories of the whole (None) or a subset, test story last.
 
+    The 27 stories stay together, whether or not a listener heard all of them: then models hear them
+    once for all listeners.
+
     Raises
     ------
     UnknownId
@@ -72,7 +76,7 @@ def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         raise UnknownId(f"LeBel2023 has no subset {subset!r}, only {', '.join(SUBSETS)}.")
     listener = subset.removesuffix(_ALL).upper()
     if not subset.endswith(_ALL):
-        return (listener,), heard(listener, SHARED)
+        return (listener,), SHARED
     others = sorted({path.rpartition("/")[2].partition(".")[0] for path in registry()})
     training = [*SHARED[:-1], *(story for story in others if story not in SHARED)]
     return (listener,), heard(listener, (*training, TEST))
@@ -81,6 +85,15 @@ def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
 def heard(listener: str, stories: Iterable[str]) -> tuple[str, ...]:
     """Return those of some stories that a listener's responses are published to."""
     return tuple(story for story in stories if response_path(listener, story) in registry())
+
+
+def below(folder: Path, path: str) -> Path:
+    """Return where a published file is in a copy of the data set.
+
+    Later snapshots, and so new clones, have ``derivatives`` in place of ``derivative``.
+    """
+    file = folder / path
+    return file if file.is_file() else folder / path.replace("derivative/", "derivatives/", 1)
 
 
 def response_path(listener: str, story: str) -> str:

@@ -20,6 +20,7 @@ from brainbench_lebel2023.published import (
     SHARED,
     SNAPSHOT,
     TEST,
+    below,
     heard,
     response_path,
     sound_path,
@@ -67,6 +68,7 @@ def read_responses(
     folder : Path
         Of the data set.
     listeners, stories : sequence of str
+        Stories that none of the listeners heard have no rows.
     most : int, optional
         Bytes of memory that the responses may take; by default half of what is free.
 
@@ -82,10 +84,11 @@ def read_responses(
     DataError
         Naming the file that is missing, damaged or not as published; or the memory that is lacking.
     """
+    stories = [story for story in stories if any(heard(each, [story]) for each in listeners)]
     with hdf5_reader() as reader:
         files = {
             listener: {
-                story: _described(reader, folder / response_path(listener, story), story)
+                story: _described(reader, _file(folder, listener, story), story)
                 for story in heard(listener, stories)
             }
             for listener in listeners
@@ -105,11 +108,15 @@ def read_responses(
             row = 0
             for story in stories:
                 place = part[row : row + rows[story] * repeats[story]]
-                file = folder / response_path(listener, story)
+                file = _file(folder, listener, story)
                 _fill(reader, file, files[listener].get(story), place)
                 row += len(place)
             column += voxels[listener]
     return _labelled(values, stories, rows, repeats, voxels)
+
+
+def _file(folder: Path, listener: str, story: str) -> Path:
+    return below(folder, response_path(listener, story))
 
 
 def _labelled(
@@ -164,12 +171,10 @@ def _rows(folder: Path, story: str, files: Files) -> int:
     for listener, count in counts.items():
         if not fewest <= count <= most or count != next(iter(counts.values())):
             raise DataError(
-                f"{folder / response_path(listener, story)} has {count} volumes, expected "
+                f"{_file(folder, listener, story)} has {count} volumes, expected "
                 f"{expected}: {sound} lasts {seconds:.1f} s, one volume takes {TR:g} s, and "
                 f"{CUT * TR:g} s are cut off. One of both is not the published file. {_AGAIN}."
             )
-    if not counts:
-        raise DataError(f"No listener of {', '.join(files)} heard {story}: leave it out.")
     return next(iter(counts.values()))
 
 
@@ -179,7 +184,7 @@ def _voxels(folder: Path, listener: str, files: Mapping[str, Presentations]) -> 
     for story, other in counts.items():
         if other != count:
             raise DataError(
-                f"{folder / response_path(listener, story)} has {other} voxels, expected {count} "
+                f"{_file(folder, listener, story)} has {other} voxels, expected {count} "
                 f"as {first}.hf5 has: it is another listener's. {_AGAIN}."
             )
     return count

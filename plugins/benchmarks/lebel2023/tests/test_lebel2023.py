@@ -26,7 +26,7 @@ from brainbench_lebel2023.published import (
 from brainbench_lebel2023.responses import read_responses
 from brainbench_lebel2023.testing import write_folder, write_responses, write_sound
 
-from brainbench_audio import load_metric, settings
+from brainbench_audio import figure, load_metric, settings
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
 
@@ -95,7 +95,11 @@ def test_all_listeners(small: Path) -> None:
     # UTS04: no `life`, five presentations
     expected = (rows["run"].values == "life") | (rows["repeat"].values > 4)
     np.testing.assert_array_equal(missing[:, 6:], np.repeat(expected[:, None], 6, axis=1))
-    assert "life" not in SOURCE.load(CARD, "uts04").assembly["run"]
+    one = SOURCE.load(CARD, "uts04")
+    assert "life" not in one.assembly["run"]
+    assert not one.assembly.isnull().any()
+    # models hear the same for every listener, once
+    assert one.stimuli.fingerprint == SOURCE.load(CARD, "uts03").stimuli.fingerprint
     with pytest.raises(UnknownId, match=r"no subset 'uts10', only uts01, .*uts09_all"):
         SOURCE.load(CARD, "uts10")
 
@@ -108,6 +112,13 @@ def test_a_voxel_without_data_stays_as_published(small: Path) -> None:
     rows = SOURCE.load(CARD, "uts03").assembly.values
     assert np.isnan(rows[:10, 2]).all()
     assert np.isnan(rows).sum() == 11
+
+
+def test_a_new_clone_has_another_folder(small: Path) -> None:
+    before = SOURCE.load(CARD, "uts04")
+    (small / "derivative").rename(small / "derivatives")
+    assert SOURCE.locate(CARD, "uts04") == small
+    assert SOURCE.load(CARD, "uts04").assembly.identical(before.assembly)
 
 
 def test_a_sound_at_another_rate_is_the_same_story(small: Path) -> None:
@@ -235,16 +246,21 @@ def test_installed_from_a_folder(
         if (small / name).is_file()
     }
     monkeypatch.setattr(published, "registry", lambda: own)
-    responses = [own[f"{UTS04}/{story}.hf5"].size for story in ("souls", TEST)]
     assert SOURCE.sizes(CARD, "uts04") == {
-        "stimuli, 2 files": own["stimuli/souls.wav"].size + own[f"stimuli/{TEST}.wav"].size,
-        f"{UTS04}, 2 files": sum(responses),
+        "stimuli, 3 files": sum(own[f"stimuli/{story}.wav"].size for story in published.SHARED),
+        f"{UTS04}, 2 files": sum(own[f"{UTS04}/{story}.hf5"].size for story in ("souls", TEST)),
     }
     target = SOURCE.fetch(CARD, "uts04", small.parent)
     assert target == settings.data_home() / "ds003020" == SOURCE.locate(CARD, "uts04")
     assert SOURCE.sizes(CARD, "uts04") == {}
-    assert list(SOURCE.sizes(CARD, "uts03")) == ["stimuli, 1 files", f"{UTS03}, 3 files"]
+    assert list(SOURCE.sizes(CARD, "uts03")) == [f"{UTS03}, 3 files"]
     SOURCE.fetch(CARD, "uts04", target)  # from itself
     shutil.rmtree(small / "stimuli")
-    with pytest.raises(DataError, match=r"lacks 2 of 4 files, the first is stimuli/souls\.wav"):
+    with pytest.raises(DataError, match=r"lacks 3 of 5 files, the first is stimuli/souls\.wav"):
         SOURCE.fetch(CARD, "uts04", small)
+
+
+def test_no_rdm_of_continuous_sound(small: Path) -> None:
+    pytest.importorskip("brainbench_encoding", reason="the metric encoding is a plugin of its own")
+    with pytest.raises(DataError, match=r"LeBel2023\.uts03 is continuous sound: .*no two of them"):
+        figure("rdm", benchmark="LeBel2023.uts03-encoding", model="spectrotemporal")

@@ -1,9 +1,7 @@
-"""The generated folder: made once, whole or not at all, and checked whenever it is opened."""
+"""The generated files of SimCortex: sounds, responses and what was planted."""
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,22 +13,19 @@ from numpy.typing import NDArray
 
 from brainbench_audio import settings
 from brainbench_audio.errors import DataError
-from brainbench_audio.files import atomic_folder, hash_file, locked, set_aside
 from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.stimuli.audio import write_waveform
 
 from .cortex import Cortex, simulate
 from .features import LAYERS, PERCEPTS, Array, Calibration, percepts
+from .generated import damage_of, ensure_generated, write_generated
 from .recipes import CATEGORIES, SEED, Exemplar, exemplars, synthesise
 from .synthesis import FULL_SCALE, SAMPLE_RATE
 
 DATA_VERSION = "1"
 RESPONSES = "responses.nc"
 PLANTED = "planted.npz"
-MANIFEST = "manifest.json"
 SOUNDS = "sounds"
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -49,9 +44,6 @@ def default_folder() -> Path:
 def ensure(folder: Path | None = None) -> Path:
     """Return the folder of the data, generated (in some seconds) where it is not there yet.
 
-    Several processes may call this at once: one generates, the others wait for it. A folder with a
-    missing or changed file is set aside under a name ending in ``.corrupt`` and made again.
-
     Parameters
     ----------
     folder : Path, optional
@@ -59,48 +51,15 @@ def ensure(folder: Path | None = None) -> Path:
 
     Raises
     ------
-    DataError
-        The files are damaged again right after they were written, or a damaged folder cannot be
-        moved.
-    CacheError
-        The folder cannot be written to.
+    DataError, CacheError
+        See `ensure_generated`.
     """
-    folder = folder or default_folder()
-    if folder.is_dir() and damage(folder) is None:
-        return folder
-    with locked(folder):
-        if folder.exists():
-            found = damage(folder)
-            if found is None:
-                return folder
-            _log.warning("%s: %s. Generating the data again.", folder, found)
-            _move_away(folder, found)
-        generate(folder)
-        if (found := damage(folder)) is not None:
-            raise DataError(
-                f"{folder} was generated just now, and {found}: check the disk, or choose another "
-                f"one with BRAINBENCH_HOME."
-            )
-    return folder
+    return ensure_generated(folder or default_folder(), DATA_VERSION, generate)
 
 
 def damage(folder: Path) -> str | None:
     """Say what is wrong with a generated folder; None where every file is as it was written."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_text())
-        hashes = dict(manifest["files"])
-        version = manifest["version"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return f"{MANIFEST} is missing or damaged"
-    if version != DATA_VERSION:
-        return f"the data are version {version}, not {DATA_VERSION}"
-    for name, expected in hashes.items():
-        file = folder / name
-        if not file.is_file():
-            return f"{name} is missing"
-        if hash_file(file) != expected:
-            return f"{name} is not as it was written"
-    return None
+    return damage_of(folder, DATA_VERSION)
 
 
 def generate(folder: Path, seed: int = SEED) -> None:
@@ -114,21 +73,20 @@ def generate(folder: Path, seed: int = SEED) -> None:
     seed : int
         Decides everything.
     """
+    write_generated(folder, DATA_VERSION, seed, lambda temporary: _fill(temporary, seed))
+
+
+def _fill(folder: Path, seed: int) -> None:
     chosen = exemplars(seed)
-    with atomic_folder(folder) as temporary:
-        (temporary / SOUNDS).mkdir()
-        heard = [_make_sound(temporary, exemplar, seed) for exemplar in chosen]
-        calibration = Calibration.fit(heard, [exemplar.category for exemplar in chosen])
-        rows = [calibration.layers(one) for one in heard]
-        layers = {layer: np.stack([row[layer] for row in rows]) for layer in LAYERS}
-        rng = np.random.default_rng([seed, 2])
-        cortex = simulate(layers, tuple(sorted(CATEGORIES)), rng)
-        _write_planted(temporary / PLANTED, Planted(calibration, layers))
-        _write_responses(temporary / RESPONSES, chosen, cortex)
-        files = sorted(file for file in temporary.rglob("*") if file.is_file())
-        hashes = {file.relative_to(temporary).as_posix(): hash_file(file) for file in files}
-        manifest = {"version": DATA_VERSION, "seed": seed, "files": hashes}
-        (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
+    (folder / SOUNDS).mkdir()
+    heard = [_make_sound(folder, exemplar, seed) for exemplar in chosen]
+    calibration = Calibration.fit(heard, [exemplar.category for exemplar in chosen])
+    rows = [calibration.layers(one) for one in heard]
+    layers = {layer: np.stack([row[layer] for row in rows]) for layer in LAYERS}
+    rng = np.random.default_rng([seed, 2])
+    cortex = simulate(layers, tuple(sorted(CATEGORIES)), rng)
+    _write_planted(folder / PLANTED, Planted(calibration, layers))
+    _write_responses(folder / RESPONSES, chosen, cortex)
 
 
 def sound_file(folder: Path, name: str) -> Path:
@@ -219,13 +177,3 @@ def _write_responses(path: Path, chosen: tuple[Exemplar, ...], cortex: Cortex) -
         {"version": DATA_VERSION, "percepts": ", ".join(PERCEPTS)},
     )
     write_dataset(data, path)
-
-
-def _move_away(folder: Path, found: str) -> None:
-    try:
-        set_aside(folder)
-    except OSError as error:
-        raise DataError(
-            f"{folder} is damaged ({found}) and cannot be moved away: {error.strerror}. Delete it, "
-            f"or choose another place with BRAINBENCH_HOME."
-        ) from error

@@ -14,9 +14,9 @@ from brainbench_simcortex import brainbench_benchmarks, storage
 from brainbench_simcortex.cards import CARDS
 from brainbench_simcortex.cortex import REGIONS, SUBJECTS, VOXELS
 from brainbench_simcortex.dataset import SimCortex
+from brainbench_simcortex.generated import MANIFEST
 from brainbench_simcortex.recipes import RECIPES, exemplars, synthesise
 from brainbench_simcortex.storage import (
-    MANIFEST,
     PLANTED,
     RESPONSES,
     damage,

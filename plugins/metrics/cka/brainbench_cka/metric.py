@@ -19,6 +19,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import subject_ceiling
 from brainbench_audio.scores.chance import PERMUTATIONS, against_chance, checked_permutations
+from brainbench_audio.scores.choice import best_of
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
@@ -97,10 +98,10 @@ class CKA:
         -------
         Score
             ``value``: CKA of the best layer, mean over subjects. ``error`` and ``interval``: over
-            stimuli and subjects, see `brainbench_audio.scores.influence`, the layer held fixed.
-            ``ceiling``: each subject with the mean of the others, mean over subjects. ``parts``:
-            one value a subject. ``layer``: the best. ``raw``: ``layer_score`` (layer, subject), NaN
-            for a layer that was dropped, and both noise ceilings.
+            stimuli and subjects, see `brainbench_audio.scores.influence`, the choice of layer
+            counted. ``ceiling``: each subject with the mean of the others, mean over subjects.
+            ``parts``: one value a subject. ``layer``: the best. ``raw``: ``layer_score`` (layer,
+            subject), NaN for a layer that was dropped, and both noise ceilings.
 
         Raises
         ------
@@ -109,18 +110,24 @@ class CKA:
         """
         del folds
         subjects = subject_grams(target, biased=self.biased)
-        found, best, grams, computed_on = self._compare(layers, subjects)
+        found, grams, computed_on = self._compare(layers, subjects)
         dropped = int(np.isnan(found[:, 0]).sum())
         names = list(layers)
-        parts = found[best]
         units = "listeners" if subjects.known else ""
+        places, layer_grams = list(grams), np.stack(list(grams.values()))
+        first, owed = best_of(
+            found[places].mean(axis=1),
+            lambda place: influence(layer_grams[place], subjects.arrays, units),
+        )
+        best = places[first]
+        parts = found[best]
         unsure = uncertainty(
-            influence(grams[best], subjects.arrays, units),
+            owed,
             subjects.names if subjects.known else (),
             bootstrap=self.bootstrap,
             seed=self.seed,
         )
-        layer_grams, mean = np.stack(list(grams.values())), subjects.arrays.mean(axis=0)
+        mean = subjects.arrays.mean(axis=0)
         chance = against_chance(
             float(parts.mean()),
             lambda order: float(_aligned(layer_grams, mean[np.ix_(order, order)]).max()),
@@ -151,8 +158,8 @@ class CKA:
 
     def _compare(
         self, layers: Layers, subjects: Subjects
-    ) -> tuple[Array, int, dict[int, Array], dict[str, str]]:
-        """Return CKA, (layer, subject), the place of the best layer, Gram matrices, the device."""
+    ) -> tuple[Array, dict[int, Array], dict[str, str]]:
+        """Return CKA, (layer, subject), Gram matrices of layers that have one, and the device."""
         stimuli = subjects.n["stimulus"]
         flat = subjects.arrays.reshape(len(subjects.arrays), -1)
         found = np.full((len(layers), len(flat)), np.nan)
@@ -174,7 +181,7 @@ class CKA:
                 f"None of the {len(layers)} layers tells the stimuli apart, so there is nothing to "
                 f"compare."
             )
-        return found, int(np.nanargmax(found.mean(axis=1))), grams, computed_on
+        return found, grams, computed_on
 
 
 def load(

@@ -66,7 +66,7 @@ class Fit:
         ]
         self._local = local()
         # outer training parts of the layers that some target has chosen so far
-        self._parts: dict[int, list[TrainingPart]] = {}
+        self.parts: dict[int, list[TrainingPart]] = {}
         self.correlations = np.zeros(targets.shape[1])
         self.left_out = np.zeros(targets.shape)
 
@@ -83,9 +83,9 @@ class Fit:
         np.copyto(self._best.penalty, search.penalty, where=wins)
         outer = [search.layer.outer(fold) for fold in range(self._partition.folds)]
         chosen = set(np.unique(self._best.layer).tolist())
-        self._parts = {
+        self.parts = {
             place: parts
-            for place, parts in (*self._parts.items(), (number, outer))
+            for place, parts in (*self.parts.items(), (number, outer))
             if place in chosen
         }
         self._for_blocks(lambda block: self._predict(block, number, search, wins[:, block]))
@@ -111,7 +111,7 @@ class Fit:
             for layer in np.unique(chosen).tolist():
                 targets = np.flatnonzero(chosen == layer)
                 penalty = self._best.penalty[fold, block][targets]
-                sums.refit(fold, self._parts[layer][fold], targets, penalty)
+                sums.refit(fold, self.parts[layer][fold], targets, penalty)
         whole, without = map(on_host, sums.correlations())
         self.correlations[block] = whole
         self.left_out[self._partition.order, block] = without

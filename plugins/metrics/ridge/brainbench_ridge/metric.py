@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -178,17 +178,22 @@ class Ridge:
         """Return how far the parts that are known may be off; reliabilities are held fixed."""
         units = "listeners" if targets.subjects is not None else ""
         without, r2 = np.square(np.maximum(fit.left_out, 0.0)), fit.r2
-        roots = None
+        slopes, roots = 2 * np.maximum(fit.correlations, 0.0), None
         if correction is not None:
             scale = divisor(correction.measured, correction.predicted)
-            without, r2 = without / scale, correction.r2
+            without, r2, slopes = without / scale, correction.r2, np.nan_to_num(slopes / scale)
         elif not units and len(targets.part_names) == r2.size:
             # one target a part, whose correlation has a sign
             roots = Influence.of_left_out(fit.correlations, fit.left_out)
+        influence = Influence.of_left_out(
+            targets.parts(r2)[known], targets.without(r2, without)[:, known], units
+        )
+        if names:
+            weights = slopes[:, np.newaxis] * targets.shares(r2, without)[:, known]
+            pairs = fit.pairs.sketch(targets.responses, fit.predictions, weights)
+            influence = replace(influence, shared_pairs=pairs)
         return uncertainty(
-            Influence.of_left_out(
-                targets.parts(r2)[known], targets.without(r2, without)[:, known], units
-            ),
+            influence,
             names,
             roots=roots,
             squared=True,

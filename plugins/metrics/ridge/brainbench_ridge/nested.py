@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from .pairs import Pairs
 from .partition import FloatArray
 
 
@@ -35,6 +36,8 @@ class NestedRidge:
         `PenaltySearch.stuck`; without ``profile`` only where it was sought.
     layer_r2 : float64 array (layer, target) or None
         ``r2`` of each layer as if it were the only one.
+    pairs : Pairs
+        What the predictions were made with.
     """
 
     r2: FloatArray
@@ -46,6 +49,7 @@ class NestedRidge:
     left_out: FloatArray
     stuck: npt.NDArray[np.intp]
     layer_r2: FloatArray | None
+    pairs: Pairs
 
     def first(self, targets: int) -> NestedRidge:
         """Return what was found for the first of the targets."""
@@ -59,4 +63,9 @@ class NestedRidge:
             self.left_out[:, :targets],
             self.stuck[:, :targets],
             None if self.layer_r2 is None else self.layer_r2[:, :targets],
+            replace(
+                self.pairs,
+                layer=self.pairs.layer[:, :targets],
+                penalty=self.pairs.penalty[:, :targets],
+            ),
         )

@@ -16,6 +16,7 @@ from .checks import checked_features, checked_leaders, checked_penalties, checke
 from .decomposition import DecomposedLayer
 from .fit import BLOCK, Fit
 from .nested import NestedRidge
+from .pairs import Pairs
 from .partition import Partition
 from .search import PENALTIES, PenaltySearch
 from .threads import single_threaded_products
@@ -143,4 +144,7 @@ def nested_ridge(
         fit.finish()
     chosen = best.r2, best.predictions, best.layer, best.penalty
     owed = best.squared_weights, fit.correlations, fit.left_out
-    return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2)
+    # what follows from them is little work
+    parts = {place: [part.on(HOST) for part in found] for place, found in fit.parts.items()}
+    made_with = Pairs(partition, parts, best.layer, best.penalty)
+    return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2, made_with)

@@ -150,13 +150,28 @@ class Targets:
         -------
         float64 array (stimulus, part)
         """
-        if self.subjects is None:
-            return self.parts(left_out)
-        found = []
-        for targets in self.subjects.values():
-            some = targets[np.isfinite(values[targets])]
-            found.append(left_out[:, some] @ _median_weights(values[some], left_out[:, some]))
-        return np.stack(found, axis=-1)
+        if not self.part_names:
+            return left_out
+        known = np.where(np.isfinite(values), left_out, 0.0)
+        return np.asarray(known @ self.shares(values, left_out))
+
+    def shares(self, values: FloatArray, left_out: FloatArray) -> FloatArray:
+        """Return how much of each target, (target, part), is in changes of `parts` that have names.
+
+        Parameters
+        ----------
+        values, left_out
+            As `without` takes them.
+        """
+        shares = np.zeros((values.size, len(self.part_names)))
+        if self.subjects is not None:
+            for part, targets in enumerate(self.subjects.values()):
+                some = targets[np.isfinite(values[targets])]
+                shares[some, part] = _median_weights(values[some], left_out[:, some])
+        else:
+            for part, targets in enumerate((self.components or {}).values()):
+                shares[targets, part] = 1 / len(targets)
+        return shares
 
     def aggregate(self, values: FloatArray) -> FloatArray:
         """Return the mean over `parts`."""

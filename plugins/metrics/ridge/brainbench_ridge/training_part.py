@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from brainbench_audio.arrays import HOST, Arrays, namespace
+from brainbench_audio.arrays import HOST, Arrays, namespace, on_host
 
 from .partition import FloatArray, Partition
 
@@ -78,9 +78,9 @@ class TrainingPart:
 
     def on(self, arrays: Arrays) -> TrainingPart:
         """Return the same part in the memory of a device."""
-        if arrays.on_host:
+        if arrays == self.arrays:
             return self
-        put = arrays.put
+        put = on_host if arrays.on_host else arrays.put
         projections = {fold: put(values) for fold, values in self.projections.items()}
         return replace(
             self,
@@ -153,6 +153,11 @@ class TrainingPart:
         rotated *= self.shrink(penalty)
         predicted: FloatArray = self.projections[fold] @ rotated
         return predicted
+
+    def hat(self, fold: int, penalty: float) -> FloatArray:
+        """Return what `predict` multiplies training responses by, (held-out stimulus, stimulus)."""
+        shrunk = self.rotation * self.shrink(np.array([penalty]))
+        return np.asarray(self.projections[fold] @ shrunk)
 
     def transposed(self, fold: int, values: FloatArray, penalty: FloatArray) -> FloatArray:
         """Return what `predict` weighs each training response by, summed with given values.

@@ -83,6 +83,33 @@ def plain_left_out(
     return result
 
 
+def plain_pairs(
+    layers: Mapping[str, npt.NDArray[Any]],
+    responses: FloatArray,
+    folds: npt.NDArray[Any],
+    found: NestedRidge,
+    number: int,
+) -> FloatArray:
+    """Return what Pearson's r of a target owes to each pair of stimuli, (pair,)."""
+    features = [np.asarray(layer, dtype=np.float64) for layer in layers.values()]
+    stimuli = len(responses)
+    y = responses - responses.mean()
+    predicted = found.predictions[:, number] - found.predictions[:, number].mean()
+    owed = np.zeros((stimuli, stimuli))
+    for place, fold in enumerate(np.unique(folds)):
+        test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
+        layer = features[found.layer[place, number]]
+        a, b = scaled(layer[train], layer[test], False, False)
+        to_test, to_residuals = hats(a, b, found.penalty[place, number])
+        own = to_residuals @ y[train] / np.diag(to_residuals) ** 0.75
+        for row, held_out in enumerate(test):
+            moved = predicted.copy()
+            moved[held_out] += 1e-6
+            slope = (correlation(moved, y) - correlation(predicted, y)) / 1e-6
+            owed[held_out, train] = slope * to_test[row] * own
+    return (owed + owed.T)[np.triu_indices(stimuli, 1)]
+
+
 def refitted(
     layers: Mapping[str, npt.NDArray[Any]],
     targets: FloatArray,

@@ -14,8 +14,10 @@ from brainbench_ridge.training_part import TrainingPart
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from brainbench_audio.scores.influence import sketch
+
 sys.path.insert(0, str(Path(__file__).parent))
-from plain_influence import correlation, hats, plain_left_out, refitted
+from plain_influence import correlation, hats, plain_left_out, plain_pairs, refitted
 
 FloatArray = npt.NDArray[np.float64]
 Layers = dict[str, FloatArray]
@@ -53,6 +55,24 @@ def test_equals_hat_matrices_written_out(
     expected = plain_left_out(layers, targets, mixed_folds(folds), found, **options)
     assert expected.std(axis=0).min() > 1e-4
     np.testing.assert_allclose(found.left_out, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("features", [(5, 12), (6, 60)])
+def test_pairs_equal_hat_matrices_written_out(features: tuple[int, ...]) -> None:
+    layers, targets = problem(*features)
+    targets[:, 3] = 1.0  # nothing tells it from others
+    folds = mixed_folds(5)
+    found = nested_ridge(layers, targets, folds)
+    plain = np.stack([plain_pairs(layers, targets[:, n], folds, found, n) for n in range(3)])
+    weights = np.array([[1.0, 0.0, 0.2], [0.0, 1.0, 0.3], [0.0, 0.0, 1e-9], [0.0, 0.0, 1.0]])
+    expected = sketch(weights[:3].T @ plain)
+    assert expected.std(axis=0).min() > 1e-5
+    sums = found.pairs.sketch(targets, found.predictions, weights)
+    np.testing.assert_allclose(sums, expected, atol=1e-6 * np.abs(expected).max())
+    # of some of the targets, too
+    two = found.first(2)
+    again = two.pairs.sketch(targets[:, :2], two.predictions, weights[:2, :2])
+    np.testing.assert_allclose(again, sums[:, :2], atol=1e-15)
 
 
 @pytest.mark.parametrize("features", [4, 60])

@@ -94,6 +94,12 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
     assert score.part_errors["s1"] == pytest.approx(jackknife(without[:, 1]))
+    # differences are relieved of half of what pairs of sounds owe
+    weights = targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
+    weights *= 2 * np.maximum(fit.correlations, 0)[:, None]
+    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
+    np.testing.assert_allclose(score.raw["difference_sketch"], pairs, atol=1e-6)
+    assert "pair_sketch" not in score.raw
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
     assert two.error == pytest.approx(jackknife(without[:, :2].mean(axis=1)))
@@ -123,6 +129,7 @@ def test_voxels_of_nobody_are_one_unnamed_whole() -> None:
     layers, target = made_up(5)
     score = Ridge()(layers, target.drop_vars("subject"), FOLDS)
     assert (score.parts, score.part_errors) == ({}, {})
+    assert "difference_sketch" not in score.raw
     assert score.error is not None
     assert score.provenance["error_over"] == "sounds"
     assert "part" not in score.raw.coords
@@ -140,6 +147,8 @@ def test_corrected_errors_hold_reliabilities_fixed() -> None:
         low, high = score.part_intervals[name]
         assert low < score.parts[name] < high
     np.testing.assert_allclose(score.raw["influence"], plain.raw["influence"] * scale)
+    expected = plain.raw["difference_sketch"] * scale
+    np.testing.assert_allclose(score.raw["difference_sketch"], expected, atol=1e-7)
 
 
 def test_draws_are_kept_if_asked_for() -> None:

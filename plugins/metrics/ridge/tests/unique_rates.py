@@ -25,7 +25,9 @@ class World:
 
     Each has features of its own and some that both have; ``unique``, ``shared`` and
     ``unique_given`` are what these explain, the rest is noise. Each of the three has ``features``
-    features.
+    features. With ``sessions`` the noise is that of a mean over so many, so that a model whose
+    features are all that the given one does not have reaches ``unique`` and no more. With
+    ``listeners`` the components are their voxels.
     """
 
     stimuli: int
@@ -34,6 +36,8 @@ class World:
     shared: float
     unique_given: float
     components: int = 1
+    sessions: int = 1
+    listeners: int = 0
 
     def score(self, seed: int) -> Score:
         generator = np.random.default_rng(seed)
@@ -43,11 +47,18 @@ class World:
         for features, share in zip((own, common, other), shares, strict=True):
             weights = generator.standard_normal((self.features, self.components))
             responses += features @ weights / np.linalg.norm(weights, axis=0) * np.sqrt(share)
-        noise = generator.standard_normal(responses.shape)
-        responses += np.sqrt(1 - sum(shares)) * noise
+        noise = generator.standard_normal((*responses.shape, self.sessions))
+        noise *= np.sqrt((1 - sum(shares)) * self.sessions)
+        measured = responses[:, :, np.newaxis] + noise
+        if self.sessions == 1:
+            measured = measured[..., 0]
         names = [f"sound-{number}" for number in range(self.stimuli)]
-        parts = [f"component-{number}" for number in range(self.components)]
-        target = build(responses, names, "component", {"component": parts})
+        if self.listeners:
+            who = [f"listener-{number % self.listeners}" for number in range(self.components)]
+            target = build(measured, names, "voxel", {"subject": who})
+        else:
+            parts = [f"component-{number}" for number in range(self.components)]
+            target = build(measured, names, "component", {"component": parts})
         folds = Folds(tuple(names), tuple(number % 5 for number in range(self.stimuli)), "made up")
         # without a share of its own, a model's own features are noise
         mine = np.hstack([own, common])
@@ -63,6 +74,10 @@ WORLDS = {
     "nothing of its own, nothing shared": World(100, 6, 0.0, 0.0, 0.5),
     "nothing of its own, all shared": World(100, 6, 0.0, 0.5, 0.2),
     "nothing of its own, shared, many features": World(100, 60, 0.0, 0.5, 0.2),
+    "8 listeners": World(100, 4, 0.2, 0.3, 0.2, components=40, listeners=8),
+    "165 sounds, sessions": World(165, 4, 0.2, 0.3, 0.2, components=6, sessions=3),
+    "400 sounds, sessions": World(400, 4, 0.2, 0.3, 0.2, components=6, sessions=3),
+    "165 sounds, noisy sessions": World(165, 4, 0.1, 0.1, 0.1, components=6, sessions=3),
 }
 
 
@@ -82,6 +97,9 @@ def rates(world: World, worlds: int) -> dict[str, float]:
         "spread": float(np.std(values)),
         "told": float(np.mean([score.error or 0.0 for score in scores])),
         "p < .05": float(np.mean(low)),
+        "ceiling": float(
+            np.mean([np.nan if one.ceiling is None else one.ceiling for one in scores])
+        ),
     }
 
 

@@ -25,7 +25,7 @@ def influence(first: ArrayLike, second: ArrayLike, units: str = "") -> Influence
     -------
     Influence
         Distances are taken as given. That features are z-scored over stimuli is not in it, which
-        makes errors too large (docs/methods-statistics.md).
+        hardly changes errors (docs/methods-statistics.md).
     """
     left, right = tie_groups(first), tie_groups(second)
     matching = np.broadcast_to(left, right.shape)

@@ -21,6 +21,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import subject_ceiling
 from brainbench_audio.scores.chance import PERMUTATIONS, against_chance, checked_permutations
+from brainbench_audio.scores.choice import best_of
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
@@ -107,11 +108,11 @@ class RSA:
         -------
         Score
             `value`: mean of Spearman's rho over subjects. `error` and `interval`: over stimuli and
-            subjects, see `brainbench_audio.scores.influence`, the layer held fixed. `ceiling`: mean
-            rho of each subject with the mean of the others. `parts`: one value a subject. `layer`:
-            the best, with ``cv`` the one that most entries come from. `raw`: rho of all layers, the
-            choices, both noise ceilings, and, except with ``cv``, the RDM of the best layer and
-            the mean RDM of subjects.
+            subjects, see `brainbench_audio.scores.influence`, the choice of layer counted, but with
+            ``cv``. `ceiling`: mean rho of each subject with the mean of the others. `parts`: one
+            value a subject. `layer`: the best, with ``cv`` the one that most entries come from.
+            `raw`: rho of all layers, the choices, both noise ceilings, and, except with ``cv``, the
+            RDM of the best layer and the mean RDM of subjects.
 
         Raises
         ------
@@ -126,18 +127,22 @@ class RSA:
                 subjects = subject_rdms(target, zscore=self.zscore)
             names, rdms, computed_on = self._layer_rdms(layers, subjects.n["stimulus"])
             rho = spearman(rdms, subjects.arrays)
+            units = "listeners" if subjects.known else ""
             if self.variant == "cv":
                 found = cross_validate(rdms, subjects.arrays, np.asarray(folds))
-                parts, compared = found.rho, found.rdms
+                parts, owed = found.rho, influence(found.rdms, subjects.arrays, units)
                 _check_assembled(parts, subjects.names)
                 layer = _most_used(found, names, np.asarray(folds))
                 raw = _cv_raw(found, names, list(layers))
             else:
-                best = int(np.argmax(rho.mean(axis=1)))
-                parts, compared, layer = rho[best], rdms[best : best + 1], names[best]
+                best, owed = best_of(
+                    rho.mean(axis=1),
+                    lambda place: influence(rdms[place : place + 1], subjects.arrays, units),
+                )
+                parts, layer = rho[best], names[best]
                 raw = self._matrices(rdms[best], subjects.arrays.mean(axis=0))
             unsure = uncertainty(
-                influence(compared, subjects.arrays, "listeners" if subjects.known else ""),
+                owed,
                 subjects.names if subjects.known else (),
                 bootstrap=self.bootstrap,
                 seed=self.seed,

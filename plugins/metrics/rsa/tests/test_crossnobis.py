@@ -163,6 +163,29 @@ def world(seed: int, signal: float = 1.0) -> tuple[list[dict[str, np.ndarray]], 
     return models, build(responses, [f"sound {place}" for place in range(80)], "voxel", {})
 
 
+@pytest.mark.parametrize("noise", [1.0, 2.0])
+def test_a_perfect_model_scores_between_the_bounds_of_the_ceiling(noise: float) -> None:
+    """Its features are the responses without noise; with more subjects the bounds close in."""
+    tuning = np.random.default_rng(20).standard_normal((5, 12))
+    tuning /= np.linalg.norm(tuning, axis=0)  # no voxel responds more than others
+    width = []
+    for subjects in (3, 9):
+        found = []
+        for seed in range(3):
+            rng = np.random.default_rng(seed)
+            perfect = rng.standard_normal((40, 5)) @ tuning
+            each = perfect[:, :, None] + noise * rng.standard_normal((subjects, 40, 12, 3))
+            who = np.repeat([f"subject-{number}" for number in range(subjects)], 12).tolist()
+            metric = RSA(variant="crossnobis", permutations=0)
+            score = metric({"perfect": perfect}, target(np.hstack(each), subject=who), FOLDS)
+            assert score.ceiling is not None
+            found.append((score.ceiling, score.value, float(score.raw["ceiling_upper"].mean())))
+        low, value, high = np.mean(found, axis=0)
+        assert low < value < high
+        width.append(high - low)
+    assert width[1] < 0.6 * width[0]
+
+
 @pytest.mark.slow
 def test_error_rates() -> None:
     """Limits are three Monte-Carlo errors from .05; docs/methods.md has the rates of 300 worlds."""

@@ -90,6 +90,12 @@ def _parser() -> argparse.ArgumentParser:
         "say, is cheap",
     )
     pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    pretrain.add_argument(
+        "--dtype",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of the network's products; bfloat16 is faster on a GPU and less exact",
+    )
     return parser
 
 
@@ -127,7 +133,12 @@ def _pretrain(options: argparse.Namespace) -> int:
         configuration,
         targets,
         settings=Settings(
-            options.seed, options.batch, options.learning_rate, held_out, options.join
+            options.seed,
+            options.batch,
+            options.learning_rate,
+            held_out,
+            options.join,
+            options.dtype,
         ),
         schedule=Schedule(options.steps, options.every, options.log_spaced),
         resume=options.resume,

@@ -135,7 +135,7 @@ class Crops:
     def __init__(self, sounds: Sequence[Sound], seed: int, *, join: bool = False) -> None:
         self.sounds, self.seed, self.join = sounds, seed, join
         self._turns = np.repeat(np.arange(len(sounds)), [sound.crops for sound in sounds])
-        self._order = (-1, self._turns)
+        self._order = (-1, self._turns)  # of one epoch, replaced as a whole: threads read it
 
     def __len__(self) -> int:
         """Return the crops of an epoch."""
@@ -150,12 +150,13 @@ class Crops:
             The file is cut short or holds NaN or infinite samples.
         """
         epoch, place = divmod(number, len(self))
-        if self._order[0] != epoch:
+        known, order = self._order
+        if known != epoch:
             order = np.random.default_rng([self.seed, epoch]).permutation(self._turns)
             self._order = (epoch, order)
         # a stream for each crop, so that resuming needs nothing but its number
         random = np.random.default_rng([self.seed, epoch, place])
-        crop = read_crop(self.sounds[self._order[1][place]], random)
+        crop = read_crop(self.sounds[order[place]], random)
         if not self.join:
             return crop
         pieces, samples = [crop], len(crop)

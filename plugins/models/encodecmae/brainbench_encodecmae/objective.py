@@ -45,8 +45,14 @@ class Batch:
     lengths: Tensor
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on another device."""
-        return Batch(self.waveforms.to(device), self.frames.to(device), self.lengths.to(device))
+        """Return the batch on another device; from pinned memory nobody waits for the copy."""
+        every = self.waveforms, self.frames, self.lengths
+        return Batch(*(values.to(device, non_blocking=True) for values in every))
+
+    def pinned(self) -> Batch:
+        """Return the batch in memory that a GPU copies from by itself."""
+        every = self.waveforms, self.frames, self.lengths
+        return Batch(*(values.pin_memory() for values in every))
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,8 @@ def predict(network: EncodecMAE, batch: Batch, mask: Tensor) -> Prediction:
     where = order.unsqueeze(-1).expand(-1, -1, placed.shape[2])
     encoded = network.visible_encoder(placed.gather(1, where), _unless_all(kept))[-1]
     mapped = network.visible_encoder.post_net(encoded) * kept.unsqueeze(-1)
-    spread = torch.zeros_like(placed).scatter(1, where, mapped)
+    # in mixed precision positions are float32, products are not
+    spread = torch.zeros_like(placed).scatter(1, where, mapped.to(placed.dtype))
     decoded = network.decoder(spread, _unless_all(heard))[-1]
     return Prediction(network.head(decoded), spread, decoded)
 

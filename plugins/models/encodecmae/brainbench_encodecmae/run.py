@@ -17,6 +17,8 @@ from brainbench_audio.provenance import package_version
 from .configuration import Configuration
 from .corpus import Sound
 
+DTYPES = ("float32", "bfloat16")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -34,6 +36,9 @@ class Settings:
         Sounds that are not learned from.
     join : bool
         See `Crops`.
+    dtype : str
+        Of products of the network: ``"float32"``, or ``"bfloat16"``, automatic mixed precision for
+        GPUs. Weights, front end, targets and loss are float32 in both.
     """
 
     seed: int = 42
@@ -41,6 +46,7 @@ class Settings:
     learning_rate: float = 1e-4
     held_out: int = 0
     join: bool = False
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,8 @@ def check(
     for name, number in numbers.items():
         if not number > 0:
             raise DataError(f"The {name} is {number}, expected more than 0.")
+    if settings.dtype not in DTYPES:
+        raise DataError(f"The dtype is {settings.dtype!r}, expected {' or '.join(DTYPES)}.")
     if settings.held_out < 0:
         raise DataError(f"{settings.held_out} sounds cannot be held out.")
     learned = len(sounds) - settings.held_out

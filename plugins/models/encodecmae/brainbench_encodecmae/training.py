@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.activations.weights import read_checkpoint
 from brainbench_audio.devices import choose_device
 from brainbench_audio.errors import DataError
@@ -24,6 +25,7 @@ from .log import Log, LossLog
 from .masking import TimeGapMask
 from .network import EncodecMAE
 from .objective import Batch, Loss, fitted_mask, loss, predict
+from .reading import read_ahead
 from .run import Schedule, Settings, check, claim
 from .targets import Targets
 
@@ -53,7 +55,8 @@ def pretrain(
     AdamW with a constant learning rate on `objective.loss`. The folder of the run gets
     ``settings.json``, ``losses.csv`` (before each update), ``held_out.csv`` (at each checkpoint),
     ``state.pt`` to go on from, and ``checkpoints/epoch=E-step=S.ckpt``. On the CPU a run that was
-    killed and resumed gives the same weights as one that was not.
+    killed and resumed gives the same weights as one that was not. Sounds are read ahead, see
+    `reading.read_ahead`.
 
     Parameters
     ----------
@@ -81,7 +84,7 @@ def pretrain(
 
     Notes
     -----
-    Pepino, Riera and Ferrer (2023). Differences: float32 throughout instead of float16; resuming
+    Pepino, Riera and Ferrer (2023). Differences: float32 (or bfloat16) instead of float16; resuming
     goes on with optimizer, masks and crops, where the original starts them anew; held-out sounds
     are masked as those learned from, where the original lets all of them be heard.
     """
@@ -160,9 +163,11 @@ class _Training:
             if watch:
                 watch(self.network, 0)
         bar = progress_bar(schedule.steps, "pretraining", "step", initial=self.step)
-        with bar, self.losses:
-            while self.step < schedule.steps:
-                found = self._update()
+        steps = range(self.step, schedule.steps)
+        ahead = read_ahead(self.crops, self.settings.batch, steps, self.front_end, self.device)
+        with bar, self.losses, ahead as batches:
+            for batch in batches:
+                found = self._update(batch)
                 bar.set_postfix(loss=f"{found.total.item():.3f}", refresh=False)
                 bar.update()
                 if schedule.keeps(self.step):
@@ -173,10 +178,7 @@ class _Training:
         return self._checkpoint()
 
     @float32_products()
-    def _update(self) -> Loss:
-        first = self.step * self.settings.batch
-        numbers = range(first, first + self.settings.batch)
-        batch = self._batch(self.crops, numbers)
+    def _update(self, batch: Batch) -> Loss:
         found = self._loss(batch, self.masks)
         if not math.isfinite(found.total.item()):
             raise DataError(
@@ -191,13 +193,13 @@ class _Training:
         self.step += 1
         return found
 
-    def _batch(self, crops: Crops, numbers: range) -> Batch:
-        return make_batch([crops[number] for number in numbers], self.front_end).to(self.device)
-
     def _loss(self, batch: Batch, masks: TimeGapMask) -> Loss:
         drawn = masks(batch.lengths.tolist())
         mask = fitted_mask(drawn, batch.frames.shape[1]).to(self.device)
-        return loss(predict(self.network, batch, mask).logits, self.targets(batch), mask)
+        placed = batch.to(self.device)
+        with computing_in(self.device, PRECISIONS[self.settings.dtype]):
+            logits = predict(self.network, placed, mask).logits
+        return loss(logits.float(), self.targets(placed), mask)
 
     def _save(self) -> None:
         broken = [
@@ -245,7 +247,8 @@ class _Training:
         sums = torch.zeros(3)
         for start in range(0, count, size):
             numbers = range(start, min(start + size, count))
-            found = self._loss(self._batch(crops, numbers), masks)
+            batch = make_batch([crops[number] for number in numbers], self.front_end)
+            found = self._loss(batch, masks)
             parts = torch.stack([found.total, found.masked, found.unmasked]).cpu()
             sums += parts * len(numbers) / count
         with self.held_out_losses as log:

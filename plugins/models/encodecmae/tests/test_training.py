@@ -59,18 +59,28 @@ def assert_same(first: Path, second: Path) -> None:
         assert torch.equal(value, other[name]), name
 
 
-def test_steps_and_tests_compute_in_float32(
+def test_steps_and_tests_compute_in_the_precision_asked_for(
     audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen = []
 
     def watched(network: Any, batch: Any, mask: Any) -> Any:
-        seen.append((torch.is_grad_enabled(), torch.backends.cudnn.conv.fp32_precision))
-        return predict(network, batch, mask)
+        predicted = predict(network, batch, mask)
+        switch = torch.backends.cudnn.conv.fp32_precision
+        seen.append((torch.is_grad_enabled(), switch, predicted.logits.dtype))
+        return predicted
 
     monkeypatch.setattr(training, "predict", watched)
-    train(tmp_path / "run", audio, 1)
-    assert set(seen) == {(True, "ieee"), (False, "ieee")}
+    losses = {}
+    for dtype in ("float32", "bfloat16"):
+        run = tmp_path / dtype
+        last = train(run, audio, 2, settings=replace(SETTINGS, dtype=dtype))
+        assert set(seen) == {(grad, "ieee", getattr(torch, dtype)) for grad in (True, False)}
+        seen.clear()
+        assert {value.dtype for value in state_of(last).values()} == {torch.float32}
+        losses[dtype] = [float(row["loss"]) for row in read_log(run / "losses.csv")]
+    assert losses["bfloat16"] != losses["float32"]
+    assert losses["bfloat16"] == pytest.approx(losses["float32"], rel=0.02)
 
 
 def test_what_a_run_writes(audio: Path, tmp_path: Path) -> None:
@@ -224,6 +234,7 @@ def test_the_folder_of_another_run(audio: Path, tmp_path: Path) -> None:
         ({"settings": replace(SETTINGS, batch=11)}, "leave 10 to learn from, fewer than the 11"),
         ({"settings": replace(SETTINGS, held_out=-1)}, "-1 sounds cannot be held out"),
         ({"settings": replace(SETTINGS, learning_rate=0.0)}, "learning rate is 0.0, expected"),
+        ({"settings": replace(SETTINGS, dtype="float16")}, "'float16', expected float32 or bfl"),
         ({"schedule": Schedule(0)}, "steps is 0, expected more than 0"),
         ({"schedule": Schedule(1, every=0)}, "every is 0"),
     ],
@@ -324,8 +335,11 @@ def test_the_command_line(audio: Path, tmp_path: Path, capsys: pytest.CaptureFix
     assert main(command) == 1
     assert "encodec_24khz-d7cc33bc.th is missing" in capsys.readouterr().err
     command += ["--targets", "random-projection", "--batch", "2", "--steps", "2", "--log-spaced"]
+    command += ["--dtype", "bfloat16"]
     assert main(command) == 0
     assert "12 sounds, 1 of them held out; last checkpoint:" in capsys.readouterr().out
+    settings = json.loads((tmp_path / "run" / "settings.json").read_text())
+    assert settings["run"]["settings"]["dtype"] == "bfloat16"
     steps = sorted(path.stem for path in (tmp_path / "run" / "checkpoints").iterdir())
     assert steps == ["epoch=0-step=0", "epoch=0-step=1", "epoch=0-step=2"]
     assert main(command) == 1
