@@ -67,6 +67,13 @@ def test_units_and_blocks_of_voxels_do_not_matter() -> None:
     again = Encoding()(tiny, 1e-13 * target, folds)
     assert again.value == pytest.approx(found.value, abs=1e-9)
     assert again.interval == pytest.approx(found.interval)
+    whole = Encoding()(layers, (1e6 * target).astype(int), folds)
+    assert whole.value == pytest.approx(found.value, abs=1e-4)
+    dead = {width: np.zeros((len(folds), width)) for width in (2, 200)}
+    for layer in dead.values():
+        nothing = Encoding()({"dead": layer}, target, folds)
+        assert (nothing.value, nothing.p) == (0.0, 1.0)
+        assert Encoding()({"dead": layer, **layers}, target, folds).layer == "layer 1"
     wide = xr.concat([target] * 10, "voxel")
     least = int(
         _refused(Encoding(max_memory=1), layers, wide, folds).split(" MB at least")[0].split()[-1]
