@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from brainbench_audio.assemblies.assembly import by_subject, usable_targets, validate
+from brainbench_audio.assemblies.assembly import (
+    by_subject,
+    real_numbers,
+    usable_targets,
+    validate,
+)
 from brainbench_audio.errors import DataError
 
 from .runs import FloatArray, IndexArray, Runs, zscored
@@ -90,7 +95,7 @@ class Voxels:
         """
         assembly = validate(target)
         runs = Runs.of(target, folds)
-        values, dimension = assembly.values, str(assembly.dims[1])
+        values, dimension = real_numbers(assembly.values, "Responses"), str(assembly.dims[1])
         every = [rows for some in runs.presentations.values() for rows in some]
         varies = np.stack([usable_targets(assembly[rows]) for rows in every])
         groups = by_subject(assembly)
