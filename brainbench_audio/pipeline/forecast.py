@@ -37,6 +37,8 @@ _FLOAT, _DOUBLE = 4, 8
 # and for a thousand responses (stimulus x voxel) of a layer.
 _SOUND_SECONDS, _PARAMETER_SECONDS = 0.15, 2e-3
 _LAYER_SECONDS, _RESPONSE_SECONDS = 0.05, 4e-4
+# of responses to continuous sound: delays of features, and voxels that are treated at a time
+_DELAYS, _BLOCK = 4, 10_000
 # options that leave the activations of a model as they are
 _HARMLESS = {"device", "trust_remote_code"}
 
@@ -207,8 +209,11 @@ def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> For
     largest = _FLOAT * target.rows * max(card.dims, default=0)
     kernels = _DOUBLE * target.rows**2 * len(card.layers)
     least = target.bytes + largest
-    # responses as doubles, predictions and labels; a layer as it is read and as it is scored
-    memory = 3 * _DOUBLE * target.rows * target.columns + 3 * largest + kernels
+    if target.rows == target.sounds:
+        # responses as doubles, predictions and labels; a layer as it is read and as it is scored
+        memory = 3 * _DOUBLE * target.rows * target.columns + 3 * largest + kernels
+    else:
+        memory = target.bytes + _in_time(target.rows, target.columns, max(card.dims, default=0))
     responses = target.rows * target.columns / 1000
     seconds = len(card.layers) * (_LAYER_SECONDS + _RESPONSE_SECONDS * responses)
     disk = 0
@@ -220,6 +225,19 @@ def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> For
         parameters = card.parameters / 1e6
         seconds += target.duration * (_SOUND_SECONDS + _PARAMETER_SECONDS * parameters)
     return Forecast(card.id, target.id, state, least, _PROCESS_BYTES + memory, disk, seconds)
+
+
+def _in_time(rows: int, columns: int, features: int) -> int:
+    """Return the bytes that it takes to score volumes of continuous sound, responses apart.
+
+    Voxels are treated in blocks: their responses, what is learned and predicted; of a layer, its
+    delayed features and their decomposition.
+    """
+    delayed = _DELAYS * features
+    side, block = min(rows, delayed), min(columns, _BLOCK)
+    return _DOUBLE * (
+        3 * block * (rows + side) + rows * (2 * delayed + side) + 3 * side * (side + rows)
+    )
 
 
 def _free_disk() -> int:

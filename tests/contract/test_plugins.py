@@ -33,12 +33,12 @@ MAY_BE_EMPTY = {
     },
     MetricCard: {
         "given",
+        "neutral",
         "variants",
         "properties",
         "variant_properties",
         "reference",
         "check_options",
-        "neutral",
     },
 }
 LOADED_LATER = {"layers", "dims", "sample_rate"}  # of a scheme such as hf:*

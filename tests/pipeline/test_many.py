@@ -307,6 +307,18 @@ def test_fewer_at_a_time_where_not_all_fit() -> None:
     assert workers_that_fit([], 3, 0) == 3
 
 
+def test_responses_to_continuous_sound_are_scored_in_blocks_of_voxels() -> None:
+    """Measured were 1.1 GB in all, of 4,200 volumes x 20,000 voxels and 128 features."""
+    work = plan_work(Workbench(), [(Loadable("tiny-plain"), Loadable("Tiny-match"))])
+    ((model, target),) = work.pairs
+    size = {"rows": 4200, "columns": 20_000, "bytes": 4 * 4200 * 20_000}
+    (found,) = forecast(replace(work, pairs=[(model, replace(target, **size))]))
+    assert 0.4e9 < found.memory - found.least < 2.2e9
+    wide = size | {"columns": 40_000, "bytes": 2 * size["bytes"]}
+    (more,) = forecast(replace(work, pairs=[(model, replace(target, **wide))]))
+    assert more.memory - found.memory == size["bytes"]
+
+
 def test_a_large_model_in_a_small_container() -> None:
     """The largest of the paper, by its card: 1.2 billion numbers of 4 bytes."""
     if "dasheng-12b" not in loading_ids():

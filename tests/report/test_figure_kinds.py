@@ -158,7 +158,9 @@ MEASURED = {
     "bars": "x",
     "components": "x",
     "scatter": "xy",
+    "dimensionality": "xy",
     "agreement": "xy",
+    "categories": "x",
     "layer-choice": "xy",
     "layers": "y",
     "layer-regions": "y",
@@ -199,6 +201,7 @@ def test_json_holds_what_is_drawn() -> None:
         "layers": {"benchmark": "NH2015-r*"},
         "layer-regions": {"benchmark": "NH2015-ridge"},
         "trajectory": {"benchmark": "NH2015-rsa"},
+        "categories": {"model": "beats-*", "benchmark": "NH2015-ridge"},
     }
     of_some: dict[str, dict[str, Any]] = {
         "bars": grouped,
@@ -241,7 +244,7 @@ def drawn_numbers(figure: Any, measured: str) -> Any:
         if axes.get_label() == "<colorbar>":
             continue
         for line in axes.lines:
-            if line.get_label() == "_leader":  # to a name
+            if line.get_label() in ("_leader", "_guide"):  # to a name; at 0
                 continue
             across, along = line.get_transform().contains_branch_seperately(axes.transData)
             found += [line.get_xdata(orig=False)] if across and "x" in measured else []
@@ -314,6 +317,12 @@ def test_error_bars_stand_where_errors_are() -> None:
     assert spans == {-1: (0.28, 0.32), -2: (0.15, 0.25)}
     upright = {line.get_label(): line.get_xdata()[0] for line in axes.lines if line.get_label()}
     assert upright["spectrotemporal"] == 0.1
+    # on a white ground, so that it is seen on bars that are as dark
+    ground = next(line for line in axes.lines if line.get_color() == "white")
+    (line,) = (line for line in axes.lines if line.get_label() == "spectrotemporal")
+    assert ground.get_xdata()[0] == 0.1
+    assert ground.get_linewidth() > line.get_linewidth()
+    assert axes.lines.index(ground) < axes.lines.index(line)
     assert upright["ceiling"] == 0.7
     band = axes.patches[-1]
     assert (round(band.get_x(), 9), round(band.get_width(), 9)) == (0.09, 0.02)

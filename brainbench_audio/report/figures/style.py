@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 # Widths of one and of two columns of a printed page, in mm.
 COLUMN, PAGE = 90.0, 180.0
+_LONGEST = 240.0  # mm, what a page of print has room for
+_ROW, _LOWEST_ROW, _FRAME = 3.3, 2.6, 30.0  # mm a row; mm for axes, title and legend
 DOTS_PER_INCH = 300
 INK, FAINT, BAND = "#1A1A1A", "#8A8A8A", "#D9D9D9"
 # distances are light where two sounds are alike, as in the paper
@@ -162,6 +164,20 @@ def new_figure(width: float, height: float, layout: str = "constrained") -> Figu
     figure = Figure(figsize=size, layout=layout)  # type: ignore[arg-type,unused-ignore]
     FigureCanvasAgg(figure)  # which can measure text
     return figure
+
+
+def height_of(rows: float, panels: int = 1) -> float:
+    """Return the height in mm of panels with so many rows of names below each other.
+
+    Rows are closer together where the figure would not fit on a page, as far as names allow.
+
+    Examples
+    --------
+    >>> height_of(20), round(height_of(70))
+    (96.0, 240)
+    """
+    room = (_LONGEST / panels - _FRAME) / max(rows, 1)
+    return panels * (_FRAME + max(_LOWEST_ROW, min(_ROW, room)) * rows)
 
 
 def lighter(colour: str, share: float = _PUBLISHED_SHARE) -> str:

@@ -42,7 +42,9 @@ def test_the_papers_groups_are_of_its_models_and_drawn_in_their_order() -> None:
     # and beside many models, bars are not much thicker than theirs
     many = bars.Panel(NAME, "R²", tuple(results[:80]), None, None, groups=found)
     with style.look():
-        left, right = (axes.get_ylim() for axes in bars.plot([many]).axes)
+        figure = bars.plot([many])
+    left, right = (axes.get_ylim() for axes in figure.axes)
+    assert figure.get_figheight() * 25.4 <= 240.01  # one page of print
     assert (left[1] - left[0]) / (right[1] - right[0]) == pytest.approx(1.8, abs=0.05)
 
 
