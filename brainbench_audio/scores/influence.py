@@ -103,7 +103,7 @@ class Influence:
     shared_pairs : float64 array (bin, part) or None
         As ``pairs``, of a metric that learns from some stimuli to predict others, and chooses how.
         The variance of a score keeps them, in place of that of the choice, which is not known; that
-        of a difference does not, as both scores choose from the same responses.
+        of a difference is relieved of them, as both scores choose from the same responses.
     """
 
     parts: Array

@@ -188,7 +188,9 @@ class Ridge:
         influence = Influence.of_left_out(
             targets.parts(r2)[known], targets.without(r2, without)[:, known], units
         )
-        if names:
+        if names and not units:
+            # over listeners, what the choices of many voxels share is as large: see the worlds of
+            # docs/methods-statistics.md
             weights = slopes[:, np.newaxis] * targets.shares(r2, without)[:, known]
             pairs = fit.pairs.sketch(targets.responses, fit.predictions, weights)
             influence = replace(influence, shared_pairs=pairs)
