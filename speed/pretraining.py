@@ -121,7 +121,7 @@ def seconds_of_ours(run: Path, sounds: Path, options: argparse.Namespace) -> flo
         watch=lambda _network, _step: times.append(perf_counter()),
     )
     # the last step writes a checkpoint
-    return statistics.mean(np.diff(times[_WARM:-1]))
+    return float(np.diff(times[_WARM:-1]).mean())
 
 
 def bare_step(sounds: Path, options: argparse.Namespace) -> Callable[[], float]:

@@ -33,6 +33,15 @@ def test_no_data_or_weights(committed: list[Path]) -> None:
     assert [file for file in committed if file.stat().st_size > LARGEST] == []
 
 
+def test_files_of_the_core_are_in_its_wheel(committed: list[Path]) -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    (core, patterns) = next(iter(settings["tool"]["setuptools"]["package-data"].items()))
+    named = {file for pattern in patterns for file in (ROOT / core).glob(pattern)}
+    data = {file for file in committed if ROOT / core in file.parents and file.suffix != ".py"}
+    assert ROOT / core / "report" / "figures" / "fonts" / "OFL.txt" in data
+    assert data - named == set()
+
+
 def test_notebooks_have_no_output(committed: list[Path]) -> None:
     for file in committed:
         if file.suffix == ".ipynb":

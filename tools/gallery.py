@@ -10,6 +10,7 @@ Scores go to a home that is removed afterwards, so stored ones are neither read 
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 import tempfile
@@ -27,8 +28,8 @@ from tools.pages import commands, run_page  # noqa: E402
 
 PAGE = ROOT / "docs" / "gallery.md"
 PICTURES = ROOT / "docs" / "gallery"
-# figures have 300 dots an inch for print, and few colours
-SCALE, COLOURS = 2, 32
+# figures have 300 dots an inch for print, and few colours; fewer where the file would be too large
+SCALE, COLOURS, LARGEST = 2, (64, 32), 60_000
 
 
 class _Done(Exception):
@@ -93,9 +94,14 @@ def shrink(drawn: Path, kept: Path) -> None:
     """Write a picture small enough for the repository, with a white ground in dark pages too."""
     with Image.open(drawn) as picture:
         smaller = picture.convert("RGB").reduce(SCALE)
-    # the default, MEDIANCUT, gives its colours to the grey edges of letters
-    few = smaller.quantize(COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
-    few.save(kept, optimize=True)
+    for colours in COLOURS:
+        content = io.BytesIO()
+        # the default, MEDIANCUT, gives its colours to the grey edges of letters
+        few = smaller.quantize(colours, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+        few.save(content, format="png", optimize=True)
+        if len(content.getvalue()) < LARGEST:
+            break
+    kept.write_bytes(content.getvalue())
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
@@ -91,8 +91,8 @@ def extraction(options: Options) -> Iterator[Row]:
     from speed import extraction as timing
 
     number, length = (8, 1.0) if options.quick else (768, 5.0)
-    shape = {"device": options.device, "sample_rate": 16_000, "sounds": number, "rounds": 1}
-    shape["seconds"] = length
+    shape: dict[str, Any] = {"device": options.device, "sample_rate": 16_000, "sounds": number}
+    shape |= {"rounds": 1, "seconds": length, "stride": None}
     with tempfile.TemporaryDirectory() as folder:
         stimuli = timing.recordings(Path(folder) / "sounds", argparse.Namespace(**shape))
         for name in SMALL[1:2] if options.quick else HEARD:

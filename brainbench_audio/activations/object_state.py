@@ -17,6 +17,7 @@ from brainbench_audio.errors import ContractError
 from brainbench_audio.files import hash_json
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
+from brainbench_audio.hashing.live_tensors import TensorDigests
 from brainbench_audio.interfaces import Model
 
 State = dict[str, str]
@@ -40,19 +41,27 @@ class Seal:
         Attribute and hash after hearing, to its hash before.
     seen : mapping of str to str
         As it was last looked at.
+    tensors : TensorDigests
+        Those of the last look.
     """
 
     identity: Any = None
     state: State = field(default_factory=dict)
     harmless: dict[tuple[str, str], str] = field(default_factory=dict)
     seen: State = field(default_factory=dict)
+    tensors: TensorDigests = field(default_factory=TensorDigests)
 
 
-def sealed(model: Model, identity: Any, state: State | None = None) -> None:
-    """Remember what a model is now, and by which id it was loaded; its state, where it is known."""
-    state = _looked_at(model) if state is None else state
+def sealed(model: Model, identity: Any) -> None:
+    """Remember what a model is now, and by which id it was loaded."""
+    tensors = TensorDigests()
+    _seal(model, identity, _looked_at(model, tensors), tensors)
+
+
+def _seal(model: Model, identity: Any, state: State, tensors: TensorDigests) -> None:
     with suppress(AttributeError, TypeError):  # no attributes can be added: it has no seal then
-        object.__setattr__(model, _SEAL, Seal(identity, state, seen=state))
+        seal = Seal(identity, state, seen=state, tensors=tensors)
+        object.__setattr__(model, _SEAL, seal)
 
 
 def seal_of(model: object) -> Seal | None:
@@ -69,25 +78,31 @@ def state_of(model: Model) -> State:
     Attributes that the class names in ``transient`` are left out. One that cannot be hashed is
     ``opaque``.
     """
-    seen = _looked_at(model)
+    tensors = TensorDigests()
+    seen = _looked_at(model, tensors)
     seal = seal_of(model)
     if seal is None:
-        sealed(model, None, seen)
+        _seal(model, None, seen, tensors)
         return seen
-    seal.seen = seen
+    seal.seen, seal.tensors = seen, tensors
     return {name: seal.harmless.get((name, value), value) for name, value in seen.items()}
 
 
 def settle(model: Model) -> None:
-    """Note that what has changed since a model was last looked at was changed by hearing."""
+    """Note that what has changed since a model was last looked at was changed by hearing.
+
+    Parameters that torch says nobody changed are not read again. If one was changed all the same,
+    this is not noted: the model counts as another one when it is looked at next.
+    """
     if (seal := seal_of(model)) is None:
         return
-    now = _looked_at(model)
+    tensors = TensorDigests(seal.tensors)
+    now = _looked_at(model, tensors)
     for name, value in now.items():
         before = seal.seen.get(name, value)
         if before != value:
             seal.harmless[name, value] = seal.harmless.get((name, before), before)
-    seal.seen = now
+    seal.seen, seal.tensors = now, tensors
 
 
 def opaque_attribute(model: Model) -> str | None:
@@ -155,11 +170,11 @@ def source_of(model: Model) -> str:
     return str(getattr(model, "defined_in", type(model).__module__))
 
 
-def _looked_at(model: Model) -> State:
+def _looked_at(model: Model, tensors: TensorDigests) -> State:
     found = {}
     for name, value in _attributes(model):
         try:
-            found[name] = hash_object(value)
+            found[name] = hash_object(value, tensors=tensors)
         except Unhashable:
             found[name] = OPAQUE
     return found

@@ -207,7 +207,8 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     Parameters
     ----------
     kind : str
-        ``bars``, ``components``, ``scatter``, ``agreement``, ``layer-choice``, ``rdm``,
+        ``bars``, ``components``, ``scatter``, ``dimensionality``, ``agreement``,
+        ``layer-choice``, ``rdm``,
         ``categories``, ``layers``, ``layer-weights``, ``learning-curves``, ``layer-regions`` or
         ``trajectory``.
     output : str or Path, optional

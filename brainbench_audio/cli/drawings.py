@@ -129,6 +129,26 @@ def scatter(
     return Drawing("scatter", scatter.plot, [panels], numbers, _CORRELATION)
 
 
+def dimensionality(*, model: Names = (), benchmark: Names = RIDGE) -> Drawing:
+    """Gather scores against the effective dimensionality of the best layers."""
+    from brainbench_audio.report import dimensionality as report
+    from brainbench_audio.report.figures import compared, scatter
+    from brainbench_audio.report.figures.drawing import Drawing
+
+    results = _results(model, "none", "card")
+    panels, numbers = [], []
+    for name in named_benchmarks(benchmark, results):
+        found = report.read_dimensions(compared.sorted_results(results, name))
+        beside = [result for one in found for result in (one.score, one.as_result)]
+        units = {"unit": compared.unit_of(name), "against_unit": report.UNIT}
+        panels.append(scatter.Panel.of(beside, name, report.DIMENSIONALITY, **units))
+        given = report.numbers_of(found, report.partial(found))
+        numbers.append({**panels[-1].numbers(), **given})
+    head = ("benchmark", "r", "p", "partial_r", "partial_p", "n")
+    note = "partial: with the logarithm of the number of features held fixed"
+    return Drawing("dimensionality", scatter.plot, [panels], numbers, head, note=note)
+
+
 def agreement(
     *,
     model: Names = (),
@@ -192,6 +212,7 @@ GATHER: dict[str, Callable[..., Drawing]] = {
     "bars": bars,
     "components": components,
     "scatter": scatter,
+    "dimensionality": dimensionality,
     "agreement": agreement,
     "layer-choice": layer_choice,
     "rdm": rdm,

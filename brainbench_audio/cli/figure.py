@@ -41,6 +41,16 @@ def add(verbs: Any) -> None:
         metavar="ID",
         help="benchmark of the x axis (default: overall, the mean z-score over listening tasks)",
     )
+    size = _add(figures, "dimensionality", "scores against dimensionality of layers")
+    _add_models(size)
+    size.add_argument(
+        "--benchmark",
+        "-b",
+        nargs="+",
+        default=list(drawings.RIDGE),
+        metavar="ID",
+        help="globs allowed",
+    )
     agreement = _add(figures, "agreement", "methods and data sets (figure 12, right)")
     _add_compared(agreement, drawings.METHODS)
     choice = _add(figures, "layer-choice", "what cross-validated layers change (figure 12, left)")
@@ -50,14 +60,7 @@ def add(verbs: Any) -> None:
     rdm.add_argument("--benchmark", "-b", required=True, metavar="ID")
     rdm.add_argument("--layer", metavar="NAME", help="of the model (default: the best)")
     kinds = _add(figures, "categories", "which categories of sounds are predicted")
-    kinds.add_argument(
-        "--model",
-        "-m",
-        nargs="+",
-        default=[],
-        metavar="ID",
-        help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
-    )
+    _add_models(kinds)
     kinds.add_argument("--benchmark", "-b", required=True, metavar="ID")
     for name, told in (
         ("layers", "each layer of a model alone, over subjects"),
@@ -102,7 +105,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _cell(numbers: Mapping[str, Any], name: str) -> Any:
-    return p_text(numbers[name]) if name == "p" else numbers[name]
+    return p_text(numbers[name]) if name in ("p", "partial_p") else numbers[name]
 
 
 def _add(figures: Any, name: str, told: str) -> argparse.ArgumentParser:
@@ -130,14 +133,7 @@ def _add_compared(
         metavar="ID",
         help=f"globs allowed (default: {' '.join(default)})",
     )
-    parser.add_argument(
-        "--model",
-        "-m",
-        nargs="+",
-        default=[],
-        metavar="ID",
-        help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
-    )
+    _add_models(parser)
     if published:
         parser.add_argument(
             "--published",
@@ -150,6 +146,17 @@ def _add_compared(
         choices=("card", "paper"),
         default="card",
         help="names of models: those of their cards (the default), or those of the paper's figures",
+    )
+
+
+def _add_models(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--model",
+        "-m",
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="globs allowed (default: all with a score, without controls and steps, MODEL@…)",
     )
 
 

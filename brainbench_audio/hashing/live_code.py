@@ -27,6 +27,7 @@ from brainbench_audio.hashing.live_data import (
     value_digest,
 )
 from brainbench_audio.hashing.live_functions import CodeHasher, Unhashable
+from brainbench_audio.hashing.live_tensors import TensorDigests
 from brainbench_audio.hashing.own_code import is_builtin
 
 _CONTAINERS = (list, tuple, set, frozenset, dict)
@@ -43,7 +44,7 @@ _DESCRIPTORS = (
 __all__ = ["Unhashable", "hash_object"]
 
 
-def hash_object(value: object, name: str = "") -> str:
+def hash_object(value: object, name: str = "", tensors: TensorDigests | None = None) -> str:
     """Return the SHA-256 of an object as it is in memory now, as 64 hex digits.
 
     Objects with equal values and equal code have equal hashes, in every process and on every
@@ -56,6 +57,8 @@ def hash_object(value: object, name: str = "") -> str:
         Numbers, text, containers, arrays, tensors, functions, classes, objects, networks.
     name : str
         What messages call it; no part of the hash.
+    tensors : TensorDigests, optional
+        Gets the digests of torch's tensors, and has some that need not be read again.
 
     Raises
     ------
@@ -70,7 +73,7 @@ def hash_object(value: object, name: str = "") -> str:
     False
     """
     try:
-        return _Hasher(name).whole(value)
+        return _Hasher(name, tensors=tensors).whole(value)
     except RecursionError as error:
         raise Unhashable(f"`{name or 'it'}` is nested too deeply") from error
 
@@ -82,8 +85,14 @@ class _Hasher(CodeHasher):
     place; where one contains itself, the path at which it was entered stands for it.
     """
 
-    def __init__(self, name: str, sets: frozenset[int] = frozenset()) -> None:
+    def __init__(
+        self,
+        name: str,
+        sets: frozenset[int] = frozenset(),
+        tensors: TensorDigests | None = None,
+    ) -> None:
         super().__init__()
+        self._tensors = TensorDigests() if tensors is None else tensors
         self._name = name
         self._sets = sets  # that this is inside of
         # keeps the objects themselves, so that no other object gets their id meanwhile
@@ -184,7 +193,7 @@ class _Hasher(CodeHasher):
     def _item(self, group: Any, item: Any, path: str) -> bytes:
         """Hash an item of a set by itself: numbers would depend on the order, which is random."""
         name, sets = f"{self._name}{path}[…]", self._sets | {id(group)}
-        return value_digest(item) or _Hasher(name, sets).whole(item).encode()
+        return value_digest(item) or _Hasher(name, sets, self._tensors).whole(item).encode()
 
     def _instance(self, value: Any, path: str) -> bytes:
         kind = type(value)
@@ -210,12 +219,16 @@ class _Hasher(CodeHasher):
         return digest("array", *parts, self.of(data, path) if isinstance(data, list) else data)
 
     def _tensor(self, value: Any, path: str) -> bytes:
+        if (found := self._tensors.find(value)) is not None:
+            return found
         try:
             head, data = tensor_content(value)
         except (RuntimeError, NotImplementedError, TypeError) as error:
             self.refuse(path, f"is a tensor without numbers to read: {error}", error)
         if type(value).__module__.partition(".")[0] == "torch":
-            return digest("tensor", head.encode(), data)
+            found = digest("tensor", head.encode(), data)
+            self._tensors.keep(value, found)
+            return found
         own = (self.of(type(value), path), self.members(vars(value), path))
         return digest("tensor", head.encode(), data, *own)
 

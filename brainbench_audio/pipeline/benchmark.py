@@ -24,6 +24,7 @@ from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_categories
+from brainbench_audio.pipeline.dimensionality import MeasuredLayers
 from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
 from brainbench_audio.scores.predictions import (
     CATEGORY,
@@ -134,9 +135,12 @@ class ComposedBenchmark:
         ContractError, DataError
             See `__call__`.
         """
+        read = MeasuredLayers(self._counted(layers))
+        # of responses: a probe reads many clips, more than memory holds
+        counted = self._counted(layers) if self.assembly.dims[1] == "label" else read
         with self._layers_of_given() as others:
             try:
-                score = self._metric(self._counted(layers), self.assembly, self.folds, **others)
+                score = self._metric(counted, self.assembly, self.folds, **others)
             except BrainbenchError as error:
                 raise type(error)(f"{self.card.id}: {error}") from error
         if self._source is not None:
@@ -146,7 +150,8 @@ class ComposedBenchmark:
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
         n = {"stimulus": self.assembly.sizes["stimulus"], **score.n}
-        return replace(score, n=n, raw=with_sound_errors(self._with_sounds(score.raw)))
+        raw = read.added_to(with_sound_errors(self._with_sounds(score.raw)))
+        return replace(score, n=n, raw=raw)
 
     def _with_sounds(self, raw: xr.Dataset) -> xr.Dataset:
         """Name the sounds, and their categories, where there is something of each of them.

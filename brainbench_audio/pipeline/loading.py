@@ -11,6 +11,7 @@ from typing import Any
 from brainbench_audio.activations.identity import Identity, described
 from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import NO_FINGERPRINT, own_fingerprint, sealed
+from brainbench_audio.activations.projection import projected
 from brainbench_audio.cards import CONTROLS, BenchmarkCard, DatasetCard, MetricCard
 from brainbench_audio.errors import (
     BrainbenchError,
@@ -76,8 +77,9 @@ def load_model(identifier: str, **options: Any) -> Model:
     Parameters
     ----------
     identifier : str
-        Id, ``distribution:id`` or file and class; behind an id, ``@untrained`` or ``@permuted``
-        for a control of the model, ``@step=1000`` for a checkpoint given as ``weights``.
+        Id, ``distribution:id`` or file and class; behind an id, ``@untrained``, ``@permuted`` or
+        ``@project=100`` for a control of the model, ``@step=1000`` for a checkpoint given as
+        ``weights``.
     **options
         ``device`` and ``dtype`` place the model, see `TorchModel`; the others go to the plugin's
         loader, e.g. ``weights``.
@@ -106,7 +108,9 @@ def load_identified(identifier: str, options: Mapping[str, Any]) -> tuple[Model,
     wanted, options = model_asked_for(identifier, options)
     load = _load_plugins if wanted.file is None else _load_file
     with stage("load", wanted.label):
-        model, identity = load(wanted, options)
+        model, identity = load(replace(wanted, project=None), options)
+        if wanted.project is not None:
+            model, identity = projected(model, identity, wanted.project, wanted.label)
     check_version(wanted, identity)
     return model, identity
 
@@ -131,6 +135,8 @@ def model_asked_for(identifier: str, options: Mapping[str, Any]) -> tuple[ModelI
         if file.exists():  # else a name that the loader knows, or an address
             rest["weights"] = type(weights)(file)
     controls = {control for control in asked if control}
+    if wanted.project is not None:
+        controls |= {wanted.variant} if controls else set()
     if len(controls) > 1 or (controls and wanted.step is not None):
         raise ContractError(f"{identifier} is to be {' and '.join(sorted(controls))}: choose one.")
     if wanted.step is not None and rest.get("weights") is None:

@@ -29,11 +29,11 @@ Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 def lanczos(
     at: npt.NDArray[np.float64], known: npt.NDArray[np.float64], interval: float
 ) -> npt.NDArray[np.float64]:
-    r"""Return the weights that resample a course in time.
+    """Return the weights that resample a course in time.
 
-    $w(t) = \operatorname{sinc}(t) \operatorname{sinc}(t / 3)$ for $|t| < 3$, else 0, with t the
-    difference of two times over the interval; the weights of a row sum to 1. What is faster than
-    half of 1 / interval is filtered out.
+    ``w(t) = sinc(t) sinc(t / 3)`` for |t| < 3, else 0, with t the difference of two times over the
+    interval; the weights of a row sum to 1. What is faster than half of 1 / interval is filtered
+    out.
 
     Parameters
     ----------

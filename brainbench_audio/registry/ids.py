@@ -1,8 +1,8 @@
 """The one place where ids are taken apart: of models, and of benchmarks.
 
-model      [distribution:]id[@control|@step=N][#version]
-           scheme:rest[#version]             scheme of a plugin, such as hf:owner/name
-           PATH.py:ClassName[@step=N][#version]
+model      [distribution:]id[@control|@step=N|@project=N][#version]
+           scheme:rest[@control|@project=N][#version]    such as hf:owner/name
+           PATH.py:ClassName[@step=N|@project=N][#version]
 benchmark  [distribution:]dataset[.subset]["["category,…"]"]-metric[-variant][=model]
 """
 
@@ -24,6 +24,7 @@ _FILE = re.compile(
     r"(?P<file>.+\.py):(?P<attribute>[^:/\\@#]*)(?P<behind>@[^#/\\]*)?(?P<version>#[^#/\\]*)?"
 )
 _STEP = re.compile(r"@step=([0-9]+)")
+_PROJECT = re.compile(r"@project=([1-9][0-9]{0,8})")
 _WILD = set("*?[")
 # only in front of the first hyphen: elsewhere brackets are those of a glob
 _CATEGORIES = re.compile(r"(?P<data>[^-[\]]*)\[(?P<names>[^[\]]+)\](?P<measure>-.*|)")
@@ -50,6 +51,8 @@ class ModelId:
         ``untrained`` or ``permuted``.
     step : int or None
         Of a training.
+    project : int or None
+        Features of each layer of a control by random projections.
     version : str or None
         Behind ``#``: first hex digits of a version, or its tag.
 
@@ -68,6 +71,7 @@ class ModelId:
     file: Path | None = None
     control: str | None = None
     step: int | None = None
+    project: int | None = None
     version: str | None = None
 
     @classmethod
@@ -83,7 +87,7 @@ class ModelId:
         Raises
         ------
         UnknownId
-            Another word behind the ``@`` than a control or a step.
+            Another word behind the ``@`` than a control, a projection or a step.
         """
         if found := _FILE.fullmatch(text):
             # as Python compares its names
@@ -106,9 +110,11 @@ class ModelId:
 
     @property
     def variant(self) -> str:
-        """What stands behind the name: ``@control``, ``@step=N`` or nothing."""
+        """What stands behind the name: ``@control``, ``@project=N``, ``@step=N`` or nothing."""
         if self.control:
             return f"@{self.control}"
+        if self.project is not None:
+            return f"@project={self.project}"
         return "" if self.step is None else f"@step={self.step}"
 
     @property
@@ -123,8 +129,8 @@ class ModelId:
 
     @property
     def plain(self) -> ModelId:
-        """The same without control, step and version."""
-        return replace(self, control=None, step=None, version=None)
+        """The same without control, projection, step and version."""
+        return replace(self, control=None, project=None, step=None, version=None)
 
     def absolute(self) -> ModelId:
         """Return the same with the whole path of its file, for other folders and processes."""
@@ -134,7 +140,7 @@ class ModelId:
 
     def of_step(self, step: int) -> ModelId:
         """Return a step of the model's training."""
-        return replace(self, control=None, step=step)
+        return replace(self, control=None, project=None, step=step)
 
     def __str__(self) -> str:
         place = f"{self.source}:" if self.source else ""
@@ -286,15 +292,11 @@ def _in_scheme(text: str, schemes: Iterable[str]) -> ModelId | None:
         if not separator or not rest or (start and not start.endswith(":")):
             continue
         # another word behind the last @ than a control is a revision, and part of the name
-        named, _, control = rest.rpartition("@")
-        if control not in CONTROLS:
-            named, control = rest, ""
-        return ModelId(
-            name=scheme + named,
-            scheme=scheme,
-            distribution=start[:-1] or None,
-            control=control or None,
-        )
+        named, at, control = rest.rpartition("@")
+        if control not in CONTROLS and not _PROJECT.fullmatch(at + control):
+            named, at, control = rest, "", ""
+        plain = ModelId(name=scheme + named, scheme=scheme, distribution=start[:-1] or None)
+        return _varied(plain, at + control, "")
     return None
 
 
@@ -305,6 +307,10 @@ def _varied(plain: ModelId, behind: str, version: str) -> ModelId:
     made = replace(plain, version=version[1:] or plain.version)
     if step := _STEP.fullmatch(behind):
         return replace(made, step=int(step[1]))
+    if projection := _PROJECT.fullmatch(behind):
+        return replace(made, project=int(projection[1]))
     if behind and behind[1:] not in CONTROLS:
-        raise unknown(f"{plain}{behind}", "model", [f"{plain}@{control}" for control in CONTROLS])
+        raise unknown(
+            f"{plain}{behind}", "model", [f"{plain}@{one}" for one in (*CONTROLS, "project=100")]
+        )
     return replace(made, control=behind[1:] or plain.control)

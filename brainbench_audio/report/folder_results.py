@@ -10,7 +10,7 @@ from brainbench_audio.sharing.declared import place_of_card, read_card
 from brainbench_audio.sharing.folder import is_inside, read_folder
 
 from .results import Result, stored_files, with_components
-from .versions import find_card, parsed_model
+from .versions import find_card, with_words
 
 
 def folder_results(folder: Path) -> tuple[list[Result], dict[str, ModelCard]]:
@@ -44,10 +44,5 @@ def _labelled(result: Result, card: ModelCard | None) -> Result:
     """Return a result under the name and the family on its declared card."""
     if card is None:
         return result
-    known = ", ".join(
-        part
-        for part in (parsed_model(result.id).variant[1:], result.model.partition("#")[2])
-        if part
-    )
-    label = f"{card.label} ({known})" if known else card.label
+    label = with_words(card.label, result.model, result.id)
     return replace(result, label=label, family=card.family)

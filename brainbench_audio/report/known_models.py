@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import replace
 
 from .published_files import shipped_rows
 from .results import Result
+from .versions import parsed_model, with_words
 
 
 def learning() -> dict[str, str]:
@@ -35,14 +35,14 @@ def paper_labels() -> dict[str, str]:
 def with_paper_labels(results: Iterable[Result]) -> list[Result]:
     """Return results whose models are called as in the paper; others keep their label.
 
-    What is made of a model, or is an older version of one, keeps the words behind its label.
+    What is made of a model, an older version of one, or one of two that share an id keeps the words
+    behind its label.
     """
     labels = paper_labels()
     found = []
     for result in results:
-        name = re.split("[@#]", result.model)[0]
-        behind = result.model.removeprefix(name).lstrip("@#")
-        paper = labels.get(name)
-        label = f"{paper} ({behind})" if behind else paper
-        found.append(replace(result, label=label) if paper and label else result)
+        identifier = result.id or result.name
+        paper = labels.get(parsed_model(identifier).name)
+        label = with_words(paper, result.model, identifier) if paper else result.label
+        found.append(replace(result, label=label))
     return found

@@ -13,7 +13,7 @@ from typing import Any
 
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, UnknownId
-from brainbench_audio.registry.ids import ModelId
+from brainbench_audio.registry.ids import ModelId, without_version
 from brainbench_audio.scores.identities import ModelVersion, tag_of
 from brainbench_audio.scores.store import StoredScore
 
@@ -105,11 +105,36 @@ def _row(version: ModelVersion, place: str, mark: str, provenance: Mapping[str, 
     card = known_card(version.id, version.source, provenance)
     if card is None:
         return Row(name, name, "", not mark)
-    wanted = parsed_model(version.id)
     # the label of a scheme's card is that of all its models
-    label = card.label if card.layers and card.label else wanted.name
-    known = ", ".join(part for part in (wanted.variant[1:], place, mark) if part)
-    return Row(name, f"{label} ({known})" if known else label, card.family, not mark)
+    label = card.label if card.layers and card.label else parsed_model(version.id).name
+    return Row(name, with_words(label, name, version.id), card.family, not mark)
+
+
+def with_words(label: str, name: str, identifier: str = "") -> str:
+    """Return a model's label with the words that tell this row of it from others behind it.
+
+    Parameters
+    ----------
+    label : str
+        Of the model without any control.
+    name : str
+        Of the row, see the module.
+    identifier : str
+        The id within this name; empty: all before its version.
+
+    Examples
+    --------
+    >>> with_words("BEATs", "beats-iter1@step=10#1a2b")
+    'BEATs (step=10, #1a2b)'
+    >>> with_words("Mine", "lab/nets.py:mine", "mine")
+    'Mine (lab/nets.py)'
+    """
+    plain = without_version(name)
+    identifier = identifier or plain
+    place = plain.removesuffix(identifier).removesuffix(":")
+    words = (parsed_model(identifier).variant[1:], place, name.removeprefix(plain))
+    known = ", ".join(filter(None, words))
+    return f"{label} ({known})" if known else label
 
 
 def _current_versions(entries: Iterable[StoredScore], current: Current) -> dict[Model, str | None]:

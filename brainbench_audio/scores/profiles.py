@@ -75,6 +75,10 @@ class Entry:
 _ENTRIES = (
     Entry("layer_score", ("layer", PART), "number", "score of each layer alone, for each part"),
     Entry("profile", ("layer",), "number", "score of each layer alone, parts averaged as in it"),
+    Entry(
+        "dimensionality", ("layer",), "number", "participation ratio of the features over sounds"
+    ),
+    Entry("feature_count", ("layer",), "integer", "features of the layer"),
     Entry("layer_weights", ("fold", "layer"), "number", "share of each layer in a learned mean"),
     Entry("chosen_layer", (ROUND, PART), "integer", "place in `layer` of the layer chosen"),
     Entry("penalty", (ROUND, PART), "number", "penalty of the fit chosen"),
@@ -241,6 +245,15 @@ def sound_errors(raw: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray] | None:
     """Return `sound_error` and `sound_spread`, (stimulus, part), where they are stored."""
     error, spread = _stored(raw, "sound_error"), _stored(raw, "sound_spread")
     return None if error is None or spread is None else (error, spread)
+
+
+def dimensions(raw: xr.Dataset, layer: str | None) -> tuple[float, int] | None:
+    """Return effective dimensionality and number of features of a layer, where they are stored."""
+    effective, features = _stored(raw, "dimensionality"), _stored(raw, "feature_count")
+    if effective is None or features is None or layer not in names_along(effective, "layer"):
+        return None
+    place = names_along(effective, "layer").index(str(layer))
+    return float(effective[place]), int(features[place])
 
 
 def best_rdm(raw: xr.Dataset) -> Array | None:

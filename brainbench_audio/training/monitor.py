@@ -118,6 +118,12 @@ class AlignmentMonitor:
         self.benchmarks = [
             load_benchmark(each, **chosen) if isinstance(each, str) else each for each in benchmarks
         ]
+        for each in self.benchmarks:
+            if each.stimuli.moment is not None:
+                raise ContractError(
+                    f"{each.card.id} is continuous sound, which takes too long to be heard between "
+                    f"training steps: score checkpoints with `brainbench trajectory`."
+                )
         rate: Any = getattr(network, "sample_rate", None) if sample_rate is None else sample_rate
         self._sounds = _read_once([each.stimuli for each in self.benchmarks], int(rate))
         self._scores: dict[tuple[int, str], Score] = {}

@@ -33,6 +33,7 @@ MAY_BE_EMPTY = {
     },
     MetricCard: {
         "given",
+        "neutral",
         "variants",
         "properties",
         "variant_properties",

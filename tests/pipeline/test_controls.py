@@ -10,6 +10,7 @@ import pytest
 from brainbench_audio import load_model
 from brainbench_audio.activations.extraction import plan_extraction
 from brainbench_audio.activations.lazy import as_lazy
+from brainbench_audio.activations.projection import Projected
 from brainbench_audio.errors import ContractError, UnknownId
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import expand, find_model
@@ -52,3 +53,60 @@ def test_another_control_is_unknown() -> None:
 def test_a_model_without_weights_has_no_control() -> None:
     with pytest.raises(ContractError, match="spectrotemporal"):
         load_model("spectrotemporal@untrained")
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_projection_of_a_model() -> None:
+    made = load_model("tiny-plain@project=5")
+    with pytest.raises(ContractError, match="choose one"):
+        load_model(f"{MODEL}@project=5", control="untrained")
+    rows = load_model("tiny-plain").activations([SOUND, SOUND[:6000], SOUND[2000:]])
+    heard = made.activations([SOUND, SOUND[:6000], SOUND[2000:]])
+    assert list(heard) == list(rows) == list(made.layers)
+    layer = next(iter(rows))
+    assert heard[layer].shape == (3, 5)
+    # the same each time, another with another number, whatever it is heard with
+    again = load_model("tiny-plain@project=5").activations([SOUND[:6000]])[layer]
+    np.testing.assert_array_equal(again[0], heard[layer][1])
+    matrix = Projected(made, 5)._matrix(layer, rows[layer].shape[1])
+    np.testing.assert_allclose(rows[layer] @ matrix, heard[layer], rtol=1e-5)
+
+    identities = [
+        as_lazy(load_model(f"tiny-plain{behind}")).identity
+        for behind in ("", "@project=5", "@project=6")
+    ]
+    assert len({one.digest for one in identities}) == 3
+    assert identities[1].dims == (5,) * len(rows)
+    assert (identities[1].id, made.card.id) == ("tiny-plain@project=5",) * 2
+
+
+def test_projections_keep_distances() -> None:
+    class Wide:
+        layers, sample_rate = ("wide", "other"), 8000
+
+        def activations(self, waveforms, layers=None):  # type: ignore[no-untyped-def]
+            return {layer: np.stack(waveforms) for layer in layers or self.layers}
+
+    rows = list(np.random.default_rng(0).standard_normal((2, 3000)).astype(np.float32))
+    near = [
+        float(np.square(np.subtract(*each)).sum())
+        for features in range(200, 210)
+        for each in Projected(Wide(), features).activations(rows).values()
+    ]
+    expected = float(np.square(np.subtract(*rows)).sum())
+    # 20 means of 200 squares or more: within 5 of their errors of .022
+    assert np.mean(near) == pytest.approx(expected, rel=0.11)
+    assert np.std(near) / expected == pytest.approx(np.sqrt(2 / 205), rel=0.6)
+
+
+def test_ids_of_projections() -> None:
+    for text in ("net@project=10", "dist:net@project=10", "net@project=10#1a2b"):
+        assert (ModelId.parse(text).project, str(ModelId.parse(text))) == (10, text)
+        assert ModelId.parse(text).plain.variant == ""
+    named = ModelId.parse("hf:o/n@main@project=10", ["hf:"])
+    assert (named.name, named.project) == ("hf:o/n@main", 10)
+    assert ModelId.parse("./a.py:Net@project=10").project == 10
+    assert ModelId.parse("net@project=10").of_step(3).variant == "@step=3"
+    for text in ("net@project=0", "net@project=", "net@project=1e3"):
+        with pytest.raises(UnknownId):
+            ModelId.parse(text)

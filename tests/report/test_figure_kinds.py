@@ -70,6 +70,8 @@ def brain_score(generator: np.random.Generator, value: float, metric: str) -> Sc
                 scale * generator.random((9, 2)),
                 {"units": "listeners"},
             )
+        raw["dimensionality"] = "layer", generator.uniform(2, 50, 3)
+        raw["feature_count"] = "layer", generator.integers(60, 900, 3)
     else:
         raw["ceiling_lower"] = ("subject", [0.7, 0.8, 0.8, 0.9])
     return Score(value=value, error=value / 20, ceiling=0.8, layer="mid", raw=raw)
@@ -140,6 +142,7 @@ FIGURES = {
     "bars": [],
     "components": [],
     "scatter": ["-b", "NH2015-ridge"],
+    "dimensionality": ["-b", *BRAIN[:2], "-m", *MODELS],
     "agreement": ["-b", *BRAIN[:2]],
     "categories": ["-m", "beats-*", "-b", "NH2015-ridge"],
     "layer-choice": [],
@@ -155,7 +158,9 @@ MEASURED = {
     "bars": "x",
     "components": "x",
     "scatter": "xy",
+    "dimensionality": "xy",
     "agreement": "xy",
+    "categories": "x",
     "layer-choice": "xy",
     "layers": "y",
     "layer-regions": "y",
@@ -196,6 +201,7 @@ def test_json_holds_what_is_drawn() -> None:
         "layers": {"benchmark": "NH2015-r*"},
         "layer-regions": {"benchmark": "NH2015-ridge"},
         "trajectory": {"benchmark": "NH2015-rsa"},
+        "categories": {"model": "beats-*", "benchmark": "NH2015-ridge"},
     }
     of_some: dict[str, dict[str, Any]] = {
         "bars": grouped,
@@ -238,7 +244,7 @@ def drawn_numbers(figure: Any, measured: str) -> Any:
         if axes.get_label() == "<colorbar>":
             continue
         for line in axes.lines:
-            if line.get_label() == "_leader":  # to a name
+            if line.get_label() in ("_leader", "_guide"):  # to a name; at 0
                 continue
             across, along = line.get_transform().contains_branch_seperately(axes.transData)
             found += [line.get_xdata(orig=False)] if across and "x" in measured else []
@@ -270,6 +276,22 @@ def test_bars_are_the_stored_scores(store: Scores, tmp_path: Path, capsys: Told)
             assert (bar["value"], bar["error"]) == (score.value, score.error)
 
 
+def test_dimensionality_is_that_of_the_best_layer(
+    store: Scores, tmp_path: Path, capsys: Told
+) -> None:
+    (panel,) = numbers(capsys, "dimensionality", tmp_path / "a.svg", "-b", "NH2015-ridge")
+    scores = [store[one, "NH2015-ridge"] for one in sorted(MODELS)]
+    best = [one.raw.sel(layer="mid") for one in scores]
+    effective = np.log10([one["dimensionality"].item() for one in best])
+    features = np.log10([one["feature_count"].item() for one in best])
+    assert [one["with"] for one in panel["points"]] == pytest.approx(effective.tolist())
+    values = [one.value for one in scores]
+    given = np.column_stack([np.ones(5), features])
+    left = [each - given @ np.linalg.lstsq(given, each)[0] for each in (values, effective)]
+    assert panel["partial_r"] == pytest.approx(np.corrcoef(*left)[0, 1])
+    assert (panel["n"], panel["partial_p"] < 1) == (5, True)
+
+
 def result(model: str, value: float, error: float | None = None, **fields: Any) -> Result:
     fields = {"label": model, "family": "", "benchmark": "X-ridge", **fields}
     return Result(model=model, value=value, error=error, **fields)
@@ -295,6 +317,12 @@ def test_error_bars_stand_where_errors_are() -> None:
     assert spans == {-1: (0.28, 0.32), -2: (0.15, 0.25)}
     upright = {line.get_label(): line.get_xdata()[0] for line in axes.lines if line.get_label()}
     assert upright["spectrotemporal"] == 0.1
+    # on a white ground, so that it is seen on bars that are as dark
+    ground = next(line for line in axes.lines if line.get_color() == "white")
+    (line,) = (line for line in axes.lines if line.get_label() == "spectrotemporal")
+    assert ground.get_xdata()[0] == 0.1
+    assert ground.get_linewidth() > line.get_linewidth()
+    assert axes.lines.index(ground) < axes.lines.index(line)
     assert upright["ceiling"] == 0.7
     band = axes.patches[-1]
     assert (round(band.get_x(), 9), round(band.get_width(), 9)) == (0.09, 0.02)
@@ -531,6 +559,7 @@ def test_regions_of_a_trajectory_are_panels() -> None:
         ("scatter", ["--with", "Y-rsa"], "There is no result of Y-rsa"),
         ("layers", ["-m", "mine", "-b", "X-rsa"], "brainbench score --model mine"),
         ("layers", ["-m", "mine", "-b", "HEAR.gtzan-probe"], "This score has no `layer_score`"),
+        ("dimensionality", ["-b", "NH2015-rsa"], "NH2015-rsa does not say how many dimensions"),
         ("categories", ["-b", "X-rsa"], "brainbench score --model ID --benchmark X-rsa"),
         ("categories", ["-b", "NH2015-rsa"], "Scores of NH2015-rsa keep no predictions"),
         ("layer-weights", ["-m", "mine", "-b", "NH2015-rsa"], "This score has no `layer_weights`"),

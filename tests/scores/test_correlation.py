@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.correlation import bootstrap_interval, bootstrap_pearson, pearson
+from brainbench_audio.scores.correlation import (
+    bootstrap_interval,
+    bootstrap_pearson,
+    partial_pearson,
+    pearson,
+)
 from brainbench_audio.scores.statistics import bootstrap_counts
 
 
@@ -51,6 +56,25 @@ def test_known_values(
 ) -> None:
     found = pearson(X[:n], Y[:n], level)
     assert (found.r, found.p, *found.interval) == pytest.approx((r, p, *interval), rel=1e-12)
+
+
+@given(st.integers(5, 40), st.integers(0, 99))
+def test_a_partial_correlation_is_that_of_the_regression(n: int, seed: int) -> None:
+    x, z = related(n, seed)
+    y = x - z + np.random.default_rng(1000 + seed).standard_normal(n) + 9
+    found = partial_pearson(x, 1e3 * y, z)
+    # t of x in the regression of y on both, and r from it
+    design = np.column_stack([np.ones(n), x, z])
+    inverse = np.linalg.inv(design.T @ design)
+    weights = inverse @ design.T @ y
+    variance = np.square(y - design @ weights).sum() / (n - 3)
+    t = weights[1] / np.sqrt(variance * inverse[1, 1])
+    assert found.r == pytest.approx(t / np.sqrt(t**2 + n - 3), abs=1e-9)
+    assert found.p == pytest.approx(2 * scipy.stats.t.sf(abs(t), n - 3), rel=1e-6)
+    low, high = found.interval
+    assert low < found.r < high
+    with pytest.raises(DataError, match="follows from the given one"):
+        partial_pearson(x, 3 - 2 * z, z)
 
 
 def test_draws_of_a_known_seed() -> None:

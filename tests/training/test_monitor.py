@@ -18,6 +18,7 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_benchmark
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.testing import DummyModel
 from brainbench_audio.training import monitor as monitor_module
@@ -253,6 +254,10 @@ def test_wrong_arguments(network: Network, benchmark: ComposedBenchmark) -> None
         AlignmentMonitor(print, [benchmark])  # type: ignore[arg-type]
     with pytest.raises(ContractError, match="N at least 1"):
         watch(network, benchmark, every=0)
+    runs = dict(zip(benchmark.stimuli.names, benchmark.stimuli.files, strict=True))
+    benchmark.stimuli = ContinuousStimuli.of_runs("runs", runs, context=0.1, stride=0.05)
+    with pytest.raises(ContractError, match=r"Tiny-match is continuous sound.*trajectory"):
+        watch(network, benchmark)
 
 
 def test_lightning(network: Network, benchmark: ComposedBenchmark, tmp_path: Path) -> None:

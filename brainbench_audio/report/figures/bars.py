@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from brainbench_audio.report.figures.groups import Group
     from brainbench_audio.report.results import Result
 
-_ROW, _FRAME = 3.3, 30.0  # mm a bar; mm for axes, title and legend
-
 
 @dataclass(frozen=True)
 class Panel:
@@ -83,7 +81,7 @@ def plot(panels: Sequence[Panel]) -> Figure:
     grouped = any(panel.groups for panel in panels)
     rows, columns = (len(panels), 2) if grouped else (1, len(panels))
     most = max(max(len(panel.bars), groups.height(panel.groups)) for panel in panels)
-    figure = style.new_figure(style.COLUMN * columns, rows * (_FRAME + _ROW * max(most, 3)))
+    figure = style.new_figure(style.COLUMN * columns, style.height_of(max(most, 3), rows))
     every = figure.subplots(rows, columns, squeeze=False)
     shown = [result for panel in panels for result in _results_of(panel)]
     beside = compared.mixed(shown)
@@ -95,7 +93,7 @@ def plot(panels: Sequence[Panel]) -> Figure:
         axes.set_ylim(0.3 - max(most, 1), 0.7)  # a bar is as thick in all panels
     if grouped:
         for axes, panel in zip(every[:, 1], panels, strict=True):
-            groups.draw(axes, panel.groups, beside)
+            groups.draw(axes, panel.groups, beside, most)
     for number, axes in enumerate(every.ravel()):
         panel = panels[number // 2 if grouped else number]
         axes.set_xlabel(panel.unit)
@@ -115,6 +113,8 @@ def _draw_lines(axes: Any, panel: Panel) -> None:
     if panel.baseline is not None:
         value, error = panel.baseline.value, panel.baseline.error
         _draw_band(axes, value, error)
+        # white beside it tells it from bars that are as dark in print without colours
+        axes.axvline(value, color="white", linewidth=2.8)
         axes.axvline(
             value, color=style.FAINT, linewidth=1.6, label=style.shown(panel.baseline.label)
         )

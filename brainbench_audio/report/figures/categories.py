@@ -41,7 +41,7 @@ def plot(models: Mapping[str, Sequence[CategoryError]], benchmark: str) -> Figur
     for number, (shift, (model, errors)) in enumerate(zip(shifts, models.items(), strict=True)):
         places = [names.index(one.category) + shift for one in errors]
         _draw(axes, errors, places, model, number)
-    axes.axvline(0, color=style.FAINT, linewidth=0.8, zorder=0)
+    axes.axvline(0, label="_guide", color=style.FAINT, linewidth=0.8, zorder=0)
     sounds = {one.category: one.sounds for errors in models.values() for one in errors}
     axes.set_yticks(range(len(names)), [f"{name} ({sounds[name]})" for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)

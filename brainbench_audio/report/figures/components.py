@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 COMPONENTS = ("lf", "hf", "broadband", "pitch", "speech", "music")
 NAMES = {"lf": "LF", "hf": "HF"}
-_ROW, _FRAME = 3.3, 30.0
 
 
 @dataclass(frozen=True)
@@ -113,7 +112,7 @@ def plot(rows: Sequence[Row], unit: str = "score") -> Figure:
     if not shown:
         raise DataError("Only the baseline has scores of components: score another model too.")
     baseline = next((one for one in rows if one.result.model == BASELINE), None)
-    figure = style.new_figure(style.PAGE, _FRAME + _ROW * max(len(shown), 3))
+    figure = style.new_figure(style.PAGE, style.height_of(max(len(shown), 3)))
     every = figure.subplots(1, len(COMPONENTS), sharex=True, sharey=True)
     for axes, component in zip(every, COMPONENTS, strict=True):
         _draw(axes, shown, component)

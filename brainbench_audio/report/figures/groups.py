@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
 
 _GAP = 0.6  # between two series, in bars
+_THICKEST = 1.8  # of a bar, in those of the other axes
 _INDENT = 0.015  # of a heading, in widths of the axes
 _FEWEST = 2  # models of a series
 
@@ -120,12 +121,12 @@ def height(groups: Sequence[Group]) -> float:
     return -_places(groups)[1][-1] - 0.5 if groups else 0.0
 
 
-def draw(axes: Any, groups: Sequence[Group], beside: bool) -> None:
-    """Draw groups below each other."""
+def draw(axes: Any, groups: Sequence[Group], beside: bool, room: float) -> None:
+    """Draw groups below each other, where there is room for so many bars of other axes."""
     headings, places = _places(groups)
     results = [result for group in groups for one in group.series for result in one]
     compared.draw_bars(axes, results, places[:-1], beside)
-    axes.set_ylim(places[-1], 0.5)
+    axes.set_ylim(min(places[-1], 0.5 - room / _THICKEST), 0.5)
     across = axes.get_yaxis_transform()
     for number, (place, group) in enumerate(zip(headings, groups, strict=True)):
         axes.text(_INDENT, place, group.heading, transform=across, va="center", fontsize="large")

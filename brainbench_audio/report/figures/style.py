@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 FORMATS = (".png", ".svg", ".pdf")
 # Widths of one and of two columns of a printed page, in mm.
 COLUMN, PAGE = 90.0, 180.0
+_LONGEST = 240.0  # mm, what a page of print has room for
+_ROW, _LOWEST_ROW, _FRAME = 3.3, 2.6, 30.0  # mm a row; mm for axes, title and legend
 DOTS_PER_INCH = 300
 INK, FAINT, BAND = "#1A1A1A", "#8A8A8A", "#D9D9D9"
 # distances are light where two sounds are alike, as in the paper
@@ -164,6 +166,20 @@ def new_figure(width: float, height: float, layout: str = "constrained") -> Figu
     return figure
 
 
+def height_of(rows: float, panels: int = 1) -> float:
+    """Return the height in mm of panels with so many rows of names below each other.
+
+    Rows are closer together where the figure would not fit on a page, as far as names allow.
+
+    Examples
+    --------
+    >>> height_of(20), round(height_of(70))
+    (96.0, 240)
+    """
+    room = (_LONGEST / panels - _FRAME) / max(rows, 1)
+    return panels * (_FRAME + max(_LOWEST_ROW, min(_ROW, room)) * rows)
+
+
 def lighter(colour: str, share: float = _PUBLISHED_SHARE) -> str:
     """Mix a colour ``#rrggbb`` with white; ``share`` is what is left of it.
 
@@ -191,10 +207,21 @@ def shown(name: str) -> str:
     return f"{_UNSEEN}{name}" if name.startswith("_") else name
 
 
-def legend(place: Any, entries: Sequence[Any], **options: Any) -> None:
-    """Draw the legend of a figure or of axes, with these entries in this order."""
-    for text in place.legend(handles=entries, **options).get_texts():
-        text.set_text(text.get_text().removeprefix(_UNSEEN))
+def legend(place: Any, entries: Sequence[Any], *, ncols: int = 1, **options: Any) -> None:
+    """Draw the legend of a figure or of axes, with these entries in this order.
+
+    ``ncols``: of a figure at most; fewer where names are too long to stand side by side.
+    """
+    for columns in range(ncols, 0, -1):
+        drawn = place.legend(handles=entries, ncols=columns, **options)
+        for text in drawn.get_texts():
+            text.set_text(text.get_text().removeprefix(_UNSEEN))
+        canvas = getattr(place, "canvas", None)
+        if canvas is None or columns == 1:
+            return
+        if drawn.get_window_extent(canvas.get_renderer()).width <= place.bbox.width:
+            return
+        drawn.remove()
 
 
 def entries_of(every: Iterable[Any]) -> list[Any]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from brainbench_audio.markup import Markup, link, prose, tag
 from brainbench_audio.report.families import BASELINE
@@ -56,8 +57,19 @@ def list_page(content: Content, frame: Frame) -> str:
     return frame.page(COMPARISONS, "Benchmarks", body)
 
 
-def benchmark_page(content: Content, benchmark: str, frame: Frame) -> str:
-    """Return the page of a benchmark."""
+def benchmark_page(
+    content: Content, benchmark: str, frame: Frame, sounds: Mapping[str, str]
+) -> str:
+    """Return the page of a benchmark.
+
+    Parameters
+    ----------
+    content : Content
+    benchmark : str
+    frame : Frame
+    sounds : mapping of str to str
+        Of models whose scores say something of each sound: file of the page that shows it.
+    """
     path = content.comparisons[benchmark]
     rows = _rows(content, benchmark)
     ceiling, words = _ceiling(rows, benchmark)
@@ -65,7 +77,7 @@ def benchmark_page(content: Content, benchmark: str, frame: Frame) -> str:
         tag("h1", benchmark),
         tag("p", _lead(content, benchmark), class_="lead"),
         tag("h2", "Models"),
-        _models(content, rows, benchmark, ceiling, words),
+        _models(content, rows, benchmark, (ceiling, words), sounds),
         regions_of_benchmark(content, benchmark),
         tag("h2", "Protocol"),
         _protocol(content, benchmark, words),
@@ -139,10 +151,11 @@ def _models(
     content: Content,
     rows: list[Row],
     benchmark: str,
-    ceiling: tuple[float, float] | None,
-    words: str,
+    known: tuple[tuple[float, float] | None, str],
+    sounds: Mapping[str, str],
 ) -> Markup:
-    """Return all scores as a dot plot in a table, the best on top."""
+    """Return all scores as a dot plot in a table, the best on top; ``known`` is the ceiling."""
+    ceiling, words = known
     shown = [
         (row, result)
         for row in rows
@@ -154,8 +167,9 @@ def _models(
     values = [result.value for _, result in shown]
     axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
     cells = [_cells(content, row, result, axis) for row, result in shown]
-    drawn_scores = [tag("span", "Score as a dot", class_="hidden"), axis.ruled()]
-    head = ("Model", drawn_scores, "Score", "Rank", "Group", "Error", "95 % interval", "Normalised")
+    dots = axis.heading("Score as a dot")
+    head: tuple[Any, ...] = ("Model", dots, "Score", "Rank", "Group", "Error")
+    head += ("95 % interval", "Normalised", "Best layer")
     drawn = "" if ceiling is None else f" Band: ceiling, {words}."
     drawn += "" if base is None else f" Thin line: {base.label}."
     caption = (
@@ -165,7 +179,22 @@ def _models(
         "counts, and controls have none. Models of one group do not differ from its best after "
         "control of false discoveries."
     )
-    return table((*head, "Best layer"), cells, caption, numeric=tuple(range(2, 8)))
+    if sounds:
+        head += ("Sounds",)
+        for (row, result), line in zip(shown, cells, strict=True):
+            path = None if result.published else sounds.get(row.model)
+            line.append(
+                "–"
+                if path is None
+                else _sounds(row, benchmark, up(content.comparisons[benchmark]) + quote(path))
+            )
+    return table(head, cells, caption, numeric=tuple(range(2, 8)))
+
+
+def _sounds(row: Row, benchmark: str, address: str) -> Markup:
+    view = urlencode({"b": benchmark})
+    label = f"Sounds of {row.label}"
+    return tag("a", "sounds", href=f"{address}#{view}", aria_label=label)
 
 
 def _cells(content: Content, row: Row, result: Result, axis: Axis) -> list[Any]:

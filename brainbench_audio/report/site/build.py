@@ -117,7 +117,12 @@ def _pages(content: Content, frame: Frame) -> dict[str, str]:
         ADD: add_page(frame),
     }
     for benchmark, path in content.comparisons.items():
-        pages[path] = benchmark_page(content, benchmark, frame)
+        shown = {
+            model: sounds_path(content, model)
+            for model, found in stored.items()
+            if benchmark in found and found[benchmark].sounds
+        }
+        pages[path] = benchmark_page(content, benchmark, frame, shown)
     for row in content.rows:
         sounds = {name: one.sounds for name, one in stored[row.model].items() if one.sounds}
         if sounds:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from brainbench_audio.markup import Markup, tag
@@ -22,9 +22,15 @@ _WORDS = (
 )
 
 
-def categories_section(found: Mapping[str, Stored], look: Look) -> list[Any]:
-    """Return the section of a model's page, a table a benchmark; empty without any."""
-    known = [(name, one.categories) for name, one in found.items() if one.categories]
+def categories_section(
+    found: Mapping[str, Stored], plain: Collection[str], look: Look
+) -> list[Any]:
+    """Return the section of a model's page, a table a whole data set; empty without any.
+
+    ``plain`` are the benchmarks of whole data sets.
+    """
+    known = [(name, one.categories) for name, one in found.items() if name in plain]
+    known = [(name, errors) for name, errors in known if errors]
     if not known:
         return []
     tables = [
@@ -40,7 +46,14 @@ def _table(benchmark: str, errors: Sequence[CategoryError], look: Look) -> Marku
     values = [max(one, _LOWEST) for one in (*(each.explained for each in shown), *ends)]
     axis = Axis.around(values)
     cells = [_cells(one, axis, look) for one in errors]
-    head = ("Category", axis.ruled(), "Explained", "95 % interval", "Share", "Sounds")
+    head = (
+        "Category",
+        axis.heading("Explained, as a dot"),
+        "Explained",
+        "95 % interval",
+        "Share",
+        "Sounds",
+    )
     caption = f"Categories of sounds, {benchmark}"
     return table(head, cells, caption, numeric=(2, 3, 4, 5), heard=True)
 

@@ -193,14 +193,15 @@ class Axis:
         """Return where a value stands across the drawing."""
         return _EDGE + (_WIDTH - 2 * _EDGE) * (value - self.low) / (self.high - self.low)
 
-    def ruled(self) -> Markup:
-        """Draw the axis with its numbers, to stand above the rows."""
+    def heading(self, words: str) -> list[Markup]:
+        """Draw the axis with its numbers, to stand above the rows; words for those who hear it."""
         digits = 1 if self.high - self.low > 0.6 else 2
         parts = [
             tag("text", number(one, digits), x=f"{self.place(one):.1f}", y=14, text_anchor="middle")
             for one in ticks(self.low, self.high, 4)
         ]
-        return self._svg(parts, aria_hidden="true")
+        drawn = self._svg(parts, aria_hidden="true")
+        return [tag("span", words, class_="hidden"), drawn]
 
     def row(
         self,

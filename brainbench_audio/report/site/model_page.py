@@ -52,7 +52,6 @@ def model_page(
     row = content.row_of(model)
     results = row.every if row else []
     profiles = profiles_of(stored)
-    whole = {name: one for name, one in stored.items() if name in content.plain}
     title = row.label if row else model
     body = [
         tag("h1", title),
@@ -66,7 +65,7 @@ def model_page(
         _parts(results),
         regions_of_model(content, row, profiles) if row else None,
         _profiles(content, results, profiles),
-        categories_section(whole, content.looks[row.family]) if row else None,
+        categories_section(stored, content.plain, content.looks[row.family]) if row else None,
         tag("h2", "Where the numbers come from"),
         _origins(results),
         _citations(content, results, model),

@@ -18,6 +18,8 @@ Array = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]
 _SHADES = 255
 _DIGITS, _FINE = 4, 6
+# more are no picture, and their pairs make a page of megabytes
+_MOST_SOUNDS = 500
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,9 @@ class Sounds:
 
 
 def sounds_in(raw: xr.Dataset) -> Sounds | None:
-    """Return what is known of sounds; None where these have no names, or nothing is."""
+    """Return what is known of sounds; None where these have no names, are many, or nothing is."""
     known = profiles.sounds(raw)
-    if known is None or len(set(known[0])) < len(known[0]):
+    if known is None or len(known[0]) > _MOST_SOUNDS or len(set(known[0])) < len(known[0]):
         return None
     names, categories = (tuple(texts) for texts in known)
     rows = np.arange(len(names))

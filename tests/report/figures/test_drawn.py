@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -131,12 +132,23 @@ def test_the_papers_labels_are_those_of_its_36_models() -> None:
     labels = paper_labels()
     assert labels.keys() == {one.model for one in published_results()}
     assert len(set(labels.values())) == 36
-    older = result("beats-iter1#1a2b", "b-c", 0.1)
-    control = result("beats-iter1@untrained", "b-c", 0.1)
     mine = result("mine", "b-c", 0.1)
-    named = [one.label for one in with_paper_labels([older, control, mine])]
-    assert named[2] == "mine"
-    assert len({*named, labels["beats-iter1"]}) == 4
+    measured = {
+        "beats-iter1#1a2b": "BEATs (Iter 1) (#1a2b)",
+        "beats-iter1@untrained": "BEATs (Iter 1) (untrained)",
+        # two models share the id, and stand in different places
+        "lab/nets.py:beats-iter1@step=10#new": "BEATs (Iter 1) (step=10, lab/nets.py, #new)",
+        "brainbench-beats:beats-iter1": "BEATs (Iter 1) (brainbench-beats)",
+    }
+    stored = [
+        replace(result(name, "b-c", 0.1), id=name.partition(":")[2].partition("#")[0])
+        for name in measured
+        if ":" in name
+    ]
+    named = {one.model: one.label for one in with_paper_labels([mine, *stored])}
+    assert named.pop("mine") == "mine"
+    unknown = [result(name, "b-c", 0.1) for name in measured if ":" not in name]
+    assert named | {one.model: one.label for one in with_paper_labels(unknown)} == measured
 
 
 def courses_of(layers: int) -> dict[str, xr.DataArray]:
@@ -180,7 +192,18 @@ def test_layers_of_a_training_are_chosen_and_named() -> None:
     assert len(figure.axes) == 2  # few enough for a legend instead of a bar of shades
     named = [text.get_text() for text in figure.legends[0].get_texts()]
     assert named == trajectory.layers_of(panels)
-    # 1,000 on a linear axis, too
+    # of long names fewer stand side by side
+    long = {
+        name: panel.assign_coords(layer=[f"{each}.{'x' * 30}" for each in panel["layer"].values])
+        for name, panel in panels.items()
+    }
+    with style.look():
+        wide = courses.plot(long, "")
+        wide.draw_without_rendering()
+    (legend,) = wide.legends
+    assert len(legend.get_texts()) == 4
+    assert 0 <= legend.get_window_extent().x0 <= legend.get_window_extent().x1 <= wide.bbox.width
+    # 10,000 on a linear axis, too
     figure.draw_without_rendering()
     assert "10,000" in [text.get_text() for text in figure.axes[0].get_xticklabels()]
     with pytest.raises(DataError, match=r"There is no layer out, only layer_0, layer_1"):

@@ -39,6 +39,13 @@ def test_the_papers_groups_are_of_its_models_and_drawn_in_their_order() -> None:
     low, high = axes.get_ylim()
     assert low <= places[0] - 0.5
     assert places[-1] + 0.5 <= high
+    # and beside many models, bars are not much thicker than theirs
+    many = bars.Panel(NAME, "R²", tuple(results[:80]), None, None, groups=found)
+    with style.look():
+        figure = bars.plot([many])
+    left, right = (axes.get_ylim() for axes in figure.axes)
+    assert figure.get_figheight() * 25.4 <= 240.01  # one page of print
+    assert (left[1] - left[0]) / (right[1] - right[0]) == pytest.approx(1.8, abs=0.05)
 
 
 def test_groups_of_ones_own_and_what_they_lack(tmp_path: Path, capsys: Told) -> None:

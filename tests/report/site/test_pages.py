@@ -56,7 +56,7 @@ class Checked(HTMLParser):
         assert not [name for name in names if name.startswith("on") or name in ("style", "srcdoc")]
         found = dict(attrs)
         # a name on what has no role is not read out
-        assert "aria-label" not in found or "role" in found or tag in ("section", "nav"), tag
+        assert "aria-label" not in found or "role" in found or tag in ("section", "nav", "a"), tag
         if tag == "section" and "aria-label" in found:
             self.regions.append(str(found["aria-label"]))
         if tag == "option":
@@ -116,8 +116,13 @@ def check_links(folder: Path) -> None:
                 view = dict(parse_qsl(link[1:]))
                 assert link[1:] in page.ids or {view["x"], view["y"]} <= set(page.values)
                 continue
-            target = (path.parent / unquote(link)).resolve()
+            address, _, view = link.partition("#")
+            target = (path.parent / unquote(address)).resolve()
             assert target.is_file(), (path, link)
+            # what it shows is there to choose
+            assert set(dict(parse_qsl(view)).values()) <= set(
+                Checked(target).values if view else ()
+            )
             assert folder.resolve() in target.parents
 
 

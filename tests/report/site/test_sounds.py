@@ -10,12 +10,13 @@ import pytest
 import xarray as xr
 from scipy.spatial.distance import squareform
 
+from brainbench_audio.markup import inline_data
 from brainbench_audio.report.site.sounds import sounds_in
 from brainbench_audio.report.site.stored import read_stored
 from brainbench_audio.scores.score import Score
 
 from .browsing import Visit, shoot
-from .conftest import EVIL, SOUNDS, sounds_of
+from .conftest import EVIL, SOUNDS, WITH_SOUNDS, sounds_of
 
 NAMES = ["a", "b", "c", "d"]
 
@@ -64,6 +65,15 @@ def test_matrices_share_a_scale_where_they_are_the_same_distance() -> None:
     np.testing.assert_allclose(np.sort(shades) / 255 * 2, layer, atol=1 / 255)
 
 
+def test_numbers_of_any_size_keep_their_digits_and_gaps_are_gaps() -> None:
+    values = np.array([[1.23456e-7], [2.0], [np.nan], [-np.inf]])
+    pair = (("stimulus", "component"), values)
+    data = sounds_in(raw_of(measured=pair, prediction=pair)).data()
+    text = inline_data("x", data["measured"])
+    # sorted by category: c a d b
+    assert text.partition(">")[2].startswith("[[null,1.235e-07,null,2.0]]")
+
+
 @pytest.mark.parametrize(
     "raw",
     [
@@ -73,8 +83,11 @@ def test_matrices_share_a_scale_where_they_are_the_same_distance() -> None:
         raw_of(influence=(("left_out", "part"), np.ones((3, 1)))),
         raw_of(influence=(("left_out", "part"), np.ones((4, 1)))).assign_coords(stimulus=["a"] * 4),
         xr.Dataset({"influence": (("left_out", "part"), np.ones((4, 1)))}),
+        xr.Dataset(
+            {"influence": (("left_out", "part"), np.ones((501, 1)))}, {"stimulus": np.arange(501)}
+        ),
     ],
-    ids=["nothing", "no brain", "other pairs", "other sounds", "one name", "no names"],
+    ids=["nothing", "no brain", "other pairs", "other sounds", "one name", "no names", "many"],
 )
 def test_nothing_is_said_where_nothing_is_known(raw: xr.Dataset) -> None:
     assert sounds_in(raw) is None
@@ -123,8 +136,11 @@ def test_a_cross_names_both_sounds(visit: Visit) -> None:
 
 
 def test_the_sounds_that_a_model_gets_wrong_come_first(visit: Visit) -> None:
-    tab = visit.open("sounds/alpha-one.html")
-    tab.get_by_label("Benchmark").select_option("Whole.part-ridge")
+    tab = visit.open("benchmarks/whole.part*")
+    # the scores of other models say nothing of sounds
+    assert tab.get_by_role("link", name="Sounds of").count() == len(WITH_SOUNDS)
+    tab.get_by_role("link", name="Sounds of Alpha One").click()
+    assert tab.get_by_label("Benchmark").input_value() == "Whole.part-ridge"
     assert tab.locator("#alike").is_hidden()
     tab.get_by_label("Target").select_option("high")
     link = tab.url

@@ -129,6 +129,8 @@ const wrong = (() => {
     if (section.hidden) return;
     const [measured, predicted] = [benchmark.measured[target], benchmark.predicted[target]];
     const fit = residuals(measured, predicted);
+    section.hidden = !fit.known.length;
+    if (section.hidden) return;
     const look = looks(set.categories);
     const width = Math.max(box.clientWidth, 240);
     const [xs, ys] = [predicted, measured].map((values) => ends(fit.known.map((place) => values[place])));

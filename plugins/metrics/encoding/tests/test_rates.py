@@ -62,5 +62,5 @@ def test_the_ceiling_is_the_true_one() -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WORLDS)
 def test_rates(name: str) -> None:
-    # strongly autocorrelated noise alone is known to be covered less often, see the table
-    _check(WORLDS[name], 150, 0.87 if "no signal" in name and ".8" in name else 0.92)
+    # what is strongly autocorrelated is known to be covered less often, see the table
+    _check(WORLDS[name], 150, 0.87 if ".8" in name else 0.92)

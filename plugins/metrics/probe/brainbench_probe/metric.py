@@ -25,6 +25,7 @@ from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, unce
 
 from .collection import Layers, collect
 from .labels import Round, counts, label
+from .left_out import over_folds, without_groups
 from .memory import embeddings_bytes, settings_together
 from .settings import GRID, Protocol, Setting
 from .task import Split, Task, splits
@@ -32,8 +33,6 @@ from .training import Trained, Trainer
 from .workers import Workers
 
 VARIANTS = (None, "last")
-# of test clips that are left out together; with more, errors hardly change
-GROUPS = 200
 # by default a test against chance is made where it costs less than a second
 FEW_CELLS, FEW_PERMUTATIONS = 50_000, 199
 
@@ -50,8 +49,7 @@ class Probe:
         Of test clips' labels, for the test against chance. None: 199 where they cost less than a
         second; 0: no test.
     bootstrap : int or None
-        Draws of the score to keep in ``raw`` where the split is fixed, see
-        `brainbench_audio.scores.influence`.
+        Draws of the score to keep in ``raw``, see `brainbench_audio.scores.influence`.
     seed : int
         Of initial weights, minibatches, dropout, permutations and draws.
     max_memory : int or None
@@ -116,10 +114,11 @@ class Probe:
         -------
         Score
             ``value``: the task's first metric on test clips, mean over folds. ``error`` and
-            ``interval``: over folds (Student's t), else over test clips, by jackknife, for this
-            training set. ``parts``: ``test``, or one value a fold. ``layer``: that with the largest
-            weight. ``n``: clips and labels of each kind. ``raw``: layer weights, learning curves,
-            all metrics, test predictions.
+            ``interval``: over folds and their test clips, see
+            `brainbench_audio.scores.influence`, else over test clips for this training set.
+            ``parts``: ``test``, or one value a fold. ``layer``: that with the largest weight.
+            ``n``: clips and labels of each kind. ``raw``: layer weights, learning curves, all
+            metrics, test predictions.
 
         Raises
         ------
@@ -174,21 +173,19 @@ class Probe:
                     raise DataError(f"No {part} clip has a label (round {split.name}).")
 
     def _uncertainty(self, values: list[float], done: list[Round], metric: str) -> Uncertainty:
-        """Return how far the score may be off: over folds, else over test clips."""
+        """Return how far the score may be off: over clips and folds, else over test clips."""
         names = [one.split.name for one in done]
         if len(done) > 1:
-            # each fold has other clips and another network, so their scores tell of both
-            influence = Influence(np.array(values), np.empty((0, len(values))), units="folds")
-            unsure = uncertainty(influence, names, seed=self.seed)
-            return replace(unsure, raw={})
-        only = done[0].predictions
-        clips = len(only.labels)
-        group = np.arange(clips) % min(clips, GROUPS)
-        without = [only.score(metric, (group != one) * 1.0) for one in range(group.max() + 1)]
+            # each fold has other clips and another network, so their scores tell of both; clips
+            # tell that few folds happen to agree
+            influence = over_folds(values, [one.predictions for one in done], metric)
+            unsure = uncertainty(influence, names, bootstrap=self.bootstrap, seed=self.seed)
+            return replace(unsure, part_errors={}, part_intervals={})
+        without = without_groups(done[0].predictions, metric)
         if not np.isfinite(without).all():
             reason = f"{metric} is not defined without some test clips: no others have their label."
             return Uncertainty(None, None, {ERROR_WITHHELD: reason})
-        influence = Influence.of_left_out(values, np.array(without)[:, np.newaxis])
+        influence = Influence.of_left_out(values, without[:, np.newaxis])
         unsure = uncertainty(influence, names, bootstrap=self.bootstrap, seed=self.seed)
         if unsure.error is None:
             return unsure

@@ -11,6 +11,7 @@ import pytest
 import scipy.stats
 import xarray as xr
 from brainbench_probe import brainbench_metrics
+from brainbench_probe import left_out as left_out_module
 from brainbench_probe import metric as metric_module
 from brainbench_probe.cards import PROBE
 from brainbench_probe.metric import Probe, load
@@ -128,9 +129,9 @@ def test_fixed_split_has_an_error_over_test_clips(tmp_path: Path) -> None:
 def test_errors_of_any_metric_leave_out_groups_of_clips(monkeypatch: pytest.MonkeyPatch) -> None:
     _, known = made_up(CLIPS)
     target = task(known, "multilabel", "mAP")
-    monkeypatch.setattr(metric_module, "GROUPS", 25)
+    monkeypatch.setattr(left_out_module, "GROUPS", 25)
     for groups in (30, 25):
-        monkeypatch.setattr(metric_module, "GROUPS", groups)
+        monkeypatch.setattr(left_out_module, "GROUPS", groups)
         score = scored(target=target)
         logits = score.raw["logit"].values
         without = []
@@ -165,7 +166,7 @@ def test_an_error_that_hangs_on_one_clip_is_withheld() -> None:
 
 def test_three_folds_are_a_sample() -> None:
     three = Folds(tuple(STIMULI), tuple(n // 40 for n in range(CLIPS)), "made up", tuple("abc"))
-    assert scored(folds=three, patience=3).provenance["error_over"] == "folds"
+    assert scored(folds=three, patience=3).provenance["error_over"] == "sounds and folds"
 
 
 @pytest.mark.parametrize("folds", [FIXED, FIVE], ids=["fixed", "five"])
@@ -242,11 +243,15 @@ def test_k_folds_choose_once_and_test_each() -> None:
     values = list(score.parts.values())
     assert list(score.parts) == [f"fold{number:02d}" for number in range(5)]
     assert score.value == pytest.approx(np.mean(values))
-    assert score.error == pytest.approx(standard_error(values))
-    assert score.interval == pytest.approx(of_student(values))
-    assert score.provenance["error_over"] == "folds"
+    place = {name: number for number, name in enumerate(STIMULI)}
+    order = [place[name] for name in score.raw["test_stimulus"].values]
+    hit = score.raw["logit"].values.argmax(axis=1) == made_up(CLIPS)[1][order].argmax(axis=1)
+    of_clips = np.sqrt(sum(standard_error(one * 1.0) ** 2 for one in np.split(hit, 5))) / 5
+    assert score.error == pytest.approx(max(of_clips, standard_error(values)))
+    assert score.provenance["error_over"] == "sounds and folds"
     assert score.part_errors == {}
-    assert "influence" not in score.raw
+    assert score.raw["influence"].shape == (CLIPS, 5)
+    assert np.count_nonzero(score.raw["influence"], axis=1).max() == 1
     assert score.raw["metrics"].sel(metric="top1_acc").values.tolist() == values
     assert score.raw["layer_weights"].shape == (5, 3)
     assert score.raw.sizes["fold_epoch"] <= 12

@@ -235,7 +235,10 @@ class DecomposedLayer:
     def hold(self, outer: frozenset[int]) -> None:
         """Decompose the inner parts of some outer folds, and let go of the others."""
         every = combinations(range(self.partition.folds), 2)
-        self.pairs = tuple(pair for pair in every if not outer.isdisjoint(pair))
+        pairs = tuple(pair for pair in every if not outer.isdisjoint(pair))
+        if pairs == self.pairs:
+            return
+        self.pairs = pairs
         self._inner.clear()
         self._inner.update(
             zip(self.pairs, self._parallel(self._decompose, self.pairs), strict=True)

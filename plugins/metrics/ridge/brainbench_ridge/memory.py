@@ -120,6 +120,8 @@ class Memory:
             return [(self.limit, self.results + parts + working, block * workers)]
         # what is on the way to the device and back
         moved = 2 * _DOUBLE * self.stimuli
+        # the next layer is decomposed meanwhile
+        parts += _DOUBLE * self._pairs(group) * self._part
         return [(self.limit, self.results + working, moved), (self.device, parts, block)]
 
     def _refuse(self) -> NoReturn:
@@ -147,12 +149,17 @@ class Memory:
     def _decomposed(self, group: int) -> int:
         """Bytes of a layer's training parts, and of the weights of the penalties tried first."""
         side = self.stimuli + 1
-        part = side * (side + 2 * self._test)
         tried = len(PENALTIES) + len(EDGES) * FIRST_STEPS
         weights = group * (self.folds - 1) * tried * (self._test + 1) * side
         # those without one fold are kept for all layers
-        parts = (self.layers * self.folds + self._pairs(group)) * part
+        parts = (self.layers * self.folds + self._pairs(group)) * self._part
         return _DOUBLE * (parts + weights)
+
+    @property
+    def _part(self) -> int:
+        """Numbers of a training part."""
+        side = self.stimuli + 1
+        return side * (side + 2 * self._test)
 
     def _pairs(self, group: int) -> int:
         """Pairs of folds of which one is in a group."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -192,13 +193,14 @@ class PenaltySearch:
         self._weights.clear()
         self.layer.hold(outer_folds)
         # What every block needs; what few targets need beyond is made when it is needed.
-        self._weights.update(
-            ((outer, inner, tried), self.layer.inner(outer, inner).weights(inner, tried))
-            for tried in (self.penalties, *self.first.values())
-            for pair in self.layer.pairs
-            for outer, inner in (pair, pair[::-1])
-            if outer in outer_folds
-        )
+        every = self.penalties, *self.first.values()
+        ends = list(accumulate(map(len, every), initial=0))
+        for pair in self.layer.pairs:
+            for outer, inner in (pair, pair[::-1]):
+                if outer in outer_folds:
+                    weights = self.layer.inner(outer, inner).weights(inner, sum(every, ()))
+                    for tried, (start, end) in zip(every, pairwise(ends), strict=True):
+                        self._weights[outer, inner, tried] = weights[start:end]
 
     def try_grid(self, targets: slice | IndexArray, block: RotatedBlock) -> None:
         """Choose from the grid for a block of targets and the outer folds that it is made for."""

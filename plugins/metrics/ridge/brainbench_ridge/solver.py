@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import numpy.typing as npt
@@ -132,12 +132,22 @@ def nested_ridge(
         size = group or partition.folds
         starts = range(0, partition.folds, size)
         groups = [range(start, min(start + size, partition.folds)) for start in starts]
-        for number, name in enumerate(layers):
-            features = checked_features(name, layers[name], partition)
+
+        def decomposed(name: str) -> DecomposedLayer:
             layer = DecomposedLayer(
-                features, partition, zscore=zscore, unit=unit, parallel=pool.map, arrays=arrays
+                checked_features(name, layers[name], partition),
+                partition,
+                zscore=zscore,
+                unit=unit,
+                parallel=pool.map,
+                arrays=arrays,
             )
-            del features
+            if not arrays.on_host:  # else only once the layer before is let go
+                layer.hold(frozenset(groups[0]))
+            return layer
+
+        coming = map(decomposed, layers) if arrays.on_host else _one_ahead(decomposed, layers)
+        for number, layer in enumerate(coming):
             fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]), groups)
             if progress is not None:
                 progress(1)
@@ -148,3 +158,16 @@ def nested_ridge(
     parts = {place: [part.on(HOST) for part in found] for place, found in fit.parts.items()}
     made_with = Pairs(partition, parts, best.layer, best.penalty)
     return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2, made_with)
+
+
+def _one_ahead(
+    function: Callable[[str], DecomposedLayer], names: Iterable[str]
+) -> Iterator[DecomposedLayer]:
+    """Decompose a layer on the CPU while a device computes with the one before."""
+    with ThreadPoolExecutor(1) as ahead:
+        begun: list[Future[DecomposedLayer]] = []
+        for name in names:
+            begun.append(ahead.submit(function, name))
+            if len(begun) > 1:
+                yield begun.pop(0).result()
+        yield begun.pop().result()

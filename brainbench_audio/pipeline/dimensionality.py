@@ -1,0 +1,108 @@
+"""How many dimensions the layers of a model have over some sounds, as a metric reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+Rows = npt.NDArray[np.floating[Any]]
+# bytes of a block of features in float64
+_BLOCK = 1 << 26
+
+
+class MeasuredLayers(Mapping[str, Rows]):
+    """Layers, read when asked for; of each that was read, the effective dimensionality.
+
+    Parameters
+    ----------
+    layers : mapping of str to array (stimulus, feature)
+    """
+
+    def __init__(self, layers: Mapping[str, Rows]) -> None:
+        self._layers = layers
+        self._found: dict[str, tuple[float, int]] = {}
+
+    def __getitem__(self, name: str) -> Rows:
+        rows = self._layers[name]
+        if name not in self._found and np.ndim(rows) == 2:
+            self._found[name] = participation_ratio(rows), rows.shape[1]
+        return rows
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def added_to(self, raw: xr.Dataset) -> xr.Dataset:
+        """Return the raw part of a score with `dimensionality` and `feature_count` of each layer.
+
+        As it is, where a layer was not read or the metric names other layers.
+        """
+        names = list(self._layers)
+        if any(name not in self._found for name in names):
+            return raw
+        if "layer" in raw.dims and (
+            "layer" not in raw.coords or raw["layer"].values.tolist() != names
+        ):
+            return raw
+        values, counts = zip(*(self._found[name] for name in names), strict=True)
+        found = {
+            "dimensionality": ("layer", np.array(values)),
+            "feature_count": ("layer", np.array(counts, dtype=np.int32)),
+        }
+        return raw.assign_coords(layer=names).assign(found)
+
+
+def participation_ratio(rows: Rows) -> float:
+    r"""Return the effective dimensionality of features over stimuli.
+
+    .. math:: D = (\sum_i \lambda_i)^2 / \sum_i \lambda_i^2
+
+    with :math:`\lambda` the eigenvalues of the features' covariance over stimuli: the number of
+    directions where all vary alike, 1 where all variance is in one. It needs no eigenvalues: with K
+    the Gram matrix of demeaned rows, D is (tr K)² / ‖K‖².
+
+    Parameters
+    ----------
+    rows : float array (stimulus, feature)
+
+    Returns
+    -------
+    float
+        From 1 to the smaller of features and stimuli less one; NaN where nothing varies or a value
+        is not finite.
+
+    Notes
+    -----
+    Gao et al. 2017, bioRxiv 214262; of audio models, Tuckute et al. 2023, PLOS Biology.
+
+    Examples
+    --------
+    >>> round(participation_ratio(np.eye(5)), 6)
+    4.0
+    """
+    stimuli, features = rows.shape
+    # any unit of features gives the same, and squares of squares neither overflow nor vanish
+    largest = float(np.abs(rows).max(initial=0.0))
+    if not np.isfinite(largest) or largest == 0:
+        return float("nan")
+    if features < stimuli:
+        centred = rows.astype(np.float64) / largest
+        centred -= centred.mean(axis=0)
+        gram = centred.T @ centred
+    else:
+        gram = np.zeros((stimuli, stimuli))
+        step = max(1, _BLOCK // (8 * stimuli))
+        for start in range(0, features, step):
+            centred = rows[:, start : start + step].astype(np.float64) / largest
+            centred -= centred.mean(axis=0)
+            gram += centred @ centred.T
+    trace, squares = float(np.trace(gram)), float(np.square(gram).sum())
+    # what is left of rounding where all rows are the same
+    constant = trace <= np.square(1e-13) * stimuli * features
+    return float("nan") if constant or squares == 0 else trace**2 / squares
