@@ -188,7 +188,8 @@ class Influence:
         stimuli, parts = self.stimuli.shape
         if stimuli >= self.least or self._enough:
             return None
-        counted = f" and {parts} {self.units}" if self.units else ""
+        units = self.units.removesuffix("s") if parts == 1 else self.units
+        counted = f" and {parts} {units}" if units else ""
         needed = f" or {LEAST_PARTS} {self.units}" if self.units else ""
         return (
             f"{stimuli} {self.kind}{counted} are too few to say anything of others: an error needs "
