@@ -16,6 +16,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
+from brainbench_audio.names import one_form
 from brainbench_audio.stimuli.audio import Waveform, told_length
 from brainbench_audio.stimuli.stimulus_set import Moment, Read, Span, StimulusSet
 
@@ -54,7 +55,9 @@ class ContinuousStimuli(StimulusSet):
     Raises
     ------
     DataError
-        What `StimulusSet` refuses; numbers of seconds that are no windows; a run with two files.
+        What `StimulusSet` refuses; numbers of seconds that are no windows; times that do not rise
+        within a run; a run with two files; runs whose names look the same. When it is heard: a time
+        after the end of the run's sound.
     """
 
     run: tuple[str, ...] = ()
@@ -68,14 +71,13 @@ class ContinuousStimuli(StimulusSet):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("context", "stride", "clip"):  # 16 and 16.0 have one hash
+        # 16, 16.0 and NumPy's have one hash
+        for name in ("context", "stride", "clip"):
             object.__setattr__(self, name, float(getattr(self, name)))
-        if not _LEAST <= self.stride <= self.context or not 0 < self.clip <= self.context:
-            raise DataError(
-                f"Stimulus set {self.name}: windows of {self.context:g} s every {self.stride:g} s "
-                f"with clips of {self.clip:g} s, expected {_LEAST:g} <= stride <= context and 0 < "
-                f"clip <= context."
-            )
+        object.__setattr__(self, "causal", bool(self.causal))
+        object.__setattr__(self, "time", tuple(map(float, self.time)))
+        object.__setattr__(self, "run", tuple(map(str, self.run)))
+        _refuse_seconds(self.name, self.context, self.stride, self.clip)
         if not len(self.names) == len(self.run) == len(self.time):
             raise DataError(
                 f"Stimulus set {self.name}: {len(self.names)} names, {len(self.run)} runs and "
@@ -85,6 +87,13 @@ class ContinuousStimuli(StimulusSet):
             raise DataError(f"Stimulus set {self.name}: a run has more than one file.")
         if sum(map(len, self.windows.values())) != len(self.names):
             raise DataError(f"Stimulus set {self.name}: windows of a run are apart.")
+        self._refuse_times()
+        # responses find their run in either form
+        if len({*map(one_form, self.windows)}) != len(self.windows):
+            raise DataError(
+                f"Stimulus set {self.name}: two runs have names that look the same, of "
+                f"{', '.join(map(ascii, self.windows))}: rename one."
+            )
         if self.recordings:
             raise DataError(
                 f"Stimulus set {self.name}: continuous sound has no recordings at other rates: "
@@ -120,12 +129,13 @@ class ContinuousStimuli(StimulusSet):
             A file cannot be read, is shorter than a stride, or see the class.
         """
         clip = min(2.0, context) if clip is None else clip
+        _refuse_seconds(name, context, stride, clip)
         run: list[str] = []
         time: list[float] = []
         for each, file in runs.items():
             samples, rate = told_length(file)
             # a stride that ends with the file may be a rounding error too long
-            windows = int(samples / rate / max(stride, _LEAST) + 1e-6)
+            windows = int(samples / rate / stride + 1e-6)
             if not windows:
                 raise DataError(f"{file} lasts {samples / rate:g} s, less than {stride:g} s.")
             run += [each] * windows
@@ -142,6 +152,16 @@ class ContinuousStimuli(StimulusSet):
             clip=clip,
             causal=causal,
         )
+
+    def _refuse_times(self) -> None:
+        for run, windows in self.windows.items():
+            times = np.array(self.time[windows.start : windows.stop])
+            if not (np.isfinite(times).all() and times[0] >= 0 and (np.diff(times) > 0).all()):
+                raise DataError(
+                    f"Stimulus set {self.name}: times of run {run} are {times.min():g} to "
+                    f"{times.max():g} s, expected seconds from 0 on, each later than the one "
+                    f"before: put its windows in the order of time."
+                )
 
     def _facts(self) -> dict[str, str]:
         sounds = f"{len(self)} of {len(set(self.run))} runs"
@@ -199,12 +219,18 @@ class ContinuousStimuli(StimulusSet):
         """Return the whole sound of a run; that of the last one asked for is kept."""
         if self._last.get("key") != (run, sample_rate):
             self._last.clear()  # before the next one takes memory
-            self._last["sound"] = self._runs.waveforms([self._runs.names.index(run)], sample_rate)[
-                0
-            ]
-            self._last["key"] = run, sample_rate
-        sound: Waveform = self._last["sound"]
-        return sound
+            place = self._runs.names.index(run)
+            (sound,) = self._runs.waveforms([place], sample_rate)
+            seconds, latest = len(sound) / sample_rate, self.time[self.windows[run].stop - 1]
+            if latest > seconds + _LEAST:
+                raise DataError(
+                    f"Stimulus set {self.name}: {self._runs.files[place]} lasts {seconds:g} s, and "
+                    f"run {run} has a window at {latest:g} s: fetch the file again, or leave out "
+                    f"windows after its end."
+                )
+            self._last.update(key=(run, sample_rate), sound=sound)
+        kept: Waveform = self._last["sound"]
+        return kept
 
     @cached_property
     def _last(self) -> dict[str, Any]:
@@ -232,8 +258,18 @@ class ContinuousStimuli(StimulusSet):
     def hashes(self) -> tuple[str, ...]:
         """SHA-256 over all that decides each window: the file of its run, and where it lies."""
         whole = dict(zip(self._runs.names, self._runs.hashes, strict=True))
+        self._last.clear()  # of a file as it was before it was hashed
         windows = [self.context, self.stride, self.clip, self.causal]
         return tuple(
             hash_json(["window", whole[run], seconds, *windows])
             for run, seconds in zip(self.run, self.time, strict=True)
+        )
+
+
+def _refuse_seconds(name: str, context: float, stride: float, clip: float) -> None:
+    if not (_LEAST <= stride <= context < np.inf and _LEAST <= clip <= context):
+        raise DataError(
+            f"Stimulus set {name}: windows of {context:g} s every {stride:g} s with clips of "
+            f"{clip:g} s, expected {_LEAST:g} <= stride <= context and {_LEAST:g} <= clip <= "
+            f"context."
         )

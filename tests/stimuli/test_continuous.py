@@ -84,6 +84,8 @@ def test_hashes_follow_content_place_and_windows(stimuli: ContinuousStimuli) -> 
     changes = ({"context": 2.0}, {"stride": 0.4}, {"clip": 0.5}, {"causal": False})
     others = [replace(stimuli, **change) for change in changes]  # type: ignore[arg-type]
     assert len({one.hashes[3] for one in (stimuli, *others)}) == 5
+    numpys = replace(stimuli, time=tuple(np.array(stimuli.time)), causal=np.True_)  # type: ignore[arg-type]
+    assert numpys.hashes == stimuli.hashes
     # two takes the place of one
     before, file = stimuli.hashes, stimuli.files[0]
     soundfile.write(file, np.full(3300, 0.1), RATE, "PCM_16")
@@ -95,6 +97,19 @@ def test_hashes_follow_content_place_and_windows(stimuli: ContinuousStimuli) -> 
         *[True] * 4,
     ]
     assert stimuli.waveforms([3], RATE)[0][0] == pytest.approx(0.1, abs=1e-4)
+
+
+def test_a_sound_is_never_that_of_a_file_before(
+    stimuli: ContinuousStimuli, files: dict[str, Path]
+) -> None:
+    stimuli.waveforms([0], RATE)  # decoded before it is hashed
+    soundfile.write(files["one"], np.full(3300, 0.1), RATE, "PCM_16")
+    assert stimuli.hashes == replace(stimuli).hashes
+    assert stimuli.waveforms([3], RATE)[0][0] == pytest.approx(0.1, abs=1e-4)
+    soundfile.write(files["one"], np.full(1300, 0.1), RATE, "PCM_16")
+    stimuli.look_again()
+    with pytest.raises(DataError, match=r"one\.wav lasts 1\.3 s, and run one has a window at 3 s"):
+        stimuli.waveforms([0], RATE)
 
 
 def test_another_process_gets_the_same_windows(stimuli: ContinuousStimuli) -> None:
@@ -109,6 +124,13 @@ def test_another_process_gets_the_same_windows(stimuli: ContinuousStimuli) -> No
         ({"stride": 0.0}, "windows of 1 s every 0 s with clips of 1 s, expected 0.001 <= stride"),
         ({"stride": 2.0}, "windows of 1 s every 2 s"),
         ({"clip": 1.5}, "with clips of 1.5 s"),
+        ({"clip": 1e-9}, "with clips of 1e-09 s"),
+        ({"context": np.inf}, "windows of inf s"),
+        ({"stride": np.nan}, "every nan s"),
+        ({"time": (np.nan,) * 10}, "times of run one are nan to nan s, expected seconds from 0 on"),
+        ({"time": tuple(range(-3, 7))}, "times of run one are -3 to 2 s"),
+        ({"time": tuple(range(10))[::-1]}, "put its windows in the order of time"),
+        ({"run": ("\u00e9",) * 6 + ("e\u0301",) * 4}, r"look the same, of '\\xe9', 'e\\u0301'"),
         ({"run": ("one",) * 9}, "10 names, 9 runs and 10 times"),
         ({"run": ("one",) * 10}, "a run has more than one file"),
         ({"run": (*("one", "two") * 2, *("one",) * 2, *("two",) * 4)}, "more than one file"),
@@ -130,5 +152,7 @@ def test_windows_of_a_run_are_together(stimuli: ContinuousStimuli) -> None:
 
 
 def test_a_run_shorter_than_a_stride(files: dict[str, Path]) -> None:
+    with pytest.raises(DataError, match=r"windows of 16 s every nan s"):
+        ContinuousStimuli.of_runs("story", files, stride=np.nan)
     with pytest.raises(DataError, match=r"two\.wav lasts 2 s, less than 3 s"):
         ContinuousStimuli.of_runs("story", files, stride=3)
