@@ -137,7 +137,7 @@ def test_a_result_runs_nothing_that_it_names(
             with pytest.raises(DataError, match="cannot be made again"):
                 reproduce(read_result(change({"inputs": {"options": options}})))
         assert loaded == []
-        with pytest.raises(DataError, match="^loaded$"):
+        with pytest.raises(DataError, match=r"^loaded$"):
             reproduce(read_result(change({"inputs": {"options": {"device": "cuda"}}})))
     assert loaded[0]["device"] == "cuda"
     assert not marker.exists()
