@@ -78,12 +78,12 @@ def test_components_are_means_over_sounds() -> None:
     assert stored.dims == ("left_out", "part")
     assert stored["part"].values.tolist() == names
     np.testing.assert_allclose(stored, without - without.mean(axis=0), atol=1e-12)
-    # differences are relieved of half of what pairs of sounds owe
+    # differences are relieved of half of half of what pairs of sounds owe
     weights = Targets.from_assembly(target).shares(fit.r2, without)
     np.testing.assert_array_equal(weights, np.eye(4))
     weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
-    np.testing.assert_allclose(score.raw["difference_sketch"], pairs, atol=1e-6)
+    np.testing.assert_allclose(score.raw["difference_sketch"], pairs * np.sqrt(0.5), atol=1e-6)
     assert "pair_sketch" not in score.raw
 
 
