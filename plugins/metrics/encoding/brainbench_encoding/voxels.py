@@ -10,7 +10,12 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from brainbench_audio.assemblies.assembly import by_subject, usable_targets, validate
+from brainbench_audio.assemblies.assembly import (
+    by_subject,
+    real_numbers,
+    usable_targets,
+    validate,
+)
 from brainbench_audio.errors import DataError
 
 from .runs import FloatArray, IndexArray, Runs, zscored
@@ -90,13 +95,13 @@ class Voxels:
         """
         assembly = validate(target)
         runs = Runs.of(target, folds)
-        values, dimension = assembly.values, str(assembly.dims[1])
+        values, dimension = real_numbers(assembly.values, "Responses"), str(assembly.dims[1])
         every = [rows for some in runs.presentations.values() for rows in some]
         varies = np.stack([usable_targets(assembly[rows]) for rows in every])
         groups = by_subject(assembly)
         whole, present = np.zeros(varies.shape[1], dtype=bool), np.zeros_like(varies)
         for places in [np.arange(whole.size)] if groups is None else groups.values():
-            heard = np.asarray(varies[:, places].any(axis=1))
+            heard = np.array([not np.isnan(values[rows][:, places]).all() for rows in every])
             present[:, places] = heard[:, np.newaxis]
             whole[places] = varies[np.ix_(heard, places)].all(axis=0)
         whole &= _enough(present, runs)
