@@ -29,7 +29,8 @@ from brainbench_audio.activations.read_outs import (
 from brainbench_audio.activations.time_axes import TimeAxis, find_time_axes, shapes_of
 from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError
+from brainbench_audio.errors import BrainbenchError, ContractError
+from brainbench_audio.machine import is_out_of_memory
 from brainbench_audio.stimuli.stimulus_set import Moment, Span, clips
 
 
@@ -316,7 +317,19 @@ class TorchModel(ModelView):
         """Return the time axis of each layer that has one; the first time, the network listens."""
         if self._time_axes is None:
             shapes = partial(shapes_of, self._run, self.layers, self.device)
-            self._time_axes = find_time_axes(shapes, max(self.sample_rate, self.card.shortest))
+            samples = max(self.sample_rate, self.card.shortest)
+            try:
+                self._time_axes = find_time_axes(shapes, samples)
+            except Exception as error:  # whatever a network may raise
+                if isinstance(error, BrainbenchError) or is_out_of_memory(error):
+                    raise
+                seconds = samples / self.sample_rate
+                raise ContractError(
+                    f"Model {self.card.id}: where time runs in its layers is found with noises of "
+                    f"{seconds:g} to {1.5 * seconds:g} s, and its network failed: {error!r}. Have "
+                    f"it take sounds of these lengths, or give the model an "
+                    f"`activations_over_time` of its own."
+                ) from error
         return self._time_axes
 
     def _pools(self, layers: Sequence[str]) -> dict[str, Pooling]:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
-from brainbench_audio.assemblies.assembly import build, stimulus_names
+from brainbench_audio.assemblies.assembly import build, real_numbers, stimulus_names
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form
@@ -63,13 +63,21 @@ def build_in_time(
     >>> build_in_time([[1.0], [2.0]], ["a", "a"], [1, 3], "voxel", {})["stimulus"].values.tolist()
     ['a@1.000', 'a@3.000']
     """
-    times = np.asarray(time, np.float64)
+    times = real_numbers(time, "Times of volumes").astype(np.float64)
     runs = np.array([one_form(str(name)) for name in run])
     repeats = np.zeros(len(runs), np.int64) if repeat is None else np.asarray(repeat)
     if not runs.shape == times.shape == repeats.shape:
         raise DataError(
             f"{len(runs)} runs, {times.size} times and {repeats.size} repeats, expected one of "
             f"each a volume."
+        )
+    # before names are made of them, which would be said to be repeated
+    if not np.isfinite(times).all():
+        raise DataError("Times of volumes are finite, some are not: leave these volumes out.")
+    if repeats.dtype.kind not in "iu" or (repeats < 0).any():
+        raise DataError(
+            f"Presentations of a run are counted from 0 in whole numbers, `repeat` holds "
+            f"{repeats.dtype}, {repeats[:3].tolist()} at first: count them so."
         )
     names = [
         f"{name}@{seconds:.3f}{f'#{number}' if number else ''}"

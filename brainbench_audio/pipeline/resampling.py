@@ -15,6 +15,7 @@ import scipy.sparse
 import xarray as xr
 
 from brainbench_audio.activations.store import StoredActivations
+from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.continuous import repetition_time
 from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form
@@ -78,7 +79,7 @@ class Resampling:
     def __init__(self, stimuli: ContinuousStimuli, assembly: xr.DataArray) -> None:
         interval = max(repetition_time(assembly), stimuli.stride)
         runs, times = assembly["run"].values.astype(str), assembly["time"].values
-        self._rows = len(runs)
+        self._rows, self._windows = len(runs), len(stimuli)
         self._runs: list[tuple[range, npt.NDArray[np.intp], scipy.sparse.csr_array]] = []
         sounds = {one_form(run): windows for run, windows in stimuli.windows.items()}
         for run, windows in sounds.items():
@@ -97,9 +98,14 @@ class Resampling:
         """Return a layer at the times of the responses, float32 (row, feature).
 
         Of a layer that lies on disk, one run at a time is in memory.
+
+        Raises
+        ------
+        DataError
+            It is no real numbers, or not one row a window.
         """
         stored = layers if isinstance(layers, StoredActivations) else None
-        whole = layers[name] if stored is None else None
+        whole = self._checked(layers[name], name) if stored is None else None
         resampled = np.empty((0, 0), np.float32)
         for windows, rows, weights in self._runs:
             if not rows.size:
@@ -113,6 +119,16 @@ class Resampling:
                 resampled = np.empty((self._rows, values.shape[1]), np.float32)
             resampled[rows] = weights @ values
         return resampled
+
+    def _checked(self, values: npt.ArrayLike, name: str) -> npt.NDArray[np.floating[Any]]:
+        """Return a layer that is not from the store, which has checked its own."""
+        checked = real_numbers(values, f"Features of layer {name!r}")
+        if checked.ndim != 2 or len(checked) != self._windows:
+            raise DataError(
+                f"Layer {name} is {checked.shape}, the sounds have {self._windows} windows: give "
+                f"(window, feature) for the same windows in the same order."
+            )
+        return checked
 
 
 class LayersInTime(Mapping[str, npt.NDArray[np.floating[Any]]]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ def checked_permutations(permutations: int | None) -> int | None:
     DataError
         It is another number.
     """
-    if permutations is not None and permutations != 0 and permutations < LEAST:
+    if permutations is None:
+        return None
+    if not isinstance(permutations, Integral) or (permutations != 0 and permutations < LEAST):
         raise DataError(
             f"A test against chance needs at least {LEAST} permutations (0 for no test), got "
             f"{permutations}."

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.assemblies.assembly import by_subject
+from brainbench_audio.names import one_form
 from brainbench_audio.scores.profiles import names_along, predictions, sound_errors
 
 Array = npt.NDArray[np.float64]
@@ -39,10 +40,11 @@ def with_categories(data: xr.Dataset, categories: Mapping[str, str]) -> xr.Datas
     """Return the data set with the categories of its sounds; as it is where one has none."""
     if data["stimulus"].dims != ("stimulus",):
         return data
-    names = [str(name) for name in data["stimulus"].values]
-    if not set(names) <= set(categories):
+    known = {one_form(name): category for name, category in categories.items()}
+    names = [one_form(str(name)) for name in data["stimulus"].values]
+    if not set(names) <= set(known):
         return data
-    return data.assign_coords({CATEGORY: ("stimulus", [categories[name] for name in names])})
+    return data.assign_coords({CATEGORY: ("stimulus", [known[name] for name in names])})
 
 
 def errors_of(raw: xr.Dataset) -> xr.Dataset | None:

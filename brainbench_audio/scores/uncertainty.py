@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -63,7 +64,9 @@ def checked_draws(bootstrap: int | None) -> int | None:
     DataError
         It is another number.
     """
-    if bootstrap is not None and (bootstrap < 0 or bootstrap == 1):
+    if bootstrap is None:
+        return None
+    if not isinstance(bootstrap, Integral) or bootstrap < 0 or bootstrap == 1:
         raise DataError(f"Give at least 2 draws (0 for none), got {bootstrap}.")
     return bootstrap
 

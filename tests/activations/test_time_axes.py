@@ -38,6 +38,15 @@ class Network(torch.nn.Module):
         return mean
 
 
+class Picky(torch.nn.Module):
+    """Takes sounds of one length."""
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        if waveforms.shape[1] != SAMPLE_RATE // 2:
+            raise ValueError("half a second")
+        return waveforms
+
+
 def mean_of_channels(output: torch.Tensor) -> torch.Tensor:
     return output.mean(dim=2)
 
@@ -122,6 +131,10 @@ def test_errors_are_those_of_activations(model: TorchModel) -> None:
     short = Moment((0.45, 0.5), (0.495, 0.5))
     with pytest.raises(ShortSound, match="has 40 samples"):
         model.activations_over_time([noise(4000)], short)
+    picky = TorchModel(dummy_card(layers=("",), dims=(7,)), Picky(), {"": ""}, fingerprint=1)
+    told = r"noises of 1 to 1\.5 s, and its network failed: ValueError\('half a second'\)\. Have"
+    with pytest.raises(ContractError, match=told):
+        picky.activations_over_time([noise(4000)], MOMENT)
 
 
 def test_a_layer_with_two_axes_that_grow_has_no_time() -> None:

@@ -63,5 +63,15 @@ def test_what_is_no_course_of_time(assembly: xr.DataArray) -> None:
         repetition_time(assembly.expand_dims("session", 2))
     with pytest.raises(DataError, match="`time` holds int64"):
         repetition_time(assembly.assign_coords(time=("stimulus", [1, 3, 5] * 3)))
+    for odd, told in (
+        ({"time": [np.nan] * 9}, "Times of volumes are finite, some are not"),
+        ({"time": ["x"] * 9}, "Times of volumes must be numbers, these are <U1"),
+        ({"repeat": np.array(REPEAT, float)}, "counted from 0 in whole numbers, .* float64"),
+        ({"repeat": np.array(REPEAT) - 1}, "counted from 0 in whole numbers, .* int64, .*-1"),
+    ):
+        columns = {"time": TIME, "repeat": REPEAT, **odd}
+        time = columns.pop("time")
+        with pytest.raises(DataError, match=told):
+            build_in_time(assembly.values, RUN, time, "voxel", {}, **columns)  # type: ignore[arg-type]
     with pytest.raises(DataError, match="8 runs, 9 times and 9 repeats"):
         build_in_time(assembly.values, RUN[1:], TIME, "voxel", {}, repeat=REPEAT)

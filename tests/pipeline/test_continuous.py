@@ -112,6 +112,13 @@ def test_layers_have_the_rows_of_the_responses(stimuli: ContinuousStimuli, tiny:
         whole = {layer: stored[layer] for layer in stored}
     benchmark.compare(whole)
     np.testing.assert_array_equal(seen["layers"]["bands"][:, 0], loud)
+    for odd, told in (
+        (np.ones((81, 2)), r"bands is \(81, 2\), the sounds have 80 windows"),
+        (np.ones(80), r"bands is \(80,\)"),
+        (1j * np.ones((80, 2)), "'bands' must be real numbers"),
+    ):
+        with pytest.raises(DataError, match=told):
+            benchmark.compare({**whole, "bands": odd})
 
 
 def test_a_model_without_time_hears_the_clip_at_the_end(stimuli: ContinuousStimuli) -> None:

@@ -121,6 +121,10 @@ def test_what_cannot_be_used_is_left_out() -> None:
     assert with_sound_errors(xr.Dataset()).identical(xr.Dataset())
     with pytest.raises(DataError, match="no categories"):
         category_errors(with_categories(errors, {"another": "Music"}))
+    # responses have names in one form of Unicode, files and metrics may have another
+    accented = errors.assign_coords(stimulus=[f"e\u0301-{name}" for name in SOUNDS])
+    named = {f"\u00e9-{name}": kind for name, kind in CATEGORIES.items()}
+    assert with_categories(accented, named)["category"].values.tolist() == [*CATEGORIES.values()]
 
 
 def test_tables(tmp_path: Path) -> None:

@@ -66,6 +66,6 @@ def test_numbers_of_permutations() -> None:
         assert checked_permutations(number) == number
     # 1 / (1 + 19) is 0.05, and with fewer p cannot be that low
     assert chance_p(1.0, np.zeros(LEAST)) == 0.05
-    for wrong in (-1, 1, LEAST - 1):
+    for wrong in (-1, 1, LEAST - 1, 20.5, np.nan):
         with pytest.raises(DataError, match=f"at least 19 permutations .* got {wrong}"):
-            checked_permutations(wrong)
+            checked_permutations(wrong)  # type: ignore[arg-type]

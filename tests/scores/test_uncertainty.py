@@ -87,9 +87,9 @@ def test_draws_are_kept_with_their_seed() -> None:
     assert found.attributes == {"seed": 4, "bootstrap": 200}
     for number in (None, 0, 2, 1000):
         assert checked_draws(number) == number
-    for wrong in (1, -1):
+    for wrong in (1, -1, 2.5, np.nan):
         with pytest.raises(DataError, match=f"at least 2 draws .* got {wrong}"):
-            checked_draws(wrong)
+            checked_draws(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("pairs", [False, True])

@@ -73,7 +73,7 @@ class Blocks:
         """Return Pearson's r without each block, (block, column), of columns made by `unit`."""
         starts = self.starts
         rows = np.diff(starts, append=sum(self.runs))
-        left = sum(self.runs) - rows[:, np.newaxis]
+        left = np.maximum(sum(self.runs) - rows[:, np.newaxis], 1)  # of one block nothing is left
 
         def sums(values: FloatArray) -> FloatArray:
             found: FloatArray = values.sum(axis=0) - np.add.reduceat(values, starts, axis=0)

@@ -48,9 +48,11 @@ class Evaluation:
     def add(self, columns: IndexArray, measured: FloatArray, predicted: Predictions) -> None:
         """Compare responses of some voxels, (row, voxel), with their predictions."""
         errors = np.square(measured - predicted).sum(axis=0)
-        self.determination[columns] = 1 - errors / np.square(measured - measured.mean(axis=0)).sum(
-            axis=0
-        )
+        deviation = np.square(measured - measured.mean(axis=0)).sum(axis=0)
+        # presentations may cancel
+        undefined = np.full_like(errors, np.nan)
+        ratio = np.divide(errors, deviation, out=undefined, where=deviation > 0)
+        self.determination[columns] = 1 - ratio
         first, second = unit(predicted), unit(measured)
         self.r[columns] = (first * second).sum(axis=0)
         without = self._blocks.without(first, second)

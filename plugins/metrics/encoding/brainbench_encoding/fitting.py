@@ -58,16 +58,9 @@ class Fits:
         self.prediction = np.zeros((self.tested.size, count), dtype=np.float32)
         self.layer_score = np.zeros((layers, count))
 
-    def add(self, number: int, name: str, features: npt.ArrayLike) -> None:
-        """Fit one more layer, (row of the assembly, feature).
-
-        Raises
-        ------
-        DataError
-            Its rows do not fit, or it is not finite.
-        """
-        checked = self._checked(name, features)
-        design = self._voxels.runs.design(checked, self._delays)
+    def add(self, number: int, features: npt.NDArray[np.floating[Any]]) -> None:
+        """Fit one more layer, (row of the assembly, feature), which is `checked`."""
+        design = self._voxels.runs.design(features, self._delays)
         for problem in self._problems:
             alone = np.empty((self.tested.size, problem.columns.size), dtype=np.float32)
             for place, split in enumerate(problem.splits):
@@ -100,12 +93,19 @@ class Fits:
             for _, columns in self.blocks(problem):
                 yield columns, self._voxels.responses(columns)[self.tested]
 
-    def _checked(self, name: str, features: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:
+    def checked(self, name: str, features: npt.ArrayLike) -> npt.NDArray[np.floating[Any]]:
+        """Return a layer, (row of the assembly, feature), as numbers.
+
+        Raises
+        ------
+        DataError
+            Its rows do not fit, it has no feature, or it is not finite.
+        """
         values = real_numbers(features, f"Features of layer {name!r}")
         rows = sum(
             len(rows) for every in self._voxels.runs.presentations.values() for rows in every
         )
-        if values.ndim != 2 or len(values) != rows:
+        if values.ndim != 2 or len(values) != rows or not values.shape[1]:
             raise DataError(
                 f"Layer {name} is {values.shape}, the responses have {rows} rows: give (row, "
                 f"feature) for the same rows in the same order."

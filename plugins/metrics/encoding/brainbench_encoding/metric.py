@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,8 @@ class Encoding:
     Raises
     ------
     DataError
-        For delays that are not one or more different whole numbers from 0, a block that is not
-        longer than 0 s, or one draw or permutation or less than none.
+        For delays that are not one or more different whole numbers from 0, a block of no or endless
+        length, or one draw or permutation or less than none.
 
     Notes
     -----
@@ -75,14 +76,16 @@ class Encoding:
     max_memory: int | None = None
 
     def __post_init__(self) -> None:
-        whole = [delay for delay in self.delays if int(delay) == delay >= 0]
-        if not whole or len({*whole}) != len(self.delays):
+        numbers = [delay for delay in self.delays if isinstance(delay, Real) and delay >= 0]
+        whole = {int(delay) for delay in numbers if float(delay).is_integer()}
+        if not whole or len(whole) != len(self.delays):
             raise DataError(
                 f"Delays are different whole numbers of rows, 0 or more, as (1, 2, 3, 4); got "
                 f"{self.delays}."
             )
-        if not self.block > 0:
-            raise DataError(f"A block of time is longer than 0 s, got {self.block}.")
+        object.__setattr__(self, "delays", tuple(map(int, self.delays)))
+        if not 0 < self.block < np.inf:
+            raise DataError(f"A block of time is some seconds long, got {self.block}.")
         checked_draws(self.bootstrap)
         checked_permutations(self.permutations)
 
@@ -159,14 +162,20 @@ class Encoding:
     def _fit(self, layers: Layers, voxels: Voxels) -> tuple[Fits, int]:
         """Fit the layers; return what was found, and the largest number of delayed features."""
         fits, largest = None, 0
+        longest = max(len(first) for first, *_ in voxels.runs.presentations.values())
+        if max(self.delays) >= longest:
+            raise DataError(
+                f"Features are delayed by up to {max(self.delays)} rows, and the longest run has "
+                f"{longest}: leave out `delays` of {longest} and more."
+            )
         with progress_bar(len(layers), "encoding", "layer", smoothing=0) as bar:
             for number, name in enumerate(layers):
-                features = layers[name]
-                largest = max(largest, np.shape(features)[-1] * len(self.delays))
                 if fits is None:
                     fits = Fits(voxels, len(layers), self.delays)
+                features = fits.checked(name, layers[name])
+                largest = max(largest, features.shape[1] * len(self.delays))
                 fits.block = self._memory(voxels, largest, len(layers)).block()
-                fits.add(number, name, features)
+                fits.add(number, features)
                 bar.update()
         if fits is None:
             raise DataError("There is no layer to predict responses from.")
@@ -188,7 +197,8 @@ class Encoding:
     def _blocks(self, voxels: Voxels) -> Blocks:
         runs = voxels.runs
         rows = tuple(len(runs.presentations[run][0]) for run in runs.tested)
-        return Blocks.of(rows, max(1, round(self.block / runs.step)))
+        # no block is longer than a run
+        return Blocks.of(rows, max(1, round(min(self.block / runs.step, max(rows)))))
 
     def _chance(self, value: float, found: Evaluation, blocks: Blocks) -> dict[str, Any]:
         number = PERMUTATIONS if self.permutations is None else self.permutations

@@ -47,9 +47,10 @@ class Runs:
         """
         step = repetition_time(target)
         labels = np.asarray(folds)
-        if labels.shape != target.shape[:1]:
+        if labels.shape != target.shape[:1] or labels.dtype.kind not in "iuf":
             raise DataError(
-                f"Folds need one number a row: {len(target)} rows, numbers of shape {labels.shape}."
+                f"Folds need one number a row: {len(target)} rows, {labels.dtype} of shape "
+                f"{labels.shape}."
             )
         every: dict[str, list[IndexArray]] = {}
         for (run, _), rows in presentations(target).items():
@@ -105,7 +106,8 @@ class Runs:
             values = zscored(features[first])
             for place, delay in enumerate(delays):
                 columns = slice(place * width, (place + 1) * width)
-                found[start + delay : start + len(first), columns] = values[: len(first) - delay]
+                if delay < len(first):  # else the run ends before it is seen
+                    found[start + delay : start + len(first), columns] = values[: -delay or None]
             start += len(first)
         return found
 

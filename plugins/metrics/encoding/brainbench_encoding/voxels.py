@@ -101,7 +101,7 @@ class Voxels:
         groups = by_subject(assembly)
         whole, present = np.zeros(varies.shape[1], dtype=bool), np.zeros_like(varies)
         for places in [np.arange(whole.size)] if groups is None else groups.values():
-            heard = np.asarray(varies[:, places].any(axis=1))
+            heard = np.array([not np.isnan(values[rows][:, places]).all() for rows in every])
             present[:, places] = heard[:, np.newaxis]
             whole[places] = varies[np.ix_(heard, places)].all(axis=0)
         whole &= _enough(present, runs)

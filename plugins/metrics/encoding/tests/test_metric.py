@@ -201,10 +201,40 @@ def test_what_is_refused() -> None:
     layers["layer 1"][4, 2] = np.inf
     assert "first in row 4, feature 2" in _refused(metric, layers, target, folds)
     assert "no layer" in _refused(metric, {}, target, folds)
-    with pytest.raises(DataError, match="Delays are different whole numbers"):
-        Encoding(delays=(1, 1))
-    with pytest.raises(DataError, match="longer than 0 s"):
-        Encoding(block=0)
+    assert "is (240, 0)" in _refused(metric, {"l": np.ones((240, 0))}, target, folds)
+    assert "is (), the responses" in _refused(metric, {"l": np.ones(())}, target, folds)
+    assert "240 rows, <U21" in _refused(metric, layers, target, folds.astype(str))
+    late = Encoding(delays=(1, 45))
+    assert "the longest run has 45: leave out `delays` of 45" in _refused(
+        late, layers, target, folds
+    )
+    for delays in ((1, 1), (), (1.5,), (np.nan,), (np.inf,), ("1",)):
+        with pytest.raises(DataError, match="Delays are different whole numbers"):
+            Encoding(delays=delays)  # type: ignore[arg-type]
+    for block in (0, np.inf, np.nan):
+        with pytest.raises(DataError, match="some seconds long"):
+            Encoding(block=block)
+
+
+def test_odd_numbers_that_are_fine() -> None:
+    layers, target, folds = SMALL.draw(6)
+    exact = np.round(1000 * target)
+    found = Encoding(permutations=0)(layers, exact, folds)
+    whole = Encoding(permutations=0, delays=(1.0, 2.0, 3.0, 4.0))  # type: ignore[arg-type]
+    assert whole(layers, exact.astype(np.int16), folds).value == found.value
+    # a block longer than any run, and a run that ends before a delay is over
+    assert Encoding(permutations=0, block=1e12)(layers, exact, folds).n["block"] == 1
+    assert abs(Encoding(permutations=0, delays=(1, 2, 3, 36))(layers, exact, folds).value) > 0.1
+    # not NaN, so it took place: the voxels are constant there, and dropped
+    flat = exact.copy(deep=True)
+    flat[exact["run"].values == "run-1"] = 0
+    assert "None of the 4 voxels" in _refused(Encoding(), layers, flat, folds)
+    # presentations that cancel leave nothing to be right about
+    turned = exact.copy(deep=True)
+    turned[-90:-45, 0] = -exact[-135:-90, 0].values
+    turned[-45:] = np.nan
+    raw = Encoding(permutations=0)(layers, turned, folds).raw
+    assert np.isnan(raw["determination"].values).tolist() == [True, False, False, False]
 
 
 def _refused(metric: Encoding, layers: object, target: xr.DataArray, folds: object) -> str:
