@@ -16,6 +16,7 @@ import xarray as xr
 from brainbench_audio.activations import extraction
 from brainbench_audio.activations.extraction import extract_share, extracted, plan_extraction
 from brainbench_audio.activations.lazy import as_lazy
+from brainbench_audio.activations.projection import Projected
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.data_source import LoadedDataset
@@ -128,6 +129,14 @@ def test_a_model_without_time_hears_the_clip_at_the_end(stimuli: ContinuousStimu
         rows = found["bands"]
     clips = [window[4000:] for window in stimuli.waveforms(range(80), 8000)]
     np.testing.assert_array_equal(rows, model.activations(clips)["bands"])
+
+
+def test_a_projection_hears_windows_as_its_model_does(stimuli: ContinuousStimuli) -> None:
+    for model in (Timed(), DummyModel()):
+        made = Projected(model, 3)
+        with extracted(model, stimuli) as whole, extracted(made, stimuli) as few:
+            matrix = made._matrix("bands", whole["bands"].shape[1])
+            np.testing.assert_allclose(few["bands"], whole["bands"] @ matrix, rtol=1e-4)
 
 
 def test_windows_are_heard_in_time_order_and_go_on(
