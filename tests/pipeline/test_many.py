@@ -19,7 +19,7 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.errors import BrainbenchError, CacheError, DataError
 from brainbench_audio.files import set_aside
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline import hearing, identifying, loading, many
+from brainbench_audio.pipeline import hearing, identifying, loading, loading_models, many
 from brainbench_audio.pipeline.forecast import Forecast, forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import Workbench
 from brainbench_audio.pipeline.loading import Loadable
@@ -44,7 +44,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return counted
 
-    monkeypatch.setattr(identifying, "load_identified", counting(loading.load_identified))
+    monkeypatch.setattr(identifying, "load_identified", counting(loading_models.load_identified))
     monkeypatch.setattr(hearing, "load_benchmark", counting(loading.load_benchmark))
     return counter
 
