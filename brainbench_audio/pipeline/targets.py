@@ -37,11 +37,20 @@ if TYPE_CHECKING:
     from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 
 _MEASURED_SOUNDS = 16
-# what of the core data sets are read with, and no revision stands for
-_READERS = (
+# of the core, what reads data and what makes fingerprints of benchmarks; no revision stands for it
+SOURCES = (
     "brainbench_audio.archives",
     "brainbench_audio.data_source",
+    "brainbench_audio.hdf5_rows",
+    "brainbench_audio.matlab",
     "brainbench_audio.names",
+    "brainbench_audio.nesting",
+    "brainbench_audio.netcdf",
+    "brainbench_audio.netcdf_child",
+    "brainbench_audio.own_data",
+    "brainbench_audio.pipeline.benchmark",
+    "brainbench_audio.pipeline.categories",
+    "brainbench_audio.pipeline.resampling",
     "brainbench_audio.tables",
 )
 _SETTLED = 2_000_000_000  # nanoseconds; a later change may fall on the same tick of the clock
@@ -170,7 +179,7 @@ def _file_of(card: BenchmarkCard, wanted: Loadable, given: Identity | None) -> P
             [
                 wanted.key,
                 metric.revision or package_hash(metric.packages),
-                package_hash([*card.dataset.packages, *_READERS]),
+                package_hash([*card.dataset.packages, *SOURCES]),
                 [revisions.SCORES, revisions.STIMULI],
                 other,
             ]
