@@ -78,6 +78,8 @@ class Target:
         Seconds of sound in all, from the length of some.
     rows, columns, bytes : int
         Of the responses or labels: rows, numbers a row, and memory.
+    continuous : bool
+        Whether rows are volumes, while continuous sound was heard.
     """
 
     benchmark: Loadable
@@ -90,6 +92,7 @@ class Target:
     rows: int
     columns: int
     bytes: int
+    continuous: bool
 
     def keys(self, identity: Identity) -> PairKeys:
         """Return the keys of a model on the benchmark."""
@@ -127,6 +130,7 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         rows=len(benchmark.assembly),
         columns=int(np.prod(benchmark.assembly.shape[1:])),
         bytes=int(benchmark.assembly.nbytes),
+        continuous=isinstance(stimuli, ContinuousStimuli),
     )
     _remember(file, target, card, stimuli)
     return target

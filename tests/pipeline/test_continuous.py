@@ -175,6 +175,7 @@ def test_what_is_known_before_a_run(
     target = look_at(Loadable("Tiny-match"), lambda: benchmark)
     assert (target.sounds, target.rows, target.columns, target.duration) == (80, 14, 3, 80.0)
     assert target.heard == {"": stimuli.fingerprint}
+    assert target.continuous
 
 
 def test_lanczos_keeps_what_is_slow_and_drops_what_is_fast() -> None:
