@@ -2,7 +2,7 @@
 
 `loading_models`  an id and options become a model
 `loading`         likewise a metric, a data set, a benchmark
-`identifying`     an id becomes the identity of its network, loaded only if nobody has learned it yet
+`identifying`     an id becomes the identity of its network, loaded only where it is not known yet
 `current`         the version that an id means now, for reports
 `categories`      an id that names categories of sounds becomes the rows that count
 `resampling`      windows of continuous sound become the rows of its responses
@@ -10,8 +10,8 @@
 `benchmark`       a data set and a metric become a benchmark
 `keys`            identity, sounds and benchmark become the keys of a pair
 `run`             a pair becomes a score, from the store or computed
-`origin`          the score says where it comes from
 `hearing`         the same in two steps, so that scoring needs no network
+`origin`          the score says where it comes from
 `isolation`       the first step in an environment of the plugin's own
 `plan`            many pairs become steps, each model and set of sounds once
 `forecast`        steps become memory, disk and time, before anything is loaded
