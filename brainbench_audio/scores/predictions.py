@@ -115,7 +115,7 @@ def _means(
 ) -> tuple[Array, Array] | None:
     """Return e and b of some targets, each (stimulus,); None where none can be used."""
     pair = measured[:, targets], prediction[:, targets]
-    usable = np.isfinite(pair[0]).all(axis=0) & np.isfinite(pair[1]).all(axis=0)
+    usable = np.asarray(np.isfinite(pair[0]).all(axis=0) & np.isfinite(pair[1]).all(axis=0))
     # what differs by rounding only is constant
     rounding = 4.0 * np.finfo(np.float64).eps * np.abs(pair[0][:, usable]).max(axis=0, initial=0.0)
     usable[usable] = np.ptp(pair[0][:, usable], axis=0) > rounding
