@@ -1,11 +1,14 @@
 """Time the cochleagram and filter bank beside plain numpy and batched FFTs, in one run.
 
-    python speed/cochleagram.py [--sounds 8] [--plain-sounds 2] [--repeats 3] [--threads 1] [--json]
+    python speed/cochleagram.py [--sounds 8] [--plain-sounds 2] [--repeats 3] [--threads 1]
+                                [--device cpu|cuda] [--json]
 
 Three sides compute the spectro-temporal features of the same noises: ours; `plain`, the formulas
 one sound and one filter at a time in float64; `fft`, the usual fast way in torch, all channels of a
 sound in one transform and the filters as two-dimensional transforms, eight at a time. Filters are
 made beforehand. The timings count only if the numbers agree.
+
+With --device cuda ours and `fft` are on the GPU, sounds are brought there and features back.
 
 Memory is the growth of the peak resident size of a process of its own, filters included, for one
 and for all sounds.
@@ -59,15 +62,29 @@ def made_up(sounds: int, seed: int) -> Sounds:
     return ((1.1 + np.sin(2 * np.pi * rates * time)) * noise * 0.1).astype(np.float32)
 
 
-def ours() -> Stages:
-    front_end, bank = Cochleagram(), FilterBank()
-    return (
-        lambda sounds: front_end(normalise_waveform(torch.from_numpy(sounds))),
-        lambda images: bank(images).numpy(),
-    )
+def ours(device: str) -> Stages:
+    return heard_by(Cochleagram(), device), on_host(FilterBank().to(device))
 
 
-def with_numpy() -> Stages:
+def heard_by(front_end: torch.nn.Module, device: str) -> Callable[[Sounds], torch.Tensor]:
+    """Return what brings sounds to a device, makes images of them, and waits for it."""
+    front_end.to(device)
+
+    def images(sounds: Sounds) -> torch.Tensor:
+        found: torch.Tensor = front_end(normalise_waveform(torch.from_numpy(sounds).to(device)))
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return found
+
+    return images
+
+
+def on_host(bank: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[Any], NDArray[Any]]:
+    """Return what brings features back."""
+    return lambda images: bank(images).cpu().numpy()
+
+
+def with_numpy(_device: str) -> Stages:
     filters, kernel = band_filters(), envelope_kernel()
     transfers = [transfer_function(*centre).astype(np.complex64) for centre in centres()]
     return (
@@ -76,27 +93,31 @@ def with_numpy() -> Stages:
     )
 
 
-def with_ffts() -> Stages:
+def with_ffts(device: str) -> Stages:
     front_end = Cochleagram(oversampling=None, channels_per_chunk=211)
     half = PADDED_FRAMES // 2 + 1
     responses = [transfer_function(*centre)[:, :half].astype(np.complex64) for centre in centres()]
-    filters = torch.from_numpy(np.stack(responses))
+    filters = torch.from_numpy(np.stack(responses)).to(device)
     chunks = [filters[start : start + FFT_CHUNK] for start in range(0, len(filters), FFT_CHUNK)]
     shape = (PADDED_CHANNELS, PADDED_FRAMES)
 
-    def features(images: torch.Tensor) -> NDArray[Any]:
+    def features(images: torch.Tensor) -> torch.Tensor:
         rows = []
         for image in images:
             spectrum = torch.fft.rfft2(100 * image, shape)
             filtered = (torch.fft.irfft2(spectrum * chunk, shape) for chunk in chunks)
             power = [part[:, :211, :390].square().clamp_min(1e-8).mean(-1) for part in filtered]
             rows.append(torch.cat(power))
-        return torch.stack(rows).numpy()
+        return torch.stack(rows)
 
-    return lambda sounds: front_end(normalise_waveform(torch.from_numpy(sounds))), features
+    return heard_by(front_end, device), on_host(features)
 
 
-SIDES: dict[str, Callable[[], Stages]] = {"brainbench": ours, "plain": with_numpy, "fft": with_ffts}
+SIDES: dict[str, Callable[[str], Stages]] = {
+    "brainbench": ours,
+    "plain": with_numpy,
+    "fft": with_ffts,
+}
 
 
 def peak_bytes() -> int:
@@ -108,13 +129,13 @@ def peak_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
-def measure_memory(side: str, sounds: int, threads: int, seed: int) -> int:
+def measure_memory(side: str, sounds: int, threads: int, seed: int, device: str) -> int:
     """Return by how many bytes the peak of this fresh process grows; runs in a child."""
     torch.set_num_threads(threads)
     waveforms = made_up(sounds, seed)
     before = peak_bytes()
     with torch.inference_mode():
-        front_end, bank = SIDES[side]()
+        front_end, bank = SIDES[side](device)
         bank(front_end(waveforms))
     return peak_bytes() - before
 
@@ -128,7 +149,7 @@ def memory(args: argparse.Namespace) -> dict[str, list[float]]:
         found[side] = []
         for sounds in (1, most):
             with context.Pool(1) as pool:
-                arguments = (side, sounds, args.threads, args.seed)
+                arguments = (side, sounds, args.threads, args.seed, args.device)
                 found[side].append(pool.apply(measure_memory, arguments) / 1e6)
     return found
 
@@ -137,7 +158,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run all sides in turn; return milliseconds a sound, ratios and relative differences."""
     torch.set_num_threads(args.threads)
     waveforms = made_up(args.sounds, args.seed)
-    built = {name: make() for name, make in SIDES.items()}
+    built = {name: make(args.device) for name, make in SIDES.items()}
     seconds: dict[str, list[tuple[float, float]]] = {name: [] for name in built}
     features: dict[str, NDArray[Any]] = {}
     with torch.inference_mode():
@@ -166,6 +187,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "sounds": args.sounds,
         "plain_sounds": args.plain_sounds,
         "threads": args.threads,
+        "device": args.device,
         "milliseconds": milliseconds,
         "ratio": {
             name: {
@@ -193,6 +215,7 @@ def main() -> int:
     defaults = {"sounds": 8, "plain-sounds": 2, "repeats": 3, "threads": 1, "seed": 0}
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     found = measure(args) | {"megabytes": memory(args)}

@@ -1,11 +1,12 @@
 """Time representational similarity beside rsatoolbox and plain scipy loops, in one run.
 
     python speed/rsa.py [--subjects 28] [--voxels 1000] [--layers 13] [--features 768]
-                        [--stimuli 165] [--repeats 7] [--json]
+                        [--stimuli 165] [--repeats 7] [--device cpu|cuda] [--json]
 
 All sides start from the same float32 arrays, z-score features over stimuli, make correlation
 distances and compare every layer with every subject by Spearman's rho. The runs are interleaved, so
-that a busy machine slows all sides alike. The timings count only if the numbers agree.
+that a busy machine slows all sides alike. The timings count only if the numbers agree. With
+--device cuda our RDMs of layers are made on the GPU.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import json
 import statistics
 import sys
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 from typing import Any
 
@@ -26,6 +28,8 @@ from brainbench_rsa.selection import cross_validate, fold_pairs
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unused-ignore]
+
+from brainbench_audio.arrays import HOST, Arrays, arrays_on
 
 FloatArray = NDArray[np.float64]
 Responses = list[NDArray[np.float32]]
@@ -53,9 +57,9 @@ def standardised(responses: NDArray[np.float32]) -> FloatArray:
     return np.asarray((values - values.mean(axis=0)) / (values.std(axis=0) + 1e-10))
 
 
-def ours(layers: Responses, subjects: Responses) -> FloatArray:
+def ours(layers: Responses, subjects: Responses, arrays: Arrays = HOST) -> FloatArray:
     with threadpool_limits(limits=1, user_api="blas"):
-        return spearman([rdm(x) for x in layers], [rdm(x) for x in subjects])
+        return spearman([rdm(x, arrays=arrays) for x in layers], [rdm(x) for x in subjects])
 
 
 def with_rsatoolbox(layers: Responses, subjects: Responses) -> FloatArray:
@@ -98,11 +102,12 @@ def timed(function: Callable[..., FloatArray], *arguments: Any) -> tuple[float, 
     return perf_counter() - start, result
 
 
-def profile(layers: Responses, subjects: Responses) -> dict[str, float]:
+def profile(layers: Responses, subjects: Responses, arrays: Arrays) -> dict[str, float]:
     """Seconds of each stage of our side."""
     with threadpool_limits(limits=1, user_api="blas"):
         start = perf_counter()
-        rdms = [np.stack([rdm(x) for x in group]) for group in (layers, subjects)]
+        rdms = [np.stack([rdm(x, arrays=arrays) for x in layers])]
+        rdms.append(np.stack([rdm(x) for x in subjects]))
         distances = perf_counter()
         groups = [tie_groups(values) for values in rdms]
         order = perf_counter()
@@ -121,7 +126,10 @@ def profile(layers: Responses, subjects: Responses) -> dict[str, float]:
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Run all sides in turn and return medians, ratios and the largest difference."""
     layers, subjects = made_up(args)
-    sides = {"brainbench": ours, "rsatoolbox": with_rsatoolbox, "scipy": with_scipy}
+    arrays = arrays_on(args.device, large=True)
+    mine = partial(ours, arrays=arrays)
+    sides: dict[str, Callable[..., FloatArray]]
+    sides = {"brainbench": mine, "rsatoolbox": with_rsatoolbox, "scipy": with_scipy}
     seconds: dict[str, list[float]] = {name: [] for name in sides}
     results: dict[str, FloatArray] = {}
     for side in sides.values():
@@ -138,9 +146,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     slow, expected = timed(scipy_choice, *rdms, folds)
     median = {name: statistics.median(values) for name, values in seconds.items()}
     median |= {"brainbench cv": statistics.median(value for value, _ in cv), "scipy cv": slow}
-    stages = [profile(layers, subjects) for _ in range(args.repeats)]
+    stages = [profile(layers, subjects, arrays) for _ in range(args.repeats)]
     return {
         "shape": {key: getattr(args, key) for key in SHAPE},
+        "device": args.device,
         "median_seconds": median,
         "ratio": {
             "rsatoolbox": median["rsatoolbox"] / median["brainbench"],
@@ -163,6 +172,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     for name, default in (SHAPE | {"repeats": 7, "slow-repeats": 2, "seed": 0}).items():
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--json", action="store_true", help="print JSON")
     args = parser.parse_args()
     found = measure(args)

@@ -18,7 +18,7 @@ from brainbench_audio.registry.lookup import registered
 from brainbench_audio.revisions import STANDS_FOR
 
 PINS = json.loads(Path(__file__).with_name("revisions.json").read_text(encoding="utf-8"))
-OURS = ("cka", "encoding", "probe", "ridge", "rsa")
+OURS = ("cka", "encoding", "pls", "probe", "procrustes", "ridge", "rsa")
 
 
 def source_hash(packages: tuple[str, ...]) -> str:

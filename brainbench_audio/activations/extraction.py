@@ -180,7 +180,7 @@ def _fill(
     about = f"{model.identity.id} hears {stimuli.name}"
     widths, parts = stored.widths(), []
     with (
-        progress_bar(len(rows), about, "sound") as bar,
+        progress_bar(len(rows), about, "sound" if stimuli.moment is None else "window") as bar,
         Writer(stored) as writer,
         closing(read_ahead(stimuli, rows, model.sample_rate)) as sounds,
     ):

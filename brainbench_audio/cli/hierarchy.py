@@ -18,7 +18,7 @@ def add(verbs: Any) -> None:
     parser = verbs.add_parser(
         "hierarchy",
         help="test whether deeper layers predict regions beyond the primary one",
-        description="Relative position (0 to 1) of the layer that predicts a voxel best: median "
+        description="Relative position (0 to 1) of the layer that predicts a voxel best: mean "
         "over a listener's voxels of a region, other regions less the primary one, mean over "
         "listeners, with 95 % interval and p. Three steps of a training or more (MODEL@step=*) "
         "get a trend, too: Spearman's rho of a listener's difference with the step.",

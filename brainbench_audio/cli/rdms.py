@@ -33,15 +33,9 @@ def gather_rdms(
     from brainbench_audio.registry.lookup import find_benchmark
     from brainbench_audio.report.figures import rdm
     from brainbench_audio.report.results import read_score
-    from brainbench_audio.stimuli.continuous import ContinuousStimuli
 
     data_id = find_benchmark(benchmark).data_id
     dataset = load_dataset(data_id)
-    if isinstance(dataset.stimuli, ContinuousStimuli):
-        raise DataError(
-            f"{data_id} is continuous sound: its volumes follow each other, and no two of them are "
-            f"two stimuli. An RDM is drawn of a data set with sounds of their own."
-        )
     sounds = _sounds(dataset)
     found = []
     for model in models:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio.activations.extraction import activation_fields
+from brainbench_audio.arrays import DEVICES
 from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.names import printable
 from brainbench_audio.pipeline.identifying import identified
@@ -188,10 +189,13 @@ def _options_of(result: StoredScore) -> dict[str, Any]:
     if not isinstance(options, Mapping):
         raise DataError(f"{result.path} has options that are none.")
     for name, value in options.items():
+        if name == "device" and value in DEVICES:
+            continue
         if type(value) is not int or not 0 <= value <= _OPTIONS.get(name, -1):
             raise DataError(
                 f"{result.path} was made with the option {printable(str(name))}, expected one of "
-                f"{', '.join(_OPTIONS)} with a number: it cannot be made again."
+                f"{', '.join(_OPTIONS)} with a number, or device with one of "
+                f"{', '.join(DEVICES)}: it cannot be made again."
             )
     return dict(options)
 

@@ -119,22 +119,24 @@ def positions_of(raw: xr.Dataset, primary: str = PRIMARY) -> xr.DataArray | None
     Returns
     -------
     xr.DataArray or None
-        ``side`` is ``primary`` or ``others``: median over the listener's voxels there, of several
+        ``side`` is ``primary`` or ``others``: mean over the listener's voxels there, of several
         regions the mean of these. Listeners without both are left out. None where no region is the
         primary one or no other is.
     """
     each = layer_targets(raw)
     if each is None or "region" not in each.coords or len(each) < 2:
         return None
-    median = layer_regions(raw)["median_position"]
-    names = [name.casefold() == primary.casefold() for name in median["region"].values.tolist()]
+    shares = layer_regions(raw)["share"].transpose("subject", "region", "layer")
+    # a median takes one of few values, so listeners would often agree by that alone
+    mean = shares @ xr.DataArray(np.linspace(0, 1, shares.sizes["layer"]), dims="layer")
+    names = [name.casefold() == primary.casefold() for name in mean["region"].values.tolist()]
     here = np.array(names)
     if not here.any() or here.all():
         return None
-    known = np.isfinite(median.values)
+    known = np.isfinite(mean.values)
     both = known[:, here].any(axis=1) & known[:, ~here].any(axis=1)
-    sides = [np.nanmean(median.values[both][:, some], axis=1) for some in (here, ~here)]
-    subjects = median["subject"].values[both]
+    sides = [np.nanmean(mean.values[both][:, some], axis=1) for some in (here, ~here)]
+    subjects = mean["subject"].values[both]
     return xr.DataArray(
         np.stack(sides, axis=1),
         {"subject": subjects, "side": ["primary", "others"]},

@@ -103,7 +103,7 @@ class Influence:
     shared_pairs : float64 array (bin, part) or None
         As ``pairs``, of a metric that learns from some stimuli to predict others, and chooses how.
         The variance of a score keeps them, in place of that of the choice, which is not known; that
-        of a difference does not, as both scores choose from the same responses.
+        of a difference is relieved of them, as both scores choose from the same responses.
     """
 
     parts: Array
@@ -188,7 +188,8 @@ class Influence:
         stimuli, parts = self.stimuli.shape
         if stimuli >= self.least or self._enough:
             return None
-        counted = f" and {parts} {self.units}" if self.units else ""
+        units = self.units.removesuffix("s") if parts == 1 else self.units
+        counted = f" and {parts} {units}" if units else ""
         needed = f" or {LEAST_PARTS} {self.units}" if self.units else ""
         return (
             f"{stimuli} {self.kind}{counted} are too few to say anything of others: an error needs "

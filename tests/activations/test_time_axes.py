@@ -113,6 +113,18 @@ def test_own_activations_are_those_of_the_clip(model: TorchModel) -> None:
     assert as_lazy(own).begin([noise(4000)], None, MOMENT)()["frames"].tolist() == [[800.0]]
 
 
+def test_a_model_that_runs_ahead_hears_the_same(
+    model: TorchModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = [noise(4000, seed) for seed in range(2)]
+    expected = model.activations_over_time(windows, MOMENT)
+    monkeypatch.setattr(TorchModel, "runs_ahead", True)
+    lazy = as_lazy(model)
+    assert lazy.runs_ahead
+    for layer, values in lazy.begin(windows, None, MOMENT)().items():
+        np.testing.assert_array_equal(values, expected[layer])
+
+
 def test_errors_are_those_of_activations(model: TorchModel) -> None:
     with pytest.raises(ContractError, match="no layer 'other'"):
         model.activations_over_time([noise(4000)], MOMENT, ["other"])

@@ -54,6 +54,8 @@ def test_the_newest_score_is_drawn(tmp_path: Path, capsys: Told) -> None:
         "subjects": 2,
         "voxels": 4,
         "unpredicted": 0,
+        "positions": {"a": 1.0, "b": 1.0},
+        "shares": {"in": 0.0, "mid": 0.0, "out": 1.0},
     }
     assert rows[1]["voxels"] == 3
     assert output.read_text().startswith("<?xml")

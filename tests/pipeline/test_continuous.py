@@ -13,7 +13,7 @@ import soundfile
 import xarray as xr
 
 from brainbench_audio.activations import extraction
-from brainbench_audio.activations.extraction import extracted, plan_extraction
+from brainbench_audio.activations.extraction import extract_share, extracted, plan_extraction
 from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.cards import BenchmarkCard
@@ -143,6 +143,19 @@ def test_windows_are_heard_in_time_order_and_go_on(
         np.testing.assert_array_equal(activations["bands"][:, 0], model.loud)
     plan = plan_extraction(as_lazy(model).identity, stimuli)
     assert plan.stimuli == stimuli.names
+
+
+def test_shares_of_the_windows_make_the_whole(stimuli: ContinuousStimuli) -> None:
+    model = Timed()
+    for number in (1, 0):
+        extract_share(as_lazy(model), stimuli, number, 2)
+    heard = sorted(model.loud)
+    assert len(heard) == 80
+    with extracted(model, stimuli) as activations:
+        np.testing.assert_array_equal(np.sort(activations["bands"][:, 0]), heard)
+        whole = activations["log_bands"]
+        np.testing.assert_array_equal(activations.rows("log_bands", range(10, 40)), whole[10:40])
+    assert len(model.loud) == 80
 
 
 def test_what_is_known_before_a_run(

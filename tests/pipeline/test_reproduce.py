@@ -117,19 +117,29 @@ def test_a_result_runs_nothing_that_it_names(
     for given in (f"{file}:Net", "hf:a/b"):
         with pytest.raises(DataError, match=r"compares with .* no model of an installed plugin"):
             reproduce(read_result(change({"benchmark": f"Tiny-ridge-unique={given}"})))
-    loaded = []
+    loaded: list[dict[str, Any]] = []
+
+    def loading(*_given: object, **options: Any) -> None:
+        loaded.append(options)
+        raise DataError("loaded")
+
     with monkeypatch.context() as patch:
-        patch.setattr(module, "load_benchmark", lambda *given, **options: loaded.append(options))
+        patch.setattr(module, "load_benchmark", loading)
         for options in (
             {"folder": "/"},
             {"permutations": 10**9},
             {"permutations": True},
             {"seed": "0"},
             {"seed": -1},
+            {"device": "mps"},
+            {"device": ["cuda"]},
         ):
             with pytest.raises(DataError, match="cannot be made again"):
                 reproduce(read_result(change({"inputs": {"options": options}})))
-    assert loaded == []
+        assert loaded == []
+        with pytest.raises(DataError, match=r"^loaded$"):
+            reproduce(read_result(change({"inputs": {"options": {"device": "cuda"}}})))
+    assert loaded[0]["device"] == "cuda"
     assert not marker.exists()
     # whoever asks may name it
     assert main(["score", "-m", f"{file}:Net", "-b", "Tiny-match"]) == 0

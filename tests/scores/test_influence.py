@@ -126,6 +126,11 @@ def test_listeners_alone_and_sounds_alone() -> None:
             "19 sounds and 2 listeners are too few to say anything of others: an error needs 20 "
             "sounds or 3 listeners at least.",
         ),
+        (
+            of_means("listeners", stimuli=9, parts=1),
+            "9 sounds and 1 listener are too few to say anything of others: an error needs 20 "
+            "sounds or 3 listeners at least.",
+        ),
     ],
 )
 def test_what_says_nothing_of_others(influence: Influence, told: str) -> None:

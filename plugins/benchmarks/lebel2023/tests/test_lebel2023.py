@@ -26,7 +26,7 @@ from brainbench_lebel2023.published import (
 from brainbench_lebel2023.responses import read_responses
 from brainbench_lebel2023.testing import write_folder, write_responses, write_sound
 
-from brainbench_audio import figure, load_metric, settings
+from brainbench_audio import load_metric, settings
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
 
@@ -258,9 +258,3 @@ def test_installed_from_a_folder(
     shutil.rmtree(small / "stimuli")
     with pytest.raises(DataError, match=r"lacks 3 of 5 files, the first is stimuli/souls\.wav"):
         SOURCE.fetch(CARD, "uts04", small)
-
-
-def test_no_rdm_of_continuous_sound(small: Path) -> None:
-    pytest.importorskip("brainbench_encoding", reason="the metric encoding is a plugin of its own")
-    with pytest.raises(DataError, match=r"LeBel2023\.uts03 is continuous sound: .*no two of them"):
-        figure("rdm", benchmark="LeBel2023.uts03-encoding", model="spectrotemporal")

@@ -50,8 +50,8 @@ def run_sound(rng: Rng) -> NDArray[np.float32]:
         gain = LEVEL * 10 ** (decibels / 20) / (np.sqrt(np.mean(passage**2)) + 1e-12)
         place(track, gain * passage * swell(len(passage), FADE, FADE), start)
         start += seconds - FADE
-    limited = (PEAK * np.tanh(track / PEAK)).astype(np.float32)
-    return resample(limited, synthesis.SAMPLE_RATE, SAMPLE_RATE)
+    heard = resample(track.astype(np.float32), synthesis.SAMPLE_RATE, SAMPLE_RATE)
+    return np.asarray(PEAK * np.tanh(heard / PEAK), np.float32)
 
 
 def speech_like(rng: Rng, seconds: float) -> Waveform:

@@ -170,14 +170,13 @@ def test_what_was_planted_is_recovered(in_home: Path) -> None:
     right = chosen == raw["planted_layer"].values
     assert right.mean() > 0.9
     assert not (chosen == DECOY).any()
-    # one delay at a time: volumes of 2 s, so that a lag of 5 s lies in the third one
+    # one delay at a time: that of 2 volumes is about 4 to 6 s, that of 3 about 6 to 8 s
     late = [
         score(model, load_benchmark("SimStory-encoding", delays=(delay,), **options)).raw["r"]
-        for delay in (1, 2, 3, 4)
+        for delay in (2, 3)
     ]
-    best = np.argmax(late, axis=0) + 1
-    expected = {LAGS[0]: 2, LAGS[1]: 3}
-    assert np.mean(best == [expected[lag] for lag in raw["lag"].values]) > 0.9
+    better = np.array(LAGS)[np.argmax(late, axis=0)]
+    assert np.mean(better == raw["lag"].values) > 0.9
 
 
 def test_the_card_is_light() -> None:

@@ -6,9 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from brainbench_audio.scores.ceilings import session_reliability
+from brainbench_audio.scores.ceilings import session_reliability, stepped_up
 from brainbench_audio.scores.score import WITHHELD
 
+from .correlation import unit
 from .runs import FloatArray
 
 # What a ceiling has to be, and how many of its standard errors, to be divided by.
@@ -34,8 +35,26 @@ def reachable(presentations: FloatArray) -> tuple[FloatArray, FloatArray]:
     two float64 arrays (voxel,)
         The reliability of the mean, and its root. NaN where there are no two presentations.
     """
-    reliability = session_reliability(presentations)
+    reliability = _reliability(presentations)
     return reliability, np.sign(reliability) * np.sqrt(np.abs(reliability))
+
+
+def _reliability(presentations: FloatArray) -> FloatArray:
+    """Return `session_reliability`, of what is whole without a loop over pairs of presentations.
+
+    With presentations u of mean 0 and norm 1, the correlations of all pairs add up to half of
+    |Σu|² - k.
+    """
+    missing = np.isnan(presentations)
+    absent = missing.all(axis=0)
+    if (missing.any(axis=0) != absent).any():
+        return session_reliability(presentations)
+    flat = np.where(missing, 0.0, presentations).reshape(len(presentations), -1)
+    units = unit(flat).reshape(presentations.shape)
+    count = units.any(axis=0).sum(axis=1)
+    pairs = np.maximum(count * (count - 1), 1)
+    mean = (np.square(units.sum(axis=2)).sum(axis=0) - count) / pairs
+    return np.where(count > 1, stepped_up(mean, count), np.nan)
 
 
 def tenths(presentations: FloatArray) -> FloatArray:

@@ -121,7 +121,8 @@ def _held_out_weights(held: FloatArray, damped: FloatArray) -> FloatArray:
     """Return what turns products of the other rows into predictions of these, (row, coordinate)."""
     shrunk = held / damped
     own = np.eye(len(held)) - shrunk @ held.T
-    found: FloatArray = scipy.linalg.solve(own, shrunk, assume_a="pos", overwrite_a=True)
+    factor = scipy.linalg.cho_factor(own, overwrite_a=True, check_finite=False)
+    found: FloatArray = scipy.linalg.cho_solve(factor, shrunk, check_finite=False)
     return found
 
 

@@ -11,6 +11,8 @@ from brainbench_encoding.correlation import Blocks, correlations, unit
 from brainbench_encoding.metric import Encoding
 from brainbench_encoding.reference import score
 from brainbench_encoding.runs import Runs, zscored
+from brainbench_encoding.solver import PENALTIES, TrainingPart
+from brainbench_encoding.voxels import Voxels
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.influence import stored_influence
@@ -31,6 +33,33 @@ def test_equals_plain_loops(features: int, repeated: tuple[tuple[int, int], ...]
     assert (found.ceiling is None) == (not repeated)
 
 
+@pytest.mark.parametrize("features", [3, 40], ids=["primal", "kernel"])
+def test_equals_scikit_learn(features: int) -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    layers, target, folds = replace(SMALL, features=features).draw(8)
+    voxels = Voxels.of(target, folds)
+    ((split,),) = (problem.splits for problem in voxels.problems())
+    design = voxels.runs.design(layers["layer 1"], (1, 2, 3, 4))
+    x, y = design[split.train], voxels.responses(np.arange(4))[split.train]
+    penalties = np.array(PENALTIES) * np.square(x).sum(axis=1).mean()
+    errors = np.zeros((penalties.size, 4))
+    for place, penalty in enumerate(penalties):
+        model = linear_model.Ridge(penalty, fit_intercept=False)
+        for group in np.unique(split.groups):
+            held_out = split.groups == group
+            model.fit(x[~held_out], y[~held_out])
+            errors[place] += np.square(y[held_out] - model.predict(x[held_out])).sum(axis=0)
+    best = errors.argmin(axis=0)
+    assert len({*best.tolist()}) > 1
+    gain, penalty, predicted = TrainingPart.of(design, split).fit(y)
+    np.testing.assert_allclose(gain, np.square(y).sum(axis=0) - errors.min(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(penalty, penalties[best], rtol=1e-9)
+    for voxel, one in enumerate(penalties[best]):
+        model = linear_model.Ridge(one, fit_intercept=False).fit(x, y[:, voxel])
+        expected = model.predict(design[split.test])
+        np.testing.assert_allclose(predicted[:, voxel], expected, atol=1e-6)
+
+
 def test_units_and_blocks_of_voxels_do_not_matter() -> None:
     layers, target, folds = SMALL.draw(1)
     found = Encoding()(layers, target, folds)
@@ -38,6 +67,13 @@ def test_units_and_blocks_of_voxels_do_not_matter() -> None:
     again = Encoding()(tiny, 1e-13 * target, folds)
     assert again.value == pytest.approx(found.value, abs=1e-9)
     assert again.interval == pytest.approx(found.interval)
+    whole = Encoding()(layers, (1e6 * target).astype(int), folds)
+    assert whole.value == pytest.approx(found.value, abs=1e-4)
+    dead = {width: np.zeros((len(folds), width)) for width in (2, 200)}
+    for layer in dead.values():
+        nothing = Encoding()({"dead": layer}, target, folds)
+        assert (nothing.value, nothing.p) == (0.0, 1.0)
+        assert Encoding()({"dead": layer, **layers}, target, folds).layer == "layer 1"
     wide = xr.concat([target] * 10, "voxel")
     least = int(
         _refused(Encoding(max_memory=1), layers, wide, folds).split(" MB at least")[0].split()[-1]

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from brainbench_encoding.ceiling import withheld
+from brainbench_encoding.ceiling import reachable, withheld
 from brainbench_encoding.metric import Encoding
 from scipy.stats import binom
 
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
+from brainbench_audio.scores.ceilings import session_reliability
 
 from .continuous import World
 from .rates import WORLDS, rates
@@ -54,6 +55,12 @@ def test_the_ceiling_is_the_true_one() -> None:
     # as they are estimated, roots are too low, and too high if negative reliabilities count as 0
     assert found.raw["ceiling"].mean() < roots - 0.01
     assert np.sqrt(np.maximum(found.raw["session_reliability"], 0)).mean() > roots + 0.02
+    every = np.stack(rows[1:], axis=2)
+    every[:, 7, 2] = np.nan  # a presentation that did not take place
+    every[:, 8, 1:] = np.nan
+    np.testing.assert_allclose(reachable(every)[0], session_reliability(every), rtol=1e-9)
+    every[:75, 9, 1] = np.nan  # one run did, and one did not
+    np.testing.assert_allclose(reachable(every)[0], session_reliability(every), rtol=1e-9)
     reason = withheld(0.2, 0.2 + 0.02 * np.arange(10))
     assert "0.200 with a standard error of 0.172" in reason["normalised_withheld"]
     assert withheld(0.5, 0.5 + 0.002 * np.arange(10)) == {}

@@ -38,6 +38,10 @@ _log = logging.getLogger(__name__)
 
 VARIANTS = (None, "zscored", "zscored-all", "scaled", "corrected")
 
+# Of the squares of pairs, what differences are relieved of half of: of all of it their errors
+# would be too small, by up to a tenth, as the choice of layers and penalties is not counted.
+SHARE_OF_PAIRS = 0.5
+
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
 
@@ -188,8 +192,11 @@ class Ridge:
         influence = Influence.of_left_out(
             targets.parts(r2)[known], targets.without(r2, without)[:, known], units
         )
-        if names:
+        if names and not units:
+            # over listeners, what the choices of many voxels share is as large; see the worlds of
+            # docs/methods-statistics.md
             weights = slopes[:, np.newaxis] * targets.shares(r2, without)[:, known]
+            weights *= np.sqrt(SHARE_OF_PAIRS)
             pairs = fit.pairs.sketch(targets.responses, fit.predictions, weights)
             influence = replace(influence, shared_pairs=pairs)
         return uncertainty(

@@ -78,6 +78,13 @@ def test_components_are_means_over_sounds() -> None:
     assert stored.dims == ("left_out", "part")
     assert stored["part"].values.tolist() == names
     np.testing.assert_allclose(stored, without - without.mean(axis=0), atol=1e-12)
+    # differences are relieved of half of half of what pairs of sounds owe
+    weights = Targets.from_assembly(target).shares(fit.r2, without)
+    np.testing.assert_array_equal(weights, np.eye(4))
+    weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
+    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
+    np.testing.assert_allclose(score.raw["difference_sketch"], pairs * np.sqrt(0.5), atol=1e-6)
+    assert "pair_sketch" not in score.raw
 
 
 def test_listeners_are_drawn_beside_sounds() -> None:
@@ -94,12 +101,7 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
     assert score.part_errors["s1"] == pytest.approx(jackknife(without[:, 1]))
-    # differences are relieved of half of what pairs of sounds owe
-    weights = targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
-    weights *= 2 * np.maximum(fit.correlations, 0)[:, None]
-    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
-    np.testing.assert_allclose(score.raw["difference_sketch"], pairs, atol=1e-6)
-    assert "pair_sketch" not in score.raw
+    assert "difference_sketch" not in score.raw
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
     assert two.error == pytest.approx(jackknife(without[:, :2].mean(axis=1)))

@@ -1,0 +1,198 @@
+"""The metrics `pls` and `procrustes`: a linear map learned from some stimuli, tried on others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+from brainbench_ridge.normalisation import ceiling_of
+from brainbench_ridge.targets import Targets
+
+from brainbench_audio.assemblies.assembly import real_numbers
+from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.cards import MetricCard
+from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.progress import progress_bar
+from brainbench_audio.scores.ceilings import bounded
+from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.score import WITHHELD, Score
+from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+
+from .maps import MAPS
+from .nested import Nested, Problem
+
+Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+_LEAST_FOLDS = 3
+_NOT_NORMALISED = (
+    "which part of the ceiling a perfect model reaches with weights that are learned from noise is "
+    "not known for this metric"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearMap:
+    """R² of responses and held-out predictions by a linear map from the best layer.
+
+    Attributes
+    ----------
+    map : str
+        ``pls`` or ``procrustes``, see `maps`.
+    bootstrap : int or None
+        Draws of the score to keep in ``raw``, see `brainbench_audio.scores.influence`.
+    seed : int
+        Of draws.
+
+    Raises
+    ------
+    DataError
+        For another map, or one draw or less than none.
+    """
+
+    map: str
+    bootstrap: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.map not in MAPS:
+            raise DataError(f"There is no map {self.map!r}, only {', '.join(MAPS)}.")
+        checked_draws(self.bootstrap)
+
+    def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
+        """Return the score of some layers for some targets.
+
+        Parameters
+        ----------
+        layers : mapping of str to array
+            Layer to (stimulus, feature), rows in the order of ``target``; each is read once.
+        target : xr.DataArray
+            ``stimulus`` x (``voxel`` | ``component``) [x ``session``]; sessions are averaged.
+            Targets with a NaN, or equal for all stimuli, are dropped and counted.
+        folds : int array (stimulus,)
+            In the order of ``target``; at least three.
+
+        Returns
+        -------
+        Score
+            ``value``, ``parts``, ``ceiling``: as of `ridge`. ``error`` and ``interval``: over
+            stimuli and subjects by leaving out groups of stimuli, weights learned anew, layers held
+            fixed. ``layer``: the one that alone gives the highest value.
+
+        Raises
+        ------
+        DataError
+            If no target is left, there are fewer than three folds or features are not finite.
+        ContractError
+            If the rows of a layer do not fit.
+        """
+        targets = Targets.from_assembly(target)
+        numbers = np.unique(np.asarray(folds), return_inverse=True)[1]
+        if numbers.max(initial=0) + 1 < _LEAST_FOLDS:
+            raise DataError(f"A layer is chosen on held-out folds: give {_LEAST_FOLDS} or more.")
+        checked = _Checked(layers, targets.responses.shape[0])
+        learn = MAPS[self.map]
+        problem = Problem(targets.responses.astype(np.float64), numbers, learn, targets.aggregate)
+        with progress_bar(len(layers), self.map, "layer", smoothing=0) as bar:
+            found = problem.solve(checked, bar.update)
+        r2 = found.r2(problem.responses)
+        parts = targets.parts(r2)
+        left = targets.without(r2, problem.without(found))
+        units = "listeners" if targets.subjects is not None else ""
+        unsure = uncertainty(
+            Influence.of_left_out(parts, left, units),
+            targets.part_names,
+            squared=True,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+        )
+        profile = targets.aggregate(found.layer_r2)
+        names = list(layers)
+        reliability = targets.reliability
+        known = reliability is not None
+        return Score(
+            value=float(parts.mean()),
+            **unsure.fields,
+            ceiling=bounded(ceiling_of(targets, reliability)) if reliability is not None else None,
+            provenance=({WITHHELD: _NOT_NORMALISED} if known else {}) | unsure.provenance,
+            parts=dict(zip(targets.part_names, parts.tolist(), strict=False)),
+            layer=names[int(profile.argmax())],
+            n=_counts(targets),
+            raw=_labelled(found, r2, targets)
+            .assign_coords(stimulus=target["stimulus"].values, layer=names)
+            .assign(unsure.raw)
+            .assign(profile=("layer", profile))
+            .assign_attrs(unsure.attributes),
+        )
+
+
+def load(
+    card: MetricCard,
+    variant: str | None = None,
+    *,
+    bootstrap: int | None = None,
+    seed: int = 0,
+    max_memory: int | None = None,
+) -> LinearMap:
+    """Return the metric, see `LinearMap`.
+
+    ``max_memory`` changes nothing: features and responses are turned into as many coordinates as
+    there are stimuli.
+    """
+    del max_memory
+    if variant is not None:
+        raise DataError(f"The metric {card.id} has no variants, not {variant!r}.")
+    return LinearMap(map=card.id, bootstrap=bootstrap, seed=seed)
+
+
+class _Checked(Mapping[str, npt.NDArray[np.floating[Any]]]):
+    """Layers that fit the responses."""
+
+    def __init__(self, layers: Layers, stimuli: int) -> None:
+        self._layers = layers
+        self._stimuli = stimuli
+
+    def __getitem__(self, name: str) -> npt.NDArray[np.floating[Any]]:
+        features = real_numbers(self._layers[name], f"Features of layer {name!r}")
+        if features.ndim != 2 or len(features) != self._stimuli:
+            raise ContractError(
+                f"Layer {name} is {features.shape}, the responses have {self._stimuli} stimuli: "
+                f"give (stimulus, feature) for the same stimuli in the same order."
+            )
+        if not np.isfinite(features).all():
+            raise DataError(f"Layer {name} has NaN or infinite features.")
+        return features
+
+    def __iter__(self) -> Any:
+        return iter(self._layers)
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+
+def _counts(targets: Targets) -> dict[str, int]:
+    stimuli, kept = targets.responses.shape
+    one = targets.dimension
+    found = {"stimulus": stimuli, one: kept, f"{one}_dropped": targets.dropped.size}
+    if targets.subjects is not None:
+        found |= {"subject": len(targets.subjects), "subject_dropped": len(targets.absent)}
+    return found
+
+
+def _labelled(found: Nested, r2: npt.NDArray[np.float64], targets: Targets) -> xr.Dataset:
+    one = targets.dimension
+    chosen = np.repeat(found.layer[:, np.newaxis], r2.size, axis=1)
+    variables: dict[str, Any] = {
+        "r2": (one, r2),
+        "prediction": (("stimulus", one), found.predictions.astype(np.float32)),
+        "measured": (("stimulus", one), targets.responses.astype(np.float32)),
+        "chosen_layer": (("fold", one), chosen.astype(np.int32)),
+        "layer_score": (("layer", one), found.layer_r2),
+    }
+    if targets.reliability is not None:
+        variables["session_reliability"] = (one, targets.reliability)
+    if targets.absent:
+        variables["subject_dropped"] = ("absent", list(targets.absent))
+    return xr.Dataset(variables, dict(targets.labels.coords))

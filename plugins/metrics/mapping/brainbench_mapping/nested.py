@@ -1,0 +1,162 @@
+"""Held-out predictions, the layer chosen on other stimuli; and those without some stimuli."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .maps import Array, Map
+
+Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+Places = npt.NDArray[np.intp]
+# so many groups of stimuli are left out in turn: each costs as many fits as there are folds
+GROUPS = 33
+
+
+@dataclass(frozen=True)
+class Nested:
+    """What was predicted.
+
+    Attributes
+    ----------
+    predictions : float64 array (stimulus, target)
+        Of held-out stimuli, each fold by the layer that was chosen on the other folds.
+    layer : int array (fold,)
+        Its place.
+    layer_r2 : float64 array (layer, target)
+        R² of each layer alone.
+    features : mapping of int to float64 array
+        Coordinates of the layers that were chosen, see `reduced`.
+    """
+
+    predictions: Array
+    layer: Places
+    layer_r2: Array
+    features: Mapping[int, Array]
+
+    def r2(self, responses: Array) -> Array:
+        """Return R² of each target."""
+        return squared_correlation(self.predictions, responses)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Responses and folds.
+
+    Attributes
+    ----------
+    responses : float64 array (stimulus, target)
+    folds : int array (stimulus,)
+        Counted from 0.
+    learn : callable
+        See `maps`.
+    aggregate : callable
+        From R² of targets, (..., target), to one number, (...).
+    """
+
+    responses: Array
+    folds: Places
+    learn: Map
+    aggregate: Callable[[Array], Array]
+
+    def solve(self, layers: Layers, progress: Callable[[], Any]) -> Nested:
+        """Predict each fold; layers are read once."""
+        coordinates, turn = reduced(self.responses)
+        count = int(self.folds.max()) + 1
+        outer, inner, each = [], np.empty((len(layers), count)), []
+        read = []
+        for place, name in enumerate(layers):
+            features = reduced(layers[name])[0]
+            read.append(features)
+            pairs = self._pairs(features, coordinates, count)
+            for fold in range(count):
+                rows = self.folds != fold
+                inner[place, fold] = self.aggregate(
+                    squared_correlation(pairs[fold][rows] @ turn, self.responses[rows])
+                )
+            predicted = np.empty_like(coordinates)
+            for fold in range(count):
+                test = self.folds == fold
+                predicted[test] = self.learn(features[~test], coordinates[~test], features[test])
+            outer.append(predicted)
+            each.append(squared_correlation(predicted @ turn, self.responses))
+            progress()
+        # of equals the first
+        chosen = inner.argmax(axis=0)
+        final = np.empty_like(coordinates)
+        for fold, place in enumerate(chosen):
+            final[self.folds == fold] = outer[place][self.folds == fold]
+        predictions = final @ turn + self.responses.mean(axis=0)
+        used = {place: read[place] for place in set(chosen.tolist())}
+        return Nested(predictions, chosen, np.stack(each), used)
+
+    def without(self, found: Nested) -> Array:
+        """Return R² without each of some groups of stimuli, weights learned anew, (group, target).
+
+        A group is of one fold. Layers stay as they were chosen.
+        """
+        coordinates, turn = reduced(self.responses)
+        left = []
+        for group in self._groups():
+            kept = np.setdiff1d(np.arange(len(self.folds)), group)
+            predicted = found.predictions.copy()
+            for fold, place in enumerate(found.layer):
+                if fold == self.folds[group[0]]:
+                    continue
+                train, test = kept[self.folds[kept] != fold], self.folds == fold
+                one = found.features[int(place)]
+                anew = self.learn(one[train], coordinates[train], one[test])
+                predicted[test] = anew @ turn + self.responses.mean(axis=0)
+            left.append(squared_correlation(predicted[kept], self.responses[kept]))
+        return np.stack(left)
+
+    def _pairs(self, features: Array, coordinates: Array, count: int) -> Array:
+        """Return inner predictions, (fold, stimulus, coordinate), NaN for the outer fold itself."""
+        found = np.full((count, *coordinates.shape), np.nan)
+        for pair in combinations(range(count), 2):
+            train = ~np.isin(self.folds, pair)
+            tests = [self.folds == fold for fold in pair]
+            both = self.learn(features[train], coordinates[train], features[tests[0] | tests[1]])
+            of_first = self.folds[tests[0] | tests[1]] == pair[0]
+            found[pair[1], tests[0]], found[pair[0], tests[1]] = both[of_first], both[~of_first]
+        return found
+
+    def _groups(self) -> Iterator[Places]:
+        """Yield the places of stimuli that are left out together."""
+        size = max(1, -(-len(self.folds) // GROUPS))
+        for fold in range(int(self.folds.max()) + 1):
+            places = np.flatnonzero(self.folds == fold)
+            yield from np.array_split(places, max(1, round(len(places) / size)))
+
+
+def reduced(values: npt.NDArray[np.floating[Any]]) -> tuple[Array, Array]:
+    """Return few coordinates, (stimulus, coordinate), and what turns them back into columns.
+
+    Both maps are the same for coordinates as for columns: lengths and angles are kept. Columns are
+    demeaned and, as their unit does not matter, divided by the largest.
+    """
+    largest = float(np.abs(values).max(initial=0.0)) or 1.0
+    centred = np.asarray(values, dtype=np.float64) / largest
+    centred -= centred.mean(axis=0)
+    if centred.shape[1] <= len(centred):
+        return centred, np.eye(centred.shape[1]) * largest
+    orthonormal, triangle = np.linalg.qr(centred.T)
+    return np.ascontiguousarray(triangle.T), orthonormal.T * largest
+
+
+def squared_correlation(predicted: Array, measured: Array) -> Array:
+    """Return Pearson's r squared of each column; 0 where it is negative or a side constant."""
+    one, other = (side - side.mean(axis=0) for side in (predicted, measured))
+    products = (one * other).sum(axis=0)
+    squares = np.square(one).sum(axis=0) * np.square(other).sum(axis=0)
+    # predictions that differ by rounding only are constant
+    scale = np.square(np.abs(predicted).max(axis=0, initial=0.0))
+    known = (squares > 0) & (np.square(one).mean(axis=0) > 1e-24 * scale) & (products > 0)
+    r2 = np.zeros(predicted.shape[1])
+    np.divide(np.square(products), squares, out=r2, where=known)
+    return np.minimum(r2, 1.0)
