@@ -25,12 +25,8 @@ if TYPE_CHECKING:
         results,
         write_report,
     )
-    from brainbench_audio.pipeline.loading import (
-        load_benchmark,
-        load_dataset,
-        load_metric,
-        load_model,
-    )
+    from brainbench_audio.pipeline.loading import load_benchmark, load_dataset, load_metric
+    from brainbench_audio.pipeline.loading_models import load_model
     from brainbench_audio.registry.lookup import list_ids
 
 __all__ = [
@@ -55,7 +51,8 @@ _MODULES = {
     "api.hierarchy": ("hierarchy",),
     "api.scoring": ("score",),
     "api.stored": ("compare", "correlate", "export", "figure", "results", "write_report"),
-    "pipeline.loading": ("load_benchmark", "load_dataset", "load_metric", "load_model"),
+    "pipeline.loading": ("load_benchmark", "load_dataset", "load_metric"),
+    "pipeline.loading_models": ("load_model",),
     "registry.lookup": ("list_ids",),
 }
 _WHERE = {name: module for module, names in _MODULES.items() for name in names}

@@ -141,15 +141,11 @@ class LazyModel:
         moment: Moment | None,
     ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
         model: Any = self._present()
-        if moment is not None and not _has(model, "activations_over_time"):
-            waveforms, moment = clips(waveforms, moment, self.sample_rate), None
-        timed = [] if moment is None else [moment]
-        if self.runs_ahead:
+        if self.runs_ahead and (moment is None or _has(model, "activations_over_time")):
+            timed = [] if moment is None else [moment]
             begun: Callable[[], Any] = model.begin(waveforms, layers, *timed)
             return begun
-        if moment is not None:
-            return partial(model.activations_over_time, waveforms, moment, layers=layers)
-        return partial(model.activations, waveforms, layers=layers)
+        return partial(heard, model, waveforms, layers, moment)
 
     def of_layers(self, layers: Sequence[str] | None) -> LazyModel:
         """Return the model with only some of its layers, see `Identity.of_layers`."""
@@ -188,6 +184,27 @@ def _has(model: object, method: str) -> bool:
     owner = next((place for place, base in enumerate(kinds) if "activations" in vars(base)), -1)
     there = any(method in vars(base) for base in kinds[: owner + 1])
     return there and "activations" not in getattr(model, "__dict__", ())
+
+
+def heard(
+    model: Any,
+    waveforms: Sequence[npt.NDArray[np.float32]],
+    layers: Sequence[str] | None,
+    moment: Moment | None,
+) -> Mapping[str, npt.NDArray[np.float32]]:
+    """Return the activations of sounds; with a moment, those over time.
+
+    A model that knows no time hears the clip of each window.
+    """
+    activations: Mapping[str, npt.NDArray[np.float32]]
+    if moment is None:
+        activations = model.activations(waveforms, layers=layers)
+    elif _has(model, "activations_over_time"):
+        activations = model.activations_over_time(waveforms, moment, layers=layers)
+    else:
+        clipped = clips(waveforms, moment, model.sample_rate)
+        activations = model.activations(clipped, layers=layers)
+    return activations
 
 
 def as_lazy(model: Model) -> LazyModel:

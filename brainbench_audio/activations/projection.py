@@ -11,8 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.activations.identity import Identity
+from brainbench_audio.activations.lazy import heard
 from brainbench_audio.errors import ContractError
 from brainbench_audio.interfaces import Model
+from brainbench_audio.stimuli.stimulus_set import Moment
 
 SEED = 0
 # numbers of a random matrix; more features than sounds can span tell nothing new
@@ -61,11 +63,24 @@ class Projected:
         layers: Sequence[str] | None = None,
     ) -> Mapping[str, npt.NDArray[np.float32]]:
         """Return the projected layers, see `interfaces.Model.activations`."""
-        heard = self._model.activations(waveforms, layers=layers)
+        return self._projected(heard(self._model, waveforms, layers, None))
+
+    def activations_over_time(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        moment: Moment,
+        layers: Sequence[str] | None = None,
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
+        """Return the projected layers of windows of continuous sound, heard as the model does."""
+        return self._projected(heard(self._model, waveforms, layers, moment))
+
+    def _projected(
+        self, activations: Mapping[str, npt.NDArray[np.float32]]
+    ) -> Mapping[str, npt.NDArray[np.float32]]:
         # in float64, so that a row does not depend on how many it is multiplied with
         return {
             layer: (rows.astype(np.float64) @ self._matrix(layer, rows.shape[1])).astype(np.float32)
-            for layer, rows in heard.items()
+            for layer, rows in activations.items()
         }
 
     def _matrix(self, layer: str, features: int) -> npt.NDArray[np.float64]:

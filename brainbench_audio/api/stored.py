@@ -208,9 +208,8 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     ----------
     kind : str
         ``bars``, ``components``, ``scatter``, ``dimensionality``, ``agreement``,
-        ``layer-choice``, ``rdm``,
-        ``categories``, ``layers``, ``layer-weights``, ``learning-curves``, ``layer-regions`` or
-        ``trajectory``.
+        ``layer-choice``, ``rdm``, ``categories``, ``layers``, ``layer-weights``,
+        ``learning-curves``, ``layer-regions`` or ``trajectory``.
     output : str or Path, optional
         ``.png``, ``.svg`` or ``.pdf``: written, too.
     **options

@@ -20,17 +20,14 @@ from brainbench_audio.assemblies.assembly import align, content_hash, stimulus_n
 from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
+from brainbench_audio.files import hash_json
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_categories
 from brainbench_audio.pipeline.dimensionality import MeasuredLayers
 from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
-from brainbench_audio.scores.predictions import (
-    CATEGORY,
-    with_categories,
-    with_sound_errors,
-)
+from brainbench_audio.scores.predictions import CATEGORY, with_categories, with_sound_errors
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
@@ -135,12 +132,13 @@ class ComposedBenchmark:
         ContractError, DataError
             See `__call__`.
         """
-        read = MeasuredLayers(self._counted(layers))
-        # of responses: a probe reads many clips, more than memory holds
-        counted = self._counted(layers) if self.assembly.dims[1] == "label" else read
+        counted = self._counted(layers)
+        measured = MeasuredLayers(counted)
+        # not beside labels: a probe has tens of thousands of clips, and their products take minutes
+        seen = counted if self.assembly.dims[1] == "label" else measured
         with self._layers_of_given() as others:
             try:
-                score = self._metric(counted, self.assembly, self.folds, **others)
+                score = self._metric(seen, self.assembly, self.folds, **others)
             except BrainbenchError as error:
                 raise type(error)(f"{self.card.id}: {error}") from error
         if self._source is not None:
@@ -150,25 +148,30 @@ class ComposedBenchmark:
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
         n = {"stimulus": self.assembly.sizes["stimulus"], **score.n}
-        raw = read.added_to(with_sound_errors(self._with_sounds(score.raw)))
-        return replace(score, n=n, raw=raw)
+        # errors take names and categories over, so these come first
+        raw = with_sound_errors(self._with_sounds(score.raw))
+        return replace(score, n=n, raw=measured.added_to(raw))
 
     def _with_sounds(self, raw: xr.Dataset) -> xr.Dataset:
         """Name the sounds, and their categories, where there is something of each of them.
 
-        Pairs of sounds, and what a score owes to them, are in the order of the responses.
+        Without names they are those of the responses, in their order, as long as they are as many:
+        a metric may have left some out.
         """
         names = stimulus_names(self.assembly)
         if not {"stimulus", "pair", "bin"} & set(raw.dims) or CATEGORY in raw.variables:
             return raw
         if "stimulus" not in raw.coords:
-            if raw.sizes.get("stimulus", len(names)) != len(names):
+            sizes = {"stimulus": len(names), "pair": len(names) * (len(names) - 1) // 2}
+            if any(raw.sizes.get(dim, size) != size for dim, size in sizes.items()):
                 return raw
             raw = raw.assign_coords(stimulus=names)
-        # a metric may have an order of its own
-        return with_categories(
-            raw, dict(zip(names, sound_categories(self.stimuli, self.assembly), strict=False))
-        )
+        # by name, as a metric may have an order of its own
+        return with_categories(raw, dict(zip(names, self._categories, strict=False)))
+
+    @property
+    def _categories(self) -> tuple[str, ...]:
+        return sound_categories(self.stimuli, self.assembly)
 
     def _counted(
         self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]
@@ -216,6 +219,8 @@ class ComposedBenchmark:
             "attributes": {
                 str(name): _hashed(value) for name, value in self.assembly.attrs.items()
             },
+            # stored with what a score says of each sound
+            "categories": hash_json(self._categories),
             "folds": self.folds.fingerprint,
             "metric": metric.revision or self._source or package_hash(metric.packages),
             "options": {

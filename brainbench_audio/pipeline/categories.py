@@ -12,6 +12,7 @@ import xarray as xr
 from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.names import one_form
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -55,7 +56,7 @@ def rows_of(
 
 def sound_categories(stimuli: StimulusSet, assembly: xr.DataArray) -> tuple[str, ...]:
     """Return the category of each row of an assembly, as stimuli or responses say; else none."""
-    known = dict(zip(stimuli.names, stimuli.categories, strict=False))
+    known = dict(zip(map(one_form, stimuli.names), stimuli.categories, strict=False))
     names = stimulus_names(assembly)
     if known and not isinstance(stimuli, ContinuousStimuli):
         return tuple(known[name] for name in names)

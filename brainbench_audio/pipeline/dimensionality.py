@@ -24,12 +24,14 @@ class MeasuredLayers(Mapping[str, Rows]):
 
     def __init__(self, layers: Mapping[str, Rows]) -> None:
         self._layers = layers
-        self._found: dict[str, tuple[float, int]] = {}
+        self._measured: dict[str, tuple[float, int]] = {}
 
     def __getitem__(self, name: str) -> Rows:
         rows = self._layers[name]
-        if name not in self._found and np.ndim(rows) == 2:
-            self._found[name] = participation_ratio(rows), rows.shape[1]
+        # of anything else, whoever reads it says what is wrong
+        numbers = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind in "fiu"
+        if name not in self._measured and numbers:
+            self._measured[name] = participation_ratio(rows), rows.shape[1]
         return rows
 
     def __iter__(self) -> Iterator[str]:
@@ -44,18 +46,18 @@ class MeasuredLayers(Mapping[str, Rows]):
         As it is, where a layer was not read or the metric names other layers.
         """
         names = list(self._layers)
-        if any(name not in self._found for name in names):
+        if any(name not in self._measured for name in names):
             return raw
         if "layer" in raw.dims and (
             "layer" not in raw.coords or raw["layer"].values.tolist() != names
         ):
             return raw
-        values, counts = zip(*(self._found[name] for name in names), strict=True)
-        found = {
+        values, counts = zip(*(self._measured[name] for name in names), strict=True)
+        variables = {
             "dimensionality": ("layer", np.array(values)),
             "feature_count": ("layer", np.array(counts, dtype=np.int32)),
         }
-        return raw.assign_coords(layer=names).assign(found)
+        return raw.assign_coords(layer=names).assign(variables)
 
 
 def participation_ratio(rows: Rows) -> float:

@@ -206,10 +206,12 @@ def _state(identity: Identity | None, target: Target) -> str:
 def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> Forecast:
     if state not in (SCORE, EXTRACT):
         return Forecast(card.id, target.id, state)
-    largest = _FLOAT * target.rows * max(card.dims, default=0)
+    # rows of all sounds are read where only some categories count
+    read = target.rows if target.continuous else target.sounds
+    largest = _FLOAT * read * max(card.dims, default=0)
     kernels = _DOUBLE * target.rows**2 * len(card.layers)
     least = target.bytes + largest
-    if target.rows == target.sounds:
+    if not target.continuous:
         # responses as doubles, predictions and labels; a layer as it is read and as it is scored
         memory = 3 * _DOUBLE * target.rows * target.columns + 3 * largest + kernels
     else:

@@ -20,7 +20,8 @@ from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.identifying import given_model, identified
-from brainbench_audio.pipeline.loading import Loadable, load_benchmark, load_identified
+from brainbench_audio.pipeline.loading import Loadable, load_benchmark
+from brainbench_audio.pipeline.loading_models import load_identified
 from brainbench_audio.pipeline.run import Failure, Run, score_pair, stored_run
 from brainbench_audio.pipeline.targets import Target
 from brainbench_audio.progress import stage

@@ -30,12 +30,8 @@ from brainbench_audio.files import atomic_file, hash_json
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.sources import package_hash, tree_hash
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline.loading import (
-    Loadable,
-    check_version,
-    load_identified,
-    model_asked_for,
-)
+from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.pipeline.loading_models import check_version, load_identified, model_asked_for
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.identities import record_version

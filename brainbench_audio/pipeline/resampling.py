@@ -21,9 +21,10 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 
-METHOD = "Lanczos, 3 lobes"
+METHOD = "Lanczos, 3 lobes, held at both ends"
 """Part of the key of a score: another way to resample gives other scores."""
 _LOBES = 3
+_ROUNDED = 1e-3  # of times in files, in shares of the interval
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
 
@@ -34,14 +35,14 @@ def lanczos(
 
     ``w(t) = sinc(t) sinc(t / 3)`` for |t| < 3, else 0, with t the difference of two times over the
     interval; the weights of a row sum to 1. What is faster than half of 1 / interval is filtered
-    out.
+    out. Before the first value and after the last one, the course stays as it is there.
 
     Parameters
     ----------
     at, known : float64 arrays (row,) and (window,)
-        Times wanted and times at which there are values, s.
+        Times wanted and times at which there are values, s; the latter rise.
     interval : float
-        Between the times wanted, s; not below that of those known.
+        Between the times wanted, s; times known are nowhere further apart.
 
     Returns
     -------
@@ -56,7 +57,9 @@ def lanczos(
     >>> lanczos(np.array([1.5]), np.arange(4.0), 1.0).round(2).tolist()
     [[-0.14, 0.64, 0.64, -0.14]]
     """
-    difference = (at[:, np.newaxis] - known) / interval
+    # beyond them, where only the negative lobes reach, the sum is about 0
+    inside = np.clip(at, known[0], known[-1])
+    difference = (inside[:, np.newaxis] - known) / interval
     weights = np.sinc(difference) * np.sinc(difference / _LOBES) * (np.abs(difference) < _LOBES)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
@@ -73,7 +76,8 @@ class Resampling:
     Raises
     ------
     DataError
-        The assembly's rows are not in order, of no run, or outside of its sound.
+        The assembly's rows are not in order, of no run, or outside of its sound; or windows are
+        further apart than rows.
     """
 
     def __init__(self, stimuli: ContinuousStimuli, assembly: xr.DataArray) -> None:
@@ -86,6 +90,7 @@ class Resampling:
             rows = np.flatnonzero(runs == run)
             known = np.asarray(stimuli.time[windows.start : windows.stop])
             _refuse_outside(run, times[rows], known[-1] + interval)
+            _refuse_gaps(run, known, interval)
             weights = lanczos(times[rows], known, interval).astype(np.float32)
             self._runs.append((windows, rows, scipy.sparse.csr_array(weights)))
         if unknown := sorted({*runs.tolist()} - {*sounds}):
@@ -146,6 +151,15 @@ class LayersInTime(Mapping[str, npt.NDArray[np.floating[Any]]]):
 
     def __len__(self) -> int:
         return len(self._layers)
+
+
+def _refuse_gaps(run: str, known: npt.NDArray[np.float64], interval: float) -> None:
+    largest = np.diff(known).max(initial=0.0)
+    if largest > interval * (1 + _ROUNDED):
+        raise DataError(
+            f"Windows of {run} are up to {largest:g} s apart, expected {interval:g} s at most, as "
+            f"volumes are: cut the run into windows without gaps, see `ContinuousStimuli.of_runs`."
+        )
 
 
 def _refuse_outside(run: str, times: npt.NDArray[np.float64], end: float) -> None:

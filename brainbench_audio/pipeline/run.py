@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from brainbench_audio.activations.extraction import extracted, plan_extraction
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.activations.lazy import LazyModel, is_as_called
 from brainbench_audio.activations.object_state import NO_FINGERPRINT
-from brainbench_audio.activations.weights_status import unverified
 from brainbench_audio.errors import BrainbenchError, CacheError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
@@ -22,18 +21,11 @@ from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.identifying import given_model, identified, record_identity
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
-from brainbench_audio.provenance import environment
-from brainbench_audio.registry.discovery import plugins
-from brainbench_audio.scores.score import ONLY_LAYERS, Score
+from brainbench_audio.pipeline.origin import provenance_of
+from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import find_score, find_summary, keep_score, stored_file
 
 _log = logging.getLogger(__name__)
-
-# of a model's card, what reports say
-_MODEL_FIELDS = (
-    *("label", "family", "parameters", "sample_rate", "layers"),
-    *("training_data", "licence", "source"),
-)
 
 
 @dataclass(frozen=True)
@@ -248,55 +240,22 @@ def compute_pair(
         See `ComposedBenchmark`.
     """
     started = time.perf_counter()
-    identity = keys.identity
-    plan = plan_extraction(identity, benchmark.stimuli)
-    heard = plan.key
-    computed_in: list[str] = []
+    plan = plan_extraction(keys.identity, benchmark.stimuli)
+    heard = {"key": plan.key, "layers": list(plan.layers), "computed_in": [], **plan.fields}
     if isinstance(benchmark, ComposedBenchmark):
         with extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations:
             score = benchmark.compare(activations)
-            heard = activations.key
-            computed_in = activations.computed_in()
+            heard |= {"key": activations.key, "computed_in": activations.computed_in()}
     else:
         score = benchmark(model)
-    provenance: dict[str, Any] = {
-        "model": identity.id,
-        "identity": identity.record,
-        "benchmark": keys.benchmark,
-        "key": keys.score,
-        "seconds": round(_since(started), 3),
-        "stimuli": keys.heard,
-        "citations": _citations(keys, benchmark),
-        "cards": _cards(keys, benchmark),
-        "plugins": _plugin_versions(),
-        **environment(),
-        **identity.provenance,
-        **score.provenance,
-    }
-    if identity.whole:
-        provenance[ONLY_LAYERS] = list(identity.layers)
-    if isinstance(benchmark, ComposedBenchmark):
-        provenance["inputs"] = keys.inputs
-        provenance["folds"] = benchmark.folds.source
-        if benchmark.given is not None:
-            provenance["given"] = benchmark.given.identity.record
-    if weights := provenance.get("weights"):
-        provenance["weights"] = {**weights, **_unverified(identity, weights)}
-    if plan.fields:
-        provenance["activations"] = {
-            "key": heard,
-            "layers": list(plan.layers),
-            "computed_in": computed_in,
-            **plan.fields,
-        }
-    return score.with_provenance(provenance)
-
-
-def _unverified(identity: Identity, weights: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the weights files that nobody vouches for now; loading may have been long ago."""
-    if identity.card is None or not (names := unverified(identity.card, weights.get("files", {}))):
-        return {}
-    return {"unverified": names}
+    origin = provenance_of(
+        score,
+        keys,
+        benchmark,
+        activations=heard if plan.fields else None,
+        seconds=round(_since(started), 3),
+    )
+    return score.with_provenance(origin)
 
 
 def stored_run(keys: PairKeys) -> Run | None:
@@ -316,40 +275,6 @@ def stored_run(keys: PairKeys) -> Run | None:
 
 def _since(started: float) -> float:
     return time.perf_counter() - started
-
-
-def _citations(keys: PairKeys, benchmark: Benchmark) -> dict[str, str]:
-    citations = {}
-    if keys.identity.card is not None:
-        citations["model"] = keys.identity.card.citation
-    if isinstance(benchmark, ComposedBenchmark):
-        citations["data"] = benchmark.card.dataset.citation
-        citations["metric"] = benchmark.card.metric.citation
-        if benchmark.given is not None and benchmark.given.identity.card is not None:
-            citations["given"] = benchmark.given.identity.card.citation
-    return citations
-
-
-def _cards(keys: PairKeys, benchmark: Benchmark) -> dict[str, dict[str, Any]]:
-    """Return what reports say of a model and a benchmark that no plugin describes to them."""
-    told: dict[str, tuple[Any, tuple[str, ...]]] = {"model": (keys.identity.card, _MODEL_FIELDS)}
-    if isinstance(benchmark, ComposedBenchmark):
-        told["data"] = (benchmark.card.dataset, ("description", "licence", "source"))
-        told["metric"] = (benchmark.card.metric, ("description", "unit"))
-    return {
-        name: {field: _plain(getattr(card, field)) for field in fields}
-        for name, (card, fields) in told.items()
-        if card is not None
-    }
-
-
-def _plain(value: Any) -> Any:
-    """Return what comes back of a value that is kept as JSON."""
-    return list(value) if isinstance(value, tuple) else value
-
-
-def _plugin_versions() -> dict[str, str]:
-    return {plugin.distribution: plugin.version for plugin in plugins() if not plugin.failure}
 
 
 def benchmark_name(benchmark: Benchmark) -> str:

@@ -37,11 +37,20 @@ if TYPE_CHECKING:
     from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 
 _MEASURED_SOUNDS = 16
-# what of the core data sets are read with, and no revision stands for
-_READERS = (
+# of the core, what reads data and what makes fingerprints of benchmarks; no revision stands for it
+SOURCES = (
     "brainbench_audio.archives",
     "brainbench_audio.data_source",
+    "brainbench_audio.hdf5_rows",
+    "brainbench_audio.matlab",
     "brainbench_audio.names",
+    "brainbench_audio.nesting",
+    "brainbench_audio.netcdf",
+    "brainbench_audio.netcdf_child",
+    "brainbench_audio.own_data",
+    "brainbench_audio.pipeline.benchmark",
+    "brainbench_audio.pipeline.categories",
+    "brainbench_audio.pipeline.resampling",
     "brainbench_audio.tables",
 )
 _SETTLED = 2_000_000_000  # nanoseconds; a later change may fall on the same tick of the clock
@@ -69,6 +78,8 @@ class Target:
         Seconds of sound in all, from the length of some.
     rows, columns, bytes : int
         Of the responses or labels: rows, numbers a row, and memory.
+    continuous : bool
+        Whether rows are volumes, while continuous sound was heard.
     """
 
     benchmark: Loadable
@@ -81,6 +92,7 @@ class Target:
     rows: int
     columns: int
     bytes: int
+    continuous: bool
 
     def keys(self, identity: Identity) -> PairKeys:
         """Return the keys of a model on the benchmark."""
@@ -118,6 +130,7 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         rows=len(benchmark.assembly),
         columns=int(np.prod(benchmark.assembly.shape[1:])),
         bytes=int(benchmark.assembly.nbytes),
+        continuous=isinstance(stimuli, ContinuousStimuli),
     )
     _remember(file, target, card, stimuli)
     return target
@@ -170,7 +183,7 @@ def _file_of(card: BenchmarkCard, wanted: Loadable, given: Identity | None) -> P
             [
                 wanted.key,
                 metric.revision or package_hash(metric.packages),
-                package_hash([*card.dataset.packages, *_READERS]),
+                package_hash([*card.dataset.packages, *SOURCES]),
                 [revisions.SCORES, revisions.STIMULI],
                 other,
             ]

@@ -20,7 +20,8 @@ from brainbench_audio.hub import HubPath
 from brainbench_audio.interfaces import Model
 from brainbench_audio.pipeline.checkpoints import Checkpoint, list_checkpoints
 from brainbench_audio.pipeline.identifying import known_identity, learned
-from brainbench_audio.pipeline.loading import Loadable, load_identified
+from brainbench_audio.pipeline.loading import Loadable
+from brainbench_audio.pipeline.loading_models import load_identified
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.stimuli.stimulus_set import StimulusSet

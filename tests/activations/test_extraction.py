@@ -30,7 +30,7 @@ from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import name_of
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.errors import CacheError, ContractError, DataError
-from brainbench_audio.pipeline.loading import load_model
+from brainbench_audio.pipeline.loading_models import load_model
 from brainbench_audio.stimuli.reading import read_ahead
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.testing import DummyModel, dummy_stimuli

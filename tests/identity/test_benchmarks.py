@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from brainbench_audio.errors import DataError, PluginLoadError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import load_dataset
 from brainbench_audio.pipeline.run import run
+from brainbench_audio.pipeline.targets import SOURCES
+from brainbench_audio.revisions import STANDS_FOR
 from brainbench_audio.stimuli import reading, stimulus_set
 from brainbench_audio.stimuli.audio import read_waveform
 from brainbench_audio.testing import DummyModel
@@ -167,3 +170,38 @@ def test_a_sound_that_is_written_again_as_it_was(
     monkeypatch.setattr(stimulus_set, "read_waveform", read)
     assert not run(DummyModel(), benchmark).cached
     assert done
+
+
+ROOT = Path(__file__).parents[2]
+# of the core: brings files here or says what is going on, and changes nothing in them
+HARMLESS = {
+    *("cards", "download", "errors", "files", "hashing", "interfaces", "machine", "progress"),
+    *("registry", "settings", "temporaries", "pipeline.dimensionality"),
+}
+
+
+def imports(pattern: str) -> set[str]:
+    """Return the modules of the core that some files import, without the core's name."""
+    return {
+        node.module.removeprefix("brainbench_audio.")
+        for file in ROOT.glob(pattern)
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom)
+        and node.module
+        and node.module.startswith("brainbench_audio.")
+    }
+
+
+def test_a_benchmark_is_not_remembered_once_code_that_reads_its_data_changes() -> None:
+    makers = imports("brainbench_audio/pipeline/benchmark.py")
+    deciding = {
+        *("own_data", "pipeline.benchmark"),
+        *imports("plugins/benchmarks/*/brainbench_*/*.py"),
+        *imports("brainbench_audio/own_data/*.py"),
+        *(name for name in makers if name.startswith("pipeline.")),
+    }
+    packages = [*SOURCES, *(name for _, names in STANDS_FOR.values() for name in names)]
+    counted = {name.removeprefix("brainbench_audio.") for name in packages} | HARMLESS
+    left = {name for name in deciding if not {name, name.partition(".")[0]} & counted}
+    assert not left, f"list them in pipeline/targets.py, SOURCES: {sorted(left)}"
+    assert {"hdf5_rows", "matlab", "pipeline.resampling"} <= deciding

@@ -260,9 +260,9 @@ def test_weights_that_are_replaced_while_they_are_read(
     net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: Save
 ) -> None:
     file = save(tmp_path / "mine.pt", 1)
-    from brainbench_audio.pipeline import identifying, loading
+    from brainbench_audio.pipeline import identifying, loading_models
 
-    real = loading.load_identified
+    real = loading_models.load_identified
 
     def load(*arguments: Any) -> Any:
         found = real(*arguments)

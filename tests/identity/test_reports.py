@@ -12,7 +12,7 @@ import pytest
 
 from brainbench_audio import load_model, provenance, score
 from brainbench_audio.cli.main import main
-from brainbench_audio.pipeline import run as pipeline_run
+from brainbench_audio.pipeline import origin
 
 Told = Callable[..., str]
 
@@ -58,7 +58,7 @@ def test_weights_that_are_brought_back(
     def environment() -> dict[str, Any]:
         return {**real(), "created": f"{next(years)}T00:00:00+00:00"}
 
-    monkeypatch.setattr(pipeline_run, "environment", environment)
+    monkeypatch.setattr(origin, "environment", environment)
 
     def place(seed: int) -> None:
         for pin in published.parent.glob("*.sha256"):

@@ -16,6 +16,7 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.pipeline import loading
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
+from brainbench_audio.pipeline.categories import sound_categories
 from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.registry.ids import BenchmarkId
@@ -61,6 +62,14 @@ def test_only_sounds_of_these_categories_count(categories: np.ndarray) -> None:
     assert found.n["stimulus"] == kept.size
     by_hand = some._metric({"one": rows[kept]}, some.assembly, some.folds)
     assert found.value == by_hand.value != whole.compare({"one": rows}).value
+    # other categories are stored with scores, so these have another key
+    before = whole.fingerprint
+    whole.stimuli = replace(whole.stimuli, categories=tuple(categories[::-1]))
+    assert whole.fingerprint != before
+    names = whole.stimuli.names[1:]
+    decomposed = replace(whole.stimuli, names=("u\u0308", *names))
+    composed = whole.assembly.assign_coords(stimulus=["\u00fc", *names])
+    assert sound_categories(decomposed, composed) == tuple(categories[::-1])
     music = load_benchmark("Tiny[MUSIC]-match")
     assert isinstance(music, ComposedBenchmark)
     assert len(music.assembly) == 16
@@ -74,7 +83,8 @@ def test_raw_of_pairs_of_sounds_says_which_these_are(
     layers = {"one": np.zeros((40, 2))}
     of_pairs = xr.Dataset({"rdm": ("pair", np.arange(120.0))})
     of_others = xr.Dataset({"rdm": ("pair", [1.0]), "measured": ("stimulus", [1.0, 2.0])})
-    for raw, known in ((of_pairs, True), (of_others, False), (xr.Dataset(), False)):
+    others = (of_others, of_others[["rdm"]], of_others[["measured"]], xr.Dataset())
+    for raw, known in ((of_pairs, True), *((raw, False) for raw in others)):
         monkeypatch.setattr(some, "_metric", lambda *_, raw=raw: Score(value=0.5, raw=raw))
         found = some.compare(layers).raw
         assert set(found.data_vars) == set(raw.data_vars)

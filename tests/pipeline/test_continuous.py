@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import xarray as xr
 from brainbench_audio.activations import extraction
 from brainbench_audio.activations.extraction import extract_share, extracted, plan_extraction
 from brainbench_audio.activations.lazy import as_lazy
+from brainbench_audio.activations.projection import Projected
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.data_source import LoadedDataset
@@ -129,6 +131,14 @@ def test_a_model_without_time_hears_the_clip_at_the_end(stimuli: ContinuousStimu
     np.testing.assert_array_equal(rows, model.activations(clips)["bands"])
 
 
+def test_a_projection_hears_windows_as_its_model_does(stimuli: ContinuousStimuli) -> None:
+    for model in (Timed(), DummyModel()):
+        made = Projected(model, 3)
+        with extracted(model, stimuli) as whole, extracted(made, stimuli) as few:
+            matrix = made._matrix("bands", whole["bands"].shape[1])
+            np.testing.assert_allclose(few["bands"], whole["bands"] @ matrix, rtol=1e-4)
+
+
 def test_windows_are_heard_in_time_order_and_go_on(
     stimuli: ContinuousStimuli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -165,6 +175,7 @@ def test_what_is_known_before_a_run(
     target = look_at(Loadable("Tiny-match"), lambda: benchmark)
     assert (target.sounds, target.rows, target.columns, target.duration) == (80, 14, 3, 80.0)
     assert target.heard == {"": stimuli.fingerprint}
+    assert target.continuous
 
 
 def test_lanczos_keeps_what_is_slow_and_drops_what_is_fast() -> None:
@@ -174,6 +185,14 @@ def test_lanczos_keeps_what_is_slow_and_drops_what_is_fast() -> None:
     slow, fast = np.sin(2 * np.pi * known / 20), np.sin(2 * np.pi * known / 1.5)
     np.testing.assert_allclose(weights @ slow, np.sin(2 * np.pi * at / 20), atol=0.02)
     assert np.abs(weights @ fast).max() < 0.03
+    # beyond the first and the last value it is as there, however close together values are
+    for stride in (0.1, 0.5, 1.0, 2.0):
+        known = np.arange(1, 40) * stride
+        ends = lanczos(np.concatenate([[0.0], known[-1] + np.linspace(0, 2, 9)]), known, 2.0)
+        assert np.abs(ends).sum(axis=1).max() < 1.5
+        np.testing.assert_array_equal(ends[0], lanczos(known[:1], known, 2.0)[0])
+        np.testing.assert_array_equal(ends[1:], np.tile(ends[1], (9, 1)))
+    known = np.arange(0, 60, 0.1)
     # the plain formula, one weight at a time
     x = (at[3] - known[130]) / 2
     plain = 3 * np.sin(np.pi * x) * np.sin(np.pi * x / 3) / (np.pi * x) ** 2
@@ -193,6 +212,14 @@ def test_responses_of_other_sounds(
 ) -> None:
     with pytest.raises(DataError, match=told):
         composed(stimuli, print, **changes)
+
+
+def test_windows_further_apart_than_volumes(stimuli: ContinuousStimuli, tiny: Path) -> None:
+    kept = [row for row in range(80) if not 20 <= row < 30]
+    each = ("names", "files", "run", "time")
+    gap = replace(stimuli, **{x: tuple(getattr(stimuli, x)[row] for row in kept) for x in each})
+    with pytest.raises(DataError, match=r"Windows of one are up to 2\.75 s apart, expected 2 s"):
+        composed(gap, print)
 
 
 def test_continuous_sound_has_no_categories(stimuli: ContinuousStimuli, tiny: Path) -> None:

@@ -47,6 +47,12 @@ def test_it_is_stored_for_layers_that_were_read() -> None:
     assert features == 4
     assert dimensions(raw, "other") is None
 
+    # what is wrong with layers is the metric's to say
+    for odd in (1j * np.ones((40, 2)), np.full((40, 2), "loud"), [[1.0, 2.0]]):
+        read = MeasuredLayers({"in": odd})  # type: ignore[dict-item]
+        assert read["in"] is odd
+        assert read.added_to(xr.Dataset()).identical(xr.Dataset())
+
     read = MeasuredLayers(layers)
     assert read["in"] is layers["in"]
     assert read.added_to(xr.Dataset()).identical(xr.Dataset()), "out was not read"

@@ -19,7 +19,7 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.errors import BrainbenchError, CacheError, DataError
 from brainbench_audio.files import set_aside
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline import hearing, identifying, loading, many
+from brainbench_audio.pipeline import hearing, identifying, loading, loading_models, many
 from brainbench_audio.pipeline.forecast import Forecast, forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import Workbench
 from brainbench_audio.pipeline.loading import Loadable
@@ -44,7 +44,7 @@ def loaded(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         return counted
 
-    monkeypatch.setattr(identifying, "load_identified", counting(loading.load_identified))
+    monkeypatch.setattr(identifying, "load_identified", counting(loading_models.load_identified))
     monkeypatch.setattr(hearing, "load_benchmark", counting(loading.load_benchmark))
     return counter
 
@@ -311,12 +311,19 @@ def test_responses_to_continuous_sound_are_scored_in_blocks_of_voxels() -> None:
     """Measured were 1.1 GB in all, of 4,200 volumes x 20,000 voxels and 128 features."""
     work = plan_work(Workbench(), [(Loadable("tiny-plain"), Loadable("Tiny-match"))])
     ((model, target),) = work.pairs
-    size = {"rows": 4200, "columns": 20_000, "bytes": 4 * 4200 * 20_000}
+    size: dict[str, Any] = {"rows": 4200, "columns": 20_000, "bytes": 4 * 4200 * 20_000}
+    size["continuous"] = True
     (found,) = forecast(replace(work, pairs=[(model, replace(target, **size))]))
     assert 0.4e9 < found.memory - found.least < 2.2e9
     wide = size | {"columns": 40_000, "bytes": 2 * size["bytes"]}
     (more,) = forecast(replace(work, pairs=[(model, replace(target, **wide))]))
     assert more.memory - found.memory == size["bytes"]
+    # of some categories of sounds, fewer rows than sounds: less than of all
+    (whole,) = forecast(work)
+    fewer = replace(target, rows=target.rows // 2, bytes=target.bytes // 2)
+    (part,) = forecast(replace(work, pairs=[(model, fewer)]))
+    assert whole.memory - part.memory > 0
+    assert part.least == whole.least - target.bytes // 2
 
 
 def test_a_large_model_in_a_small_container() -> None:

@@ -26,7 +26,8 @@ from brainbench_audio.assemblies.assembly import stimulus_names
 from brainbench_audio.errors import BrainbenchError, ContractError, DataError, PluginLoadError
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.keys import PairKeys
-from brainbench_audio.pipeline.loading import load_benchmark, load_dataset, load_model
+from brainbench_audio.pipeline.loading import load_benchmark, load_dataset
+from brainbench_audio.pipeline.loading_models import load_model
 from brainbench_audio.pipeline.run import run
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.report.results import stored_results

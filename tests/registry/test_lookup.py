@@ -147,7 +147,8 @@ def test_a_distribution_picks_one() -> None:
 def test_a_distribution_picks_the_data_of_a_benchmark(
     tiny: Path, install: Callable[..., Path]
 ) -> None:
-    from brainbench_audio.pipeline.loading import load_benchmark, load_model
+    from brainbench_audio.pipeline.loading import load_benchmark
+    from brainbench_audio.pipeline.loading_models import load_model
 
     source = (tiny / "cards.py").read_text().replace("METRICS = [", "METRICS = []\nOLD = [")
     shutil.copytree(tiny, tiny.with_name("brainbench_tiny_copy"))

@@ -586,7 +586,8 @@ def test_what_is_missing_is_named(
 def test_rdms_of_a_model_and_of_responses(tmp_path: Path, capsys: Told) -> None:
     from brainbench_audio.activations.extraction import activations_folder
     from brainbench_audio.assemblies.assembly import align
-    from brainbench_audio.pipeline.loading import load_dataset, load_model
+    from brainbench_audio.pipeline.loading import load_dataset
+    from brainbench_audio.pipeline.loading_models import load_model
 
     pair = ["-m", "tiny-plain", "-b", "Tiny-match"]
     draw = ["figure", "rdm", *pair, "-o", str(tmp_path / "a.png"), "--json"]

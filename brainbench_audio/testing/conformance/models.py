@@ -18,7 +18,7 @@ from brainbench_audio.activations.lengths import find_shortest, works_with
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, PluginLoadError
 from brainbench_audio.interfaces import Model
-from brainbench_audio.pipeline.loading import load_model
+from brainbench_audio.pipeline.loading_models import load_model
 from brainbench_audio.registry.lookup import load_attribute
 from brainbench_audio.stimuli.stimulus_set import Moment
 from brainbench_audio.testing.conformance.cards import subject

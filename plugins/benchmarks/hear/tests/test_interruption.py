@@ -40,7 +40,8 @@ class Listener:
 EXTRACT = """
 import sys
 from brainbench_audio.activations.extraction import extracted
-from brainbench_audio.pipeline.loading import load_dataset, load_model
+from brainbench_audio.pipeline.loading import load_dataset
+from brainbench_audio.pipeline.loading_models import load_model
 with extracted(load_model(sys.argv[1]), load_dataset("HEAR", folder=sys.argv[2]).stimuli):
     pass
 """
@@ -108,7 +109,8 @@ class Wide:
 PEAK = """
 import resource, sys
 from brainbench_audio.activations.extraction import extracted
-from brainbench_audio.pipeline.loading import load_dataset, load_model
+from brainbench_audio.pipeline.loading import load_dataset
+from brainbench_audio.pipeline.loading_models import load_model
 with extracted(load_model(sys.argv[1]), load_dataset("HEAR", folder=sys.argv[2]).stimuli):
     pass
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)

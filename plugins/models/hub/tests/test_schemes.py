@@ -16,7 +16,7 @@ from brainbench_hub.cards import CARDS, HF, TORCHAUDIO
 from brainbench_audio import list_ids
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import UnknownId
-from brainbench_audio.pipeline import loading, many, run
+from brainbench_audio.pipeline import loading_models, many, run
 from brainbench_audio.registry import lookup
 from brainbench_audio.registry.discovery import Plugin
 from brainbench_audio.registry.lookup import expand, find_model
@@ -119,7 +119,7 @@ def test_a_stored_score(folder: Callable[[str], Path]) -> None:
     """A result is stored under an id that has slashes, and found again."""
     pytest.importorskip("brainbench_simcortex")
     pytest.importorskip("brainbench_rsa")
-    model = loading.load_model(f"hf:{folder('hubert')}", device="cpu")
+    model = loading_models.load_model(f"hf:{folder('hubert')}", device="cpu")
     first, second = (run.run(model, "SimCortex-rsa") for _ in range(2))
     assert (first.cached, second.cached) == (False, True)
     assert first.model == f"hf:{folder('hubert')}"
