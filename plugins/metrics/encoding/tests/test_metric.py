@@ -139,7 +139,7 @@ def test_errors_over_time_and_listeners() -> None:
     assert few.provenance["error_over"] == "listeners, for these blocks of time"
     neither = Encoding(block=60)(layers, target[:, :3], folds)
     assert neither.error is None
-    assert "7 blocks of time and 1 listeners are too few" in neither.provenance["error_withheld"]
+    assert "7 blocks of time and 1 listener are too few" in neither.provenance["error_withheld"]
 
 
 def test_chance_is_turning_the_responses_of_each_run() -> None:
