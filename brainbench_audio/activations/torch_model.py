@@ -26,7 +26,7 @@ from brainbench_audio.activations.read_outs import (
     reading_out,
     refuse_width,
 )
-from brainbench_audio.activations.time_axes import TimeAxis, find_time_axes, shapes_of
+from brainbench_audio.activations.time_axes import TimeAxis, find_time_axes
 from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, ContractError
@@ -313,13 +313,26 @@ class TorchModel(ModelView):
         read_outs = {layer: self.read_outs[layer] for layer in pools}
         return reading_out(self.card.id, self.network, read_outs, pools, outputs)
 
+    def _unpooled(self, sound: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the output of each layer for a sound, (1, sample), as it is before pooling."""
+        outputs: dict[str, torch.Tensor] = {}
+
+        def keeping(layer: str) -> Pooling:
+            def pool(output: torch.Tensor) -> torch.Tensor:
+                outputs[layer] = output.clone()
+                return output.new_empty((1, 1))
+
+            return pool
+
+        self._run(sound.to(self.device), {layer: keeping(layer) for layer in self.layers})
+        return outputs
+
     def _axes(self) -> dict[str, TimeAxis]:
         """Return the time axis of each layer that has one; the first time, the network listens."""
         if self._time_axes is None:
-            shapes = partial(shapes_of, self._run, self.layers, self.device)
             samples = max(self.sample_rate, self.card.shortest)
             try:
-                self._time_axes = find_time_axes(shapes, samples)
+                self._time_axes = find_time_axes(self._unpooled, samples)
             except Exception as error:  # whatever a network may raise
                 if isinstance(error, BrainbenchError) or is_out_of_memory(error):
                     raise

@@ -42,15 +42,8 @@ def add(verbs: Any) -> None:
         help="benchmark of the x axis (default: overall, the mean z-score over listening tasks)",
     )
     size = _add(figures, "dimensionality", "scores against dimensionality of layers")
+    _add_benchmarks(size, drawings.RIDGE)
     _add_models(size)
-    size.add_argument(
-        "--benchmark",
-        "-b",
-        nargs="+",
-        default=list(drawings.RIDGE),
-        metavar="ID",
-        help="globs allowed",
-    )
     agreement = _add(figures, "agreement", "methods and data sets (figure 12, right)")
     _add_compared(agreement, drawings.METHODS)
     choice = _add(figures, "layer-choice", "what cross-validated layers change (figure 12, left)")
@@ -125,14 +118,7 @@ def _add(figures: Any, name: str, told: str) -> argparse.ArgumentParser:
 def _add_compared(
     parser: argparse.ArgumentParser, default: Sequence[str], *, published: bool = True
 ) -> None:
-    parser.add_argument(
-        "--benchmark",
-        "-b",
-        nargs="+",
-        default=list(default),
-        metavar="ID",
-        help=f"globs allowed (default: {' '.join(default)})",
-    )
+    _add_benchmarks(parser, default)
     _add_models(parser)
     if published:
         parser.add_argument(
@@ -146,6 +132,17 @@ def _add_compared(
         choices=("card", "paper"),
         default="card",
         help="names of models: those of their cards (the default), or those of the paper's figures",
+    )
+
+
+def _add_benchmarks(parser: argparse.ArgumentParser, default: Sequence[str]) -> None:
+    parser.add_argument(
+        "--benchmark",
+        "-b",
+        nargs="+",
+        default=list(default),
+        metavar="ID",
+        help=f"globs allowed (default: {' '.join(default)})",
     )
 
 

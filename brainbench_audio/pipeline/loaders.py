@@ -33,10 +33,15 @@ def invoke(function: Any, word: str, arguments: Sequence[Any], options: Mapping[
     PluginLoadError
         It called ``sys.exit()``.
     """
+    signature = inspect.signature(function)
     try:
-        inspect.signature(function).bind(*arguments, **options)
+        signature.bind(*arguments, **options)
     except TypeError as error:
-        raise ContractError(f"The {word} does not take these options: {error}.") from error
+        named = [one.name for one in signature.parameters.values() if one.kind is one.KEYWORD_ONLY]
+        raise ContractError(
+            f"The {word} does not take these options: {error}. It takes "
+            f"{', '.join(named) or 'none'}; leave the others out."
+        ) from error
     try:
         return function(*arguments, **options)
     except SystemExit as error:  # one model must not end the run of all

@@ -19,8 +19,7 @@ from brainbench_audio.scores.profiles import read_raw
 By = Literal["category", "sound"]
 Array = npt.NDArray[np.float64]
 ALL = "all sounds"
-# intervals over fewer sounds of a category hold the truth too seldom, see
-# docs/methods-statistics.md
+# intervals over fewer sounds of a category hold the truth too seldom, see docs/methods.md
 LEAST_SOUNDS = 4
 
 
@@ -76,7 +75,10 @@ def category_errors(errors: xr.Dataset) -> list[CategoryError]:
         There are no categories.
     """
     if CATEGORY not in errors.coords:
-        raise DataError("The sounds of this score have no categories.")
+        raise DataError(
+            "The sounds of this score have no categories, as the data set gives none: "
+            "`brainbench export --errors sound` writes the error of each sound."
+        )
     names = errors[CATEGORY].values.astype(str)
     error, spread = (errors[one].values for one in ("sound_error", "sound_spread"))
     units, whole = str(errors["sound_error"].attrs.get(UNITS, "")), float(spread.mean(axis=1).sum())

@@ -21,6 +21,7 @@ Array = npt.NDArray[np.float64]
 PRIMARY = "Primary"
 DIFFERENCE, TREND = "difference", "trend"
 _LEAST_STEPS = 3
+_ALIKE = 1e-9  # rounding of positions, which are from 0 to 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,8 +39,8 @@ class Deepening:
     value : float
         Mean over listeners.
     interval : (float, float) or None
-        95 % interval, Student's t over listeners; None with fewer than 3, or where all are equal,
-        which few layers may bring about.
+        95 % interval, Student's t over listeners; None with fewer than 3, or if all are the same:
+        positions are steps of layers, so that does not say that there is no error.
     p : float or None
         Two-sided, that the mean is 0, from the same t.
     listeners : int
@@ -181,7 +182,7 @@ def _trend(model: str, benchmark: str, course: list[tuple[int, xr.DataArray]]) -
 def _over_listeners(model: str, benchmark: str, what: str, values: Array) -> Deepening:
     """Return the mean over listeners with interval and p."""
     interval = p = None
-    if values.size >= LEAST_PARTS and np.ptp(values) > 0:
+    if values.size >= LEAST_PARTS and np.ptp(values) > _ALIKE:
         estimate = Influence(values, np.empty((0, values.size)), units="listeners").estimate()
         interval, p = estimate.interval(), estimate.p
     return Deepening(

@@ -114,18 +114,25 @@ def _means(
     measured: Array, prediction: Array, targets: npt.NDArray[np.intp]
 ) -> tuple[Array, Array] | None:
     """Return e and b of some targets, each (stimulus,); None where none can be used."""
-    responses, predicted = measured[:, targets], prediction[:, targets]
-    variance = responses.var(axis=0)
-    # NaN compares as False
-    usable = (variance > 0) & np.isfinite(predicted).all(axis=0)
+    pair = measured[:, targets], prediction[:, targets]
+    usable = np.asarray(np.isfinite(pair[0]).all(axis=0) & np.isfinite(pair[1]).all(axis=0))
+    # what differs by rounding only is constant
+    rounding = 4.0 * np.finfo(np.float64).eps * np.abs(pair[0][:, usable]).max(axis=0, initial=0.0)
+    usable[usable] = np.ptp(pair[0][:, usable], axis=0) > rounding
     if not usable.any():
         return None
-    responses, predicted = (
-        one[:, usable] - one[:, usable].mean(axis=0) for one in (responses, predicted)
-    )
+    responses, predicted = (_of_unit_size(one[:, usable]) for one in pair)
+    variance = responses.var(axis=0)
     squares = np.square(predicted).sum(axis=0)
     slope = np.maximum((responses * predicted).sum(axis=0), 0.0)
     np.divide(slope, squares, out=slope, where=squares > 0)
-    error = np.square(responses - slope * predicted) / variance[usable]
-    spread = np.square(responses) / variance[usable]
+    error = np.square(responses - slope * predicted) / variance
+    spread = np.square(responses) / variance
     return error.mean(axis=1), spread.mean(axis=1)
+
+
+def _of_unit_size(values: Array) -> Array:
+    """Return columns of mean 0 in units of their largest value, whose squares floats hold."""
+    size = np.maximum(np.abs(values).max(axis=0), np.finfo(np.float64).tiny)
+    scaled = values / size
+    return np.asarray(scaled - scaled.mean(axis=0))

@@ -21,17 +21,18 @@ MOMENT = Moment(frames=(0.45, 0.5), clip=(0.4, 0.5))
 
 
 class Network(torch.nn.Module):
-    """Frames of 80 samples: as they are, channels first, two bands each, and their mean."""
+    """Frames of 80 samples: as they are, channels first, two bands each in both orders, a mean."""
 
     def __init__(self) -> None:
         super().__init__()
-        for name in ("frames", "channels", "patches", "image", "mean"):
+        for name in ("frames", "channels", "patches", "bands", "image", "mean"):
             self.add_module(name, torch.nn.Identity())
 
     def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
         frames = self.frames(waveforms.unfold(1, 80, 80).cumsum(dim=1))
         self.channels(frames.transpose(1, 2))
         self.patches(frames.unflatten(2, (2, 40)).flatten(1, 2))
+        self.bands(frames.unflatten(2, (2, 40)).transpose(1, 2).flatten(1, 2))
         # as of networks that make one image of any sound
         self.image(torch.nn.functional.adaptive_avg_pool1d(frames.transpose(1, 2), 7))
         mean: torch.Tensor = self.mean(frames.mean(dim=1))
@@ -53,7 +54,7 @@ def mean_of_channels(output: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture
 def model() -> TorchModel:
-    layers = {"frames": 80, "channels": 80, "patches": 40, "image": 80, "mean": 80}
+    layers = {"frames": 80, "channels": 80, "patches": 40, "bands": 40, "image": 80, "mean": 80}
     card = dummy_card(layers=tuple(layers), dims=tuple(layers.values()), shortest=80)
     pooling = dict.fromkeys(layers, mean_over_time)
     pooling |= dict.fromkeys(("channels", "image"), mean_of_channels)
@@ -73,6 +74,7 @@ def test_what_counts_of_a_window(model: TorchModel) -> None:
         np.testing.assert_array_equal(found["channels"][row], found["frames"][row])
         bands = frames.reshape(100, 40)[90:]
         np.testing.assert_allclose(found["patches"][row], bands.mean(axis=0), atol=1e-5)
+        np.testing.assert_allclose(found["bands"][row], bands.mean(axis=0), atol=1e-5)
     # layers without a time axis hear the clip alone
     clips = model.activations([window[3200:] for window in windows], layers=["mean", "image"])
     for layer, values in clips.items():
@@ -100,6 +102,7 @@ def test_what_is_found_by_listening_is_no_part_of_the_model(model: TorchModel) -
         "frames": TimeAxis(1),
         "channels": TimeAxis(2),
         "patches": TimeAxis(1, 2),
+        "bands": TimeAxis(1, 2, bands_first=True),
     }
     assert as_lazy(model).identity == lazy.identity
 
@@ -138,8 +141,17 @@ def test_errors_are_those_of_activations(model: TorchModel) -> None:
 
 
 def test_a_layer_with_two_axes_that_grow_has_no_time() -> None:
-    def shapes(samples: int) -> dict[str, tuple[int, ...]]:
-        frames = (samples - 300) // 160 + 1
-        return {"attention": (1, frames, frames), "frames": (1, 2, 3, frames), "cut": (1, 9)}
+    def hear(sound: torch.Tensor) -> dict[str, torch.Tensor]:
+        frames = sound.unfold(1, 300, 160)
+        loud = frames.abs().mean(dim=2)
+        both = loud[:, :, None] + loud[:, None]
+        # with two tokens of a class, bands first: no place is where it would be
+        tokens = torch.cat([loud[:, :2], loud, loud, loud], dim=1)[..., None]
+        return {
+            "attention": both,
+            "frames": frames[:, None],
+            "cut": frames[:, :9],
+            "tokens": tokens,
+        }
 
-    assert find_time_axes(shapes, 16_000) == {"frames": TimeAxis(3)}
+    assert find_time_axes(hear, 16_000) == {"frames": TimeAxis(2)}

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
 
 import brainbench_audio
+from brainbench_audio.cards import DatasetCard, MetricCard
+from brainbench_audio.cli.drawings import GATHER
 from brainbench_audio.cli.main import main, parser
+from brainbench_audio.registry.lookup import registered
 from tools.pages import commands, run_page
 
 ROOT = Path(__file__).parents[2]
@@ -67,6 +73,44 @@ def test_every_page_is_in_the_menu() -> None:
     menu = (ROOT / "mkdocs.yml").read_text(encoding="utf-8").split("\nnav:\n")[1]
     listed = set(re.findall(r": (\S+\.md)$", menu, re.MULTILINE))
     assert listed == {str(p.relative_to(ROOT / "docs")) for p in (ROOT / "docs").rglob("*.md")}
+
+
+def test_every_option_is_told() -> None:
+    told = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    options = set(_options(parser()))
+    assert len(options) > 50
+    assert {option for option in options if not re.search(rf"{option}(?![\w-])", told)} == set()
+
+
+def _options(of: argparse.ArgumentParser) -> Iterator[str]:
+    for action in of._actions:
+        yield from (name for name in action.option_strings if name.startswith("--"))
+        if isinstance(action, argparse._SubParsersAction):
+            for verb in action.choices.values():
+                yield from _options(verb)
+
+
+def test_lists_are_whole() -> None:
+    """README lists the data sets and metrics of this repository, figures.md the figures."""
+    ours = {folder.name for folder in ROOT.glob("plugins/*/*/brainbench_*")}
+    cards: list[DatasetCard | MetricCard] = [one.card for one in registered(DatasetCard)]
+    cards += [one.card for one in registered(MetricCard)]
+    known = {card.id for card in cards if ours.issuperset(card.packages)}
+    assert len(known) > 10
+    assert known <= _listed(ROOT / "README.md")
+    assert _listed(ROOT / "docs" / "figures.md") == set(GATHER)
+
+
+def _listed(page: Path) -> set[str]:
+    """Return the names that rows of tables begin with."""
+    rows = re.findall(r"^\| (`[^|]*) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_the_changelog_tells_each_change_once() -> None:
+    changes = re.findall(r"^- (.{60})", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert len(changes) > 100
+    assert [change for change, count in Counter(changes).items() if count > 1] == []
 
 
 def test_commands_are_found_at_all() -> None:

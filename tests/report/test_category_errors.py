@@ -121,6 +121,17 @@ def test_what_cannot_be_used_is_left_out() -> None:
     assert with_sound_errors(xr.Dataset()).identical(xr.Dataset())
     with pytest.raises(DataError, match="no categories"):
         category_errors(with_categories(errors, {"another": "Music"}))
+    # units of responses do not matter, and what is constant but for rounding is left out
+    expected = errors_of(made_up(6, "voxel"))
+    assert expected is not None
+    for unit in (1e-200, 1e200):
+        other = errors_of(unit * made_up(6, "voxel"))
+        assert other is not None
+        np.testing.assert_allclose(other["sound_error"], expected["sound_error"])
+    flat = made_up(6, "voxel")
+    flat["measured"][:] = 1 / 3
+    flat["measured"][0] = np.nextafter(1 / 3, 1)
+    assert errors_of(flat) is None
     # responses have names in one form of Unicode, files and metrics may have another
     accented = errors.assign_coords(stimulus=[f"e\u0301-{name}" for name in SOUNDS])
     named = {f"\u00e9-{name}": kind for name, kind in CATEGORIES.items()}

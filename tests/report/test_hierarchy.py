@@ -42,6 +42,15 @@ def voxels(best: np.ndarray, noise: float, seed: int, each: int = 5) -> xr.Datas
     )
 
 
+def test_listeners_who_are_all_the_same_say_nothing_of_the_error() -> None:
+    positions = positions_of(voxels(np.array([[0, 2]] * 4), 0.1, 0))
+    assert positions is not None
+    found = difference("net", "B-ridge", positions)
+    assert (found.value, found.listeners) == (0.5, 4)
+    assert found.interval is None
+    assert found.p is None
+
+
 def test_equal_to_a_plain_loop_and_a_t_test(keep: Keep, capsys: Told) -> None:
     best = np.array(
         [[0, 2, 4, 1], [1, 3, np.nan, 1], [1, 2, 2, 1], [0, 1, 3, 1], [np.nan, 4, 4, 1]]

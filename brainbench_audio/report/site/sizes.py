@@ -13,7 +13,7 @@ PARAMETERS = "parameters"
 def sizes(content: Content) -> dict[str, Result]:
     """Return the decimal logarithm of the parameters of each model whose card tells them.
 
-    None where a benchmark has this name.
+    Empty where a benchmark is called `PARAMETERS`.
     """
     if PARAMETERS in content.benchmarks:
         return {}

@@ -32,7 +32,7 @@ CARDS = [
         },
         description=(
             "27 stories, 5.6 hours, and the whole cortex of 8 listeners (fMRI); a subset is one "
-            "listener, `_all` has every story that he or she heard, up to 84"
+            "of these or a ninth, `_all` has every story that he or she heard, up to 84"
         ),
         licence="CC0-1.0",
         citation=LEBEL_2023,

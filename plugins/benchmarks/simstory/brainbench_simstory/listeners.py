@@ -151,8 +151,8 @@ def noise_deviation(reliability: Array) -> Array:
 
     Examples
     --------
-    >>> noise_deviation(np.array([0.8])).tolist()
-    [1.0]
+    >>> round(float(noise_deviation(np.array([0.8]))[0]), 6)
+    1.0
     """
     return np.sqrt(PRESENTATIONS * (1 - reliability) / reliability)
 

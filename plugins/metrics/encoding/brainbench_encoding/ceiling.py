@@ -16,6 +16,7 @@ from .runs import FloatArray
 LEAST, LEAST_ERRORS = 0.1, 5.0
 # of the jackknife over time
 GROUPS = 10
+LEAST_ROWS = 2 * GROUPS
 
 
 def reachable(presentations: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -20,7 +20,7 @@ from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
-from .ceiling import withheld
+from .ceiling import LEAST_ROWS, withheld
 from .correlation import Blocks
 from .evaluation import Evaluation
 from .fitting import Fits
@@ -112,9 +112,10 @@ class Encoding:
             each fold held out once), mean over a subject's voxels and over subjects, or over
             components. ``error`` and ``interval``: over blocks of time of these runs and subjects,
             weights held fixed. ``ceiling``: the highest r that the noise of the mean over
-            presentations allows, brought together as the value; None where no run is repeated.
-            ``parts``: one value a subject or component. ``layer``: the one that alone gives the
-            highest value. ``raw``: everything for each voxel.
+            presentations allows, brought together as the value; None where no run is repeated, or
+            repeated ones have fewer than 20 rows. ``parts``: one value a subject or component.
+            ``layer``: the one that alone gives the highest value. ``raw``: everything for each
+            voxel.
 
         Raises
         ------
@@ -126,9 +127,11 @@ class Encoding:
         fits, features = self._fit(layers, voxels)
         blocks = self._blocks(voxels)
         found = Evaluation(voxels, blocks)
+        # the jackknife over time leaves out tenths: of fewer rows, some would be empty
+        has_ceiling = bool(voxels.runs.repeated) and fits.tested.size >= LEAST_ROWS
         for columns, measured in fits.measured():
             found.add(columns, measured, fits.prediction[:, columns])
-            if voxels.runs.repeated:
+            if has_ceiling:
                 found.add_ceiling(columns, voxels.presentations(columns))
         parts = found.by_part(found.r)
         names = [name for name in voxels.parts if name]

@@ -139,7 +139,7 @@ def test_errors_over_time_and_listeners() -> None:
     assert few.provenance["error_over"] == "listeners, for these blocks of time"
     neither = Encoding(block=60)(layers, target[:, :3], folds)
     assert neither.error is None
-    assert "7 blocks of time and 1 listeners are too few" in neither.provenance["error_withheld"]
+    assert "7 blocks of time and 1 listener are too few" in neither.provenance["error_withheld"]
 
 
 def test_chance_is_turning_the_responses_of_each_run() -> None:
@@ -222,6 +222,8 @@ def test_odd_numbers_that_are_fine() -> None:
     found = Encoding(permutations=0)(layers, exact, folds)
     whole = Encoding(permutations=0, delays=(1.0, 2.0, 3.0, 4.0))  # type: ignore[arg-type]
     assert whole(layers, exact.astype(np.int16), folds).value == found.value
+    short = Encoding(permutations=0)(*replace(SMALL, repeated=((12, 3),)).draw(6))
+    assert short.ceiling is None
     # a block longer than any run, and a run that ends before a delay is over
     assert Encoding(permutations=0, block=1e12)(layers, exact, folds).n["block"] == 1
     assert abs(Encoding(permutations=0, delays=(1, 2, 3, 36))(layers, exact, folds).value) > 0.1

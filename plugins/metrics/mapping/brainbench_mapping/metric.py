@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
+from brainbench_ridge.checks import checked_features, checked_targets
 from brainbench_ridge.normalisation import ceiling_of
+from brainbench_ridge.partition import Partition
 from brainbench_ridge.targets import Targets
 
-from brainbench_audio.assemblies.assembly import real_numbers
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import ContractError, DataError
@@ -26,7 +27,6 @@ from .maps import MAPS
 from .nested import Nested, Problem
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
-_LEAST_FOLDS = 3
 _NOT_NORMALISED = (
     "which part of the ceiling a perfect model reaches with weights that are learned from noise is "
     "not known for this metric"
@@ -86,15 +86,16 @@ class LinearMap:
         DataError
             If no target is left, there are fewer than three folds or features are not finite.
         ContractError
-            If the rows of a layer do not fit.
+            If there is no layer, or the rows of a layer or the folds do not fit.
         """
         targets = Targets.from_assembly(target)
+        partition = Partition.from_labels(folds)
+        responses = checked_targets(targets.responses, partition).astype(np.float64)
+        if not layers:
+            raise ContractError("No layers to predict from: the mapping of layers is empty.")
         numbers = np.unique(np.asarray(folds), return_inverse=True)[1]
-        if numbers.max(initial=0) + 1 < _LEAST_FOLDS:
-            raise DataError(f"A layer is chosen on held-out folds: give {_LEAST_FOLDS} or more.")
-        checked = _Checked(layers, targets.responses.shape[0])
-        learn = MAPS[self.map]
-        problem = Problem(targets.responses.astype(np.float64), numbers, learn, targets.aggregate)
+        problem = Problem(responses, numbers, MAPS[self.map], targets.aggregate)
+        checked = (checked_features(name, layers[name], partition) for name in layers)
         with progress_bar(len(layers), self.map, "layer", smoothing=0) as bar:
             found = problem.solve(checked, bar.update)
         r2 = found.r2(problem.responses)
@@ -145,31 +146,6 @@ def load(
     if variant is not None:
         raise DataError(f"The metric {card.id} has no variants, not {variant!r}.")
     return LinearMap(map=card.id, bootstrap=bootstrap, seed=seed)
-
-
-class _Checked(Mapping[str, npt.NDArray[np.floating[Any]]]):
-    """Layers that fit the responses."""
-
-    def __init__(self, layers: Layers, stimuli: int) -> None:
-        self._layers = layers
-        self._stimuli = stimuli
-
-    def __getitem__(self, name: str) -> npt.NDArray[np.floating[Any]]:
-        features = real_numbers(self._layers[name], f"Features of layer {name!r}")
-        if features.ndim != 2 or len(features) != self._stimuli:
-            raise ContractError(
-                f"Layer {name} is {features.shape}, the responses have {self._stimuli} stimuli: "
-                f"give (stimulus, feature) for the same stimuli in the same order."
-            )
-        if not np.isfinite(features).all():
-            raise DataError(f"Layer {name} has NaN or infinite features.")
-        return features
-
-    def __iter__(self) -> Any:
-        return iter(self._layers)
-
-    def __len__(self) -> int:
-        return len(self._layers)
 
 
 def _counts(targets: Targets) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from .maps import Array, Map
 
-Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+Features = npt.NDArray[np.floating[Any]]
 Places = npt.NDArray[np.intp]
 # so many groups of stimuli are left out in turn: each costs as many fits as there are folds
 GROUPS = 33
@@ -64,21 +64,31 @@ class Problem:
     learn: Map
     aggregate: Callable[[Array], Array]
 
-    def solve(self, layers: Layers, progress: Callable[[], Any]) -> Nested:
-        """Predict each fold; layers are read once."""
+    def solve(self, layers: Iterable[Features], progress: Callable[[], Any]) -> Nested:
+        """Predict each fold.
+
+        Parameters
+        ----------
+        layers : iterable of float array (stimulus, feature)
+            At least one.
+        progress : callable
+            Called after each layer.
+        """
         coordinates, turn = reduced(self.responses)
         count = int(self.folds.max()) + 1
-        outer, inner, each = [], np.empty((len(layers), count)), []
+        outer, inner, each = [], [], []
         read = []
-        for place, name in enumerate(layers):
-            features = reduced(layers[name])[0]
+        for layer in layers:
+            features = reduced(layer)[0]
             read.append(features)
             pairs = self._pairs(features, coordinates, count)
-            for fold in range(count):
-                rows = self.folds != fold
-                inner[place, fold] = self.aggregate(
-                    squared_correlation(pairs[fold][rows] @ turn, self.responses[rows])
-                )
+            learned = [self.folds != fold for fold in range(count)]
+            inner.append(
+                [
+                    self.aggregate(squared_correlation(one[rows] @ turn, self.responses[rows]))
+                    for one, rows in zip(pairs, learned, strict=True)
+                ]
+            )
             predicted = np.empty_like(coordinates)
             for fold in range(count):
                 test = self.folds == fold
@@ -87,7 +97,7 @@ class Problem:
             each.append(squared_correlation(predicted @ turn, self.responses))
             progress()
         # of equals the first
-        chosen = inner.argmax(axis=0)
+        chosen = np.array(inner).argmax(axis=0)
         final = np.empty_like(coordinates)
         for fold, place in enumerate(chosen):
             final[self.folds == fold] = outer[place][self.folds == fold]
@@ -134,7 +144,7 @@ class Problem:
             yield from np.array_split(places, max(1, round(len(places) / size)))
 
 
-def reduced(values: npt.NDArray[np.floating[Any]]) -> tuple[Array, Array]:
+def reduced(values: Features) -> tuple[Array, Array]:
     """Return few coordinates, (stimulus, coordinate), and what turns them back into columns.
 
     Both maps are the same for coordinates as for columns: lengths and angles are kept. Columns are

@@ -150,12 +150,19 @@ def test_listeners_and_sessions() -> None:
 
 def test_what_is_refused() -> None:
     layers, target = made_up(4)
-    with pytest.raises(ContractError, match="have 40 stimuli"):
-        LinearMap(map="pls")({"one": np.zeros((3, 2))}, target, folds)
-    with pytest.raises(DataError, match="NaN or infinite"):
-        LinearMap(map="pls")({"one": np.full((SOUNDS, 2), np.nan)}, target, folds)
-    with pytest.raises(DataError, match="give 3 or more"):
-        LinearMap(map="pls")(layers, target, folds % 2)
+    metric = LinearMap(map="pls")
+    with pytest.raises(ContractError, match="No layers"):
+        metric({}, target, folds)
+    with pytest.raises(ContractError, match=r"Layer 'one' must be .* 40 rows"):
+        metric({"one": np.zeros((3, 2))}, target, folds)
+    with pytest.raises(DataError, match=r"NaN or infinite .* stimulus 0, feature 0"):
+        metric({"one": np.full((SOUNDS, 2), np.nan)}, target, folds)
+    with pytest.raises(DataError, match="at least 3 folds, got 2"):
+        metric(layers, target, folds % 2)
+    with pytest.raises(DataError, match="one label a stimulus"):
+        metric(layers, target, folds[:, np.newaxis])
+    with pytest.raises(ContractError, match="39 rows, one a fold label"):
+        metric(layers, target, folds[1:])
     with pytest.raises(DataError, match="no map 'turn'"):
         LinearMap(map="turn")
 

@@ -15,34 +15,34 @@ from .partition import IndexArray, Partition
 
 def checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
     """Return the responses (stimulus, target) as floats."""
-    checked = real_numbers(targets, "responses")
+    checked = real_numbers(targets, "Responses")
     if checked.ndim != 2 or checked.shape[0] != partition.stimuli or not checked.shape[1]:
         raise ContractError(
-            f"targets must be (stimulus, target) with {partition.stimuli} rows, one a fold label, "
-            f"and at least one column; got shape {checked.shape}"
+            f"Targets must be (stimulus, target) with {partition.stimuli} rows, one a fold label, "
+            f"and at least one column; got shape {checked.shape}."
         )
     wrong = np.flatnonzero(~np.isfinite(checked).all(axis=0))
     if wrong.size:
         raise DataError(
             f"{wrong.size} of {checked.shape[1]} targets hold NaN or infinite responses "
-            f"(the first is target {wrong[0]}); drop them first"
+            f"(the first is target {wrong[0]}): drop them first."
         )
     return checked
 
 
 def checked_features(name: str, features: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
     """Return the activations (stimulus, feature) of a layer as floats."""
-    checked = real_numbers(features, f"features of layer {name!r}")
+    checked = real_numbers(features, f"Features of layer {name!r}")
     if checked.ndim != 2 or checked.shape[0] != partition.stimuli:
         raise ContractError(
-            f"layer {name!r} must be (stimulus, feature) with {partition.stimuli} rows, as the "
-            f"targets; got shape {checked.shape}"
+            f"Layer {name!r} must be (stimulus, feature) with {partition.stimuli} rows, as the "
+            f"targets; got shape {checked.shape}."
         )
     if not np.isfinite(checked).all():
         stimulus, feature = np.argwhere(~np.isfinite(checked))[0]
         raise DataError(
-            f"layer {name!r} holds NaN or infinite activations (the first for stimulus {stimulus}, "
-            f"feature {feature}); extract it again or leave it out"
+            f"Layer {name!r} holds NaN or infinite activations (the first for stimulus {stimulus}, "
+            f"feature {feature}): extract it again or leave it out."
         )
     return checked
 
@@ -51,7 +51,7 @@ def checked_leaders(leaders: npt.ArrayLike, targets: int) -> IndexArray:
     """Return the place of each target's leader."""
     checked = np.asarray(leaders, dtype=np.intp)
     if checked.shape != (targets,) or checked.min() < 0 or checked.max() >= targets:
-        raise ContractError(f"leaders must be the places of {targets} of the {targets} targets")
+        raise ContractError(f"Leaders must be the places of {targets} of the {targets} targets.")
     return checked
 
 
@@ -60,5 +60,5 @@ def checked_penalties(penalties: tuple[float, ...]) -> tuple[float, ...]:
     checked = tuple(float(penalty) for penalty in penalties)
     rising = all(low < high for low, high in zip((0.0, *checked), (*checked, np.inf), strict=False))
     if not checked or not rising:
-        raise ContractError(f"penalties must be positive and rise, got {penalties}")
+        raise ContractError(f"Penalties must be positive and rise, got {penalties}.")
     return checked

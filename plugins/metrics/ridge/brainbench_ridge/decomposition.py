@@ -172,7 +172,7 @@ class ZScored(Mapping[str, npt.NDArray[Any]]):
         self._layers = layers
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
-        features = real_numbers(self._layers[name], f"features of layer {name!r}")
+        features = real_numbers(self._layers[name], f"Features of layer {name!r}")
         # What has no features is left for the solver to refuse, which names the layer.
         if features.ndim != 2:
             return features

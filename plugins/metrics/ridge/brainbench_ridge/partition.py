@@ -44,12 +44,12 @@ class Partition:
         """
         labels = np.asarray(folds)
         if labels.ndim != 1:
-            raise DataError(f"folds must be one label a stimulus, got shape {labels.shape}")
+            raise DataError(f"Folds must be one label a stimulus, got shape {labels.shape}.")
         values, sizes = np.unique(labels, return_counts=True)
         if values.size < 3:
             raise DataError(
-                f"nested cross-validation needs at least 3 folds, got {values.size} "
-                f"in {labels.size} stimuli; give other folds"
+                f"Nested cross-validation needs at least 3 folds, got {values.size} "
+                f"in {labels.size} stimuli: give other folds."
             )
         order = np.argsort(labels, kind="stable").astype(np.intp)
         return cls(order, (0, *(int(end) for end in np.cumsum(sizes))))

@@ -114,7 +114,7 @@ def nested_ridge(
     checked = checked_targets(targets, partition)
     grid = checked_penalties(penalties)
     if not layers:
-        raise ContractError("no layers to predict from; the mapping of layers is empty")
+        raise ContractError("No layers to predict from: the mapping of layers is empty.")
     followed = None if leaders is None else checked_leaders(leaders, checked.shape[1])
     best = Best.empty(len(layers), partition, checked.shape[1], profile=profile)
     with single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:

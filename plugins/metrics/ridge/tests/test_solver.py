@@ -335,16 +335,16 @@ def test_wrong_input_is_named() -> None:
     infinite[0, 2] = np.inf
     with pytest.raises(DataError, match="1 of 4 targets hold NaN or infinite"):
         nested_ridge(layers, infinite, folds)
-    with pytest.raises(ContractError, match="targets must be"):
+    with pytest.raises(ContractError, match="Targets must be"):
         nested_ridge(layers, targets[1:], folds)
-    with pytest.raises(ContractError, match="targets must be"):
+    with pytest.raises(ContractError, match="Targets must be"):
         nested_ridge(layers, targets[:, :0], folds)
     with pytest.raises(DataError, match="one label a stimulus"):
         nested_ridge(layers, targets, folds[:, np.newaxis])
-    with pytest.raises(ContractError, match="no layers"):
+    with pytest.raises(ContractError, match="No layers"):
         nested_ridge({}, targets, folds)
     for penalties in ((), (1.0, 1.0), (0.0, 1.0), (1.0, np.inf)):
-        with pytest.raises(ContractError, match="penalties must be"):
+        with pytest.raises(ContractError, match="Penalties must be"):
             nested_ridge(layers, targets, folds, penalties=penalties)
 
 
