@@ -31,13 +31,20 @@ def invoke(function: Any, word: str, arguments: Sequence[Any], options: Mapping[
     ContractError
         An option that it does not take: the user's mistake, not a crash.
     PluginLoadError
-        It called ``sys.exit()``.
+        It is no function, or called ``sys.exit()``.
     """
+    if not callable(function):
+        raise PluginLoadError(
+            f"The {word} has {function!r} for its loader, which is no function: correct its card."
+        )
     signature = inspect.signature(function)
     try:
         signature.bind(*arguments, **options)
     except TypeError as error:
-        named = [one.name for one in signature.parameters.values() if one.kind is one.KEYWORD_ONLY]
+        free = [*signature.parameters.values()][len(arguments) :]
+        named = [
+            one.name for one in free if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)
+        ]
         raise ContractError(
             f"The {word} does not take these options: {error}. It takes "
             f"{', '.join(named) or 'none'}; leave the others out."

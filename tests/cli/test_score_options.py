@@ -11,6 +11,8 @@ import pytest
 
 from brainbench_audio.cli.main import main
 from brainbench_audio.cli.score import _size
+from brainbench_audio.errors import PluginLoadError
+from brainbench_audio.pipeline.loaders import invoke
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 
@@ -75,9 +77,11 @@ def test_a_metric_without_these_options_says_so(capsys: Told) -> None:
     arguments = ["-m", "tiny-plain", "-b", "Tiny-match", "--bootstrap", "30"]
     assert main(["score", *arguments]) == 1
     assert re.search(
-        r"metric match does not take these options: .*'bootstrap'. It takes none; leave the others",
+        r"metric match does not take these options: .*'bootstrap'. It takes power; leave the",
         capsys.readouterr().err.replace("\n", " "),
     )
+    with pytest.raises(PluginLoadError, match="metric odd has 6 for its loader, which is no funct"):
+        invoke(6, "metric odd", (), {})
 
 
 @pytest.mark.parametrize(
