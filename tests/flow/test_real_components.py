@@ -22,6 +22,13 @@ def test_the_baseline_gives_the_published_scores(data_folder: Path) -> None:
         assert found.parts == pytest.approx(dict(zip(COMPONENTS, values, strict=True)), abs=0.005)
         assert found.ceiling is None
         assert found.n["stimulus"] == 165
+    # stored by now
+    shown = score("spectrotemporal", "NH2015comp-ridge")
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert shown.interval is not None
+    assert len(shown.part_intervals) == len(COMPONENTS)
+    for low, high in (shown.interval, *shown.part_intervals.values()):
+        assert f"{low:.3f} to {high:.3f}" in readme
     # the activations are there by now
     subset = score("spectrotemporal", "NH2015comp.music-ridge")
     assert subset.value == pytest.approx(0.330, abs=0.005)

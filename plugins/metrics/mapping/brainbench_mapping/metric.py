@@ -28,8 +28,8 @@ from .nested import Nested, Problem
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 _NOT_NORMALISED = (
-    "which part of the ceiling a perfect model reaches with weights that are learned from noise is "
-    "not known for this metric"
+    "Which part of the ceiling a perfect model reaches with weights that are learned from noise is "
+    "not known for this metric, so a score is not divided by it."
 )
 
 
