@@ -187,7 +187,7 @@ def test_followers_take_the_layers_of_their_leaders() -> None:
         np.testing.assert_allclose(led.predictions[:, own], alone.predictions[:, own])
         assert (led.layer[:, ~own] != alone.layer[:, ~own]).any()
     for wrong in ([0, 1], [0, 1, 2, 3, 4, 5, 7]):
-        with pytest.raises(ContractError, match="leaders"):
+        with pytest.raises(ContractError, match="Leaders"):
             nested_ridge(layers, targets, FOLDS, leaders=wrong)
 
 
