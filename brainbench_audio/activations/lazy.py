@@ -112,7 +112,7 @@ class LazyModel:
     @property
     def runs_ahead(self) -> bool:
         """Whether the loaded model computes on while somebody waits for sounds before."""
-        return _has(self._model, "begin") and bool(getattr(self._model, "runs_ahead", False))
+        return runs_ahead(self._model)
 
     def begin(
         self,
@@ -125,27 +125,14 @@ class LazyModel:
         Any other model hears them when it is waited for. With a ``moment``, these are activations
         over time; a model that knows no time hears the clip of each window.
         """
-        coming = self._heard(waveforms, layers, moment)
+        coming = begin(self._present(), waveforms, layers, moment)
 
         def wait() -> Mapping[str, npt.NDArray[np.float32]]:
-            activations: Mapping[str, npt.NDArray[np.float32]] = coming()
+            activations = coming()
             check_unchanged(self.identity.code)
             return activations
 
         return wait
-
-    def _heard(
-        self,
-        waveforms: Sequence[npt.NDArray[np.float32]],
-        layers: Sequence[str] | None,
-        moment: Moment | None,
-    ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
-        model: Any = self._present()
-        if self.runs_ahead and (moment is None or _has(model, "activations_over_time")):
-            timed = [] if moment is None else [moment]
-            begun: Callable[[], Any] = model.begin(waveforms, layers, *timed)
-            return begun
-        return partial(heard, model, waveforms, layers, moment)
 
     def of_layers(self, layers: Sequence[str] | None) -> LazyModel:
         """Return the model with only some of its layers, see `Identity.of_layers`."""
@@ -186,25 +173,26 @@ def _has(model: object, method: str) -> bool:
     return there and "activations" not in getattr(model, "__dict__", ())
 
 
-def heard(
+def runs_ahead(model: object) -> bool:
+    """Whether a model computes on while somebody waits for sounds before."""
+    return _has(model, "begin") and bool(getattr(model, "runs_ahead", False))
+
+
+def begin(
     model: Any,
     waveforms: Sequence[npt.NDArray[np.float32]],
     layers: Sequence[str] | None,
     moment: Moment | None,
-) -> Mapping[str, npt.NDArray[np.float32]]:
-    """Return the activations of sounds; with a moment, those over time.
-
-    A model that knows no time hears the clip of each window.
-    """
-    activations: Mapping[str, npt.NDArray[np.float32]]
-    if moment is None:
-        activations = model.activations(waveforms, layers=layers)
-    elif _has(model, "activations_over_time"):
-        activations = model.activations_over_time(waveforms, moment, layers=layers)
-    else:
-        clipped = clips(waveforms, moment, model.sample_rate)
-        activations = model.activations(clipped, layers=layers)
-    return activations
+) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
+    """Have any model hear sounds, see `LazyModel.begin`; return what waits for its activations."""
+    if moment is not None and not _has(model, "activations_over_time"):
+        waveforms, moment = clips(waveforms, moment, model.sample_rate), None
+    in_time = [] if moment is None else [moment]
+    if runs_ahead(model):
+        begun: Callable[[], Any] = model.begin(waveforms, layers, *in_time)
+        return begun
+    hear = model.activations_over_time if in_time else model.activations
+    return partial(hear, waveforms, *in_time, layers=layers)
 
 
 def as_lazy(model: Model) -> LazyModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.activations.identity import Identity
-from brainbench_audio.activations.lazy import heard
+from brainbench_audio.activations.lazy import begin, runs_ahead
 from brainbench_audio.errors import ContractError
 from brainbench_audio.interfaces import Model
 from brainbench_audio.stimuli.stimulus_set import Moment
@@ -63,7 +63,7 @@ class Projected:
         layers: Sequence[str] | None = None,
     ) -> Mapping[str, npt.NDArray[np.float32]]:
         """Return the projected layers, see `interfaces.Model.activations`."""
-        return self._projected(heard(self._model, waveforms, layers, None))
+        return self.begin(waveforms, layers)()
 
     def activations_over_time(
         self,
@@ -72,7 +72,22 @@ class Projected:
         layers: Sequence[str] | None = None,
     ) -> Mapping[str, npt.NDArray[np.float32]]:
         """Return the projected layers of windows of continuous sound, heard as the model does."""
-        return self._projected(heard(self._model, waveforms, layers, moment))
+        return self.begin(waveforms, layers, moment)()
+
+    @property
+    def runs_ahead(self) -> bool:
+        """Whether the model does."""
+        return runs_ahead(self._model)
+
+    def begin(
+        self,
+        waveforms: Sequence[npt.NDArray[np.float32]],
+        layers: Sequence[str] | None = None,
+        moment: Moment | None = None,
+    ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
+        """Have the model hear sounds, see `LazyModel.begin`; return what waits for projections."""
+        coming = begin(self._model, waveforms, layers, moment)
+        return lambda: self._projected(coming())
 
     def _projected(
         self, activations: Mapping[str, npt.NDArray[np.float32]]

@@ -28,6 +28,7 @@ from brainbench_audio.activations.extraction import (
 )
 from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import name_of
+from brainbench_audio.activations.projection import Projected
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.pipeline.loading_models import load_model
@@ -423,7 +424,8 @@ def test_who_reads_and_who_runs_ahead_change_no_byte(
 
     expected = hear(DummyModel(), stimuli)
     found = hear(Ahead(), stimuli)
-    assert order == ["begun", "begun", "out", "begun", "out", "out"]
+    in_turn = ["begun", "begun", "out", "begun", "out", "out"]
+    assert order == in_turn
     assert all(np.array_equal(found[layer], expected[layer]) for layer in expected)
     before = chunks()
     shutil.rmtree(activations_folder())
@@ -437,6 +439,11 @@ def test_who_reads_and_who_runs_ahead_change_no_byte(
             return {layer: -values for layer, values in super().activations(waveforms).items()}
 
     np.testing.assert_array_equal(hear(Overridden(), stimuli)["bands"], -expected["bands"])
+    # a control runs ahead as its model does
+    order.clear()
+    few, plain = (hear(Projected(model, 3), stimuli) for model in (Ahead(), DummyModel()))
+    assert order == in_turn
+    np.testing.assert_array_equal(few["bands"], plain["bands"])
 
 
 @pytest.mark.parametrize("ahead", [True, False])

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from brainbench_audio.activations.lazy import as_lazy
+from brainbench_audio.activations.projection import Projected
 from brainbench_audio.activations.read_outs import mean_over_time
 from brainbench_audio.activations.time_axes import TimeAxis, find_time_axes
 from brainbench_audio.activations.torch_model import TorchModel
@@ -122,10 +123,14 @@ def test_a_model_that_runs_ahead_hears_the_same(
     windows = [noise(4000, seed) for seed in range(2)]
     expected = model.activations_over_time(windows, MOMENT)
     monkeypatch.setattr(TorchModel, "runs_ahead", True)
-    lazy = as_lazy(model)
+    lazy, few = as_lazy(model), Projected(model, 2)
     assert lazy.runs_ahead
+    assert few.runs_ahead
     for layer, values in lazy.begin(windows, None, MOMENT)().items():
         np.testing.assert_array_equal(values, expected[layer])
+    for layer, values in few.activations_over_time(windows, MOMENT).items():
+        matrix = few._matrix(layer, expected[layer].shape[1])
+        np.testing.assert_allclose(values, expected[layer] @ matrix, rtol=1e-4, atol=1e-6)
 
 
 def test_errors_are_those_of_activations(model: TorchModel) -> None:
