@@ -13,10 +13,8 @@ import torch
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.activations.read_outs import Pooling
 from brainbench_audio.activations.torch_model import TorchModel
-from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
-from brainbench_audio.stimuli.stimulus_set import Span
 
 Activations = Mapping[str, npt.NDArray[np.float32]]
 Listener = Callable[[Sequence[npt.NDArray[np.float32]]], Activations]
@@ -36,28 +34,20 @@ class _Watched(TorchModel):
         self.dtype = dtype
         self.precision = weights.dtype if weights.is_floating_point() else torch.float32
 
-    def _forward(
-        self,
-        clips: Sequence[npt.NDArray[np.float32]],
-        layers: Sequence[str],
-        frames: Span | None = None,
-    ) -> Coming:
-        """As in `TorchModel`, but without inference mode, and of whole clips.
+    def _run(self, batch: torch.Tensor, pools: Mapping[str, Pooling]) -> dict[str, torch.Tensor]:
+        """As in `TorchModel`, but without inference mode.
 
         A tensor that a network makes there and keeps, such as a table of positions, could not take
         part in the next training step.
         """
-        batch = to_device(clips, self.device).to(self.precision)
         outputs: dict[str, torch.Tensor] = {}
-        precision = computing_in(self.device, PRECISIONS["float32"])
-        with torch.no_grad(), precision, self._read_outs(self._pools(layers), outputs):
+        precision = computing_in(self.device, PRECISIONS[self.dtype])
+        with torch.no_grad(), precision, self._read_outs(pools, outputs):
             if self.forward_with is None:
-                self.network(batch)
+                self.network(batch.to(self.precision))
             else:
-                self.forward_with(self.network, batch)
-        if missing := [layer for layer in layers if layer not in outputs]:
-            raise ContractError(f"The network never ran {missing[0]!r} on the benchmark's sounds.")
-        return from_device([outputs[layer] for layer in layers])
+                self.forward_with(self.network, batch.to(self.precision))
+        return outputs
 
 
 def listener(
