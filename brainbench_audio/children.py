@@ -6,13 +6,16 @@ A child finds no module in the current folder (``-P``), where a downloaded archi
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from brainbench_audio.errors import DataError
 
@@ -134,6 +137,55 @@ def open_python(arguments: Sequence[str]) -> Child:
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
+
+
+def ask(process: Child, request: Any, content: bytes = b"", *, longest: int) -> Any:
+    """Send a child of `open_python` a line of JSON, and bytes; return its answer, a line of JSON.
+
+    Raises
+    ------
+    EOFError
+        It ended, or answers with more than ``longest`` bytes.
+    OSError, ValueError
+        It takes nothing, or answers with something else.
+    """
+    source, target = pipes(process)
+    source.write(json.dumps(request).encode() + b"\n")
+    source.write(content)
+    source.flush()
+    line = target.readline(longest)
+    if not line.endswith(b"\n"):
+        raise EOFError("its parser ended")
+    return json.loads(line)
+
+
+@contextmanager
+def limited(process: Child, seconds: float) -> Iterator[None]:
+    """Kill a child where the block takes longer."""
+    limit = threading.Timer(seconds, process.kill)
+    limit.daemon = True
+    limit.start()
+    try:
+        yield
+    finally:
+        limit.cancel()
+
+
+def ended(process: Child) -> int:
+    """Close the pipes of a child, so that it ends, else kill it; return its exit status."""
+    for pipe in pipes(process):
+        with suppress(OSError):  # of what it did not take
+            pipe.close()
+    try:
+        return process.wait(1.0)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait()
+
+
+def pipes(process: Child) -> tuple[Any, Any]:
+    """Return the ways to and from a child of `open_python`."""
+    return process.stdin, process.stdout
 
 
 def run_git(folder: Path, arguments: Sequence[str]) -> subprocess.CompletedProcess[bytes]:

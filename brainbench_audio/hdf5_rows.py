@@ -7,19 +7,16 @@ tells the rows that it is asked for.
 
 from __future__ import annotations
 
-import json
 import math
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from subprocess import TimeoutExpired
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.children import Child, open_python
+from brainbench_audio.children import Child, ask, ended, limited, open_python
 from brainbench_audio.errors import DataError
 
 Shape = tuple[tuple[int, ...], np.dtype[Any]]
@@ -35,6 +32,7 @@ class Hdf5Reader:
 
     def __init__(self, process: Child) -> None:
         self._process = process
+        self._rows: Any = process.stdout
         self._path = Path()
         self._arrays: Mapping[str, Shape] = {}
 
@@ -86,33 +84,12 @@ class Hdf5Reader:
             rows = np.empty((last - first) * size, kind)
             with self._limited():
                 self._asked({"name": name, "first": first, "last": last})
-                if self._pipes[1].readinto(rows.view(np.uint8).data) != rows.nbytes:
+                if self._rows.readinto(rows.view(np.uint8).data) != rows.nbytes:
                     raise EOFError("its parser ended")
             yield first, rows.reshape(last - first, *shape[1:])
 
-    def end(self) -> int:
-        """End the parser; return how it ended."""
-        for pipe in self._pipes:
-            with suppress(OSError):  # of what it did not take
-                pipe.close()
-        try:
-            return self._process.wait(1.0)
-        except TimeoutExpired:
-            self._process.kill()
-            return self._process.wait()
-
-    @property
-    def _pipes(self) -> tuple[Any, Any]:
-        return self._process.stdin, self._process.stdout
-
     def _asked(self, request: Mapping[str, Any]) -> dict[str, Any]:
-        source, target = self._pipes
-        source.write(json.dumps(request).encode() + b"\n")
-        source.flush()
-        line = target.readline(_LINE)
-        if not line.endswith(b"\n"):
-            raise EOFError("its parser ended")
-        about: dict[str, Any] = json.loads(line)
+        about: dict[str, Any] = ask(self._process, request, longest=_LINE)
         if "error" in about:
             raise DataError(f"{self._path} is damaged: {about['error']}.")
         return about
@@ -120,24 +97,20 @@ class Hdf5Reader:
     @contextmanager
     def _limited(self) -> Iterator[None]:
         """End the parser where it takes too long or what it says makes no sense."""
-        limit = threading.Timer(_SECONDS, self._process.kill)
-        limit.daemon = True
-        limit.start()
         try:
-            yield
+            with limited(self._process, _SECONDS):
+                yield
         except (OSError, EOFError, ValueError, KeyError, TypeError) as error:
-            ended = self.end()
-            why = f"its parser got signal {-ended}" if ended < 0 else f"{error!r}"
+            how = ended(self._process)
+            why = f"its parser got signal {-how}" if how < 0 else f"{error!r}"
             raise DataError(f"{self._path} is damaged or hostile: {why}.") from error
-        finally:
-            limit.cancel()
 
 
 @contextmanager
 def hdf5_reader() -> Iterator[Hdf5Reader]:
     """Start the process that parses HDF5 files of any size which anybody may have made."""
-    reader = Hdf5Reader(open_python([str(_CHILD), str(_MEMORY), "rows"]))
+    process = open_python([str(_CHILD), str(_MEMORY), "rows"])
     try:
-        yield reader
+        yield Hdf5Reader(process)
     finally:
-        reader.end()
+        ended(process)

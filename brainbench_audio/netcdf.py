@@ -12,21 +12,18 @@ more than that, and crashes when it closes the file.
 from __future__ import annotations
 
 import atexit
-import json
 import math
 import os
 import threading
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from subprocess import TimeoutExpired
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from brainbench_audio import hdf5_times
-from brainbench_audio.children import Child, open_python
+from brainbench_audio.children import Child, ask, ended, limited, open_python, pipes
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -203,16 +200,7 @@ class _Parser:
     def close(self) -> int:
         """End the process; return how it ended."""
         process, self._process = self._process, None
-        if process is None:
-            return 0
-        for pipe in _pipes(process):
-            with suppress(OSError):  # of what it did not take
-                pipe.close()
-        try:
-            return process.wait(1.0)
-        except TimeoutExpired:
-            process.kill()
-            return process.wait()
+        return 0 if process is None else ended(process)
 
     def forget(self) -> None:
         """Leave the process to the one that was forked."""
@@ -221,7 +209,7 @@ class _Parser:
         if process is not None:
             process.returncode = 0
             nothing = os.open(os.devnull, os.O_RDWR)
-            for pipe in _pipes(process):  # not `close`, which would write what is buffered
+            for pipe in pipes(process):  # not `close`, which would write what is buffered
                 os.dup2(nothing, pipe.fileno(), inheritable=False)
             os.close(nothing)
 
@@ -230,28 +218,14 @@ class _Parser:
     ) -> tuple[dict[str, Any], dict[str, Variable]]:
         if self._process is None:
             self._process = open_python([str(_CHILD), str(_MEMORY)])
-        source, target = _pipes(self._process)
-        limit = threading.Timer(_SECONDS, self._process.kill)
-        limit.daemon = True
-        limit.start()
-        try:
-            source.write(json.dumps([len(content), *asked]).encode() + b"\n")
-            source.write(content)
-            source.flush()
-            line = target.readline(LARGEST)
-            if not line.endswith(b"\n"):
-                raise EOFError("its parser ended")
-            about = json.loads(line)
+        with limited(self._process, _SECONDS):
+            request = [len(content), *asked]
+            about = ask(self._process, request, content, longest=LARGEST)
             if "error" in about:
                 raise _RefusedError(about["error"])
+            target = self._process.stdout
             variables = {one["name"]: _variable(one, target) for one in about["variables"]}
             return _plain(about["attributes"]), variables
-        finally:
-            limit.cancel()
-
-
-def _pipes(process: Child) -> tuple[Any, Any]:
-    return process.stdin, process.stdout
 
 
 def _variable(about: dict[str, Any], target: Any) -> Variable:
