@@ -173,6 +173,11 @@ def _has(model: object, method: str) -> bool:
     return there and "activations" not in getattr(model, "__dict__", ())
 
 
+def knows_time(model: object) -> bool:
+    """Whether a model hears windows of continuous sound by itself, and not the clip of each."""
+    return _has(model, "activations_over_time")
+
+
 def runs_ahead(model: object) -> bool:
     """Whether a model computes on while somebody waits for sounds before."""
     return _has(model, "begin") and bool(getattr(model, "runs_ahead", False))
@@ -185,7 +190,7 @@ def begin(
     moment: Moment | None,
 ) -> Callable[[], Mapping[str, npt.NDArray[np.float32]]]:
     """Have any model hear sounds, see `LazyModel.begin`; return what waits for its activations."""
-    if moment is not None and not _has(model, "activations_over_time"):
+    if moment is not None and not knows_time(model):
         waveforms, moment = clips(waveforms, moment, model.sample_rate), None
     in_time = [] if moment is None else [moment]
     if runs_ahead(model):

@@ -198,6 +198,15 @@ def test_a_spoilt_model_fails(written: Written, name: str) -> None:
     assert any(message in text for text in found.values()), found
 
 
+def test_windows_that_are_never_heard_are_not_checked(written: Written) -> None:
+    """Of a model with `activations` of its own, those over time of its base are not asked for."""
+    (file, old, new), _, _ = SPOILT_MODELS["stereo"]
+    distribution = written("model", {file: (old, new)})[0]
+    (found,) = outcomes(distribution, "windows of continuous sound").values()
+    assert found.state == "not checked"
+    assert "hears the clip" in found.message
+
+
 SPOILT_DATA = {
     "responses": (("data.py", "build(values,", "build(values + 1,"), "data are checked", "damaged"),
     "flags": (("cards.py", '"multivariate"})', '"sessions"})'), "provides what", "sessions"),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from brainbench_audio.activations.lazy import knows_time
 from brainbench_audio.activations.lengths import find_shortest, works_with
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import BrainbenchError, PluginLoadError
@@ -135,13 +136,13 @@ def _independent(model: Model) -> None:
 
 
 def _windows(model: Model, card: ModelCard) -> None:
-    if not hasattr(model, "activations_over_time"):
+    if not knows_time(model):
         raise NotChecked("it knows no time: it hears the clip at the end of each window")
     samples = max(2 * model.sample_rate, 2 * getattr(model, "card", card).shortest)
     seconds = samples / model.sample_rate
     moment = Moment(frames=(seconds - 0.1, seconds), clip=(seconds / 2, seconds))
     windows = [_noise(samples, seed) for seed in range(3)]
-    hear = model.activations_over_time
+    hear: Any = model.activations_over_time  # type: ignore[attr-defined]
     _same_alone(lambda some: hear(some, moment), windows, "window")
     changed = windows[0].copy()
     changed[samples // 2 :] = windows[1][samples // 2 :]
