@@ -10,7 +10,8 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.comparison import false_discovery, rank_ranges, tie_groups
-from brainbench_audio.scores.influence import Estimate, Influence
+from brainbench_audio.scores.estimate import Estimate
+from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.statistics import Array
 
 from .evidence import Evidence, asked_for, read_evidence

@@ -1,19 +1,19 @@
-"""What a score owes to each stimulus, and how far it may be off for other sounds and listeners."""
+"""What a score owes to each stimulus, from which follows how far it may be off for others."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.profiles import influences
-from brainbench_audio.scores.statistics import LEVEL, Array
+from brainbench_audio.scores.statistics import Array
 
 # fewer say nothing of others
 LEAST_STIMULI, LEAST_PARTS = 20, 3
@@ -21,65 +21,6 @@ LEAST_STIMULI, LEAST_PARTS = 20, 3
 BINS = 1024
 # what stimuli are unless it is said, and the attribute of what is stored that says it
 SOUNDS, KIND = "sounds", "kind"
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """How far a value may be off.
-
-    Attributes
-    ----------
-    value, error : float
-        The value and its standard error.
-    freedom : float
-        Degrees of freedom of Student's t.
-    over : str
-        What the error generalises over, in words.
-    """
-
-    value: float
-    error: float
-    freedom: float
-    over: str
-
-    def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Return Student's t interval."""
-        margin = float(_student().ppf(0.5 + level / 2, self.freedom)) * self.error
-        return self.value - margin, self.value + margin
-
-    def fisher_interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Return the interval of a correlation: Student's t on the scale of artanh (Fisher 1921).
-
-        There the error does not depend on the value, and the interval stays below 1.
-        """
-        left = 1 - self.value**2
-        if left <= 0:  # equal but for rounding: nothing tells how far it is from another value
-            return self.value, self.value
-        middle = float(np.arctanh(self.value))
-        low, high = replace(self, value=middle, error=self.error / left).interval(level)
-        return float(np.tanh(low)), float(np.tanh(high))
-
-    @property
-    def p(self) -> float:
-        """Two-sided p that the value is 0: below 0.05 exactly where 0 is outside the interval."""
-        if self.error == 0:
-            return 1.0 if self.value == 0 else 0.0
-        return float(2 * _student().sf(abs(self.value) / self.error, self.freedom))
-
-    def root(self, most: float = np.inf) -> Estimate:
-        """Return the estimate of the root of a value that is a mean of squares, as R² is.
-
-        The error of a square is proportional to its root, so intervals are wrong near 0; that of
-        the root is not.
-
-        Parameters
-        ----------
-        most : float
-            Largest possible error of the root, which it then has where the value is 0.
-        """
-        root = float(np.sqrt(max(self.value, 0.0)))
-        error = self.error / (2 * root) if root else np.inf
-        return replace(self, value=root, error=min(error, most))
 
 
 @dataclass(frozen=True)
@@ -163,14 +104,11 @@ class Influence:
         if self.stimuli.shape != other.stimuli.shape or not same:
             raise DataError("Scores of other stimuli or parts cannot be subtracted.")
         pairs = None
-        for mine, theirs in (
-            (self.pairs, other.pairs),
-            (self.shared_pairs, other.shared_pairs),
-        ):
+        for mine, theirs in ((self.pairs, other.pairs), (self.shared_pairs, other.shared_pairs)):
             if mine is not None and theirs is not None:
                 pairs = mine - theirs
         parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
-        return Influence(parts, stimuli, pairs, self.units, self.kind, self.least)
+        return replace(self, parts=parts, stimuli=stimuli, pairs=pairs, shared_pairs=None)
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
@@ -179,8 +117,8 @@ class Influence:
             None if sums is None else sums[:, one] for sums in (self.pairs, self.shared_pairs)
         )
         parts, stimuli = self.parts[one], self.stimuli[:, one]
-        return Influence(
-            parts, stimuli, pairs, kind=self.kind, least=self.least, shared_pairs=shared
+        return replace(
+            self, parts=parts, stimuli=stimuli, pairs=pairs, shared_pairs=shared, units=""
         )
 
     def trouble(self) -> str | None:
@@ -367,9 +305,3 @@ def _weights(number: int, stimuli: int, parts: int, seed: int) -> tuple[Array, A
     generator = np.random.default_rng(seed)
     of_stimuli = generator.standard_normal((number, stimuli))
     return of_stimuli, generator.standard_normal((number, parts))
-
-
-def _student() -> Any:
-    import scipy.stats  # half a second, which finding a stored score need not take
-
-    return scipy.stats.t

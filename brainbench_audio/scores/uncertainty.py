@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.influence import KIND, SOUNDS, Estimate, Influence
+from brainbench_audio.scores.estimate import Estimate
+from brainbench_audio.scores.influence import KIND, SOUNDS, Influence
 from brainbench_audio.scores.score import ERROR_WITHHELD, OVER
 
 Interval = tuple[float, float]

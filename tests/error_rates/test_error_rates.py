@@ -29,6 +29,9 @@ def _check(world: World | Clips, metric: str, times: int, pool: Any = None) -> N
     found = rates(world, metric, times, pool)
     low, high = _between(times, 0.92, 0.98)
     assert low <= found.covered <= high, found.line()
+    if not np.isnan(found.parts_covered):
+        # parts share sounds, so that they tell no more than one of them does
+        assert low <= found.parts_covered <= high, found.line()
     # a comparison may be too careful, never too bold
     assert found.false_positives <= _between(times, 0.0, 0.065)[1], found.line()
     assert found.contradictions == 0

@@ -146,3 +146,22 @@ def test_intervals_cover_the_truth() -> None:
     assert 0.917 <= fisher / times <= 0.983
     # percentile intervals of 36 models are known to be somewhat short
     assert 0.88 <= drawn / times <= 0.983
+
+
+@pytest.mark.parametrize("n", [5, 36])
+def test_partial_intervals_cover_the_truth_and_p_errs_as_often_as_it_says(n: int) -> None:
+    generator = np.random.default_rng(7)
+    rho, times = 0.6, 400
+    covered, p = 0, []
+    for _ in range(times):
+        x, first, second, given = generator.standard_normal((4, n))
+        y = rho * x + np.sqrt(1 - rho**2) * first
+        low, high = partial_pearson(x + 2 * given, y - given, given).interval
+        covered += low <= rho <= high
+        p.append(partial_pearson(x + 2 * given, second - given, given).p)
+    # but for 1 in 1,000 times
+    low, high = scipy.stats.binom.ppf([5e-4, 1 - 5e-4], times, 0.95) / times
+    assert low <= covered / times <= high
+    for level in (0.05, 0.2, 0.5):
+        low, high = scipy.stats.binom.ppf([5e-4, 1 - 5e-4], times, level) / times
+        assert low <= np.mean(np.array(p) < level) <= high

@@ -15,13 +15,8 @@ from hypothesis import strategies as st
 from scipy.stats import t
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.influence import (
-    BINS,
-    Estimate,
-    Influence,
-    sketch,
-    stored_influence,
-)
+from brainbench_audio.scores.estimate import Estimate
+from brainbench_audio.scores.influence import BINS, Influence, sketch, stored_influence
 
 FloatArray = npt.NDArray[np.float64]
 

@@ -8,7 +8,8 @@ import pytest
 import xarray as xr
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.scores.influence import Estimate, Influence, stored_influence
+from brainbench_audio.scores.estimate import Estimate
+from brainbench_audio.scores.influence import Influence, stored_influence
 from brainbench_audio.scores.profiles import check_raw
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
