@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,23 @@ def available_memory() -> int:
     """
     left = [*_system_free(), *_containers_free(), *_process_free()]
     return max(0, min(left, default=_UNKNOWN))
+
+
+def peak_memory() -> int:
+    """Return the most bytes that this process has held in memory at once; 0 on Windows.
+
+    On Linux not by `getrusage`, where a process begins with the peak of the one that started it.
+    """
+    try:
+        told = re.search(r"VmHWM:\s+(\d+)", (_PROC / "self/status").read_text())
+    except OSError:
+        told = None
+    if told:
+        return 1024 * int(told[1])
+    if resource is None:
+        return 0
+    unit = 1 if sys.platform == "darwin" else 1024
+    return unit * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
 def is_out_of_memory(error: BaseException) -> bool:

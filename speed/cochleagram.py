@@ -19,11 +19,9 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import resource
 import statistics
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -44,6 +42,8 @@ from brainbench_spectrotemporal.filter_bank import (
 from brainbench_spectrotemporal.network import FilterBank
 from brainbench_spectrotemporal.plain import plain_cochleagram, plain_features
 from numpy.typing import NDArray
+
+from brainbench_audio.machine import peak_memory
 
 Sounds = NDArray[np.float32]
 Stages = tuple[Callable[[Sounds], Any], Callable[[Any], NDArray[Any]]]
@@ -120,24 +120,15 @@ SIDES: dict[str, Callable[[str], Stages]] = {
 }
 
 
-def peak_bytes() -> int:
-    """Return the peak resident size of this process."""
-    status = Path("/proc/self/status")
-    if status.is_file():
-        # not getrusage: on Linux a child starts with the peak of its parent
-        return 1024 * int(status.read_text().partition("VmHWM:")[2].split()[0])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-
 def measure_memory(side: str, sounds: int, threads: int, seed: int, device: str) -> int:
     """Return by how many bytes the peak of this fresh process grows; runs in a child."""
     torch.set_num_threads(threads)
     waveforms = made_up(sounds, seed)
-    before = peak_bytes()
+    before = peak_memory()
     with torch.inference_mode():
         front_end, bank = SIDES[side](device)
         bank(front_end(waveforms))
-    return peak_bytes() - before
+    return peak_memory() - before
 
 
 def memory(args: argparse.Namespace) -> dict[str, list[float]]:

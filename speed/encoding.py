@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import warnings
@@ -31,6 +30,8 @@ from brainbench_encoding.metric import Encoding
 from brainbench_encoding.solver import PENALTIES
 from brainbench_encoding.voxels import INNER, Voxels
 from numpy.typing import NDArray
+
+from brainbench_audio.machine import peak_memory
 
 FloatArray = NDArray[np.float64]
 RUNS, TESTED, PRESENTATIONS, STEP = 20, 300, 5, 2.0
@@ -107,8 +108,6 @@ def timed(function: Callable[..., Any], *args: Any) -> tuple[dict[str, float], A
 
 def measure(args: argparse.Namespace) -> dict[str, Any]:
     """Time all sides in turns; return seconds, ratios, memory, and how far himalaya is off."""
-    # first, as a process begins with the largest size of the one that starts it
-    peak = peak_memory(args)
     layers, target, folds = problem(args)
     sides: dict[str, list[dict[str, float]]] = {}
     difference = {}
@@ -143,7 +142,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "seconds": middle,
         "times_ours": times,
         "difference": difference,
-        "peak_bytes": peak,
+        "peak_bytes": peak_of_ours(args),
     }
 
 
@@ -154,8 +153,8 @@ def correlations(first: FloatArray, second: FloatArray) -> FloatArray:
     return np.asarray((one * other).sum(axis=0) / norms)
 
 
-def peak_memory(args: argparse.Namespace) -> int:
-    """Return the largest resident size of a process that runs our side only."""
+def peak_of_ours(args: argparse.Namespace) -> int:
+    """Return the most memory of a process that runs our side only."""
     sizes = [text for name in SHAPE for text in (f"--{name}", str(getattr(args, name)))]
     command = [sys.executable, __file__, "--peak", *sizes]
     return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
@@ -164,8 +163,7 @@ def peak_memory(args: argparse.Namespace) -> int:
 def own_peak(args: argparse.Namespace) -> int:
     """Return that of this process."""
     Encoding()(*problem(args))
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return peak_memory()
 
 
 def goals(found: dict[str, Any]) -> dict[str, bool]:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import tempfile
 import time
@@ -28,6 +27,7 @@ from brainbench_audio import load_model
 from brainbench_audio.activations.extraction import extracted
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.machine import peak_memory
 from brainbench_audio.stimuli.audio import write_waveform
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -85,7 +85,7 @@ def measure(stimuli: StimulusSet, options: argparse.Namespace) -> dict[str, Any]
         "ratios": ratios,
         "cpu_ratio": statistics.median(cpu_ratios) if kind == "cpu" else None,
         "goal": WINDOWS if options.stride else goals[kind],
-        "peak_gigabytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6,
+        "peak_gigabytes": peak_memory() / 1e9,
     }
 
 

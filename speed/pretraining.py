@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from brainbench_encodecmae.configuration import PRETRAINING, Configuration
+from brainbench_encodecmae.configuration import DTYPES, PRETRAINING, Configuration
 from brainbench_encodecmae.corpus import Crops, find_sounds, make_batch
 from brainbench_encodecmae.masking import TimeGapMask
 from brainbench_encodecmae.network import EncodecMAE
 from brainbench_encodecmae.objective import fitted_mask, loss, predict
-from brainbench_encodecmae.run import DTYPES, Schedule, Settings
+from brainbench_encodecmae.run import Schedule, Settings
 from brainbench_encodecmae.targets import RandomProjectionTargets
 from brainbench_encodecmae.training import make_optimizer, pretrain
 

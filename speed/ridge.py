@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from brainbench_audio.arrays import Arrays, arrays_on
+from brainbench_audio.machine import peak_memory
 
 FloatArray = NDArray[np.float64]
 STIMULI, FOLDS, BLOCK = 165, 5, 512
@@ -231,7 +231,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     median["scikit-learn"] = statistics.mean(plain) * args.targets
     own = {side: statistics.median(ratios(taken, side)) for side in taken if side != "brainbench"}
     own["scikit-learn"] = median["scikit-learn"] / median["brainbench"]
-    memory = {count: peak_memory(args, count) for count in (args.targets, 2 * args.targets)}
+    memory = {count: peak_of_ours(args, count) for count in (args.targets, 2 * args.targets)}
     return {
         "shape": {"stimuli": STIMULI, **{key: getattr(args, key) for key in SHAPE}},
         "source": source,
@@ -271,8 +271,8 @@ def ratios(taken: dict[str, list[float]], side: str) -> list[float]:
     return [one / own for one, own in zip(taken[side], taken["brainbench"], strict=True)]
 
 
-def peak_memory(args: argparse.Namespace, targets: int) -> float:
-    """Return the largest resident size, in MB, of a process that runs our side only."""
+def peak_of_ours(args: argparse.Namespace, targets: int) -> float:
+    """Return the most memory, in MB, of a process that runs our side only."""
     sizes = ["--targets", str(targets), "--layers", str(args.layers)]
     sizes += ["--features", str(args.features), "--device", args.device]
     command = [sys.executable, __file__, "--peak", *sizes]
@@ -283,8 +283,7 @@ def peak_memory(args: argparse.Namespace, targets: int) -> float:
 def own_peak(args: argparse.Namespace) -> float:
     layers, targets, folds, _ = problem(args)
     ours(layers, targets, folds, args.device)
-    unit = 1 if sys.platform == "darwin" else 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
+    return peak_memory() / 1e6
 
 
 SHAPE = {"targets": 8000, "layers": 13, "features": 768}

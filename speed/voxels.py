@@ -42,19 +42,15 @@ GOALS = {"scikit-learn": 1000.0, "himalaya": 4.0}
 MOST_MEMORY = 4e9
 # Where cores are shared, himalaya is faster without threads of its own; told beside its default.
 ONE_THREAD = "himalaya, 1 thread"
-# The command line, which also tells its peak memory. On Linux `ru_maxrss` counts the parent's, too.
+# The command line, which also tells its peak memory.
 COMMAND = """
-import re, resource, sys
+import sys
 from pathlib import Path
 from brainbench_audio.cli.main import main
+from brainbench_audio.machine import peak_memory
 
 status = main(sys.argv[2:])
-told = Path("/proc/self/status")
-if told.exists():
-    peak = 1024 * int(re.search(r"VmHWM:\\s+(\\d+)", told.read_text())[1])
-else:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-Path(sys.argv[1]).write_text(str(peak))
+Path(sys.argv[1]).write_text(str(peak_memory()))
 sys.exit(status)
 """
 # Squashed random mixtures of a spectrogram's means and modulations: they predict about as well as a

@@ -1,15 +1,16 @@
-"""The memory that a process can still take."""
+"""The memory that a process can still take, and has taken."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from brainbench_audio import machine
-from brainbench_audio.machine import available_memory, is_out_of_memory
+from brainbench_audio.machine import available_memory, is_out_of_memory, peak_memory
 
 LIMITED = """
 import resource, sys
@@ -28,6 +29,15 @@ def test_available_memory_is_within_what_the_machine_has() -> None:
         pytest.skip("no /proc/meminfo to compare with")
     total = int(meminfo.read_text().split("MemTotal:")[1].split()[0]) * 1024
     assert 1 << 20 < available_memory() < total
+
+
+def test_the_peak_of_a_process_is_its_own(
+    python: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    held = b"x" * (256 << 20)  # zeros need not be there
+    assert len(held) < peak_memory() < 1 << 40
+    code = "from brainbench_audio.machine import peak_memory; print(peak_memory())"
+    assert 1 << 20 < int(python(code).stdout) < len(held) // 2
 
 
 @pytest.mark.parametrize(

@@ -30,9 +30,7 @@ def of_results(results: Iterable[Result]) -> Iterator[tuple[Result, xr.Dataset]]
     lacking: dict[str, None] = {}
     known: dict[str, dict[str, str]] = {}
     for result in results:
-        # a record of a folder of results has no arrays
-        arrays = result.path is not None and result.path.suffix == ".nc" and not result.published
-        errors = read_errors(result.path) if arrays and result.path else None
+        errors = None if result.arrays is None else read_errors(result.arrays)
         if errors is None:
             lacking[result.benchmark] = None
             continue

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -13,13 +14,13 @@ from typing import Self
 from brainbench_audio import settings
 
 State = frozenset[tuple[str, int, int]]
-
-
 SECONDS = 1.0
 
 
 class Watcher:
     """Calls a function, in a thread of its own, after files of a folder have changed.
+
+    What the function raises is printed, and the next change calls it again.
 
     Parameters
     ----------
@@ -70,5 +71,8 @@ class Watcher:
             now = self.state()
             if now == last != shown:
                 shown = now
-                self._changed()
+                try:
+                    self._changed()
+                except Exception:
+                    traceback.print_exc()
             last = now

@@ -51,10 +51,9 @@ def read_dimensions(results: Iterable[Result]) -> list[Dimensions]:
     """
     found, lacking = [], []
     for result in results:
-        # a record of a folder of results has no arrays
-        if result.path is None or result.published or result.path.suffix != ".nc":
+        if result.arrays is None:
             continue
-        raw = read_raw(result.path, "dimensionality", "feature_count")
+        raw = read_raw(result.arrays, "dimensionality", "feature_count")
         known = dimensions(raw, result.layer)
         if known is None or not math.isfinite(known[0]):
             lacking.append(result)
@@ -78,10 +77,8 @@ def partial(found: Sequence[Dimensions]) -> Correlation | None:
     if len(found) < _FEWEST:
         return None
     scores = [one.score.value for one in found]
-    effective, features = (
-        [math.log10(one.effective) for one in found],
-        [math.log10(one.features) for one in found],
-    )
+    effective = [math.log10(one.effective) for one in found]
+    features = [math.log10(one.features) for one in found]
     try:
         return partial_pearson(scores, effective, features)
     except DataError:

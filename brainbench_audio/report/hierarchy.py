@@ -145,10 +145,9 @@ def positions_of(raw: xr.Dataset, primary: str = PRIMARY) -> xr.DataArray | None
 
 
 def _positions(result: Result, primary: str) -> xr.DataArray | None:
-    # a record of a folder of results has no arrays
-    if result.published or result.path is None or result.path.suffix != ".nc":
+    if result.arrays is None:
         return None
-    found = positions_of(read_raw(result.path, "layer_score"), primary)
+    found = positions_of(read_raw(result.arrays, "layer_score"), primary)
     return found if found is not None and found.sizes["subject"] else None
 
 

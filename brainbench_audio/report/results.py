@@ -107,6 +107,12 @@ class Result:
         return without_version(self.model)
 
     @property
+    def arrays(self) -> Path | None:
+        """File of the score with its arrays; None of a published one, and of a record."""
+        stored = self.path is not None and self.path.suffix == ".nc" and not self.published
+        return self.path if stored else None
+
+    @property
     def measured_by(self) -> str:
         """Who measured it; empty for what was measured here, and for published ones."""
         return str(self.provenance.get(MEASURED_BY, ""))

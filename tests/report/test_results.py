@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,6 +94,10 @@ def test_everything_of_a_score(keep: Keep) -> None:
         version="unknown",
     )
     assert not found.is_control
+    # neither a record nor an imported file, whatever it is called, has arrays
+    assert found.arrays == path
+    assert replace(found, path=path.with_suffix(".json")).arrays is None
+    assert replace(found, published=True).arrays is None
 
 
 @pytest.mark.parametrize("ceiling", [None, 0.0, -0.1])

@@ -77,9 +77,9 @@ def ceiling_of(benchmark: str, results: Iterable[Result]) -> tuple[float | None,
 
 def _over_subjects(result: Result) -> float | None:
     """Return the standard error of a stored score's ceiling; None where it is no mean of any."""
-    if result.path is None or result.path.suffix != ".nc":
-        return None  # a record of a folder of results has no arrays
-    raw = read_raw(result.path, "ceiling_lower")
+    if result.arrays is None:
+        return None
+    raw = read_raw(result.arrays, "ceiling_lower")
     if "ceiling_lower" not in raw or raw["ceiling_lower"].size < 2:
         return None
     each = raw["ceiling_lower"].values

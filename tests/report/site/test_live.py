@@ -56,17 +56,23 @@ def test_a_browser_shows_what_is_scored_meanwhile(
     assert "connect-src" not in text
 
 
-def test_a_change_is_noticed_when_it_is_over(tmp_path: Path) -> None:
+def test_a_change_is_noticed_when_it_is_over(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     seen, whole = threading.Event(), threading.Event()
 
     def changed() -> None:
-        seen.set()
+        if not seen.is_set():
+            seen.set()
+            raise OSError("The disk is full.")  # the next change is noticed all the same
         if len(list(tmp_path.iterdir())) == 3:
             whole.set()
 
     (tmp_path / "old").write_text("there before")
     with Watcher(changed, tmp_path, seconds=0.02):
         assert not seen.wait(0.1)
-        for name in ("one", "two"):
-            (tmp_path / name).write_text(name)
+        (tmp_path / "one").write_text("one")
+        assert seen.wait(10)
+        (tmp_path / "two").write_text("two")
         assert whole.wait(10)
+    assert "The disk is full." in capsys.readouterr().err

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 from brainbench_audio.errors import BrainbenchError
 
+from .configuration import DTYPES, PRETRAINING
+
 if TYPE_CHECKING:
     from .training import Watch
 
@@ -55,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     pretrain.add_argument(
         "--config",
-        choices=("tiny", "small", "base"),
+        choices=tuple(PRETRAINING),
         default="tiny",
         help="3 blocks of width 96 (default), or the sizes of encodecmae-small or -base",
     )
@@ -92,7 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     pretrain.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     pretrain.add_argument(
         "--dtype",
-        choices=("float32", "bfloat16"),
+        choices=DTYPES,
         default="float32",
         help="of the network's products; bfloat16 is faster on a GPU and less exact",
     )
@@ -113,7 +115,6 @@ def _add_numbers(pretrain: argparse.ArgumentParser) -> None:
 
 
 def _pretrain(options: argparse.Namespace) -> int:
-    from .configuration import PRETRAINING
     from .corpus import find_sounds
     from .run import Schedule, Settings
     from .targets import EncodecTargets, RandomProjectionTargets, Targets

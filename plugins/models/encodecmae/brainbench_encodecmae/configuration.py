@@ -95,6 +95,8 @@ CONFIGURATIONS = {
     ),
 }
 
+DTYPES = ("float32", "bfloat16")
+"""What products of a network are computed in while it learns."""
 PRETRAINING = {
     "tiny": Configuration(blocks=3, width=96, attention_width=96, hidden=192, tokenizer=False),
     "small": Configuration(blocks=5, tokenizer=False),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,8 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
 from brainbench_audio.provenance import package_version
 
-from .configuration import Configuration
+from .configuration import DTYPES, Configuration
 from .corpus import Sound
-
-DTYPES = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -138,7 +136,9 @@ def claim(run: Path, described: dict[str, Any], *, resume: bool) -> None:
             raise DataError(
                 f"{run} holds a run already: go on with it by --resume, or choose another folder."
             )
-        stored = _flat(json.loads(file.read_text(encoding="utf-8"))["run"])
+        # what a run of an earlier version does not tell was then as it is by default now
+        stored = _flat({"settings": asdict(Settings())})
+        stored |= _flat(json.loads(file.read_text(encoding="utf-8"))["run"])
         asked = _flat(described)
         differ = [
             f"{name} is {stored.get(name)!r} there and {asked.get(name)!r} now"

@@ -122,6 +122,10 @@ def test_a_resumed_run_is_the_uninterrupted_one(audio: Path, tmp_path: Path) -> 
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     expected = train(whole, audio, 6)
     train(parts, audio, 2)
+    # as of a version that had no such setting
+    described = json.loads((parts / "settings.json").read_text())
+    del described["run"]["settings"]["dtype"]
+    (parts / "settings.json").write_text(json.dumps(described))
     train(parts, audio, 4, resume=True)
     # as after a kill between two checkpoints: rows of steps that will be made again
     with (parts / "losses.csv").open("a") as file:
