@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.errors import ContractError, DataError, UnknownId
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -75,6 +75,14 @@ class BaseSource(ABC):
         raise ContractError(
             f"Data set {card.id} takes no folder of your own: leave `folder` out to score its own "
             f"data."
+        )
+
+
+def refuse_subset(card: DatasetCard, subset: str | None) -> None:
+    """Raise UnknownId if the card has no such subset; None is the whole data set."""
+    if subset not in (None, *card.subsets):
+        raise UnknownId(
+            f"{card.id} has no subset {subset!r}, only {', '.join(card.subsets) or 'all'}."
         )
 
 

@@ -12,8 +12,8 @@ from brainbench_audio.archives import opened
 from brainbench_audio.assemblies.assembly import align, select, stimulus_names
 from brainbench_audio.assemblies.folds import Folds, stratified
 from brainbench_audio.cards import DatasetCard
-from brainbench_audio.data_source import BaseSource, LoadedDataset, checksum
-from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.data_source import BaseSource, LoadedDataset, checksum, refuse_subset
+from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_folder
 from brainbench_audio.names import one_form
 from brainbench_audio.own_data.blocks import stimulus_column, stimulus_name
@@ -54,10 +54,7 @@ class FolderSource(BaseSource):
         DataError
             The folder is not there, or see `read_own_data`.
         """
-        if subset not in (None, *card.subsets):
-            raise UnknownId(
-                f"{card.id} has no subset {subset!r}, only {', '.join(card.subsets) or 'all'}."
-            )
+        refuse_subset(card, subset)
         folder = self.locate(card)
         if folder is None:
             raise DataError(

@@ -15,9 +15,14 @@ from brainbench_natsound165.stimuli import published_folds, stimulus_set
 from brainbench_audio import settings
 from brainbench_audio.assemblies.assembly import align, build, select
 from brainbench_audio.cards import DatasetCard
-from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_checksum
+from brainbench_audio.data_source import (
+    BaseSource,
+    LoadedDataset,
+    refuse_checksum,
+    refuse_subset,
+)
 from brainbench_audio.download import fetch, find_folder
-from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.errors import DataError
 from brainbench_audio.matlab import field, load_mat, strings
 
 from .files import FOLDER, PUBLISHED, install, responses_file
@@ -48,8 +53,7 @@ class Components(BaseSource):
         UnknownId
             There is no such subset.
         """
-        if subset not in (None, *card.subsets):
-            raise UnknownId(f"{card.id} has no subset {subset!r}, only {', '.join(card.subsets)}.")
+        refuse_subset(card, subset)
         stimuli = stimulus_set(sounds_folder())
         responses, names, times = read_responses(responses_file())
         found = over_time(responses, names, times) if subset == "time" else mean(responses, names)

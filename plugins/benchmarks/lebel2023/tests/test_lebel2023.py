@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +14,8 @@ from brainbench_lebel2023 import published
 from brainbench_lebel2023.cards import CARDS
 from brainbench_lebel2023.dataset import Stories
 from brainbench_lebel2023.published import (
+    LISTENERS,
+    LONG,
     PAPER,
     SHARED,
     SUBSETS,
@@ -22,8 +24,9 @@ from brainbench_lebel2023.published import (
     heard,
     registry,
     remotes,
+    response_path,
 )
-from brainbench_lebel2023.responses import read_responses
+from brainbench_lebel2023.responses import CUT, read_responses
 from brainbench_lebel2023.testing import write_folder, write_responses, write_sound
 
 from brainbench_audio import load_metric, settings
@@ -229,6 +232,66 @@ def test_what_is_published() -> None:
         f"stimuli/{TEST}.wav",
         f"{UTS04}/{TEST}.hf5",
     }
+
+
+def test_the_registry_is_as_it_was_compared() -> None:
+    """Held to tag 3.1.0 of the git-annex repository: sizes and MD5 to keys, versions to its log."""
+    file = Path(published.__file__).with_name("registry.csv")
+    pinned = "cb89dbbda005c0bc9b007e4c953f68eed48d492c18397eb302b7899263378f24"
+    assert hash_file(file) == pinned
+
+
+def test_numbers_of_the_page_follow_from_sizes() -> None:
+    """A file is a little more than its doubles, so sizes tell voxels, volumes, hours and memory."""
+    presented = {listener: 10 if listener <= "UTS03" else 5 for listener in LISTENERS}
+    voxels = {
+        listener: registry()[response_path(listener, TEST)].size // (8 * 291 * (number + 1))
+        for listener, number in presented.items()
+    }
+    rows: dict[str, int] = {TEST: 291}
+    for listener in LISTENERS:
+        for path, file in registry().items():
+            story = path.rpartition("/")[2].removesuffix(".hf5")
+            if path == response_path(listener, story) and story != TEST:
+                count, rest = divmod(file.size, 8 * voxels[listener])
+                assert rest < 10_000, path
+                assert rows.setdefault(story, count) == count, path
+
+    def gigabytes(subsets: Sequence[str | None]) -> str:
+        return span([sum(each.size for each in remotes(*chosen(one))) for one in subsets])
+
+    def memory(listeners: Sequence[str], stories: Sequence[str], digits: int = 0) -> str:
+        volumes = {
+            one: sum(rows[story] for story in heard(one, stories)) + 291 * (presented[one] - 1)
+            for one in listeners
+        }
+        return span([4 * volumes[one] * voxels[one] for one in listeners], digits)
+
+    def hours(stories: Iterable[str]) -> str:
+        return f"{len(list(stories))}, {sum(2 * (rows[one] + CUT) for one in stories) / 3600:.2g}"
+
+    short, longest = [one.lower() for one in LISTENERS], ["uts01_all", "uts02_all", "uts03_all"]
+    whole = 4 * sum(rows[story] for story in SHARED) + 4 * 9 * 291
+    told = [
+        f"| {hours(SHARED)} hours | {gigabytes([None])} |",
+        f"the same {len(SHARED)} | {gigabytes(short)} |",
+        f"| {hours(rows)} hours | {gigabytes(longest)} |",
+        f"| {len(chosen('uts09_all')[1])} | {gigabytes(['uts09_all'])} |",
+        f"{min(voxels.values()):,} to {max(voxels.values()):,} a listener",
+        f"27 stories take {memory(LISTENERS, SHARED, 1)}",
+        f"to {len(rows)} stories {memory(LONG[:3], list(rows))}",
+        f"all eight {span([whole * sum(voxels[one] for one in PAPER)])}",
+    ]
+    page = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    assert [one for one in told if one not in " ".join(page.split())] == []
+    size = f"{gigabytes(short)} a listener, {gigabytes(['uts03_all'])} for `uts03_all`, "
+    assert CARD.size == f"{size}{gigabytes([None])} together"
+
+
+def span(numbers: Sequence[int], digits: int = 0) -> str:
+    """Return the least and the greatest number of bytes, in GB."""
+    ends = dict.fromkeys(f"{one / 1e9:.{digits}f}" for one in (min(numbers), max(numbers)))
+    return f"{' to '.join(ends)} GB"
 
 
 def test_installed_from_a_folder(

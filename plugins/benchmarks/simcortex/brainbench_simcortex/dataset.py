@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from brainbench_audio.assemblies.assembly import validate
+from brainbench_audio.assemblies.assembly import select, validate
 from brainbench_audio.assemblies.folds import stratified
 from brainbench_audio.cards import DatasetCard
-from brainbench_audio.data_source import BaseSource, LoadedDataset
-from brainbench_audio.errors import UnknownId
+from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_subset
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
-from .cortex import REGIONS
 from .storage import DATA_VERSION, default_folder, ensure, read_responses, sound_file
 from .synthesis import SAMPLE_RATE
 
@@ -45,17 +43,13 @@ class SimCortex(BaseSource):
         DataError, CacheError
             The data cannot be written or read.
         """
-        regions = {region.lower(): region for region in REGIONS}
-        if subset is not None and subset not in regions:
-            raise UnknownId(
-                f"{card.id} has no subset {subset!r}: choose from {', '.join(regions)}."
-            )
+        refuse_subset(card, subset)
         folder = ensure()
         responses = read_responses(folder)["responses"]
         names = tuple(responses["stimulus"].values.tolist())
         categories = tuple(responses["category"].values.tolist())
         if subset is not None:
-            responses = responses.isel(voxel=responses["region"].values == regions[subset])
+            responses = select(responses, "region", subset)
         responses.attrs["source"] = f"SimCortex {DATA_VERSION}"
         files = tuple(sound_file(folder, name) for name in names)
         return LoadedDataset(

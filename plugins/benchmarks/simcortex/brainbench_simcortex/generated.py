@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_folder, hash_file, locked, set_aside
@@ -92,6 +99,50 @@ def write_generated(folder: Path, version: str, seed: int, fill: Callable[[Path]
         hashes = {file.relative_to(temporary).as_posix(): hash_file(file) for file in files}
         manifest = {"version": version, "seed": seed, "files": hashes}
         (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1))
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Write arrays by name, for `stored_arrays`."""
+    with path.open("wb") as file:
+        np.savez(file, allow_pickle=False, **dict(arrays))
+
+
+@contextmanager
+def stored_arrays(path: Path) -> Iterator[Mapping[str, NDArray[Any]]]:
+    """Give the arrays of a file by name, for as long as the block lasts.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged, or lacks an array that the block asks for.
+    """
+    # opened here, as numpy leaves the file open where it is no archive
+    with _readable(path), path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        yield stored
+
+
+def read_netcdf(path: Path) -> xr.Dataset:
+    """Return a netCDF file, loaded; coordinates of text have NumPy's type ``U``.
+
+    Raises
+    ------
+    DataError
+        The file is missing or damaged.
+    """
+    with _readable(path), xr.open_dataset(path, engine="netcdf4") as stored:
+        data = stored.load()
+    text = [name for name, values in data.coords.items() if values.dtype == object]
+    return data.assign_coords({name: data[name].astype(str) for name in text})
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, RuntimeError, ValueError, KeyError, EOFError, BadZipFile) as error:
+        raise DataError(
+            f"{path} cannot be read: {error}. Delete {path.parent} to make it anew."
+        ) from error
 
 
 def _move_away(folder: Path, found: str) -> None:

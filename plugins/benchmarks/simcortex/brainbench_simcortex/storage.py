@@ -5,20 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
 from brainbench_audio import settings
-from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.stimuli.audio import write_waveform
 
 from .cortex import Cortex, simulate
 from .features import LAYERS, PERCEPTS, Array, Calibration, percepts
-from .generated import damage_of, ensure_generated, write_generated
+from .generated import (
+    damage_of,
+    ensure_generated,
+    read_netcdf,
+    stored_arrays,
+    write_arrays,
+    write_generated,
+)
 from .recipes import CATEGORIES, SEED, Exemplar, exemplars, synthesise
 from .synthesis import FULL_SCALE, SAMPLE_RATE
 
@@ -102,18 +107,11 @@ def read_planted(folder: Path) -> Planted:
     DataError
         The file is missing or damaged.
     """
-    path = folder / PLANTED
-    try:
-        # opened here, as numpy leaves the file open where it is no archive
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            means = {layer: stored[f"mean_{layer}"] for layer in LAYERS}
-            scales = {layer: stored[f"scale_{layer}"] for layer in LAYERS}
-            layers = {layer: stored[f"layer_{layer}"] for layer in LAYERS}
-            calibration = Calibration(means, scales, stored["axes"], stored["prototypes"])
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise DataError(
-            f"{path} cannot be read: {error}. Delete {folder} to make it anew."
-        ) from error
+    with stored_arrays(folder / PLANTED) as stored:
+        means = {layer: stored[f"mean_{layer}"] for layer in LAYERS}
+        scales = {layer: stored[f"scale_{layer}"] for layer in LAYERS}
+        layers = {layer: stored[f"layer_{layer}"] for layer in LAYERS}
+        calibration = Calibration(means, scales, stored["axes"], stored["prototypes"])
     return Planted(calibration, layers)
 
 
@@ -128,17 +126,7 @@ def read_responses(folder: Path) -> xr.Dataset:
     DataError
         The file is missing or damaged.
     """
-    path = folder / RESPONSES
-    try:
-        with xr.open_dataset(path, engine="netcdf4") as stored:
-            data = stored.load()
-        for name in ("stimulus", "category", "subject", "region", "planted_layer"):
-            data = data.assign_coords({name: data[name].astype(str)})
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path} cannot be read: {error}. Delete {folder} to make it anew."
-        ) from error
-    return data
+    return read_netcdf(folder / RESPONSES)
 
 
 def _make_sound(folder: Path, exemplar: Exemplar, seed: int) -> dict[str, Array]:
@@ -155,8 +143,7 @@ def _write_planted(path: Path, planted: Planted) -> None:
         arrays[f"mean_{layer}"] = constants.means[layer]
         arrays[f"scale_{layer}"] = constants.scales[layer]
         arrays[f"layer_{layer}"] = planted.layers[layer]
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    write_arrays(path, arrays)
 
 
 def _write_responses(path: Path, chosen: tuple[Exemplar, ...], cortex: Cortex) -> None:

@@ -185,8 +185,12 @@ def test_files_damaged_after_the_check_are_named(tmp_path: Path) -> None:
     (tmp_path / PLANTED).write_bytes(b"PK\x03\x04 not a zip")
     with pytest.raises(DataError, match=RESPONSES):
         read_responses(tmp_path)
-    with pytest.raises(DataError, match=PLANTED):
-        read_planted(tmp_path)
+    whole = tmp_path / "lacks arrays"
+    whole.mkdir()
+    np.savez(whole / PLANTED, axes=np.ones(2))
+    for place in (tmp_path, whole):
+        with pytest.raises(DataError, match=rf"{PLANTED} cannot be read: .* to make it anew"):
+            read_planted(place)
 
 
 def test_two_processes_may_generate_at_once(tmp_path: Path) -> None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from brainbench_audio.assemblies.assembly import select
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.cards import DatasetCard
-from brainbench_audio.data_source import BaseSource, LoadedDataset
-from brainbench_audio.errors import UnknownId
+from brainbench_audio.data_source import BaseSource, LoadedDataset, refuse_subset
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 
-from .listeners import REGIONS, REPETITION_TIME, RUNS
+from .listeners import REPETITION_TIME, RUNS
 from .sounds import SAMPLE_RATE
 from .storage import DATA_VERSION, default_folder, ensure, read_responses, sound_file
 
@@ -45,15 +45,9 @@ class SimStory(BaseSource):
         DataError, CacheError
             The data cannot be written or read.
         """
-        regions = {region.lower(): region for region in REGIONS}
-        if subset is not None and subset not in regions:
-            raise UnknownId(
-                f"{card.id} has no subset {subset!r}: choose from {', '.join(regions)}."
-            )
+        refuse_subset(card, subset)
         folder = ensure()
         data = read_responses(folder)
-        if subset is not None:
-            data = data.isel(voxel=data["region"].values == regions[subset])
         assembly = build_in_time(
             data["responses"].values,
             data["run"].values.tolist(),
@@ -63,6 +57,8 @@ class SimStory(BaseSource):
             repeat=data["repeat"].values,
             attributes={"source": f"SimStory {DATA_VERSION}"},
         )
+        if subset is not None:
+            assembly = select(assembly, "region", subset)
         stimuli = ContinuousStimuli.of_runs(
             card.id,
             {run: sound_file(folder, run) for run in RUNS},

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 import xarray as xr
-from brainbench_simcortex.generated import ensure_generated, write_generated
+from brainbench_simcortex.generated import (
+    ensure_generated,
+    read_netcdf,
+    stored_arrays,
+    write_arrays,
+    write_generated,
+)
 
 from brainbench_audio import settings
-from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import write_dataset
 from brainbench_audio.stimuli.audio import read_waveform, write_waveform
 
@@ -87,14 +90,10 @@ def read_calibration(folder: Path) -> Calibration:
     DataError
         The file is missing or damaged.
     """
-    path = folder / PLANTED
-    try:
-        # opened here, as numpy leaves the file open where it is no archive
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
-            means = {layer: stored[f"mean_{layer}"] for layer in LAYERS}
-            return Calibration(means, {layer: stored[f"scale_{layer}"] for layer in LAYERS})
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
-        raise _unreadable(path, error) from error
+    with stored_arrays(folder / PLANTED) as stored:
+        means = {layer: stored[f"mean_{layer}"] for layer in LAYERS}
+        scales = {layer: stored[f"scale_{layer}"] for layer in LAYERS}
+    return Calibration(means, scales)
 
 
 def planted_layers(folder: Path) -> dict[str, dict[str, Array]]:
@@ -121,24 +120,13 @@ def read_responses(folder: Path) -> xr.Dataset:
     DataError
         The file is missing or damaged.
     """
-    path = folder / RESPONSES
-    try:
-        with xr.open_dataset(path, engine="netcdf4", decode_times=False) as stored:
-            data = stored.load()
-        for name in ("run", "subject", "region", "planted_layer"):
-            data = data.assign_coords({name: data[name].astype(str)})
-    except (OSError, RuntimeError, ValueError, KeyError) as error:
-        raise _unreadable(path, error) from error
-    return data
+    return read_netcdf(folder / RESPONSES)
 
 
 def _write_planted(path: Path, calibration: Calibration) -> None:
-    arrays: Mapping[str, Array] = {
-        **{f"mean_{layer}": calibration.means[layer] for layer in LAYERS},
-        **{f"scale_{layer}": calibration.scales[layer] for layer in LAYERS},
-    }
-    with path.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
+    means = {f"mean_{layer}": values for layer, values in calibration.means.items()}
+    scales = {f"scale_{layer}": values for layer, values in calibration.scales.items()}
+    write_arrays(path, means | scales)
 
 
 def _write_responses(path: Path, listeners: Listeners) -> None:
@@ -152,7 +140,3 @@ def _write_responses(path: Path, listeners: Listeners) -> None:
         {"version": DATA_VERSION},
     )
     write_dataset(data, path)
-
-
-def _unreadable(path: Path, error: Exception) -> DataError:
-    return DataError(f"{path} cannot be read: {error}. Delete {path.parent} to make it anew.")
