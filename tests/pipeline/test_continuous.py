@@ -142,8 +142,8 @@ def test_a_projection_hears_windows_as_its_model_does(stimuli: ContinuousStimuli
 def test_windows_are_heard_in_time_order_and_go_on(
     stimuli: ContinuousStimuli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extraction, "_LARGEST_CHUNK_OF_WINDOWS", 64)  # 16 without a card
-    model = Timed(left=40)
+    monkeypatch.setattr(extraction, "_LARGEST_CHUNK_OF_WINDOWS", 128)  # 32 without a card
+    model = Timed(left=50)
     with pytest.raises(KeyboardInterrupt), extracted(model, stimuli):
         pass
     assert len(model.loud) == 32
