@@ -21,6 +21,7 @@ from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.pipeline import benchmark as benchmark_module
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.resampling import lanczos
@@ -176,6 +177,10 @@ def test_what_is_known_before_a_run(
     assert (target.sounds, target.rows, target.columns, target.duration) == (80, 14, 3, 80.0)
     assert target.heard == {"": stimuli.fingerprint}
     assert target.continuous
+    # another way to resample is another score
+    before = benchmark.fingerprint
+    monkeypatch.setattr(benchmark_module, "METHOD", "nearest")
+    assert composed(stimuli, print).fingerprint != before
 
 
 def test_lanczos_keeps_what_is_slow_and_drops_what_is_fast() -> None:
