@@ -85,6 +85,18 @@ def test_any_chunking(
         part = list(plan.chunks()[index])
         stored.write(index, {layer: array[part] for layer, array in values.items()})
     check(stored)
+    ends = sorted(order.sample(range(stimuli + 1), 2))  # type: ignore[attr-defined]
+    rows = stored.rows("one", range(*ends))
+    np.testing.assert_array_equal(rows, values["one"][slice(*ends)])
+
+
+def test_rows_are_read_from_their_chunks_alone(tmp_path: Path) -> None:
+    stored = filled(tmp_path)
+    for name in ("chunk-00000-*.nc", "chunk-00002-*.nc"):
+        next(stored.folder.glob(name)).unlink()
+    np.testing.assert_array_equal(stored.rows("a/b", range(3, 6)), content(PLAN)["a/b"][3:6])
+    with pytest.raises(CacheError, match="cannot be read now"):
+        stored.rows("a/b", range(3, 7))
 
 
 def test_a_stored_set_keeps_its_chunk_size(tmp_path: Path) -> None:

@@ -59,6 +59,9 @@ def test_rows_out_of_order(assembly: xr.DataArray, rows: list[int], told: str) -
 def test_what_is_no_course_of_time(assembly: xr.DataArray) -> None:
     with pytest.raises(DataError, match=r"this assembly has none: make it with .*build_in_time"):
         repetition_time(assembly.drop_vars("run"))
+    later = assembly.assign_coords(time=("stimulus", [*TIME[:6], 2.0, 4.0, 6.0]))
+    with pytest.raises(DataError, match="Presentations of b have other times"):
+        repetition_time(later)
     with pytest.raises(DataError, match="have no sessions"):
         repetition_time(assembly.expand_dims("session", 2))
     with pytest.raises(DataError, match="`time` holds int64"):

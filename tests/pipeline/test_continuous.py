@@ -21,6 +21,7 @@ from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.pipeline import benchmark as benchmark_module
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.resampling import lanczos
@@ -142,8 +143,8 @@ def test_a_projection_hears_windows_as_its_model_does(stimuli: ContinuousStimuli
 def test_windows_are_heard_in_time_order_and_go_on(
     stimuli: ContinuousStimuli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(extraction, "_LARGEST_CHUNK_OF_WINDOWS", 64)  # 16 without a card
-    model = Timed(left=40)
+    monkeypatch.setattr(extraction, "_LARGEST_CHUNK_OF_WINDOWS", 128)  # 32 without a card
+    model = Timed(left=50)
     with pytest.raises(KeyboardInterrupt), extracted(model, stimuli):
         pass
     assert len(model.loud) == 32
@@ -176,6 +177,10 @@ def test_what_is_known_before_a_run(
     assert (target.sounds, target.rows, target.columns, target.duration) == (80, 14, 3, 80.0)
     assert target.heard == {"": stimuli.fingerprint}
     assert target.continuous
+    # another way to resample is another score
+    before = benchmark.fingerprint
+    monkeypatch.setattr(benchmark_module, "METHOD", "nearest")
+    assert composed(stimuli, print).fingerprint != before
 
 
 def test_lanczos_keeps_what_is_slow_and_drops_what_is_fast() -> None:

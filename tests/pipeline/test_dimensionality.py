@@ -10,6 +10,7 @@ from brainbench_audio import load_benchmark
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.dimensionality import MeasuredLayers, participation_ratio
 from brainbench_audio.scores.profiles import check_raw, dimensions
+from brainbench_audio.scores.score import Score
 
 
 @pytest.mark.parametrize("shape", [(30, 4), (30, 200), (5, 5)])
@@ -46,6 +47,13 @@ def test_it_is_stored_for_layers_that_were_read() -> None:
     assert effective == pytest.approx(participation_ratio(layers["out"]))
     assert features == 4
     assert dimensions(raw, "other") is None
+
+    # not beside labels, whose clips are many
+    benchmark.assembly = benchmark.assembly.rename({benchmark.assembly.dims[1]: "label"})
+    seen: list[object] = []
+    benchmark._metric = lambda layers, *_: [seen.extend(layers.values()), Score(value=0.5)][1]
+    assert "dimensionality" not in benchmark.compare(layers).raw
+    assert len(seen) == 2
 
     # what is wrong with layers is the metric's to say
     for odd in (1j * np.ones((40, 2)), np.full((40, 2), "loud"), [[1.0, 2.0]]):
