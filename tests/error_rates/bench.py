@@ -62,7 +62,7 @@ class Rates:
     def line(self) -> str:
         """Return a row of the table, with the Monte-Carlo error of shares near .05."""
         return (
-            f"{self.world:38} {self.metric:6} {self.mean:6.3f} {self.deviation:7.4f} "
+            f"{self.world:38} {self.metric:10} {self.mean:6.3f} {self.deviation:7.4f} "
             f"{self.error:7.4f} {self.covered:6.3f} {self.parts_covered:6.3f} "
             f"{self.difference_deviation:7.4f} {self.difference_error:7.4f} "
             f"{self.false_positives:6.3f}  {(0.05 * 0.95 / self.times) ** 0.5:.3f}"
@@ -73,7 +73,7 @@ class Rates:
 OTHERS = 3000
 
 HEADER = (
-    f"{'world':38} {'metric':6} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'parts':>6} "
+    f"{'world':38} {'metric':10} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'parts':>6} "
     f"{'diff sd':>7} {'error':>7} {'false':>6}  Monte-Carlo error"
 )
 
@@ -84,7 +84,12 @@ def metrics() -> dict[str, Callable[..., Any]]:
     from brainbench_ridge.metric import Ridge
     from brainbench_rsa.metric import RSA
 
-    return {"ridge": Ridge(permutations=0), "rsa": RSA(permutations=0), "cka": CKA(permutations=0)}
+    return {
+        "ridge": Ridge(permutations=0),
+        "rsa": RSA(permutations=0),
+        "cka": CKA(permutations=0),
+        "cka-biased": CKA(variant="biased", permutations=0),
+    }
 
 
 def probe() -> Callable[..., Any]:

@@ -37,7 +37,7 @@ def _check(world: World | Clips, metric: str, times: int, pool: Any = None) -> N
     assert found.contradictions == 0
 
 
-@pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])
+@pytest.mark.parametrize("metric", metrics())
 @pytest.mark.parametrize("world", SMALL, ids=lambda world: world.name)
 def test_rates_in_small_worlds(world: World, metric: str) -> None:
     _check(world, metric, 100)

@@ -172,6 +172,15 @@ COMPONENTS = (
     World("components, 40 sounds", sounds=40, noise=0.5),
     World("components, kinds of sounds", sounds=110, kinds=11),
     World("components, few features", sounds=120, dimensions=5, features=5, layers=1),
+    World(
+        "components, 3 layers of few features",
+        sounds=165,
+        targets=3,
+        dimensions=5,
+        features=5,
+        layers=3,
+        noise=0.7,
+    ),
     World("components, more features than sounds", features=200, dimensions=10),
     World("components, noisy", sounds=165, noise=2.0),
 )

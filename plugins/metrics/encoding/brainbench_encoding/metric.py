@@ -17,6 +17,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.chance import LEAST, PERMUTATIONS, chance, checked_permutations
 from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.profiles import AVERAGE, MEAN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
@@ -259,7 +260,7 @@ def _labelled(fits: Fits, found: Evaluation, voxels: Voxels) -> xr.Dataset:
         "r": (one, found.r, {"long_name": "Pearson's r over the runs that are predicted"}),
         "r2": (one, np.square(np.maximum(found.r, 0.0)), r2),
         "determination": (one, found.determination, determined),
-        "layer_score": (("layer", one), fits.layer_score, {"average": "mean"}),
+        "layer_score": (("layer", one), fits.layer_score, {AVERAGE: MEAN}),
         "chosen_layer": (("split", one), fits.layer),
         "penalty": (("split", one), fits.penalty),
         "dropped": (f"{one}_dropped", voxels.dropped),

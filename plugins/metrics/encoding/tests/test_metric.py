@@ -16,6 +16,7 @@ from brainbench_encoding.voxels import Voxels
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.influence import stored_influence
+from brainbench_audio.scores.profiles import layer_profile
 
 from .continuous import World
 
@@ -132,6 +133,10 @@ def test_errors_over_time_and_listeners() -> None:
     stored = stored_influence(found.raw, found.parts, found.value, "listeners")
     assert stored.estimate().over == "blocks of time and listeners"
     assert stored.estimate().interval() == pytest.approx(found.interval)
+    # a report averages voxels as the score does
+    each = layer_profile(found.raw)
+    assert each is not None
+    np.testing.assert_allclose(each.mean("subject"), found.raw["profile"])
     one = Encoding()(layers, target[:, :3], folds)
     assert one.provenance["error_over"] == "blocks of time, for this listener"
     assert one.error == pytest.approx(found.part_errors["subject-0"])
