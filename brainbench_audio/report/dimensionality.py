@@ -16,7 +16,6 @@ from .results import Result
 # in place of a benchmark's id
 DIMENSIONALITY = "effective dimensionality"
 UNIT = "log10, best layer"
-_FEWEST = 4
 
 
 @dataclass(frozen=True)
@@ -74,8 +73,6 @@ def partial(found: Sequence[Dimensions]) -> Correlation | None:
 
     None with fewer than four models, or where one of the three is decided by another.
     """
-    if len(found) < _FEWEST:
-        return None
     scores = [one.score.value for one in found]
     effective = [math.log10(one.effective) for one in found]
     features = [math.log10(one.features) for one in found]

@@ -94,7 +94,7 @@ def hierarchy(results: Iterable[Result], primary: str = PRIMARY) -> list[Deepeni
             each = positions.sel(side="others") - positions.sel(side="primary")
             courses.setdefault((name, result.benchmark), []).append((one.step, each))
     trends = [
-        _trend(*pair, sorted(course, key=lambda step: step[0]))
+        _trend(*pair, course)
         for pair, course in courses.items()
         if len({step for step, _ in course}) >= _LEAST_STEPS
     ]

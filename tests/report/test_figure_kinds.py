@@ -19,6 +19,7 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.report.figures import (
     agreement,
     bars,
+    compared,
     components,
     learning_curves,
     rdm,
@@ -295,6 +296,17 @@ def test_dimensionality_is_that_of_the_best_layer(
 def result(model: str, value: float, error: float | None = None, **fields: Any) -> Result:
     fields = {"label": model, "family": "", "benchmark": "X-ridge", **fields}
     return Result(model=model, value=value, error=error, **fields)
+
+
+def test_of_ceilings_that_differ_the_middle_one_counts_with_its_error(tmp_path: Path) -> None:
+    results = []
+    for ceiling, half in ((0.9, 0.05), (0.7, 0.02), (0.6, 0.1)):
+        each = xr.Dataset({"ceiling_lower": ("subject", [ceiling - half, ceiling + half])})
+        path = tmp_path / f"{ceiling}.nc"
+        Score(value=0.3, ceiling=ceiling, raw=each).to_netcdf(path)
+        results.append(result("mine", 0.3, ceiling=ceiling, path=path))
+    # two subjects half a distance from their mean: that is the standard error
+    assert compared.ceiling_of("X-ridge", results) == (0.7, pytest.approx(0.02))
 
 
 def test_error_bars_stand_where_errors_are() -> None:

@@ -94,13 +94,16 @@ def test_planted_depth_is_found() -> None:
 
 
 def test_steps_have_a_trend(keep: Keep, capsys: Told) -> None:
-    depths = {0: [1, 1, 1], 100: [1, 1, 2], 200: [1, 2, 3], 1000: [1, 4, 4]}
+    # the last listener has nothing but the primary region at one step: no part in the trend
+    depths = {0: [1, 1, 1, 4], 100: [1, 1, 2, np.nan], 200: [1, 2, 3, 2], 1000: [1, 4, 4, 1]}
     for step, places in depths.items():
         best = np.array([[1, place, np.nan, np.nan] for place in places])
         keep(f"net@step={step}", "B-ridge", 0.4, raw=voxels(best, 0.0, 0))
     *steps, trend = table().to_dict("records")
     assert [one["what"] for one in steps] == ["difference"] * 4
+    assert [one["listeners"] for one in steps] == [4, 3, 4, 4]
     assert (trend["what"], trend["model"], trend["steps"]) == ("trend", "net", 4)
+    assert trend["listeners"] == 3
     rho = [
         0,
         *(

@@ -121,12 +121,11 @@ def chosen_panels(
                 f"The file has no {pattern}, only {', '.join(panels)}: name some of these, or "
                 "leave --benchmark out."
             )
-    chosen = {
+    return {
         name: panel
         for name, panel in panels.items()
         if any(fnmatchcase(name, pattern) for pattern in patterns)
     }
-    return chosen
 
 
 def chosen_layers(

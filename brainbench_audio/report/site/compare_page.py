@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import quote
 
 from brainbench_audio.markup import Markup, inline_data, tag
-from brainbench_audio.report.comparison import differences
 from brainbench_audio.report.precision import digits_of
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content
@@ -63,7 +62,6 @@ def _data(content: Content, profiles: Profiles) -> dict[str, Any]:
     models = {row.model: place for place, row in enumerate(content.rows)}
     pairs = []
     for name, place in places.items():
-        of_name = [row.results[name] for row in content.rows if name in row.results]
         pairs += [
             [
                 place,
@@ -72,7 +70,7 @@ def _data(content: Content, profiles: Profiles) -> dict[str, Any]:
                 *(round(number, _DIGITS) for number in (one.difference, *one.interval)),
                 float(f"{one.p:.2g}"),
             ]
-            for one in differences(of_name)
+            for one in content.differences.get(name, ())
         ]
     return {
         "start": _start(content, pairs),

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.registry.ids import BenchmarkId
-from brainbench_audio.report.comparison import Rank
+from brainbench_audio.report.comparison import Comparison, Rank
 from brainbench_audio.report.correlations import is_task
 from brainbench_audio.report.families import Look, family_of, looks
 from brainbench_audio.report.known_models import learning
 from brainbench_audio.report.overall import Overall, overall
-from brainbench_audio.report.results import OVERALL, Result, preferred
+from brainbench_audio.report.results import OVERALL, Pair, Result, preferred
 from brainbench_audio.report.site.about import About, about
-from brainbench_audio.report.site.relations import row_ranks
+from brainbench_audio.report.site.relations import standings
 from brainbench_audio.report.versions import known_card
 
 _COLUMNS = 12
@@ -81,6 +81,8 @@ class Content:
         What models learned from, as far as it is known.
     overall : Overall
         Mean z-score over listening tasks.
+    differences : mapping of str to sequence of Comparison
+        For each benchmark, each two results of rows that can be compared.
     results : tuple of Result
         One a pair, of current versions and without controls: what is ranked and correlated.
     older : tuple of Result
@@ -100,6 +102,7 @@ class Content:
     about: Mapping[str, About]
     learning: Mapping[str, str]
     overall: Overall
+    differences: Mapping[str, Sequence[Comparison]]
     results: tuple[Result, ...]
     older: tuple[Result, ...]
 
@@ -128,7 +131,9 @@ def gather(
     models = [one for one in results if not one.is_control]
     mean = overall(models)
     ranked = preferred(_with_overall(models, mean))
-    rows = _rows([*ranked, *(one for one in results if one.is_control)], results, ranked)
+    shown = preferred([*ranked, *(one for one in results if one.is_control)])
+    ranks, pairs = standings(ranked, sorted(shown, key=lambda one: (one.benchmark, one.model)))
+    rows = _rows(shown, results, ranks)
     # a store of controls alone still has columns
     count = Counter(name for row in rows for name in row.results if not row.control)
     count = count or Counter(name for row in rows for name in row.results)
@@ -162,19 +167,21 @@ def gather(
         about={name: about(name, of_name.get(name, ())) for name in benchmarks},
         overall=mean,
         learning=learning(),
+        differences=pairs,
         results=tuple(ranked),
         older=older,
     )
 
 
-def _rows(shown: Iterable[Result], every: Iterable[Result], ranked: Sequence[Result]) -> list[Row]:
+def _rows(
+    shown: Iterable[Result], every: Iterable[Result], ranks: Mapping[Pair, Rank]
+) -> list[Row]:
     """Return a row a model: what counts of a pair, and the published score beside it."""
     by_row: dict[str, dict[str, Result]] = {}
-    for result in preferred(shown):
+    for result in shown:
         by_row.setdefault(result.model, {})[result.benchmark] = result
     # published means over tasks are on a scale of their own
     beside = {one.pair: one for one in every if one.published and one.benchmark != OVERALL}
-    ranks = row_ranks(ranked)
     rows = []
     for model, found in sorted(by_row.items()):
         one = next(iter(found.values()))

@@ -90,10 +90,9 @@ def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
             "data": card.training_data if (card := content.model_cards.get(row.model)) else "",
             "learning": content.learning.get(row.model, ""),
             "values": {
-                name: round(one.value, _DIGITS)
+                one.benchmark: round(one.value, _DIGITS)
                 for one in (*row.results.values(), size.get(row.model))
                 if one is not None
-                for name in [one.benchmark]
             },
             "bounds": {
                 name: [round(bound, _DIGITS) for bound in bounds]

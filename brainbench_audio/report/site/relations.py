@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import scipy.stats
 
-from brainbench_audio.report.comparison import Rank, ranking
+from brainbench_audio.report.comparison import Comparison, Rank, differences, ranking
 from brainbench_audio.report.correlations import correlations
 from brainbench_audio.report.results import OVERALL, Pair, Result
 
 
-def row_ranks(results: Sequence[Result]) -> dict[Pair, Rank]:
-    """Return the rank of each result on its benchmark, one result a model and benchmark."""
-    by_benchmark: dict[str, list[Result]] = {}
+def standings(
+    ranked: Iterable[Result], shown: Iterable[Result]
+) -> tuple[dict[Pair, Rank], dict[str, list[Comparison]]]:
+    """Return ranks of results on their benchmark, and for each benchmark who differs from whom.
+
+    Parameters
+    ----------
+    ranked, shown : iterable of Result
+        What gets a rank, and what is compared; one a model and benchmark.
+    """
+    of_ranked = _by_benchmark(ranked)
+    ranks: dict[Pair, Rank] = {}
+    pairs: dict[str, list[Comparison]] = {}
+    # one benchmark after the other: what both ask the same files is read once
+    for name, group in _by_benchmark(shown).items():
+        some = of_ranked.get(name, [])
+        ranks |= {result.pair: rank for result, rank in zip(some, ranking(some), strict=True)}
+        pairs[name] = differences(group)
+    return ranks, pairs
+
+
+def _by_benchmark(results: Iterable[Result]) -> dict[str, list[Result]]:
+    found: dict[str, list[Result]] = {}
     for result in results:
-        by_benchmark.setdefault(result.benchmark, []).append(result)
-    return {
-        result.pair: rank
-        for group in by_benchmark.values()
-        for result, rank in zip(group, ranking(group), strict=True)
-    }
+        found.setdefault(result.benchmark, []).append(result)
+    return found
 
 
 def rank_text(rank: Rank | None) -> str:

@@ -40,12 +40,12 @@ def read_stored(path: Path) -> Stored:
     try:
         if path.suffix == ".json":
             return Stored(profile_of_record(read_record(path).summary))
-        raw = read_raw(path, *_NAMES)
+        raw = _with_predictions(path, read_raw(path, *_NAMES))
         errors = errors_of(raw)
         categories: tuple[CategoryError, ...] = ()
         if errors is not None and CATEGORY in errors.coords:
             categories = tuple(category_errors(errors))
-        return Stored(profile_in(raw), sounds_in(_with_predictions(path, raw)), categories)
+        return Stored(profile_in(raw), sounds_in(raw), categories)
     except DataError as error:
         _log.warning("%s has no layers or sounds that can be read: %s", path, error)
         return Stored()

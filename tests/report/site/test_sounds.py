@@ -11,8 +11,10 @@ import xarray as xr
 from scipy.spatial.distance import squareform
 
 from brainbench_audio.markup import inline_data
+from brainbench_audio.report.category_errors import category_errors
 from brainbench_audio.report.site.sounds import sounds_in
 from brainbench_audio.report.site.stored import read_stored
+from brainbench_audio.scores.predictions import errors_of
 from brainbench_audio.scores.score import Score
 
 from .browsing import Visit, shoot
@@ -94,16 +96,21 @@ def test_nothing_is_said_where_nothing_is_known(raw: xr.Dataset) -> None:
 
 
 def test_predictions_of_many_targets_are_not_read(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
     for targets, read in ((3, True), (65, False)):
-        many = (("stimulus", "voxel"), np.ones((4, targets)))
+        sides = {
+            name: (("stimulus", "voxel"), generator.random((4, targets)))
+            for name in ("measured", "prediction")
+        }
         owed = (("left_out", "part"), np.ones((4, 1)))
-        raw = raw_of(measured=many, prediction=many, influence=owed).assign(
-            r2=("voxel", np.ones(targets))
-        )
+        raw = raw_of(**sides, influence=owed, r2=("voxel", np.ones(targets)))
+        raw = raw.set_coords("category")
         Score(value=0.1, raw=raw).to_netcdf(tmp_path / "score.nc")
-        sounds = read_stored(tmp_path / "score.nc").sounds
-        assert (sounds.predictions is not None) == read
-        assert sounds.categories[0] == "EngSpeech"
+        found = read_stored(tmp_path / "score.nc")
+        assert (found.sounds.predictions is not None) == read
+        assert found.sounds.categories[0] == "EngSpeech"
+        # a score from before errors of sounds were stored has them from its predictions
+        assert list(found.categories) == (category_errors(errors_of(raw)) if read else [])
 
 
 def test_a_cross_names_both_sounds(visit: Visit) -> None:
