@@ -27,6 +27,7 @@ class Loudness:
         rows = [[float((w ** 2).mean()), float(np.abs(w).max())] for w in waveforms]
         return {"power": np.array(rows)[:, :1], "both": np.array(rows)}
 """
+README = " ".join((Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8").split())
 
 
 @pytest.mark.usefixtures("tiny")
@@ -70,6 +71,15 @@ def test_the_command_is_installed(python: Callable[..., Any]) -> None:
     assert {row["model"] for row in json.loads(told.stdout)} == set(list_ids("model"))
 
 
+def printed(row: dict[str, Any]) -> str:
+    """Return a row as the table has it, one space between columns."""
+    low, high = row["interval"]
+    names = ("p", "ceiling", "normalised")
+    rest = ["-" if row[name] is None else f"{row[name]:.3f}" for name in names]
+    pair = f"{row['model']} {row['benchmark']} {row['score']:.3f} {row['error']:.3f}"
+    return f"{pair} {low:.3f} to {high:.3f} {' '.join(rest)} {row['layer']}"
+
+
 def test_the_demo(brainbench: Callable[..., Any]) -> None:
     wanted = ["SimCortex-ridge", "SimCortex-rsa"]
     if "spectrotemporal" not in list_ids("model") or not set(wanted) <= set(list_ids("benchmark")):
@@ -85,6 +95,7 @@ def test_the_demo(brainbench: Callable[..., Any]) -> None:
         assert row["error"] > 0
         assert row["score"] <= row["ceiling"] * 1.05
         assert row["layer"] in find_model("spectrotemporal").card.layers
+        assert printed(row) in README
     again = json.loads(brainbench(*arguments).stdout)
     for row, second in zip(rows, again, strict=True):
         assert second == {**row, "cached": True, "seconds": second["seconds"]}

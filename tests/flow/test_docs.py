@@ -15,7 +15,7 @@ import brainbench_audio
 from brainbench_audio.cards import DatasetCard, MetricCard
 from brainbench_audio.cli.drawings import GATHER
 from brainbench_audio.cli.main import main, parser
-from brainbench_audio.registry.lookup import registered
+from brainbench_audio.registry.lookup import find_dataset, registered
 from tools.pages import commands, run_page
 
 ROOT = Path(__file__).parents[2]
@@ -105,6 +105,16 @@ def _listed(page: Path) -> set[str]:
     """Return the names that rows of tables begin with."""
     rows = re.findall(r"^\| (`[^|]*) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
     return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_sizes_are_those_on_cards() -> None:
+    page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
+    for identifier in ("SimCortex", "SimStory", "LeBel2023"):
+        row = re.search(rf"^\| `?{identifier}\b.*$", page, re.MULTILINE)
+        sizes = re.findall(r"[\d.]+(?: to [\d.]+)? [MG]B", find_dataset(identifier).card.size)
+        assert row is not None
+        assert sizes
+        assert [size for size in sizes if size not in row[0]] == []
 
 
 def test_the_changelog_tells_each_change_once() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,10 @@ INDEPENDENT = {
     "NH2015comp-ridge": (0.739, 0.570, 0.453, 0.545, 0.721, 0.330),
     "NH2015comp-ridge-zscored-all": (0.819, 0.652, 0.426, 0.684, 0.783, 0.478),
 }
+
+
+def of(interval: tuple[float, float]) -> str:
+    return f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 @pytest.mark.data
@@ -27,8 +32,9 @@ def test_the_baseline_gives_the_published_scores(data_folder: Path) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     assert shown.interval is not None
     assert len(shown.part_intervals) == len(COMPONENTS)
-    for low, high in (shown.interval, *shown.part_intervals.values()):
-        assert f"{low:.3f} to {high:.3f}" in readme
+    assert f"{shown.value:.3f}  {shown.error:.3f}  {of(shown.interval)}" in readme
+    assert "  ".join(map(of, shown.part_intervals.values())) in readme
+    assert re.search(r" +".join(f"{value:.3f}" for value in shown.parts.values()), readme)
     # the activations are there by now
     subset = score("spectrotemporal", "NH2015comp.music-ridge")
     assert subset.value == pytest.approx(0.330, abs=0.005)

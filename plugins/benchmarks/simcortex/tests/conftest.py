@@ -13,18 +13,13 @@ from brainbench_audio.data_source import LoadedDataset
 
 
 @pytest.fixture(scope="session")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("home")
-
-
-@pytest.fixture(scope="session")
-def folder(home: Path) -> Path:
-    return ensure(home / "data" / "simcortex-1")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return ensure(tmp_path_factory.mktemp("home") / "data" / "simcortex-1")
 
 
 @pytest.fixture
-def in_home(home: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("BRAINBENCH_HOME", str(home))
+def in_home(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("BRAINBENCH_HOME", str(folder.parents[1]))
     return folder
 
 
