@@ -11,6 +11,7 @@ import numpy.typing as npt
 from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import LARGEST
 from brainbench_audio.own_data.layout import IMAGES, DataFile, beside
+from brainbench_audio.own_data.surfaces import load_nibabel
 from brainbench_audio.tables import read_table
 
 Array = npt.NDArray[Any]
@@ -36,7 +37,7 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
             f"{file.path} has no mask beside it: put the voxels to be scored into mask.nii.gz, or "
             f"sub-NAME_mask.nii.gz for one subject."
         )
-    image, mask_image = _open(file.path, 4), _open(mask_path, 3)
+    image, mask_image = open_image(file.path, 4), open_image(mask_path, 3)
     same = image.shape[:3] == mask_image.shape
     if not same or not np.allclose(image.affine, mask_image.affine, atol=_CLOSE):
         raise DataError(
@@ -44,7 +45,7 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
             f"{image.shape[:3]}{' with another affine' if same else ''}. Resample it to the grid "
             f"of the responses, without interpolation."
         )
-    labels = _values(mask_image, mask_path)
+    labels = image_values(mask_image, mask_path)
     # NaN is outside, too
     inside = np.isfinite(labels) & (labels != 0)
     if not inside.any():
@@ -56,18 +57,19 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
         **{axis: places[:, column] for column, axis in enumerate("xyz")},
     }
     if (table := beside(file, "mask")) is not None:
-        coordinates["region"] = _regions(table, labels[inside], mask_path)
-    return _values(image, file.path)[inside].T, coordinates
+        coordinates["region"] = named_labels(table, labels[inside], mask_path)
+    return image_values(image, file.path)[inside].T, coordinates
 
 
-def _open(path: Path, dimensions: int) -> Any:
-    try:
-        import nibabel
-    except ImportError as error:
-        raise DataError(
-            f"{path} is read by nibabel, which is not installed: "
-            f"pip install 'brainbench-audio[nifti]'."
-        ) from error
+def open_image(path: Path, dimensions: int) -> Any:
+    """Return an image of three or four dimensions, of which no values are read yet.
+
+    Raises
+    ------
+    DataError
+        nibabel is not installed, or the file is none, has other dimensions or is too large.
+    """
+    nibabel = load_nibabel(path, "nifti")
     try:
         image: Any = nibabel.load(path)
         size = int(np.prod(image.shape, dtype=np.float64)) * 8
@@ -82,14 +84,28 @@ def _open(path: Path, dimensions: int) -> Any:
     return image
 
 
-def _values(image: Any, path: Path) -> Array:
+def image_values(image: Any, path: Path) -> Array:
+    """Return the values of an image that `open_image` opened.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
     try:
         return np.asarray(image.dataobj)
     except Exception as error:  # of gzip, of a file that was cut off, and others
         raise DataError(f"{path} is damaged or cut off: {error}. Copy it again.") from error
 
 
-def _regions(table_path: Path, labels: Array, mask: Path) -> Array:
+def named_labels(table_path: Path, labels: Array, mask: Path) -> Array:
+    """Return the name of each value of an image, by a table with the columns ``index``, ``name``.
+
+    Raises
+    ------
+    DataError
+        A value has no row.
+    """
     table = read_table(table_path)
     numbers, names = table.numbers(["index"])[:, 0], table.text("name")
     known = dict(zip(numbers.tolist(), names, strict=True))

@@ -171,7 +171,7 @@ def place_voxels(
     if not known.any():
         raise DataError("No voxel has a place: all of their x, y or z are missing.")
     side = sides_of(coordinates["hemisphere"]) if "hemisphere" in coordinates else None
-    if side is None or not side[known].all():
+    if side is None or not (side[known] != "").all():
         if places.shape[1] == 2:
             raise DataError(
                 "Voxels on a flattened surface need a hemisphere, left or right: both have the "
@@ -194,27 +194,35 @@ def place_voxels(
     return found
 
 
-def given_vertices(coordinates: Mapping[str, Array], vertices: int) -> Placed:
+def given_vertices(coordinates: Mapping[str, Array], vertices: Mapping[Side, int]) -> Placed:
     """Return voxels whose ``vertex`` is given, with their ``hemisphere``.
+
+    Parameters
+    ----------
+    coordinates : mapping of str to array (voxel,)
+    vertices : mapping of str to int
+        How many ``left`` and ``right`` have.
 
     Raises
     ------
     DataError
-        A vertex is no whole number below ``vertices``, or has no hemisphere.
+        A vertex is none of its hemisphere, has no hemisphere, or none is given.
     """
     numbers = _numbers(coordinates["vertex"])
     known = np.isfinite(numbers)
     side = sides_of(coordinates.get("hemisphere", np.full(len(numbers), "")))
-    wrong = known & ((numbers != np.round(numbers)) | (numbers < 0) | (numbers >= vertices))
-    if wrong.any():
-        raise DataError(
-            f"A voxel has the vertex {coordinates['vertex'][wrong][0]}, expected a whole number "
-            f"from 0 to {vertices - 1}: it is of another surface."
-        )
     if not known.any():
         raise DataError("No voxel has a place: all of their vertices are missing.")
-    if not side[known].all():
+    if not (side[known] != "").all():
         raise DataError("A voxel has a vertex and no hemisphere: say left or right for each.")
+    for name, count in vertices.items():
+        there = known & (side == name)
+        wrong = there & ((numbers != np.round(numbers)) | (numbers < 0) | (numbers >= count))
+        if wrong.any():
+            raise DataError(
+                f"A voxel has the vertex {coordinates['vertex'][wrong][0]}, expected a whole "
+                f"number from 0 to {count - 1}: it is of another surface."
+            )
     return Placed(
         np.where(known, side, ""),
         np.where(known, numbers, -1).astype(np.int64),

@@ -133,7 +133,7 @@ def placed(raw: xr.Dataset, space: Space) -> Placed:
     """
     one, found = coordinates(raw)
     if "vertex" in found:
-        return given_vertices(found, space.vertices)
+        return given_vertices(found, dict.fromkeys(SIDES, space.vertices))
     if not {"x", "y"} <= found.keys():
         raise DataError(
             f"The {one}s of this score have no coordinates (x, y and z in mm, or vertex and "

@@ -26,9 +26,11 @@ from brainbench_audio.pipeline.loading import load_dataset
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.tables import read_table
 from brainbench_audio.templates.distribution import names, write_distribution
+from brainbench_audio.templates.own_data import described
 from brainbench_audio.testing.conformance import checks
 from brainbench_audio.testing.dummies import DummyModel
 
+from .test_atlas import LABELS, PARCELS, annotations
 from .writing import write_table
 
 CARD = DatasetCard(
@@ -169,6 +171,20 @@ def test_data_come_from_the_users_own_folder_first_and_are_held_to_the_card(
     folder.rename(folder.with_name("Mine"))
     monkeypatch.setenv("BRAINBENCH_DATA", str(folder.parent))
     assert "region" not in load_dataset("Mine").assembly.coords
+
+
+def test_an_atlas_gives_subsets_and_its_plugin_needs_nibabel(folder: Path) -> None:
+    assert "[nifti]" not in described("Mine", folder, "silence", False)["dependencies"]
+    annotations(folder)
+    wanted = ["A1", "LBelt", "TA2", "TA2", "MBelt", "MBelt", "MBelt"]
+    vertices = [LABELS["rh"].tolist().index(PARCELS.index(name)) for name in wanted]
+    rows = [[f"v{number}", "rh", vertex] for number, vertex in enumerate(vertices)]
+    write_table(folder / "voxels.csv", ["voxel", "hemisphere", "vertex"], rows)
+    told = described("Mine", folder, "silence", False)
+    assert "[nifti]" in told["dependencies"]
+    assert told["subsets"] == '("anterior", "primary")'
+    data = read_own_data(folder, CARD, "primary", silence="silence")
+    assert data.assembly["parcel"].values.tolist() == ["A1", "LBelt"] * 2
 
 
 def test_it_scores(sounds: Path, installed: Callable[[Path], str], tmp_path: Path) -> None:
