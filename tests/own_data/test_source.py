@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -196,6 +197,28 @@ def test_it_scores(sounds: Path, installed: Callable[[Path], str], tmp_path: Pat
     score = brainbench_audio.score(DummyModel(), "Mine-rsa")
     assert 0.2 < score.value < 1
     assert score.n["stimulus"] == 30
+
+
+def test_scores_of_voxels_are_put_on_the_cortex(
+    sounds: Path, installed: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From coordinates in a table, through a stored score, to a file that others open."""
+    data = tmp_path / "Mine"
+    shutil.copytree(sounds, data)
+    rows = [[f"component{number}", "rh", 10 * number] for number in range(5)]
+    write_table(data / "voxels.csv", ["voxel", "hemisphere", "vertex"], rows)
+    written = tmp_path / "plugin"
+    assert main(["new", "benchmark", "Mine", "--from", str(data), "--output", str(written)]) == 0
+    installed(written)
+    monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
+    score = brainbench_audio.score(DummyModel(), "Mine-ridge")
+    maps = brainbench_audio.export(tmp_path / "maps", surface="fsaverage3")
+    (path,) = maps.iterdir()
+    found = {one.meta["Name"]: one.data for one in nibabel.load(path).darrays}
+    assert np.flatnonzero(np.isfinite(found["R²"])).tolist() == [0, 10, 20, 30, 40]
+    np.testing.assert_allclose(found["R²"][:50:10], score.raw["r2"], rtol=1e-6)
+    best = score.raw["layer_score"].values.argmax(axis=0)
+    assert found["best layer"][:50:10].tolist() == best.tolist()
 
 
 def _renamed(old: str, new: str) -> Callable[[Path], None]:

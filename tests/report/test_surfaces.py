@@ -16,9 +16,10 @@ import pytest
 import xarray as xr
 
 from brainbench_audio import export
-from brainbench_audio.cli.main import main
+from brainbench_audio.cli.main import main, parser
 from brainbench_audio.errors import DataError
-from brainbench_audio.report.surfaces import placed, space_of
+from brainbench_audio.own_data.surfaces import read_surface
+from brainbench_audio.report.surfaces import TEMPLATES, placed, space_of
 
 Array = npt.NDArray[Any]
 Keep = Callable[..., Path]
@@ -157,6 +158,38 @@ def test_maps_of_listeners_and_of_the_group_are_the_plain_loop(
     assert np.nanmax(group["subjects (R²)"]) == 2
 
 
+def test_places_are_those_of_the_scanner(tmp_path: Path) -> None:
+    """By the matrices of the volume that a file of FreeSurfer tells; GIfTI as it is."""
+    turned = {"xras": [0.0, -1.0, 0.0], "yras": [0.0, 0.0, -1.0], "zras": [1.0, 0.0, 0.0]}
+    size, shape, centre = np.array([1.0, 1.5, 2.0]), np.array([256, 200, 128]), [3.0, -20.0, 40.0]
+    about = {
+        "head": np.array([2, 0, 20]),
+        "valid": "1  # volume info valid",
+        "filename": "orig.mgz",
+        "volume": shape,
+        "voxelsize": size,
+        **{name: np.array(axis) for name, axis in turned.items()},
+        "cras": np.array(centre),
+    }
+    path, points = tmp_path / "lh.white", sphere("left")
+    nibabel.freesurfer.write_geometry(path, points, np.array([[0, 1, 2]]), volume_info=about)
+    standard = [[-1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]
+    matrices = []
+    for axes, middle in ((list(turned.values()), centre), (standard, [0, 0, 0])):
+        to_mm = np.eye(4)
+        to_mm[:3, :3] = np.transpose(axes) * size
+        to_mm[:3, 3] = middle - to_mm[:3, :3] @ (shape / 2)
+        matrices.append(to_mm)
+    to_scanner = matrices[0] @ np.linalg.inv(matrices[1])
+    expected = points @ to_scanner[:3, :3].T + to_scanner[:3, 3]
+    np.testing.assert_allclose(read_surface(path).places, expected, atol=1e-3)
+    array = nibabel.gifti.GiftiDataArray(points.astype(np.float32), "NIFTI_INTENT_POINTSET")
+    (tmp_path / "lh.surf.gii").write_bytes(nibabel.GiftiImage(darrays=[array]).to_bytes())
+    found = read_surface(tmp_path / "lh.surf.gii")
+    np.testing.assert_allclose(found.places, points, atol=1e-4)
+    assert (found.whole, found.flat) == (True, False)
+
+
 def patch(path: Path, vertices: Array, places: Array) -> Path:
     """A flattened patch as FreeSurfer writes it; every third vertex lies on its border."""
     content = struct.pack(">ii", -1, len(vertices))
@@ -264,6 +297,8 @@ def test_nothing_to_show_and_wrong_usage(
     maps = str(tmp_path / "maps")
     assert main(["export", "--surface", "fsaverage", "-o", maps]) == 1
     assert "scores of My-ridge, and none of voxels with coordinates" in capsys.readouterr().err
+    for template in TEMPLATES:
+        assert parser().parse_args(["export", "-o", maps, "--surface", template])
     with pytest.raises(DataError, match="choose one"):
         export(maps, surface="fsaverage7")
     with pytest.raises(DataError, match="layers, errors or surface"):
