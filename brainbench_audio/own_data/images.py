@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from brainbench_audio.own_data.layout import IMAGES, DataFile, beside
 from brainbench_audio.tables import read_table
 
 Array = npt.NDArray[Any]
+_VOLUMES = 16  # that are read at a time
 _CLOSE = 1e-3  # mm, between the grids of an image and of its mask
 
 
@@ -36,7 +38,7 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
             f"{file.path} has no mask beside it: put the voxels to be scored into mask.nii.gz, or "
             f"sub-NAME_mask.nii.gz for one subject."
         )
-    image, mask_image = _open(file.path, 4), _open(mask_path, 3)
+    image, mask_image = open_image(file.path, 4), open_image(mask_path, 3)
     same = image.shape[:3] == mask_image.shape
     if not same or not np.allclose(image.affine, mask_image.affine, atol=_CLOSE):
         raise DataError(
@@ -60,7 +62,24 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
     return _values(image, file.path)[inside].T, coordinates
 
 
-def _open(path: Path, dimensions: int) -> Any:
+def open_image(path: Path, dimensions: int) -> Any:
+    """Open a NIfTI file, whose header alone is read.
+
+    Parameters
+    ----------
+    path : Path
+    dimensions : int
+        3, or 4 with volumes in the last one.
+
+    Returns
+    -------
+    nibabel.spatialimages.SpatialImage
+
+    Raises
+    ------
+    DataError
+        nibabel is not installed, the file cannot be read, is too large, or has other dimensions.
+    """
     try:
         import nibabel
     except ImportError as error:
@@ -69,7 +88,8 @@ def _open(path: Path, dimensions: int) -> Any:
             f"pip install 'brainbench-audio[nifti]'."
         ) from error
     try:
-        image: Any = nibabel.load(path)
+        # kept open: else a compressed file is unpacked from its start for every piece
+        image: Any = nibabel.load(path, keep_file_open=True)
         size = int(np.prod(image.shape, dtype=np.float64)) * 8
     except Exception as error:  # nibabel raises many kinds on a damaged file
         raise DataError(f"{path} cannot be read as NIfTI: {error}.") from error
@@ -82,9 +102,21 @@ def _open(path: Path, dimensions: int) -> Any:
     return image
 
 
-def _values(image: Any, path: Path) -> Array:
+def image_volumes(image: Any, path: Path) -> Iterator[tuple[int, Array]]:
+    """Yield the volumes of an image (x, y, z, volume), a few at a time, with the first's place.
+
+    Raises
+    ------
+    DataError
+        The file is damaged or cut off.
+    """
+    for start in range(0, image.shape[3], _VOLUMES):
+        yield start, _values(image, path, (..., slice(start, start + _VOLUMES)))
+
+
+def _values(image: Any, path: Path, part: Any = ...) -> Array:
     try:
-        return np.asarray(image.dataobj)
+        return np.asarray(image.dataobj[part])
     except Exception as error:  # of gzip, of a file that was cut off, and others
         raise DataError(f"{path} is damaged or cut off: {error}. Copy it again.") from error
 
