@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from brainbench_audio.own_data.surfaces import load_nibabel
 from brainbench_audio.tables import read_table
 
 Array = npt.NDArray[Any]
+_VOLUMES = 16  # that are read at a time
 _CLOSE = 1e-3  # mm, between the grids of an image and of its mask
 
 
@@ -71,7 +73,8 @@ def open_image(path: Path, dimensions: int) -> Any:
     """
     nibabel = load_nibabel(path, "nifti")
     try:
-        image: Any = nibabel.load(path)
+        # kept open: else a compressed file is unpacked from its start for every piece
+        image: Any = nibabel.load(path, keep_file_open=True)
         size = int(np.prod(image.shape, dtype=np.float64)) * 8
     except Exception as error:  # nibabel raises many kinds on a damaged file
         raise DataError(f"{path} cannot be read as NIfTI: {error}.") from error
@@ -84,8 +87,8 @@ def open_image(path: Path, dimensions: int) -> Any:
     return image
 
 
-def image_values(image: Any, path: Path) -> Array:
-    """Return the values of an image that `open_image` opened.
+def image_values(image: Any, path: Path, part: Any = ...) -> Array:
+    """Return the values of an image that `open_image` opened, all or those of an index.
 
     Raises
     ------
@@ -93,9 +96,21 @@ def image_values(image: Any, path: Path) -> Array:
         The file is damaged.
     """
     try:
-        return np.asarray(image.dataobj)
+        return np.asarray(image.dataobj[part])
     except Exception as error:  # of gzip, of a file that was cut off, and others
         raise DataError(f"{path} is damaged or cut off: {error}. Copy it again.") from error
+
+
+def image_volumes(image: Any, path: Path) -> Iterator[tuple[int, Array]]:
+    """Yield the volumes of an image (x, y, z, volume), a few at a time, with the first's place.
+
+    Raises
+    ------
+    DataError
+        The file is damaged or cut off.
+    """
+    for start in range(0, image.shape[3], _VOLUMES):
+        yield start, image_values(image, path, (..., slice(start, start + _VOLUMES)))
 
 
 def named_labels(table_path: Path, labels: Array, mask: Path) -> Array:
