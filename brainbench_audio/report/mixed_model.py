@@ -148,15 +148,20 @@ def _likeliest_ratio(y: Array, x: Array, same: Array) -> float:
     square = (turn.T @ (free.T @ y)) ** 2
     _check_left(square.sum(), y)
 
-    def unlikely(ratio: float) -> float:
-        scale = 1 + ratio * spread
-        return float(square.size * np.log((square / scale).sum()) + np.log(scale).sum())
+    def unlikely(ratios: npt.ArrayLike) -> Array:
+        scale = 1 + np.multiply.outer(np.asarray(ratios), spread)
+        return np.asarray(
+            square.size * np.log((square / scale).sum(axis=-1)) + np.log(scale).sum(axis=-1)
+        )
 
-    tried = [unlikely(ratio) for ratio in _RATIOS]
+    tried = unlikely(_RATIOS)
     best = int(np.argmin(tried))
     low, high = _RATIOS[max(best - 1, 0)], _RATIOS[min(best + 1, len(_RATIOS) - 1)]
     ratio = scipy.optimize.minimize_scalar(
-        unlikely, bounds=(low, high), method="bounded", options={"xatol": 1e-9 * high}
+        lambda one: float(unlikely(one)),
+        bounds=(low, high),
+        method="bounded",
+        options={"xatol": 1e-9 * high},
     ).x
     # at 0 the slope need not vanish, so the end itself is compared
     return float(ratio) if unlikely(ratio) < tried[0] - _ROUNDING else 0.0

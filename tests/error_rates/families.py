@@ -153,7 +153,7 @@ def main(times: int, sizes: tuple[int, ...], of: Sequence[str]) -> None:
     for one in of:
         for deviation, slope in SPREADS:
             world = Families(sizes, deviation, slope, one)
-            theirs = of_statsmodels(world, times // 10)
+            theirs = of_statsmodels(world, times // 20)
             told = " | ".join(f"{share:.2f}".removeprefix("0") for share in theirs)
             ours = rates(world, times).line()
             print(f"| {one} | {deviation:g} | {slope:g} | {ours} | {told} |", flush=True)
