@@ -209,12 +209,13 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     kind : str
         ``bars``, ``components``, ``scatter``, ``dimensionality``, ``agreement``,
         ``layer-choice``, ``rdm``, ``categories``, ``layers``, ``layer-weights``,
-        ``learning-curves``, ``layer-regions`` or ``trajectory``.
+        ``learning-curves``, ``layer-regions``, ``trajectory`` or ``explain``.
     output : str or Path, optional
         ``.png``, ``.svg`` or ``.pdf``: written, too.
     **options
         Those of ``brainbench figure KIND``: ``model``, ``benchmark``, ``published``, ``labels``,
-        ``group``, ``against`` (``--with``), ``layer``, ``input``, ``layers``, ``overlay``, ``log``.
+        ``group``, ``against`` (``--with``), ``layer``, ``input``, ``layers``, ``overlay``, ``log``,
+        ``properties`` (``--property``), ``together``.
 
     Returns
     -------
