@@ -69,13 +69,17 @@ def facts_of(identifier: str) -> Facts:
     plain = split_distribution(identifier)[1]
     if plain in list_ids("benchmark"):
         card = find_benchmark(identifier)
-        return {"benchmark": card.id, **_dataset(card.dataset, card.subset), **_metric(card.metric)}
+        return {
+            "benchmark": card.id,
+            **_dataset(card.dataset, card.subset),
+            **_metric(card.metric, card.variant),
+        }
     for dataset in (entry.card for entry in registered(DatasetCard)):
         if dataset.id == plain:
             return _dataset(dataset)
     for metric in (entry.card for entry in registered(MetricCard)):
         if metric.id == plain or plain in (f"{metric.id}-{name}" for name in metric.variants):
-            return _metric(metric)
+            return _metric(metric, plain.partition("-")[2])
     if (facts := _own(identifier)) is not None:
         return facts
     known = [*list_ids("model"), *list_ids("benchmark"), *list_ids("metric")]
@@ -162,11 +166,11 @@ def _dataset(card: Any, subset: str | None = None) -> Facts:
     }
 
 
-def _metric(card: Any) -> Facts:
+def _metric(card: Any, variant: str | None) -> Facts:
     return {
         "metric": card.id,
         "metric_description": card.description,
-        "unit": card.unit,
+        "unit": card.unit_of(variant),
         "variants": ", ".join(card.variants) or "none",
         "stores": ", ".join(sorted(card.stores)) or "nothing that the schema names",
         "metric_licence": card.licence,

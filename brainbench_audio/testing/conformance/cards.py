@@ -136,7 +136,8 @@ def _properties(card: MetricCard) -> None:
         card.given <= {None, *card.variants},
         "`given` names what is no variant.",
     )
-    require(
-        set(card.variant_properties) <= set(card.variants),
-        "`variant_properties` has a key that is no variant.",
-    )
+    for name in ("variant_properties", "variant_units"):
+        require(
+            set(getattr(card, name)) <= set(card.variants),
+            f"`{name}` has a key that is no variant.",
+        )
