@@ -18,6 +18,7 @@ HEAVY = (
     "numpy",
     "pandas",
     "dask",
+    "jinja2",
 )
 RUN = """
 import sys

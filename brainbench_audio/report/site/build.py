@@ -10,7 +10,6 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.provenance import package_version
 from brainbench_audio.report.results import Result
-from brainbench_audio.report.site.add_page import add_page
 from brainbench_audio.report.site.benchmark_page import benchmark_page, list_page
 from brainbench_audio.report.site.board import board_page
 from brainbench_audio.report.site.compare_page import compare_page
@@ -114,7 +113,7 @@ def _pages(content: Content, frame: Frame) -> dict[str, str]:
         COMPARISONS: list_page(content, frame),
         CORRELATIONS: correlation_page(content, frame),
         COMPARE: compare_page(content, profiles, frame),
-        ADD: add_page(frame),
+        ADD: frame.page("add.html", ADD, "Add your model"),
     }
     for benchmark, path in content.comparisons.items():
         shown = {
