@@ -38,6 +38,7 @@ class Frame:
         heading: str,
         *,
         scripts: tuple[str, ...] = (),
+        media: bool = False,
         **records: Any,
     ) -> str:
         """Return a whole page.
@@ -52,6 +53,8 @@ class Frame:
             What stands in the title bar.
         scripts : tuple of str
             Names of files in ``static``, run one after another at the end of the page.
+        media : bool
+            Whether it plays files that lie beside it.
         **records
             What the template prints.
         """
@@ -65,17 +68,20 @@ class Frame:
             root=up(path),
             current=_FOLDERS.get(path.partition("/")[0], path),
             heading=heading,
-            policy=self._policy(style_hash, script_hash),
+            policy=self._policy(style_hash, script_hash, media),
             style=style,
             script=script,
+            media=media,
             **records,
         )
 
-    def _policy(self, style: str, script: str) -> str:
+    def _policy(self, style: str, script: str, media: bool) -> str:
         # hashes, not 'self': what 'self' is in a file opened from disk differs between browsers
         parts = ["default-src 'none'", f"style-src {style}", f"script-src {script}"]
         if self.live:
             parts.append("connect-src 'self'")
+        if media:
+            parts.append("media-src 'self'")
         return "; ".join([*parts, "base-uri 'none'", "form-action 'none'"])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from brainbench_audio.report.site.clips import Clips
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.frame import Frame
 from brainbench_audio.report.site.precision import printed
@@ -16,29 +17,58 @@ def sounds_path(content: Content, model: str) -> str:
     return content.models[model].replace("models/", "sounds/", 1)
 
 
-def sounds_page(content: Content, row: Row, sounds: Mapping[str, Sounds], frame: Frame) -> str:
-    """Return the page; ``sounds`` are what the scores of some benchmarks say of theirs."""
+def sounds_page(
+    content: Content,
+    row: Row,
+    sounds: Mapping[str, Sounds],
+    frame: Frame,
+    clips: Mapping[str, Clips],
+) -> str:
+    """Return the page.
+
+    Parameters
+    ----------
+    content : Content
+    row : Row
+    sounds : mapping of str to Sounds
+        What the scores of some benchmarks say of theirs.
+    frame : Frame
+    clips : mapping of str to Clips
+        Sounds to be played, of benchmarks; empty where nobody asked for them.
+    """
     names = [name for name in content.benchmarks if name in sounds]
     return frame.page(
         "sounds.html",
         sounds_path(content, row.model),
         f"{row.label}: sounds",
-        scripts=("shared.js", "sounds_alike.js", "sounds_wrong.js", "sounds.js"),
+        scripts=("shared.js", "sounds_play.js", "sounds_alike.js", "sounds_wrong.js", "sounds.js"),
         content=content,
         row=row,
         names=names,
-        data=_data(row, names, sounds),
+        media=any(one.files for one in clips.values()),
+        data=_data(row, names, sounds, clips),
     )
 
 
-def _data(row: Row, names: list[str], sounds: Mapping[str, Sounds]) -> dict[str, Any]:
+def _data(
+    row: Row, names: list[str], sounds: Mapping[str, Sounds], clips: Mapping[str, Clips]
+) -> dict[str, Any]:
     """Return what the script draws; names of sounds stand there once."""
-    sets: dict[tuple[tuple[str, ...], tuple[str, ...]], int] = {}
+    sets: dict[tuple[tuple[Any, ...], ...], int] = {}
     shown = []
     for name in names:
-        one, result = sounds[name], row.results[name]
-        place = sets.setdefault((one.names, one.categories), len(sets))
-        told = {"id": name, "set": place, "layer": result.layer, "score": printed(result)}
+        one, result, heard = sounds[name], row.results[name], clips.get(name, Clips(""))
+        known = one.names, one.categories, tuple(heard.addresses(one.names))
+        told = {
+            "id": name,
+            "set": sets.setdefault(known, len(sets)),
+            "layer": result.layer,
+            "score": printed(result),
+            "licence": heard.words,
+        }
         shown.append(told | one.data())
-    known = [{"names": list(each), "categories": list(kinds)} for each, kinds in sets]
-    return {"model": row.label, "sets": known, "benchmarks": shown}
+    listed = [
+        {"names": list(each), "categories": list(kinds), "clips": list(files) if any(files) else []}
+        for each, kinds, files in sets
+    ]
+    return {"model": row.label, "sets": listed, "benchmarks": shown}

@@ -71,6 +71,11 @@ def test_live_pages_may_ask_their_server_and_nobody_else() -> None:
     assert "connect-src" not in policy(written())
 
 
+def test_only_pages_that_play_sounds_may_load_them() -> None:
+    assert "media-src 'self'; " in policy(written(media=True))
+    assert "media-src" not in policy(written())
+
+
 def test_the_policy_comes_before_what_it_could_forbid() -> None:
     text = written(scripts=("shared.js",))
     assert text.index("Content-Security-Policy") < text.index("<style") < text.index("<script")
