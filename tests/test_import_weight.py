@@ -19,6 +19,7 @@ HEAVY = (
     "numpy",
     "pandas",
     "dask",
+    "jinja2",
 )
 RUN = """
 import sys
