@@ -102,6 +102,9 @@ class TrainingPart:
             True.
         """
         found = np.zeros((len(PENALTIES), responses.shape[1]))
+        held = len(self.train) // np.unique(self.groups).size
+        if responses.shape[1] < held:  # to make the systems of groups twice would take longer
+            return np.full(found.shape, True)
         norms = np.zeros((len(PENALTIES), 1))
         coarse, single = responses.astype(np.float32), products.astype(np.float32)
         for place, held_out in self._held_out():
@@ -156,8 +159,10 @@ class TrainingPart:
         for group in np.unique(self.groups):
             rows = np.flatnonzero(self.groups == group)
             held = self.train[rows]
+            few = held.shape[1] < len(rows)
+            gram = held.T @ held if few else None
             for place in tried:
-                yield place, _HeldOut.of(rows, held, self.squares + self.penalties[place])
+                yield place, _HeldOut.of(rows, held, self.squares + self.penalties[place], gram)
 
 
 @dataclass(frozen=True)
@@ -181,13 +186,24 @@ class _HeldOut:
     inverse: Numbers
 
     @classmethod
-    def of(cls, rows: IndexArray, held: FloatArray, damped: FloatArray) -> Self:
-        """Make them of features (row, coordinate) and of squares that a penalty was added to."""
+    def of(
+        cls, rows: IndexArray, held: FloatArray, damped: FloatArray, gram: FloatArray | None
+    ) -> Self:
+        """Make them of features, and of squares that a penalty was added to.
+
+        Parameters
+        ----------
+        rows : int array (row,)
+        held : float64 array (row, coordinate)
+        damped : float64 array (coordinate,)
+        gram : float64 array (coordinate, coordinate) or None
+            ``held.T @ held`` where there are fewer coordinates than rows: one for all penalties.
+        """
         roots = np.sqrt(damped)
         features = held / roots
-        small = features if len(rows) <= len(damped) else features.T
-        one = np.eye(len(small))
-        factor = scipy.linalg.cho_factor(one - small @ small.T, check_finite=False)
+        own = features @ features.T if gram is None else gram / np.outer(roots, roots)
+        one = np.eye(len(own))
+        factor = scipy.linalg.cho_factor(one - own, check_finite=False)
         inverse = scipy.linalg.cho_solve(factor, one, check_finite=False)
         return cls(rows, features, roots[:, np.newaxis], inverse)
 
@@ -206,7 +222,7 @@ class _HeldOut:
     def gains(self, measured: Numbers, products: Numbers) -> Numbers:
         """Return what these rows add to `TrainingPart.gains`, (voxel,), in the given precision."""
         others = products / self.roots
-        if len(self.inverse) == len(self.rows):
+        if len(self.inverse) == len(self.rows):  # not fewer coordinates than rows
             errors = self.inverse @ (measured - self.features @ others)
             return np.asarray(np.einsum("rv,rv->v", measured - errors, measured + errors))
         others -= self.features.T @ measured
