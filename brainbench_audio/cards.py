@@ -132,7 +132,8 @@ class DatasetCard:
         What a metric can count on: ``responses`` (one or more brain targets), ``multivariate``
         (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels);
         ``continuous`` in place of ``responses``: volumes in time, measured while runs of minutes
-        were heard. Empty where only the subsets can be scored.
+        were heard; ``words``: how many begin in each volume. Empty where only the subsets can be
+        scored.
     subset_provides : frozenset of str, or mapping of str to frozenset, or None
         The same for each subset, where it differs: one for all, or for those that are named.
     stimuli : int
@@ -218,6 +219,8 @@ class MetricCard:
         for every variant that is not named.
     unit : str
         What the value is, e.g. ``"R²"``.
+    variant_units : mapping of str to str
+        The same for each variant, where they differ.
     description, licence, citation : str
         ``citation`` is BibTeX.
     packages : tuple of str
@@ -263,6 +266,7 @@ class MetricCard:
     requires: Mapping[str | None, frozenset[str]] = field(
         default_factory=lambda: {None: frozenset({"responses"})}
     )
+    variant_units: Mapping[str, str] = field(default_factory=dict)
     given: frozenset[str | None] = frozenset()
     second: frozenset[str] = frozenset()
     properties: frozenset[str] = frozenset()
@@ -276,6 +280,10 @@ class MetricCard:
     def required(self, variant: str | None) -> frozenset[str]:
         """Return what the data must provide for this variant."""
         return self.requires.get(variant, self.requires[None])
+
+    def unit_of(self, variant: str | None) -> str:
+        """Return what the value of this variant is."""
+        return self.variant_units.get(variant, self.unit) if variant else self.unit
 
     def promised(self, variant: str | None) -> frozenset[str]:
         """Return the properties of this variant."""
@@ -311,6 +319,11 @@ class BenchmarkCard:
     def takes_given(self) -> bool:
         """Whether the metric compares a model with a given one."""
         return self.variant in self.metric.given
+
+    @property
+    def unit(self) -> str:
+        """What the value is, e.g. ``"R²"``."""
+        return self.metric.unit_of(self.variant)
 
     @property
     def takes_second(self) -> bool:

@@ -74,7 +74,7 @@ def facts_of(identifier: str) -> Facts:
             return _dataset(dataset)
     for metric in (entry.card for entry in registered(MetricCard)):
         if metric.id == plain or plain in (f"{metric.id}-{name}" for name in metric.variants):
-            return _metric(metric)
+            return _metric(metric, plain.partition("-")[2])
     if (facts := _own(identifier)) is not None:
         return facts
     known = [*list_ids("model"), *list_ids("benchmark"), *list_ids("metric")]
@@ -85,7 +85,11 @@ def facts_of(identifier: str) -> Facts:
 def _benchmark(card: Any) -> Facts:
     from brainbench_audio.registry.lookup import second_of
 
-    facts = {"benchmark": card.id, **_dataset(card.dataset, card.subset), **_metric(card.metric)}
+    facts = {
+        "benchmark": card.id,
+        **_dataset(card.dataset, card.subset),
+        **_metric(card.metric, card.variant),
+    }
     if card.given:
         facts["given"] = card.given
     if (second := second_of(card)) is not None:
@@ -173,11 +177,11 @@ def _dataset(card: Any, subset: str | None = None) -> Facts:
     }
 
 
-def _metric(card: Any) -> Facts:
+def _metric(card: Any, variant: str | None) -> Facts:
     return {
         "metric": card.id,
         "metric_description": card.description,
-        "unit": card.unit,
+        "unit": card.unit_of(variant),
         "variants": ", ".join(card.variants) or "none",
         "stores": ", ".join(sorted(card.stores)) or "nothing that the schema names",
         "metric_licence": card.licence,

@@ -107,7 +107,7 @@ class ComposedBenchmark:
         sizes = (f"{size} {dim}" for dim, size in self.assembly.sizes.items())
         facts = {
             "id": self.card.id,
-            "metric": f"{metric.description} ({metric.unit})",
+            "metric": f"{metric.description} ({self.card.unit})",
             "responses": " x ".join(sizes),
             "folds": f"{len(set(self.folds.assignment))} ({self.folds.source})",
             "options": ", ".join(f"{name} {value}" for name, value in self.options.items()),

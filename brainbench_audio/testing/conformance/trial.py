@@ -138,7 +138,10 @@ def _example(needs: frozenset[str]) -> tuple[Layers, xr.DataArray, Folds]:
         coordinates["subject"] = [f"subject-{i // 2}" for i in range(_TARGETS)]
     if "continuous" in needs:
         # what is heard shows one volume later
-        return layers, *_in_time(np.roll(values, 1, axis=0), coordinates)
+        target, folds = _in_time(np.roll(values, 1, axis=0), coordinates)
+        if "words" in needs:
+            target = target.assign_coords(words=("stimulus", generator.poisson(4.0, STIMULI) / 1.0))
+        return layers, target, folds
     if "sessions" in needs:
         values = values[..., None] + 0.5 * generator.standard_normal((*values.shape, 3))
     target = build(values, names, "component", coordinates)
