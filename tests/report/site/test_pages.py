@@ -397,6 +397,15 @@ def test_continuous_sound_is_counted_in_runs() -> None:
     assert "; 7 runs" in column_groups(content)[0].sentence
 
 
+def test_a_second_data_set_is_named_and_cited() -> None:
+    from brainbench_audio.report.site.about import about
+
+    told, alone = about("NH2015comp-ridge-from=SimCortex", []), about("SimCortex-rsa", [])
+    assert told.variant == "from=SimCortex"
+    assert alone.citations[0] in told.citations
+    assert len(told.citations) == 3
+
+
 def test_what_scores_were_told_describes_what_no_plugin_does(tmp_path: Path) -> None:
     cards = {
         "model": {"label": "My Model", "family": "mine", "licence": "MIT", "parameters": 12},
