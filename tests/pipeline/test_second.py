@@ -111,6 +111,7 @@ def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
     )
     assert by_hand.value == pytest.approx(row["score"], abs=1e-6)
     assert benchmark(load_model("tiny-plain")).value == pytest.approx(row["score"], abs=1e-9)
+    assert "second data: Other" in repr(benchmark)
     some = score("tiny-plain", f"{FROM}=Other[tone,noise]")
     assert some.n["second_stimulus"] == 27
     assert some.provenance["second"]["data"] == "Other[tone,noise]"
@@ -219,6 +220,7 @@ def test_a_change_of_either_data_set_is_noticed(monkeypatch: pytest.MonkeyPatch,
         raise AssertionError("read again")
 
     first = look_at(wanted, lambda: load_benchmark(wanted.id))
+    assert first.columns == 2 * 3
     assert look_at(wanted, never) == first
     (settings.data_home() / "other-sounds" / "more.txt").touch()
     with pytest.raises(AssertionError, match="read again"):
