@@ -230,6 +230,10 @@ class MetricCard:
     given : frozenset of (str or None)
         Variants that compare a model with another one, which the benchmark's id names behind ``=``:
         the metric is called with the layers of that one as ``given``. None: the plain metric.
+    second : frozenset of str
+        Of its variants ``"from"``, or nothing: it takes something over from a second data set,
+        which the benchmark's id names behind ``-from=``. The metric is called with an
+        `interfaces.SecondData` as ``second``.
     properties : frozenset of str
         Those of `PROPERTIES` that the metric has; `brainbench check` holds it to them.
     variant_properties : mapping of str to frozenset of str
@@ -264,6 +268,7 @@ class MetricCard:
     )
     variant_units: Mapping[str, str] = field(default_factory=dict)
     given: frozenset[str | None] = frozenset()
+    second: frozenset[str] = frozenset()
     properties: frozenset[str] = frozenset()
     variant_properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reference: str | None = None
@@ -291,6 +296,7 @@ class BenchmarkCard:
 
     Made by the registry from the cards of the two; nothing hands it over. ``given`` is the model
     that others are compared with, see `MetricCard.given`; None where nobody has named it yet.
+    ``second`` is the data set that something is taken over from, see `MetricCard.second`.
     ``categories`` are those of the sounds that count; none: all sounds.
     """
 
@@ -299,13 +305,15 @@ class BenchmarkCard:
     metric: MetricCard
     variant: str | None
     given: str | None = None
+    second: str | None = None
     categories: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """As `BenchmarkId` takes it apart."""
         some = f"[{','.join(self.categories)}]" if self.categories else ""
-        return f"{self.data_id}{some}-{self.metric_id}{f'={self.given}' if self.given else ''}"
+        named = self.given or self.second
+        return f"{self.data_id}{some}-{self.metric_id}{f'={named}' if named else ''}"
 
     @property
     def takes_given(self) -> bool:
@@ -316,6 +324,11 @@ class BenchmarkCard:
     def unit(self) -> str:
         """What the value is, e.g. ``"R²"``."""
         return self.metric.unit_of(self.variant)
+
+    @property
+    def takes_second(self) -> bool:
+        """Whether the metric takes something over from a second data set."""
+        return self.variant in self.metric.second
 
     @property
     def data_id(self) -> str:

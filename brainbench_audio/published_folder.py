@@ -143,13 +143,14 @@ def openneuro(accession: str, registry: str) -> dict[str, Remote]:
         Such as ``ds003020``.
     registry : str
         CSV with the columns ``path``, ``size`` (bytes), ``md5`` and ``version`` (of the file in the
-        public bucket), all of which the data set's git-annex repository tells.
+        public bucket), all of which the data set's git-annex repository tells; and ``stored_as``,
+        where files were stored under another path before they were renamed.
     """
     bucket = f"https://s3.amazonaws.com/openneuro.org/{accession}"
     return {
         row["path"]: Remote(
             row["path"],
-            (f"{bucket}/{row['path']}?versionId={row['version']}",),
+            (f"{bucket}/{row.get('stored_as') or row['path']}?versionId={row['version']}",),
             size=int(row["size"]),
             md5=row["md5"],
         )

@@ -15,9 +15,11 @@ HEAVY = (
     "xarray",
     "scipy",
     "netCDF4",
+    "nibabel",
     "numpy",
     "pandas",
     "dask",
+    "jinja2",
 )
 RUN = """
 import sys

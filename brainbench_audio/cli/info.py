@@ -67,13 +67,8 @@ def facts_of(identifier: str) -> Facts:
     if model.name in list_ids("model") or model.scheme:
         return _model(find_model(model).card)
     plain = split_distribution(identifier)[1]
-    if plain in list_ids("benchmark"):
-        card = find_benchmark(identifier)
-        return {
-            "benchmark": card.id,
-            **_dataset(card.dataset, card.subset),
-            **_metric(card.metric, card.variant),
-        }
+    if plain.partition("=")[0] in list_ids("benchmark"):
+        return _benchmark(find_benchmark(identifier))
     for dataset in (entry.card for entry in registered(DatasetCard)):
         if dataset.id == plain:
             return _dataset(dataset)
@@ -85,6 +80,22 @@ def facts_of(identifier: str) -> Facts:
     known = [*list_ids("model"), *list_ids("benchmark"), *list_ids("metric")]
     known += [entry.card.id for entry in registered(DatasetCard)]
     raise unknown(identifier, "id", known)
+
+
+def _benchmark(card: Any) -> Facts:
+    from brainbench_audio.registry.lookup import second_of
+
+    facts = {
+        "benchmark": card.id,
+        **_dataset(card.dataset, card.subset),
+        **_metric(card.metric, card.variant),
+    }
+    if card.given:
+        facts["given"] = card.given
+    if (second := second_of(card)) is not None:
+        facts["second_data"] = second.data_id
+        facts["second_citation"] = second.dataset.citation
+    return facts
 
 
 def _model(card: Any) -> Facts:

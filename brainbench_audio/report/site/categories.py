@@ -1,67 +1,46 @@
-"""Which categories of sounds a model predicts, as a section of its page."""
+"""Which categories of sounds a model predicts, as tables of its page."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
-from brainbench_audio.markup import Markup, tag
+from brainbench_audio.markup import Markup
 from brainbench_audio.report.category_errors import ALL, CategoryError
 from brainbench_audio.report.families import Look
-from brainbench_audio.report.site.drawing import Axis, number
-from brainbench_audio.report.site.frame import table
+from brainbench_audio.report.site.drawing import Axis
 from brainbench_audio.report.site.stored import Stored
 
 # intervals of a few sounds would make everything else small
 _LOWEST = -0.5
-_WORDS = (
-    "Explained: 1 less the squared errors of predictions over those of the mean response to all "
-    "sounds, over the sounds of a category; below 0 where predictions are worse. Share: what these "
-    "sounds add to that of all. Lines: 95 % intervals over other sounds of the category (and "
-    "listeners), with the weights that were learned."
-)
 
 
-def categories_section(
+@dataclass(frozen=True)
+class CategoryTable:
+    """Categories of one benchmark, each with its drawing, and the axis above them."""
+
+    benchmark: str
+    axis: Markup
+    lines: Sequence[tuple[CategoryError, Markup]]
+
+
+def category_tables(
     found: Mapping[str, Stored], plain: Collection[str], look: Look
-) -> list[Any]:
-    """Return the section of a model's page, a table a whole data set; empty without any.
-
-    ``plain`` are the benchmarks of whole data sets.
-    """
-    known = [(name, one.categories) for name, one in found.items() if name in plain]
-    known = [(name, errors) for name, errors in known if errors]
-    if not known:
-        return []
-    tables = [
-        tag("details", tag("summary", name), _table(name, errors, look), open=not place)
-        for place, (name, errors) in enumerate(known)
-    ]
-    return [tag("h2", "Category by category"), tag("p", _WORDS, class_="note"), *tables]
+) -> list[CategoryTable]:
+    """Return the tables of a model, one a whole data set; ``plain`` are the benchmarks of these."""
+    known = {name: one.categories for name, one in found.items() if name in plain}
+    return [_table(name, errors, look) for name, errors in known.items() if errors]
 
 
-def _table(benchmark: str, errors: Sequence[CategoryError], look: Look) -> Markup:
+def _table(benchmark: str, errors: Sequence[CategoryError], look: Look) -> CategoryTable:
     shown = [one for one in errors if one.category != ALL]
     ends = [end for one in shown for end in one.interval or ()]
-    values = [max(one, _LOWEST) for one in (*(each.explained for each in shown), *ends)]
-    axis = Axis.around(values)
-    cells = [_cells(one, axis, look) for one in errors]
-    head = (
-        "Category",
-        axis.heading("Explained, as a dot"),
-        "Explained",
-        "95 % interval",
-        "Share",
-        "Sounds",
-    )
-    caption = f"Categories of sounds, {benchmark}"
-    return table(head, cells, caption, numeric=(2, 3, 4, 5), heard=True)
+    axis = Axis.around([max(one, _LOWEST) for one in (*(each.explained for each in shown), *ends)])
+    lines = [(one, _dot(one, axis, look)) for one in errors]
+    return CategoryTable(benchmark, axis.heading(), lines)
 
 
-def _cells(one: CategoryError, axis: Axis, look: Look) -> list[Any]:
+def _dot(one: CategoryError, axis: Axis, look: Look) -> Markup:
     bounds = one.interval and (max(one.interval[0], _LOWEST), max(one.interval[1], _LOWEST))
-    drawn = axis.row(
-        max(one.explained, _LOWEST), look, f"{one.category}: {one.explained:.3f}", bounds
-    )
-    told = " to ".join(number(end) for end in one.interval) if one.interval else "–"
-    return [one.category, drawn, number(one.explained), told, number(one.share), f"{one.sounds:,}"]
+    title = f"{one.category}: {one.explained:.3f}"
+    return axis.row(max(one.explained, _LOWEST), look, title, bounds)

@@ -135,7 +135,7 @@ def test_a_policy_forbids_all_but_our_own(pages: Path) -> None:
         text = path.read_text(encoding="utf-8")
         policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
         assert policy
-        assert "default-src &#x27;none&#x27;" in policy[1]
+        assert "default-src &#39;none&#39;" in policy[1]
         assert "unsafe" not in policy[1]
         # before anything that it could forbid
         assert policy.end() < min(text.index("<style"), text.index("<title"))

@@ -46,18 +46,17 @@ THIRDS = Beyond(
 NOTHING = replace(THIRDS, unique=0.0, shared=0.5, unique_given=0.5)
 WORLDS = {
     "30 % unique": THIRDS,
+    "30 % unique, 12 runs to learn from": replace(THIRDS, learned=(150,) * 12),
     "30 % unique, autocorrelation .5": replace(THIRDS, memory=0.5),
     "30 % unique, 3 listeners": replace(THIRDS, listeners=3),
-    "30 % unique, 8 listeners": replace(THIRDS, listeners=8),
     "30 % unique, no run repeated": replace(THIRDS, repeated=()),
     "10 % unique, half of the voxels silent": replace(
         THIRDS, silent=3, unique=0.1, unique_given=0.5
     ),
     "nothing unique": NOTHING,
     "nothing unique, autocorrelation .5": replace(NOTHING, memory=0.5),
-    "nothing unique, autocorrelation .8": replace(NOTHING, memory=0.8),
-    "nothing unique, 60 features": replace(NOTHING, features=60),
-    "nothing unique, 8 listeners": replace(NOTHING, listeners=8),
+    "nothing unique, 45 features": replace(NOTHING, features=45),
+    "nothing unique, 3 listeners": replace(NOTHING, listeners=3),
     "nothing unique, all shared": replace(NOTHING, shared=1.0, unique_given=0.0),
     "no signal": replace(THIRDS, signal=0.0),
 }
