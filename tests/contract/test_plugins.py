@@ -39,6 +39,7 @@ MAY_BE_EMPTY = {
         "variant_properties",
         "variant_units",
         "reference",
+        "second",
         "check_options",
     },
 }
