@@ -15,6 +15,7 @@ HEAVY = (
     "xarray",
     "scipy",
     "netCDF4",
+    "nibabel",
     "numpy",
     "pandas",
     "dask",

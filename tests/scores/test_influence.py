@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, product
 from typing import Any
 
 import numpy as np
@@ -246,7 +246,11 @@ def test_interval_and_p_of_differences_agree(seed: int, listeners: int, shift: f
 
 
 def test_p_of_student() -> None:
-    assert Estimate(0.3, 0.1, 7, "").p == pytest.approx(2 * t.sf(3, 7))
+    for size, freedom in product((0.0, 0.3, 3.0, 30.0), (0.6, 7, 164, 1e6)):
+        one = Estimate(size / 10, 0.1, freedom, "")
+        assert one.p == pytest.approx(2 * t.sf(size, freedom), rel=1e-14)
+        margin = 0.1 * t.ppf(0.975, freedom)
+        assert one.interval()[1] - one.value == pytest.approx(margin, rel=1e-13)
     assert Estimate(-0.3, 0.1, 7, "").p == Estimate(0.3, 0.1, 7, "").p
     assert Estimate(0.3, 0.0, 7, "").p == 0
     assert Estimate(0.0, 0.0, 7, "").p == 1

@@ -6,7 +6,6 @@ git-annex repository tells, https://github.com/OpenNeuroDatasets/ds003020.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -14,10 +13,10 @@ from pathlib import Path
 
 from brainbench_audio.download import Remote
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.published_folder import openneuro
 
 SNAPSHOT = "3.1.0"
 FOLDER = "ds003020"
-BUCKET = "https://s3.amazonaws.com/openneuro.org/ds003020"
 RESPONSES = "derivative/preprocessed_data"
 SOUNDS = "stimuli"
 
@@ -48,15 +47,7 @@ SUBSETS = tuple(name.lower() for name in (*LISTENERS, *(each + _ALL for each in 
 def registry() -> dict[str, Remote]:
     """Return all files that are read, by their path in the data set."""
     text = files("brainbench_lebel2023").joinpath("registry.csv").read_text(encoding="utf-8")
-    return {
-        row["path"]: Remote(
-            row["path"],
-            (f"{BUCKET}/{row['path']}?versionId={row['version']}",),
-            size=int(row["size"]),
-            md5=row["md5"],
-        )
-        for row in csv.DictReader(text.splitlines())
-    }
+    return openneuro(FOLDER, text)
 
 
 def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
