@@ -123,12 +123,12 @@ def _files(content: Content, frame: Frame, find: FindClips | None) -> dict[str, 
         ADD: frame.page("add.html", ADD, "Add your model"),
     }
     for benchmark, path in content.comparisons.items():
+        of_models = {model: one[benchmark] for model, one in stored.items() if benchmark in one}
         shown = {
-            model: sounds_path(content, model)
-            for model, found in stored.items()
-            if benchmark in found and found[benchmark].sounds
+            model: sounds_path(content, model) for model, one in of_models.items() if one.sounds
         }
-        pages[path] = benchmark_page(content, benchmark, frame, shown)
+        kinds = {model: one.categories for model, one in of_models.items()}
+        pages[path] = benchmark_page(content, benchmark, frame, shown, kinds)
     for row in content.rows:
         sounds = {name: one.sounds for name, one in stored[row.model].items() if one.sounds}
         if sounds:
