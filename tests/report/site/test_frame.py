@@ -90,6 +90,8 @@ def test_words_are_escaped() -> None:
 def test_the_first_page_is_called_as_the_site() -> None:
     page = Frame("Site", "").page("add.html", "index.html", "Site")
     assert "<title>Site</title>" in page
+    page = Frame("Site" * 20, "").page("add.html", "models/a.html", "A model")
+    assert "<title>A model</title>" in page
 
 
 @pytest.mark.parametrize(
