@@ -125,7 +125,7 @@ def _benchmarks(dataset: str | None, metric: str | None, stored: bool) -> Table:
     rows = sorted(
         (
             card.id,
-            card.metric.unit,
+            card.unit,
             card.dataset.counted(card.subset),
             _short(card.dataset.description),
         )
@@ -174,7 +174,11 @@ def _metrics() -> Table:
     from brainbench_audio.registry.lookup import registered
 
     rows = [
-        (f"{card.id}-{variant}" if variant else card.id, card.unit, _short(card.description))
+        (
+            f"{card.id}-{variant}" if variant else card.id,
+            card.unit_of(variant),
+            _short(card.description),
+        )
         for card in (entry.card for entry in registered(MetricCard))
         for variant in (None, *card.variants)
     ]

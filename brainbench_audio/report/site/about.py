@@ -91,7 +91,7 @@ def _of_card(card: BenchmarkCard) -> About:
         metric=metric.description,
         subset=card.subset,
         variant=card.variant,
-        unit=metric.unit,
+        unit=card.unit,
         stimuli=data.counted(card.subset),
         counted=RUNS if "continuous" in data.provided(card.subset) else SOUNDS,
         licence=data.licence,

@@ -16,7 +16,7 @@ from .correlation import correlations
 from .memory import BLOCK
 from .runs import FloatArray, IndexArray
 from .solver import TrainingPart
-from .voxels import Problem, Voxels
+from .voxels import Problem, Split, Voxels
 
 
 class Fits:
@@ -36,8 +36,9 @@ class Fits:
         Voxels treated together.
     layer_score : float64 array (layer, voxel)
         Correlation of predictions from each layer alone.
-    layer, penalty : arrays (split, voxel)
-        Place of the layer chosen, and its penalty.
+    layer, penalty, gain : arrays (split, voxel)
+        Place of the layer chosen, its penalty, and what it takes off the squared error when runs
+        are held out.
     prediction : float32 array (row that is predicted, voxel)
         From the layers chosen.
     """
@@ -52,7 +53,7 @@ class Fits:
         self._place = np.zeros(voxels.runs.rows, dtype=np.intp)
         self._place[self.tested] = np.arange(self.tested.size)
         count, splits = voxels.kept.size, len(self._problems[0].splits)
-        self._gain = np.full((splits, count), -np.inf)
+        self.gain = np.full((splits, count), -np.inf)
         self.layer = np.zeros((splits, count), dtype=np.int32)
         self.penalty = np.zeros((splits, count))
         self.prediction = np.zeros((self.tested.size, count), dtype=np.float32)
@@ -67,18 +68,55 @@ class Fits:
                 part = TrainingPart.of(design, split)
                 rows = self._place[split.test]
                 for some, columns in self.blocks(problem):
-                    responses = self._voxels.responses(columns)[split.train]
-                    gain, penalty, predicted = part.fit(responses)
-                    alone[rows, some] = predicted
-                    better = gain > self._gain[place, columns]
-                    won = columns[better]
-                    self._gain[place, won] = gain[better]
-                    self.layer[place, won] = number
-                    self.penalty[place, won] = penalty[better]
-                    self.prediction[np.ix_(rows, won)] = predicted[:, better]
+                    alone[rows, some] = self._fit(number, part, place, split, columns)
             for some, columns in self.blocks(problem):
                 measured = self._voxels.responses(columns)[self.tested]
                 self.layer_score[number, columns] = correlations(alone[:, some], measured)
+
+    def add_to_some(self, number: int, design: FloatArray, here: npt.NDArray[np.bool_]) -> None:
+        """Fit one more layer, delayed, where, (split, voxel), it counts; it gets no score alone."""
+        for problem in self._problems:
+            for place, split in enumerate(problem.splits):
+                if not here[place, problem.columns].any():
+                    continue
+                part = TrainingPart.of(design, split)
+                for _, columns in self.blocks(problem):
+                    if (some := columns[here[place, columns]]).size:
+                        self._fit(number, part, place, split, some)
+
+    def add_fitted(self, number: int, other: Fits) -> None:
+        """Take predictions over where those of others, of the same voxels, are better."""
+        for problem in self._problems:
+            for place, split in enumerate(problem.splits):
+                rows = self._place[split.test]
+                for _, columns in self.blocks(problem):
+                    predicted = other.prediction[np.ix_(rows, columns)]
+                    gain, penalty = other.gain[place, columns], other.penalty[place, columns]
+                    self._keep_better(number, place, rows, columns, (gain, penalty, predicted))
+
+    def _fit(
+        self, number: int, part: TrainingPart, place: int, split: Split, columns: IndexArray
+    ) -> FloatArray:
+        """Fit some voxels in a split; return the predictions, (row that is predicted, voxel)."""
+        found = part.fit(self._voxels.responses(columns)[split.train])
+        self._keep_better(number, place, self._place[split.test], columns, found)
+        return found[2]
+
+    def _keep_better(
+        self,
+        number: int,
+        place: int,
+        rows: IndexArray,
+        columns: IndexArray,
+        found: tuple[FloatArray, FloatArray, npt.NDArray[np.floating[Any]]],
+    ) -> None:
+        gain, penalty, predicted = found
+        better = gain > self.gain[place, columns]
+        won = columns[better]
+        self.gain[place, won] = gain[better]
+        self.layer[place, won] = number
+        self.penalty[place, won] = penalty[better]
+        self.prediction[np.ix_(rows, won)] = predicted[:, better]
 
     def blocks(self, problem: Problem) -> Iterator[tuple[slice, IndexArray]]:
         """Yield voxels that are treated together: their places in the problem, and in all."""

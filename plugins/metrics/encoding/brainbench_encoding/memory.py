@@ -29,6 +29,8 @@ class Memory:
     features : int
         Delayed features of the largest layer.
     voxels, layers, splits : int
+    fits : int
+        Of a model, or of two and both together, whose results are kept.
     limit : int or None
         Bytes; None: what is fastest.
     """
@@ -40,6 +42,7 @@ class Memory:
     voxels: int
     layers: int
     splits: int
+    fits: int = 1
     limit: int | None = None
 
     def block(self) -> int:
@@ -65,8 +68,10 @@ class Memory:
     @property
     def _fixed(self) -> int:
         """Bytes of results, and of a layer and its decomposition."""
-        results = self.voxels * (
-            2 * _SINGLE * self.tested + _DOUBLE * (self.layers + 4 * self.splits + 8)
+        results = (
+            self.fits
+            * self.voxels
+            * (2 * _SINGLE * self.tested + _DOUBLE * (self.layers + 4 * self.splits + 8))
         )
         side = min(self.rows, self.features)
         # the layer delayed, its rows that are learned from, and their coordinates

@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 from brainbench_ridge import brainbench_metrics
 from brainbench_ridge.cards import RIDGE as CARD
-from brainbench_ridge.metric import Ridge, load
+from brainbench_ridge.loader import load
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.solver import nested_ridge
 from scipy.io import loadmat
 

@@ -12,8 +12,9 @@ import pytest
 import xarray as xr
 from brainbench_ridge import mixed as mixed_module
 from brainbench_ridge.cards import RIDGE as CARD
+from brainbench_ridge.loader import load
 from brainbench_ridge.memory import Memory
-from brainbench_ridge.metric import Ridge, load
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.solver import nested_ridge
 from brainbench_ridge.targets import Targets
 from tqdm import tqdm
