@@ -18,6 +18,8 @@ Numbers = npt.NDArray[np.floating[Any]]
 PENALTIES = tuple(float(penalty) for penalty in np.logspace(-2, 5, 10).round(10))
 # Voxels whose predictions are made at once, so that they stay in the cache while they are compared.
 _CHUNK = 1024
+# What is learned from is cut into so many to see how much depends on it.
+PIECES = 20
 # How far gains in single precision may be off, per unit of the sum of squares of a voxel and of the
 # norm of what is inverted: 50 roundings, 30 times what is seen.
 _MARGIN = 3e-6
@@ -99,7 +101,7 @@ class TrainingPart:
         -------
         bool array (penalty, voxel)
             False where another penalty is better by more than rounding: of most voxels, one is
-            True.
+            True. All are where voxels are few.
         """
         found = np.zeros((len(PENALTIES), responses.shape[1]))
         held = len(self.train) // np.unique(self.groups).size
@@ -152,6 +154,34 @@ class TrainingPart:
                 found[place, some] += held_out.gains(measured, products[:, some])
         return found
 
+    def relearned(
+        self, responses: FloatArray, penalty: FloatArray, predicted: FloatArray
+    ) -> Iterator[FloatArray]:
+        r"""Yield predictions that are learned without each of `PIECES` pieces of time.
+
+        With the notation of `gains`, A the rows of a piece and T those that are predicted, they
+        differ from the predictions by :math:`T (S + \alpha)^{-1} A^\top (y - \hat y)`.
+
+        Parameters
+        ----------
+        responses : float64 array (row, voxel)
+        penalty : float64 array (voxel,)
+            Which is kept.
+        predicted : float64 array (row that is predicted, voxel)
+            As `fit` gives them.
+        """
+        products = self.train.T @ responses
+        values, which = np.unique(penalty, return_inverse=True)
+        for rows in np.array_split(np.arange(len(self.train)), PIECES):
+            held, found = self.train[rows], predicted.copy()
+            every = _HeldOut.each(rows, held, (self.squares + value for value in values))
+            for place, held_out in enumerate(every):
+                columns = np.flatnonzero(which == place)
+                measured = responses[np.ix_(rows, columns)]
+                errors = held_out.errors(measured, products[:, columns])
+                found[:, columns] -= self.test @ (held_out.features.T / held_out.roots) @ errors
+            yield found
+
     def _held_out(
         self, tried: Iterable[int] = range(len(PENALTIES))
     ) -> Iterator[tuple[int, _HeldOut]]:
@@ -159,10 +189,8 @@ class TrainingPart:
         for group in np.unique(self.groups):
             rows = np.flatnonzero(self.groups == group)
             held = self.train[rows]
-            few = held.shape[1] < len(rows)
-            gram = held.T @ held if few else None
-            for place in tried:
-                yield place, _HeldOut.of(rows, held, self.squares + self.penalties[place], gram)
+            damped = (self.squares + self.penalties[place] for place in tried)
+            yield from zip(tried, _HeldOut.each(rows, held, damped), strict=True)
 
 
 @dataclass(frozen=True)
@@ -186,26 +214,27 @@ class _HeldOut:
     inverse: Numbers
 
     @classmethod
-    def of(
-        cls, rows: IndexArray, held: FloatArray, damped: FloatArray, gram: FloatArray | None
-    ) -> Self:
-        """Make them of features, and of squares that a penalty was added to.
+    def each(
+        cls, rows: IndexArray, held: FloatArray, damped: Iterable[FloatArray]
+    ) -> Iterator[Self]:
+        """Yield one for each penalty.
 
         Parameters
         ----------
         rows : int array (row,)
         held : float64 array (row, coordinate)
-        damped : float64 array (coordinate,)
-        gram : float64 array (coordinate, coordinate) or None
-            ``held.T @ held`` where there are fewer coordinates than rows: one for all penalties.
+        damped : iterable of float64 array (coordinate,)
+            S + α.
         """
-        roots = np.sqrt(damped)
-        features = held / roots
-        own = features @ features.T if gram is None else gram / np.outer(roots, roots)
-        one = np.eye(len(own))
-        factor = scipy.linalg.cho_factor(one - own, check_finite=False)
-        inverse = scipy.linalg.cho_solve(factor, one, check_finite=False)
-        return cls(rows, features, roots[:, np.newaxis], inverse)
+        gram = held.T @ held if held.shape[1] < len(rows) else None
+        for one in damped:
+            roots = np.sqrt(one)
+            features = held / roots
+            own = features @ features.T if gram is None else gram / np.outer(roots, roots)
+            unit = np.eye(len(own))
+            factor = scipy.linalg.cho_factor(unit - own, check_finite=False)
+            inverse = scipy.linalg.cho_solve(factor, unit, check_finite=False)
+            yield cls(rows, features, roots[:, np.newaxis], inverse)
 
     @property
     def norm(self) -> float:
@@ -221,13 +250,16 @@ class _HeldOut:
 
     def gains(self, measured: Numbers, products: Numbers) -> Numbers:
         """Return what these rows add to `TrainingPart.gains`, (voxel,), in the given precision."""
+        errors = self.errors(measured, products)
+        return np.asarray(np.einsum("rv,rv->v", measured - errors, measured + errors))
+
+    def errors(self, measured: Numbers, products: Numbers) -> Numbers:
+        """Return by how much predictions of these rows from the others miss, (row, voxel)."""
         others = products / self.roots
-        if len(self.inverse) == len(self.rows):  # not fewer coordinates than rows
-            errors = self.inverse @ (measured - self.features @ others)
-            return np.asarray(np.einsum("rv,rv->v", measured - errors, measured + errors))
+        if len(self.inverse) == len(self.rows):
+            return np.asarray(self.inverse @ (measured - self.features @ others))
         others -= self.features.T @ measured
-        predicted = self.features @ (self.inverse @ others)
-        return np.asarray(np.einsum("rv,rv->v", predicted, 2 * measured - predicted))
+        return np.asarray(measured - self.features @ (self.inverse @ others))
 
 
 def _chunks(voxels: int) -> Iterator[slice]:
