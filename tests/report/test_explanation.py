@@ -204,7 +204,7 @@ def test_facts_are_those_of_cards() -> None:
 
 
 def test_command_and_table_tell_the_same(
-    keep: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    keep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep("beats-iter1", "NH2015-ridge", 0.9)  # in place of the published one
     assert main(["explain", "-b", "NH2015-ridge", "--published", "--property", "parameters"]) == 0
@@ -221,6 +221,14 @@ def test_command_and_table_tell_the_same(
     assert only != row["estimate"]
     for word in ("per tenfold", f"{row['estimate']:.3f}", f"{row['freedom']:.1f}", "over families"):
         assert word in told
+    # an imported number of each model is a property, too
+    models = sorted(known("label"))[::2]
+    years = "".join(f"\n{model},year,{2015 + n % 7}" for n, model in enumerate(models))
+    (tmp_path / "years.csv").write_text(f"model,benchmark,value{years}")
+    assert main(["import", str(tmp_path / "years.csv")]) == 0
+    capsys.readouterr()
+    (row,) = table(benchmark="NH2015-ridge", properties="year", published="add").to_dict("records")
+    assert (row["change"], row["models"], row["missing"]) == ("per unit", 18, 18)
     assert main(command) == 1
     assert "It takes 10 models of 6 families, here are 1 of 1" in capsys.readouterr().err
     assert main(["explain", "--published", "--property", "sise"]) == 2
