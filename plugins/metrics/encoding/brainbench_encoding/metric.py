@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -67,6 +67,8 @@ class Encoding:
     Huth, de Heer, Griffiths, Theunissen and Gallant 2016, Nature 532; Antonello, Vaidya and Huth
     2023, NeurIPS. Where this differs from them: docs/methods.md.
     """
+
+    relearn: ClassVar[bool] = False  # whether errors count what is learned from, too
 
     delays: tuple[int, ...] = (1, 2, 3, 4)
     block: float = 20.0
@@ -174,7 +176,7 @@ class Encoding:
         with progress_bar(len(layers), "encoding", "layer", smoothing=0) as bar:
             for number, name in enumerate(layers):
                 if fits is None:
-                    fits = Fits(voxels, len(layers), self.delays)
+                    fits = Fits(voxels, len(layers), self.delays, relearn=self.relearn)
                 features = fits.checked(name, layers[name])
                 largest = max(largest, features.shape[1] * len(self.delays))
                 fits.block = self._memory(voxels, largest, len(layers)).block()
