@@ -34,6 +34,7 @@ MAY_BE_EMPTY = {
     MetricCard: {
         "given",
         "neutral",
+        "memory",
         "variants",
         "properties",
         "variant_properties",
