@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -13,6 +13,7 @@ import scipy.linalg
 from .runs import FloatArray, IndexArray
 from .voxels import Split
 
+Numbers = npt.NDArray[np.floating[Any]]
 # In units of the mean squared norm of a row of features, see `TrainingPart`.
 PENALTIES = tuple(float(penalty) for penalty in np.logspace(-2, 5, 10).round(10))
 # Voxels whose predictions are made at once, so that they stay in the cache while they are compared.
@@ -123,7 +124,9 @@ class TrainingPart:
 
         .. math:: y - \hat y = (I - A (S + \alpha)^{-1} A^\top)^{-1} (y - A (S + \alpha)^{-1} b)
 
-        so that one decomposition serves all groups.
+        so that one decomposition serves all groups. Where a group has more rows than there are
+        coordinates, the same is made with the smaller system of
+        :math:`\hat y = A (S + \alpha - A^\top A)^{-1} (b - A^\top y)`.
 
         Parameters
         ----------
@@ -161,44 +164,54 @@ class TrainingPart:
 class _HeldOut:
     """A group of rows that is predicted from the others, with one penalty; see `gains`.
 
+    Features A are divided by the roots of S + α: A A' has the rows' side, A' A that of coordinates.
+    The inverse is that of I less the smaller one.
+
     Attributes
     ----------
     rows : int array (row,)
-    fit : float array (row, coordinate)
-        What turns products into predictions of these rows, which are learned from, too.
-    inverse : float array (row, row)
-        What turns errors of these into errors of predictions from the other rows.
+    features : float array (row, coordinate)
+    roots : float array (coordinate, 1)
+    inverse : float array (side, side)
     """
 
     rows: IndexArray
-    fit: npt.NDArray[np.floating[Any]]
-    inverse: npt.NDArray[np.floating[Any]]
+    features: Numbers
+    roots: Numbers
+    inverse: Numbers
 
     @classmethod
     def of(cls, rows: IndexArray, held: FloatArray, damped: FloatArray) -> Self:
         """Make them of features (row, coordinate) and of squares that a penalty was added to."""
-        halves = held / np.sqrt(damped)
-        factor = scipy.linalg.cho_factor(np.eye(len(rows)) - halves @ halves.T, check_finite=False)
-        inverse = scipy.linalg.cho_solve(factor, np.eye(len(rows)), check_finite=False)
-        return cls(rows, held / damped, inverse)
+        roots = np.sqrt(damped)
+        features = held / roots
+        small = features if len(rows) <= len(damped) else features.T
+        one = np.eye(len(small))
+        factor = scipy.linalg.cho_factor(one - small @ small.T, check_finite=False)
+        inverse = scipy.linalg.cho_solve(factor, one, check_finite=False)
+        return cls(rows, features, roots[:, np.newaxis], inverse)
 
     @property
     def norm(self) -> float:
-        """A bound of the 2-norm of the inverse."""
-        return float(np.abs(self.inverse).sum(axis=0).max())
+        """A bound of the 2-norm of the inverse, 1 at least."""
+        return float(np.abs(self.inverse).sum(axis=0).max(initial=1.0))
 
     def single(self) -> Self:
         """Return it in single precision."""
-        return replace(
-            self, fit=self.fit.astype(np.float32), inverse=self.inverse.astype(np.float32)
+        return type(self)(
+            self.rows,
+            *(one.astype(np.float32) for one in (self.features, self.roots, self.inverse)),
         )
 
-    def gains(
-        self, measured: npt.NDArray[np.floating[Any]], products: npt.NDArray[np.floating[Any]]
-    ) -> npt.NDArray[np.floating[Any]]:
+    def gains(self, measured: Numbers, products: Numbers) -> Numbers:
         """Return what these rows add to `TrainingPart.gains`, (voxel,), in the given precision."""
-        errors = self.inverse @ (measured - self.fit @ products)
-        return np.asarray(np.einsum("rv,rv->v", measured - errors, measured + errors))
+        others = products / self.roots
+        if len(self.inverse) == len(self.rows):
+            errors = self.inverse @ (measured - self.features @ others)
+            return np.asarray(np.einsum("rv,rv->v", measured - errors, measured + errors))
+        others -= self.features.T @ measured
+        predicted = self.features @ (self.inverse @ others)
+        return np.asarray(np.einsum("rv,rv->v", predicted, 2 * measured - predicted))
 
 
 def _chunks(voxels: int) -> Iterator[slice]:

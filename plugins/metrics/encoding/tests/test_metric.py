@@ -61,7 +61,7 @@ def test_equals_scikit_learn(features: int) -> None:
         np.testing.assert_allclose(predicted[:, voxel], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("shape", [(240, 30), (120, 200)], ids=["primal", "kernel"])
+@pytest.mark.parametrize("shape", [(240, 30), (240, 90), (120, 200)])
 @pytest.mark.parametrize("steep", [0, 4])
 def test_single_precision_rules_out_penalties_but_chooses_none(
     shape: tuple[int, int], steep: int
