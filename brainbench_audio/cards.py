@@ -250,6 +250,10 @@ class MetricCard:
     neutral : frozenset of str
         Options of the loader that change a score by rounding at most, besides ``max_memory``: they
         are no part of its key.
+    memory : str or None
+        ``"module:function"``, called as ``function(rows, columns, features)`` with the size of the
+        responses and the features of the largest layer; returns about how many bytes the metric
+        takes besides the two. None: as for a metric that holds all of them in float64.
     stores : frozenset of str
         Names of `scores.profiles.SCHEMA` that ``raw`` of every score has, whatever the variant and
         the data.
@@ -275,6 +279,7 @@ class MetricCard:
     check_options: Mapping[str, Any] = field(default_factory=dict)
     revision: int | None = None
     neutral: frozenset[str] = frozenset()
+    memory: str | None = None
     stores: frozenset[str] = frozenset()
 
     def required(self, variant: str | None) -> frozenset[str]:

@@ -34,11 +34,13 @@ MAY_BE_EMPTY = {
     MetricCard: {
         "given",
         "neutral",
+        "memory",
         "variants",
         "properties",
         "variant_properties",
         "variant_units",
         "reference",
+        "second",
         "check_options",
     },
 }

@@ -23,7 +23,7 @@ _ID = {
 _ENTRY = re.compile(r"@\w+\{[^\s,{}]+,.*\}\s*\Z", re.DOTALL)
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|fill in)\b")
 _HEX = re.compile(r"[0-9a-f]{64}")
-_LOADERS = ("loader", "data", "reference")
+_LOADERS = ("loader", "data", "reference", "memory")
 _WORDS = {ModelCard: "model", DatasetCard: "data set", MetricCard: "metric"}
 
 

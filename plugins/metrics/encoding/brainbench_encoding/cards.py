@@ -45,6 +45,7 @@ ENCODING = MetricCard(
     licence="MIT",
     packages=("brainbench_encoding",),
     loader="brainbench_encoding.loading:load",
+    memory="brainbench_encoding.memory:needed",
     revision=1,
     properties=frozenset({"noise", "scale"}),
     reference="brainbench_encoding.reference:score",

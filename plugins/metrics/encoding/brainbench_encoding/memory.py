@@ -14,6 +14,15 @@ _DOUBLE, _SINGLE = 8, 4
 # more voxels at a time save little, fewer cost: weights of held-out rows are made for each block
 BLOCK = 10_000
 _SMALLEST = 16
+# of the options by default, and of rows that are predicted, where nothing is known but sizes
+_DELAYS, _TESTED = 4, 0.1
+
+
+def needed(rows: int, columns: int, features: int) -> int:
+    """Return about how many bytes the metric takes, see `cards.MetricCard`."""
+    tested = int(_TESTED * rows)
+    size = Memory(rows, tested, 1, _DELAYS * features, columns, layers=1, splits=1)
+    return size.whole(min(BLOCK, columns))
 
 
 @dataclass(frozen=True)
@@ -57,13 +66,17 @@ class Memory:
             return BLOCK
         block = (self.limit - self._fixed) // self._per_voxel
         if block < _SMALLEST:
-            least = self._fixed + _SMALLEST * self._per_voxel
+            least = self.whole(_SMALLEST)
             raise DataError(
                 f"{self.voxels} voxels, {self.rows} rows and {self.features} delayed features take "
                 f"{least / 1e6:.0f} MB at least, and max_memory is {self.limit / 1e6:.0f} MB: "
                 f"allow that much."
             )
         return min(block, BLOCK)
+
+    def whole(self, block: int) -> int:
+        """Return the bytes of all arrays, if so many voxels are treated together."""
+        return self._fixed + block * self._per_voxel
 
     @property
     def _fixed(self) -> int:
