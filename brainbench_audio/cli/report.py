@@ -65,7 +65,7 @@ def build(
     options: argparse.Namespace, folder: Path, given: Path | None = None, *, live: bool = False
 ) -> Any:
     """Write the site that the options describe to a folder, of the store or of given results."""
-    from brainbench_audio.cli.site_sounds import find_clips
+    from brainbench_audio.cli.site_sounds import SoundFinder
     from brainbench_audio.report.folder_results import folder_results
     from brainbench_audio.report.results import published_results
     from brainbench_audio.report.site.build import TITLE, build_site
@@ -73,7 +73,7 @@ def build(
 
     check_folder(folder)
     title = options.title or TITLE
-    clips = find_clips() if options.sounds else None
+    clips = SoundFinder() if options.sounds else None
     if given is None:
         results = read_results(options.published)
         return build_site(results, folder, title, live=live, clips=clips)

@@ -110,6 +110,7 @@ class ComposedBenchmark:
             "metric": f"{metric.description} ({self.card.unit})",
             "responses": " x ".join(sizes),
             "folds": f"{len(set(self.folds.assignment))} ({self.folds.source})",
+            "second data": self.second.card.data_id if self.second else "",
             "options": ", ".join(f"{name} {value}" for name, value in self.options.items()),
         }
         return {name: fact for name, fact in facts.items() if fact}

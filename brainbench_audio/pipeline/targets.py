@@ -78,7 +78,8 @@ class Target:
     duration : float
         Seconds of sound in all, from the length of some.
     rows, columns, bytes : int
-        Of the responses or labels: rows, numbers a row, and memory.
+        Of the responses or labels: rows, numbers a row, and memory; those of a second data set
+        are counted in.
     continuous : bool
         Whether rows are volumes, while continuous sound was heard.
     """
@@ -120,6 +121,7 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         return target
     benchmark = load()
     stimuli = benchmark.stimuli
+    responses = [benchmark.assembly, *([benchmark.second.assembly] if benchmark.second else [])]
     target = Target(
         benchmark=wanted,
         id=benchmark.card.id,
@@ -129,8 +131,8 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         sounds=len(stimuli),
         duration=_duration(stimuli),
         rows=len(benchmark.assembly),
-        columns=int(np.prod(benchmark.assembly.shape[1:])),
-        bytes=int(benchmark.assembly.nbytes),
+        columns=sum(int(np.prod(each.shape[1:])) for each in responses),
+        bytes=sum(int(each.nbytes) for each in responses),
         continuous=isinstance(stimuli, ContinuousStimuli),
     )
     _remember(file, target, card, stimuli)

@@ -110,9 +110,8 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
         or a model or a second data set is named, and the metric takes none, or not that one.
     """
     wanted = BenchmarkId.parse(identifier)
-    known = list_ids("benchmark")
     if str(wanted) != identifier:  # a dot or a hyphen with nothing behind it
-        raise unknown(identifier, "benchmark", known)
+        raise _no_benchmark(identifier)
     place = f"{wanted.distribution}:" if wanted.distribution else ""
     try:
         metric, variant = find_metric(wanted.measure)
@@ -120,7 +119,7 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     except AmbiguousId:
         raise
     except UnknownId as error:
-        raise unknown(identifier, "benchmark", known) from error
+        raise _no_benchmark(identifier) from error
     card = BenchmarkCard(
         dataset=dataset.card,
         subset=wanted.subset,
@@ -136,7 +135,7 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
             f"={wanted.given or wanted.second} out."
         )
     if wanted.subset and wanted.subset not in dataset.card.subsets and not folder:
-        raise unknown(identifier, "benchmark", known)
+        raise _no_benchmark(identifier)
     if lacking := _lacking(replace(card, subset="folder") if folder else card):
         raise UnknownId(
             f"{card.id} is no benchmark: {card.metric_id} needs {', '.join(sorted(lacking))}, "
@@ -144,6 +143,11 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
         )
     second_of(card)
     return card
+
+
+def _no_benchmark(identifier: str) -> UnknownId:
+    # only here: listing all takes longer than looking one up
+    return unknown(identifier, "benchmark", list_ids("benchmark"))
 
 
 def second_of(card: BenchmarkCard) -> BenchmarkCard | None:
@@ -237,7 +241,6 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
     UnknownId
         A glob matches nothing.
     """
-    known = list_ids(kind)
     found: dict[str, None] = {}
     for pattern in patterns:
         # a file may lie in a folder called a[1]
@@ -246,6 +249,7 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
             found[pattern] = None
             continue
         plain, variant = (parsed.name, parsed.variant) if parsed else (pattern, "")
+        known = list_ids(kind)
         matched = [f"{each}{variant}" for each in known if fnmatchcase(each, plain)]
         if kind == "benchmark" and not matched:
             matched = _with_categories(pattern)

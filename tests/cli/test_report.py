@@ -70,19 +70,25 @@ def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
     folder = tmp_path / "pages"
     names = [f"sound{place:02d}" for place in range(40)]
     owed = (("left_out", "part"), np.arange(40.0)[:, np.newaxis])
+    raw = xr.Dataset({"influence": owed}, {"stimulus": names})
     for benchmark in ("Tiny-match", "NH2015-rsa", "Nowhere-match", "Gone-rsa"):
-        keep("net", benchmark, 0.4, raw=xr.Dataset({"influence": owed}, {"stimulus": names}))
+        keep("net", benchmark, 0.4, raw=raw)
+    keep("net", "Tiny.a-match", 0.4, raw=raw, provenance={"stimuli": "of another data set"})
+    keep("net", "Tiny.b-match", 0.4, raw=raw.assign_coords(stimulus=[str(n) for n in range(40)]))
     assert set(words().values()) == {""}
     told = words("--sounds")
     assert "Tiny was not on the machine" in told["Tiny-match"]
-    assert "licence does not allow it: no licence stated" in told["NH2015-rsa"]
+    assert "licence does not allow it (no licence stated" in told["NH2015-rsa"]
     assert "could not be read" in told["Nowhere-match"]
     assert "no installed plugin" in told["Gone-rsa"]
     assert not (folder / "sounds" / "clips").exists()
 
     stimuli = load_dataset("Tiny").stimuli
     assert stimuli.names == tuple(names)
-    assert "CC0-1.0" in words("--sounds")["Tiny-match"]
+    told = words("--sounds")
+    assert "CC0-1.0" in told["Tiny-match"]
+    assert "not those that were scored" in told["Tiny.a-match"]
+    assert "does not name them" in told["Tiny.b-match"]
     capsys.readouterr()
     clips = sorted((folder / "sounds" / "clips").iterdir())
     assert len(clips) == len(set(map(Path.read_bytes, clips))) == 40

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from brainbench_audio.markup import Markup
+from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.comparison import Rank
 from brainbench_audio.report.families import BASELINE
 from brainbench_audio.report.precision import reading_error
 from brainbench_audio.report.published_files import toplines
 from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.categories import category_grid
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import Axis, number
 from brainbench_audio.report.site.frame import COMPARISONS, Frame
@@ -54,7 +56,11 @@ def list_page(content: Content, frame: Frame) -> str:
 
 
 def benchmark_page(
-    content: Content, benchmark: str, frame: Frame, sounds: Mapping[str, str]
+    content: Content,
+    benchmark: str,
+    frame: Frame,
+    sounds: Mapping[str, str],
+    categories: Mapping[str, Sequence[CategoryError]],
 ) -> str:
     """Return the page of a benchmark.
 
@@ -65,6 +71,8 @@ def benchmark_page(
     frame : Frame
     sounds : mapping of str to str
         Of models whose scores say something of each sound: file of the page that shows it.
+    categories : mapping of str to sequence of CategoryError
+        Of models whose scores say how well each category of sounds is predicted.
     """
     rows = _rows(content, benchmark)
     ceiling, words = _ceiling(rows, benchmark)
@@ -93,6 +101,7 @@ def benchmark_page(
         lines=[_line(content, row, result, axis, sounds) for row, result in shown],
         sounds=sounds,
         regions=regions_of_benchmark(content, benchmark),
+        by_category=category_grid(rows, categories),
     )
 
 

@@ -82,7 +82,7 @@ def build_site(
     live : bool
         For a server that says when results change: pages ask it, and load themselves again.
     clips : callable, optional
-        Gives the sounds of a benchmark that pages play. By default they play none.
+        Gives the sounds of a score that pages play. By default they play none.
 
     Raises
     ------
@@ -123,21 +123,24 @@ def _files(content: Content, frame: Frame, find: FindClips | None) -> dict[str, 
         ADD: frame.page("add.html", ADD, "Add your model"),
     }
     for benchmark, path in content.comparisons.items():
+        of_models = {model: one[benchmark] for model, one in stored.items() if benchmark in one}
         shown = {
-            model: sounds_path(content, model)
-            for model, found in stored.items()
-            if benchmark in found and found[benchmark].sounds
+            model: sounds_path(content, model) for model, one in of_models.items() if one.sounds
         }
-        pages[path] = benchmark_page(content, benchmark, frame, shown)
+        kinds = {model: one.categories for model, one in of_models.items()}
+        pages[path] = benchmark_page(content, benchmark, frame, shown, kinds)
     for row in content.rows:
         sounds = {name: one.sounds for name, one in stored[row.model].items() if one.sounds}
         if sounds:
-            clips = {name: find(name) for name in sounds} if find else {}
+            clips = (
+                {name: find(row.results[name], one.names) for name, one in sounds.items()}
+                if find
+                else {}
+            )
             page = sounds_page(content, row, sounds, frame, clips)
             pages[sounds_path(content, row.model)] = page
-            for name, one in clips.items():
-                heard = (one.files[each] for each in sounds[name].names if each in one.files)
-                pages |= {clip_path(clip): clip for clip in heard}
+            for one in clips.values():
+                pages |= {clip_path(clip): clip for clip in one.files.values()}
     for model, path in content.models.items():
         more = sounds_path(content, model)
         known = more if more in pages else None

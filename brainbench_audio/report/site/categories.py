@@ -1,18 +1,21 @@
-"""Which categories of sounds a model predicts, as tables of its page."""
+"""Which categories of sounds models predict, as tables of pages of models and of benchmarks."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from brainbench_audio.markup import Markup
 from brainbench_audio.report.category_errors import ALL, CategoryError
 from brainbench_audio.report.families import Look
+from brainbench_audio.report.site.content import Row
 from brainbench_audio.report.site.drawing import Axis
 from brainbench_audio.report.site.stored import Stored
 
 # intervals of a few sounds would make everything else small
 _LOWEST = -0.5
+SHADES = 8  # as in site.css
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,58 @@ class CategoryTable:
     benchmark: str
     axis: Markup
     lines: Sequence[tuple[CategoryError, Markup]]
+
+
+@dataclass(frozen=True)
+class CategoryGrid:
+    """Categories of one benchmark for all models.
+
+    Attributes
+    ----------
+    names : list of str
+        All sounds first, then the category that is predicted best on average.
+    lines : list of (Row, list of GridCell or None)
+        One a model; cells in the order of names.
+    """
+
+    names: list[str]
+    lines: list[tuple[Row, list[GridCell | None]]]
+
+
+@dataclass(frozen=True)
+class GridCell:
+    """What is known of a category, and a shade from -`SHADES` to `SHADES`."""
+
+    known: CategoryError
+    shade: int
+
+
+def category_grid(
+    rows: Sequence[Row], found: Mapping[str, Sequence[CategoryError]]
+) -> CategoryGrid | None:
+    """Return the grid of a benchmark; ``found`` has the categories of models; None without any."""
+    known = {
+        row.model: {one.category: one for one in found[row.model]}
+        for row in rows
+        if found.get(row.model)
+    }
+    explained: dict[str, list[float]] = {}
+    for errors in known.values():
+        for name, one in errors.items():
+            explained.setdefault(name, []).append(one.explained)
+    names = sorted(explained, key=lambda name: (name != ALL, -fmean(explained[name])))
+    lines = [
+        (row, [_grid_cell(known[row.model].get(name)) for name in names])
+        for row in rows
+        if row.model in known
+    ]
+    return CategoryGrid(names, lines) if lines else None
+
+
+def _grid_cell(known: CategoryError | None) -> GridCell | None:
+    if known is None:
+        return None
+    return GridCell(known, round(max(-1.0, min(known.explained, 1.0)) * SHADES))
 
 
 def category_tables(

@@ -6,13 +6,15 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from brainbench_audio.report.results import Result
+
 FOLDER = "sounds/clips"
 SUFFIX = ".flac"
 
 
 @dataclass(frozen=True)
 class Clips:
-    """Sounds of a benchmark, as far as they may be played.
+    """Sounds of a score, as far as they may be played.
 
     Attributes
     ----------
@@ -33,8 +35,8 @@ class Clips:
         ]
 
 
-FindClips = Callable[[str], Clips]
-"""Returns the clips of a benchmark, by its id."""
+FindClips = Callable[[Result, Sequence[str]], Clips]
+"""Returns the clips of a score, of sounds by their names."""
 
 
 def clip_path(content: bytes) -> str:

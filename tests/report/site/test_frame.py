@@ -12,7 +12,7 @@ from jinja2 import UndefinedError
 
 from brainbench_audio.markup import join, tag
 from brainbench_audio.report.site.frame import BOARD, Frame, up
-from brainbench_audio.report.site.templating import environment, render
+from brainbench_audio.report.site.templating import environment
 
 TEMPLATES = {
     one.name: one.read_text(encoding="utf-8")
@@ -90,6 +90,8 @@ def test_words_are_escaped() -> None:
 def test_the_first_page_is_called_as_the_site() -> None:
     page = Frame("Site", "").page("add.html", "index.html", "Site")
     assert "<title>Site</title>" in page
+    page = Frame("Site" * 20, "").page("add.html", "models/a.html", "A model")
+    assert "<title>A model</title>" in page
 
 
 @pytest.mark.parametrize(
@@ -140,8 +142,8 @@ def test_a_template_escapes_all_but_drawings() -> None:
 
 
 def test_a_name_that_nobody_handed_over_is_an_error() -> None:
-    with pytest.raises(UndefinedError):
-        render("frame.html")
+    with pytest.raises(UndefinedError, match="'nothing' is undefined"):
+        part("{{ nothing }}")
 
 
 @pytest.mark.parametrize("name", TEMPLATES)

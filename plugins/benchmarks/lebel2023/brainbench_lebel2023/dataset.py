@@ -10,6 +10,7 @@ from brainbench_audio.data_source import LoadedDataset
 from brainbench_audio.download import Remote
 from brainbench_audio.published_folder import PublishedFolder
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
+from brainbench_lebel2023.onsets import with_onsets
 from brainbench_lebel2023.published import FOLDER, below, chosen, remotes, sound_path
 from brainbench_lebel2023.responses import read_responses
 
@@ -20,7 +21,7 @@ class Stories(PublishedFolder):
     folder = FOLDER
 
     def wanted(self, card: DatasetCard, subset: str | None) -> list[Remote]:
-        """Return the sounds and the files of responses of a subset."""
+        """Return the sounds, words and responses of a subset."""
         return remotes(*chosen(subset))
 
     def below(self, folder: Path, path: str) -> Path:
@@ -39,7 +40,7 @@ class Stories(PublishedFolder):
         """
         listeners, stories = chosen(subset)
         folder = self.present(card, subset)
-        assembly = read_responses(folder, listeners, stories)
+        assembly = with_onsets(read_responses(folder, listeners, stories), folder, stories)
         sounds = {story: folder / sound_path(story) for story in stories}
         stimuli = ContinuousStimuli.of_runs(card.id, sounds)
         return LoadedDataset(card, stimuli, assembly, folds_of_runs(assembly))

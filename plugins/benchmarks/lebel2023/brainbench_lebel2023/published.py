@@ -19,6 +19,7 @@ SNAPSHOT = "3.1.0"
 FOLDER = "ds003020"
 RESPONSES = "derivative/preprocessed_data"
 SOUNDS = "stimuli"
+TEXTGRIDS = "derivative/TextGrids"
 
 # heard in every session but the first, by UTS01 to UTS03 in ten sessions, by the others in five
 TEST = "wheretheressmoke"
@@ -97,9 +98,15 @@ def sound_path(story: str) -> str:
     return f"{SOUNDS}/{story}.wav"
 
 
+def textgrid_path(story: str) -> str:
+    """Return where it is written which words and phones of a story are spoken when."""
+    return f"{TEXTGRIDS}/{story}.TextGrid"
+
+
 def remotes(listeners: Sequence[str], stories: Sequence[str]) -> list[Remote]:
-    """Return the files of some listeners and stories, sounds first."""
+    """Return the files of some listeners and stories, sounds first, then words."""
     paths = [sound_path(story) for story in stories]
+    paths += [textgrid_path(story) for story in stories]
     for listener in listeners:
         paths += [response_path(listener, story) for story in heard(listener, stories)]
     return [registry()[path] for path in paths]

@@ -15,7 +15,7 @@ from brainbench_audio.errors import DataError
 from .correlation import correlations
 from .memory import BLOCK
 from .runs import FloatArray, IndexArray
-from .solver import TrainingPart
+from .solver import PIECES, TrainingPart
 from .voxels import Problem, Split, Voxels
 
 
@@ -31,6 +31,8 @@ class Fits:
         Rows.
     components : int
         Of each layer, see `Runs.design`.
+    relearn : bool
+        Whether to find `relearned`, where there is one split.
 
     Attributes
     ----------
@@ -45,10 +47,18 @@ class Fits:
         are held out.
     prediction : float32 array (row that is predicted, voxel)
         From the layers chosen.
+    relearned : float64 array (piece, voxel) or None
+        Correlations when a piece of what is learned from is left out, see `TrainingPart.relearned`.
     """
 
     def __init__(
-        self, voxels: Voxels, layers: int, delays: tuple[int, ...], components: int = 0
+        self,
+        voxels: Voxels,
+        layers: int,
+        delays: tuple[int, ...],
+        components: int = 0,
+        *,
+        relearn: bool = False,
     ) -> None:
         self._voxels = voxels
         self._delays, self._components = delays, components
@@ -64,6 +74,7 @@ class Fits:
         self.penalty = np.zeros((splits, count))
         self.prediction = np.zeros((self.tested.size, count), dtype=np.float32)
         self.layer_score = np.zeros((layers, count))
+        self.relearned = np.zeros((PIECES, count)) if relearn and splits == 1 else None
 
     def add(self, number: int, features: npt.NDArray[np.floating[Any]]) -> None:
         """Fit one more layer, (row of the assembly, feature), which is `checked`."""
@@ -98,15 +109,25 @@ class Fits:
                 for _, columns in self.blocks(problem):
                     predicted = other.prediction[np.ix_(rows, columns)]
                     gain, penalty = other.gain[place, columns], other.penalty[place, columns]
-                    self._keep_better(number, place, rows, columns, (gain, penalty, predicted))
+                    won = self._keep_better(
+                        number, place, rows, columns, (gain, penalty, predicted)
+                    )
+                    if self.relearned is not None and other.relearned is not None:
+                        self.relearned[:, columns[won]] = other.relearned[:, columns[won]]
 
     def _fit(
         self, number: int, part: TrainingPart, place: int, split: Split, columns: IndexArray
     ) -> FloatArray:
         """Fit some voxels in a split; return the predictions, (row that is predicted, voxel)."""
-        found = part.fit(self._voxels.responses(columns)[split.train])
-        self._keep_better(number, place, self._place[split.test], columns, found)
-        return found[2]
+        responses = self._voxels.responses(columns)
+        learned = responses[split.train]
+        _, penalty, predicted = found = part.fit(learned)
+        won = self._keep_better(number, place, self._place[split.test], columns, found)
+        if self.relearned is not None and won.any():
+            measured = responses[split.test][:, won]
+            every = part.relearned(learned[:, won], penalty[won], predicted[:, won])
+            self.relearned[:, columns[won]] = [correlations(one, measured) for one in every]
+        return predicted
 
     def _keep_better(
         self,
@@ -115,7 +136,8 @@ class Fits:
         rows: IndexArray,
         columns: IndexArray,
         found: tuple[FloatArray, FloatArray, npt.NDArray[np.floating[Any]]],
-    ) -> None:
+    ) -> npt.NDArray[np.bool_]:
+        """Keep what is better than before; return of which columns it is."""
         gain, penalty, predicted = found
         better = gain > self.gain[place, columns]
         won = columns[better]
@@ -123,6 +145,7 @@ class Fits:
         self.layer[place, won] = number
         self.penalty[place, won] = penalty[better]
         self.prediction[np.ix_(rows, won)] = predicted[:, better]
+        return np.asarray(better)
 
     def blocks(self, problem: Problem) -> Iterator[tuple[slice, IndexArray]]:
         """Yield voxels that are treated together: their places in the problem, and in all."""

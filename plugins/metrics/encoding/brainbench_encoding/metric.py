@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,9 @@ class Encoding:
     Huth, de Heer, Griffiths, Theunissen and Gallant 2016, Nature 532; Antonello, Vaidya and Huth
     2023, NeurIPS. Where this differs from them: docs/methods.md.
     """
+
+    # whether errors count what is learned from, too; those over sounds always do
+    relearn: ClassVar[bool] = False
 
     delays: tuple[int, ...] | None = None
     components: int | None = None
@@ -189,7 +192,7 @@ class Encoding:
         with progress_bar(len(layers), "encoding", "layer", smoothing=0) as bar:
             for number, name in enumerate(layers):
                 if fits is None:
-                    fits = Fits(voxels, len(layers), delays, components)
+                    fits = Fits(voxels, len(layers), delays, components, relearn=self.relearn)
                 features = fits.checked(name, layers[name])
                 width = min(features.shape[1], components or features.shape[1])
                 largest = max(largest, width * len(delays))

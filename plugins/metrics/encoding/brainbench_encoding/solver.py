@@ -18,6 +18,8 @@ Numbers = npt.NDArray[np.floating[Any]]
 PENALTIES = tuple(float(penalty) for penalty in np.logspace(-2, 5, 10).round(10))
 # Voxels whose predictions are made at once, so that they stay in the cache while they are compared.
 _CHUNK = 1024
+# What is learned from is cut into so many to see how much depends on it.
+PIECES = 20
 # How far gains in single precision may be off, per unit of the sum of squares of a voxel and of the
 # norm of what is inverted: 50 roundings, 30 times what is seen.
 _MARGIN = 3e-6
@@ -149,6 +151,34 @@ class TrainingPart:
                 found[place, some] += held_out.gains(measured, products[:, some])
         return found
 
+    def relearned(
+        self, responses: FloatArray, penalty: FloatArray, predicted: FloatArray
+    ) -> Iterator[FloatArray]:
+        r"""Yield predictions that are learned without each of `PIECES` pieces of time.
+
+        With the notation of `gains`, A the rows of a piece and T those that are predicted, they
+        differ from the predictions by :math:`T (S + \alpha)^{-1} A^\top (y - \hat y)`.
+
+        Parameters
+        ----------
+        responses : float64 array (row, voxel)
+        penalty : float64 array (voxel,)
+            Which is kept.
+        predicted : float64 array (row that is predicted, voxel)
+            As `fit` gives them.
+        """
+        products = self.train.T @ responses
+        values, which = np.unique(penalty, return_inverse=True)
+        for rows in np.array_split(np.arange(len(self.train)), PIECES):
+            held, found = self.train[rows], predicted.copy()
+            for place, value in enumerate(values):
+                columns = np.flatnonzero(which == place)
+                held_out = _HeldOut.of(rows, held, self.squares + value)
+                measured = responses[np.ix_(rows, columns)]
+                errors = held_out.errors(measured, products[:, columns])
+                found[:, columns] -= self.test @ (held_out.features.T / held_out.roots) @ errors
+            yield found
+
     def _held_out(
         self, tried: Iterable[int] = range(len(PENALTIES))
     ) -> Iterator[tuple[int, _HeldOut]]:
@@ -205,13 +235,16 @@ class _HeldOut:
 
     def gains(self, measured: Numbers, products: Numbers) -> Numbers:
         """Return what these rows add to `TrainingPart.gains`, (voxel,), in the given precision."""
+        errors = self.errors(measured, products)
+        return np.asarray(np.einsum("rv,rv->v", measured - errors, measured + errors))
+
+    def errors(self, measured: Numbers, products: Numbers) -> Numbers:
+        """Return by how much predictions of these rows from the others miss, (row, voxel)."""
         others = products / self.roots
         if len(self.inverse) == len(self.rows):
-            errors = self.inverse @ (measured - self.features @ others)
-            return np.asarray(np.einsum("rv,rv->v", measured - errors, measured + errors))
+            return np.asarray(self.inverse @ (measured - self.features @ others))
         others -= self.features.T @ measured
-        predicted = self.features @ (self.inverse @ others)
-        return np.asarray(np.einsum("rv,rv->v", predicted, 2 * measured - predicted))
+        return np.asarray(measured - self.features @ (self.inverse @ others))
 
 
 def _chunks(voxels: int) -> Iterator[slice]:

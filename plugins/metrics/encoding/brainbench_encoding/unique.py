@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from brainbench_audio.scores.commonality import (
     brought_together,
     shares,
 )
-from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.influence import LEAST_STIMULI, Influence
 from brainbench_audio.scores.score import WITHHELD, Score
 from brainbench_audio.scores.uncertainty import uncertainty
 
@@ -90,6 +90,8 @@ class UniqueEncoding(Encoding):
     Nunez-Elizalde and Gallant 2022, NeuroImage 264. Formulas: docs/methods.md.
     """
 
+    relearn: ClassVar[bool] = True
+
     words: bool = False
 
     def __call__(
@@ -112,6 +114,7 @@ class UniqueEncoding(Encoding):
         -------
         Score
             As `Encoding` returns it, of the unique r², with the sign of r: it may be below 0.
+            ``error`` and ``interval`` count the weights, too, where runs are repeated.
             ``ceiling``: reliability less r² of the given model. ``raw.explained``: r² of the model,
             of the given one and of both, and what is unique and shared, brought together as the
             value.
@@ -155,7 +158,7 @@ class UniqueEncoding(Encoding):
         """Bring together what the fits came to."""
         both, one = every["both"], voxels.dimension
         found = shares(**{name: signed_squares(each.r) for name, each in every.items()})
-        without = shares(**{name: each.left_out for name, each in every.items()})
+        without = shares(**{name: _left_out(each, fits[name]) for name, each in every.items()})
         units = "listeners" if voxels.has_subjects else ""
 
         def influence(name: str) -> Influence:
@@ -213,7 +216,7 @@ class UniqueEncoding(Encoding):
             The fits; all side by side, delayed, each of the same size, in no more coordinates than
             rows, which changes no inner product; the names of what was fitted.
         """
-        found = Fits(voxels, 0, *self.timing(voxels.runs))
+        found = Fits(voxels, 0, *self.timing(voxels.runs), relearn=True)
         everywhere = np.ones(found.layer.shape, dtype=bool)
         names: list[str] = []
         timing = self.timing(voxels.runs)
@@ -237,7 +240,7 @@ class UniqueEncoding(Encoding):
         self, layers: Layers, beside: FloatArray, voxels: Voxels, model: Fits, given: Fits
     ) -> Fits:
         """Fit both together, where each alone has its part from the fits that are there."""
-        both = Fits(voxels, 0, *self.timing(voxels.runs))
+        both = Fits(voxels, 0, *self.timing(voxels.runs), relearn=True)
         both.add_fitted(0, given)
         both.add_fitted(len(SHARES) - 1, model)
         with progress_bar(len(layers), "both together", "layer", smoothing=0) as bar:
@@ -261,6 +264,21 @@ class UniqueEncoding(Encoding):
         for place, share in enumerate(SHARES[1:-1], start=1):
             joint = np.hstack([np.sqrt(share) * design, np.sqrt(1 - share) * beside])
             both.add_to_some(place, joint, here)
+
+
+def _left_out(found: Evaluation, fits: Fits) -> FloatArray:
+    """Return r² without each block of time, and without each piece of what is learned from.
+
+    What a model has of its own may be little beside what weights vary by. Deviations of the pieces
+    are of a size that a jackknife over all rows together adds the variance of theirs.
+    """
+    blocks = found.left_out
+    if fits.relearned is None or len(blocks) < LEAST_STIMULI:
+        return blocks
+    pieces = found.by_part(signed_squares(fits.relearned))
+    rows = len(blocks) + len(pieces)
+    scale = np.sqrt((1 - 1 / len(pieces)) / (1 - 1 / rows))
+    return np.vstack([blocks, blocks.mean(axis=0) + scale * (pieces - pieces.mean(axis=0))])
 
 
 def _unit(design: FloatArray) -> FloatArray:

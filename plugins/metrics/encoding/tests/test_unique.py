@@ -10,7 +10,9 @@ import pytest
 import xarray as xr
 from brainbench_encoding.loading import load
 from brainbench_encoding.metric import Encoding
+from brainbench_encoding.solver import PIECES, TrainingPart
 from brainbench_encoding.unique import SHARES, UniqueEncoding
+from brainbench_encoding.voxels import Voxels
 
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
@@ -104,6 +106,27 @@ def test_the_model_alone_is_what_encoding_says() -> None:
     assert stored is not None
     assert stored.estimate().interval() == pytest.approx(found.interval)
     assert found.raw["bootstrap"].size == 30
+
+
+def test_without_a_piece_is_as_if_it_had_not_been_learned_from() -> None:
+    linear_model = pytest.importorskip("sklearn.linear_model")
+    layers, target, folds = replace(SMALL, features=30).draw(1)
+    voxels = Voxels.of(target, folds)
+    ((split,),) = (problem.splits for problem in voxels.problems())
+    for delays in ((1,), (1, 2, 3, 4, 5)):  # primal and kernel
+        design = voxels.runs.design(layers["layer 1"], delays)
+        part = TrainingPart.of(design, split)
+        responses = voxels.responses(np.arange(4))[split.train]
+        penalty = part.penalties[[2, 5, 5, 8]]
+        whole = linear_model.Ridge(penalty, fit_intercept=False).fit(design[split.train], responses)
+        every = [*part.relearned(responses, penalty, whole.predict(design[split.test]))]
+        assert len(every) == PIECES
+        pieces = np.array_split(np.arange(split.train.size), PIECES)
+        for piece, found in list(zip(pieces, every, strict=True))[::7]:
+            left = np.delete(split.train, piece)
+            model = linear_model.Ridge(penalty, fit_intercept=False)
+            model.fit(design[left], np.delete(responses, piece, axis=0))
+            np.testing.assert_allclose(found, model.predict(design[split.test]), atol=1e-8)
 
 
 def test_in_any_unit_and_block_of_voxels() -> None:
