@@ -16,13 +16,14 @@ from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.ceilings import bounded
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.score import CHANCE, WITHHELD, Score
+from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, WITHHELD, Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
 from .bands import SHARES, BandedRidge, Reduced, banded_ridge
 from .labels import counts, label
 from .memory import LARGE, Memory
 from .nested import NestedRidge
+from .normalisation import LEAST_LEARNED, learned_share
 from .partition import FloatArray, Partition
 from .solver import nested_ridge
 from .targets import Targets
@@ -32,6 +33,10 @@ Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 _NOT_NORMALISED = (
     "How much of what a given model leaves unexplained can be learned from noisy responses is not "
     "known, so a score beyond another model is not divided by its ceiling."
+)
+_LEFT_OUT = (
+    "The fit of both leaves one of the two models out throughout, so nothing tells how the score "
+    "varies: whether the model is left out is chosen, and that would change with other sounds."
 )
 
 
@@ -98,7 +103,8 @@ class UniqueRidge:
         -------
         Score
             As `Ridge` returns it, of the unique R²: it may be below 0. ``ceiling``: reliability
-            less R² of the given model. ``raw.explained``: R² of the model, of the given one and of
+            less what the given model would explain had it learned without noise; None where that
+            is not known. ``raw.explained``: R² of the model, of the given one and of
             both, and what is unique and shared, brought together as the value.
 
         Raises
@@ -128,6 +134,10 @@ class UniqueRidge:
         unsure = uncertainty(
             influence("unique"), targets.part_names, bootstrap=self.bootstrap, seed=self.seed
         )
+        if unsure.error == 0:
+            unsure = replace(
+                unsure, error=None, interval=None, provenance={ERROR_WITHHELD: _LEFT_OUT}
+            )
         assert fits.model.layer_r2 is not None
         profile = targets.aggregate(fits.model.layer_r2)
         raw = label(_as_nested(fits), targets, None).assign_coords(
@@ -136,7 +146,7 @@ class UniqueRidge:
         return Score(
             value=float(parts.mean()),
             **unsure.fields,
-            ceiling=_ceiling(targets, fits.given.r2),
+            ceiling=_ceiling(targets, fits.given),
             provenance=({} if targets.reliability is None else {WITHHELD: _NOT_NORMALISED})
             | unsure.provenance
             | arrays.provenance
@@ -249,11 +259,21 @@ def _against_chance(influence: Influence) -> dict[str, Any]:
     if influence.trouble():
         return {}
     estimate = influence.estimate()
+    if estimate.error == 0:
+        return {}
     return {CHANCE: {"p": estimate.p / 2 if estimate.value > 0 else 1 - estimate.p / 2}}
 
 
-def _ceiling(targets: Targets, given: FloatArray) -> float | None:
-    """Return what is left of the reliability, targets of which it is not known aside."""
+def _ceiling(targets: Targets, given: NestedRidge) -> float | None:
+    """Return what is left of the reliability, targets of which it is not known aside.
+
+    R² of the given model is what it has learned from noise, too; what it would explain without, as
+    of a normalised score, is no longer known where that is less than `LEAST_LEARNED` of it.
+    """
     if targets.reliability is None:
         return None
-    return bounded(float(targets.aggregate(np.maximum(targets.reliability, 0.0) - given)))
+    learned = float(targets.aggregate(learned_share(given, targets)))
+    if learned < LEAST_LEARNED:
+        return None
+    left = np.maximum(targets.reliability, 0.0) - given.r2 / learned
+    return bounded(float(targets.aggregate(left)))
