@@ -48,8 +48,8 @@ demo: setup
 # one more than there are cores: many tests wait for processes and clocks
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
-# pytest compiles the tests anew each time where Python may not keep what it compiled
-quick: export PYTHONDONTWRITEBYTECODE :=
+# where Python may not keep what it compiled, pytest compiles all tests, and each process the core
+quick test test-all: export PYTHONDONTWRITEBYTECODE :=
 quick: export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
 quick: setup
 	$(BIN)/ruff check .

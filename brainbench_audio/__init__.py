@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from brainbench_audio.activations.own_modules import wrap
+    from brainbench_audio.api.explain import explain
     from brainbench_audio.api.hierarchy import hierarchy
     from brainbench_audio.api.scoring import score
     from brainbench_audio.api.stored import (
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "compare",
     "correlate",
+    "explain",
     "export",
     "figure",
     "hierarchy",
@@ -48,6 +50,7 @@ __all__ = [
 
 _MODULES = {
     "activations.own_modules": ("wrap",),
+    "api.explain": ("explain",),
     "api.hierarchy": ("hierarchy",),
     "api.scoring": ("score",),
     "api.stored": ("compare", "correlate", "export", "figure", "results", "write_report"),

@@ -132,7 +132,8 @@ class DatasetCard:
         What a metric can count on: ``responses`` (one or more brain targets), ``multivariate``
         (at least two), ``sessions`` (repeated measurements), ``subjects``, ``task`` (labels);
         ``continuous`` in place of ``responses``: volumes in time, measured while runs of minutes
-        were heard. Empty where only the subsets can be scored.
+        were heard; ``words``: how many begin in each volume. Empty where only the subsets can be
+        scored.
     subset_provides : frozenset of str, or mapping of str to frozenset, or None
         The same for each subset, where it differs: one for all, or for those that are named.
     stimuli : int
@@ -218,6 +219,8 @@ class MetricCard:
         for every variant that is not named.
     unit : str
         What the value is, e.g. ``"R²"``.
+    variant_units : mapping of str to str
+        The same for each variant, where they differ.
     description, licence, citation : str
         ``citation`` is BibTeX.
     packages : tuple of str
@@ -227,6 +230,10 @@ class MetricCard:
     given : frozenset of (str or None)
         Variants that compare a model with another one, which the benchmark's id names behind ``=``:
         the metric is called with the layers of that one as ``given``. None: the plain metric.
+    second : frozenset of str
+        Of its variants ``"from"``, or nothing: it takes something over from a second data set,
+        which the benchmark's id names behind ``-from=``. The metric is called with an
+        `interfaces.SecondData` as ``second``.
     properties : frozenset of str
         Those of `PROPERTIES` that the metric has; `brainbench check` holds it to them.
     variant_properties : mapping of str to frozenset of str
@@ -243,6 +250,10 @@ class MetricCard:
     neutral : frozenset of str
         Options of the loader that change a score by rounding at most, besides ``max_memory``: they
         are no part of its key.
+    memory : str or None
+        ``"module:function"``, called as ``function(rows, columns, features)`` with the size of the
+        responses and the features of the largest layer; returns about how many bytes the metric
+        takes besides the two. None: as for a metric that holds all of them in float64.
     stores : frozenset of str
         Names of `scores.profiles.SCHEMA` that ``raw`` of every score has, whatever the variant and
         the data.
@@ -259,18 +270,25 @@ class MetricCard:
     requires: Mapping[str | None, frozenset[str]] = field(
         default_factory=lambda: {None: frozenset({"responses"})}
     )
+    variant_units: Mapping[str, str] = field(default_factory=dict)
     given: frozenset[str | None] = frozenset()
+    second: frozenset[str] = frozenset()
     properties: frozenset[str] = frozenset()
     variant_properties: Mapping[str, frozenset[str]] = field(default_factory=dict)
     reference: str | None = None
     check_options: Mapping[str, Any] = field(default_factory=dict)
     revision: int | None = None
     neutral: frozenset[str] = frozenset()
+    memory: str | None = None
     stores: frozenset[str] = frozenset()
 
     def required(self, variant: str | None) -> frozenset[str]:
         """Return what the data must provide for this variant."""
         return self.requires.get(variant, self.requires[None])
+
+    def unit_of(self, variant: str | None) -> str:
+        """Return what the value of this variant is."""
+        return self.variant_units.get(variant, self.unit) if variant else self.unit
 
     def promised(self, variant: str | None) -> frozenset[str]:
         """Return the properties of this variant."""
@@ -283,6 +301,7 @@ class BenchmarkCard:
 
     Made by the registry from the cards of the two; nothing hands it over. ``given`` is the model
     that others are compared with, see `MetricCard.given`; None where nobody has named it yet.
+    ``second`` is the data set that something is taken over from, see `MetricCard.second`.
     ``categories`` are those of the sounds that count; none: all sounds.
     """
 
@@ -291,18 +310,30 @@ class BenchmarkCard:
     metric: MetricCard
     variant: str | None
     given: str | None = None
+    second: str | None = None
     categories: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
         """As `BenchmarkId` takes it apart."""
         some = f"[{','.join(self.categories)}]" if self.categories else ""
-        return f"{self.data_id}{some}-{self.metric_id}{f'={self.given}' if self.given else ''}"
+        named = self.given or self.second
+        return f"{self.data_id}{some}-{self.metric_id}{f'={named}' if named else ''}"
 
     @property
     def takes_given(self) -> bool:
         """Whether the metric compares a model with a given one."""
         return self.variant in self.metric.given
+
+    @property
+    def unit(self) -> str:
+        """What the value is, e.g. ``"R²"``."""
+        return self.metric.unit_of(self.variant)
+
+    @property
+    def takes_second(self) -> bool:
+        """Whether the metric takes something over from a second data set."""
+        return self.variant in self.metric.second
 
     @property
     def data_id(self) -> str:

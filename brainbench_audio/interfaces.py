@@ -11,6 +11,7 @@ These are protocols: any object with these attributes will do, no base class is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
@@ -159,12 +160,34 @@ class DataSource(Protocol):
         """
 
 
+@dataclass(frozen=True)
+class SecondData:
+    """What a metric sees of a second data set, see `Metric`.
+
+    Attributes
+    ----------
+    layers : mapping of str to array
+        Of the same model, layer to (stimulus, feature), for the sounds of this data set.
+    target : xr.DataArray
+        Responses, as a metric's ``target``, rows in the same order.
+    folds : Folds or int array (stimulus,)
+    same : int array (stimulus,)
+        Row of the same sound in the data that are to be scored; -1 where that lacks it.
+    """
+
+    layers: Mapping[str, npt.NDArray[np.floating[Any]]]
+    target: xr.DataArray
+    folds: Folds | npt.ArrayLike
+    same: npt.NDArray[np.intp]
+
+
 class Metric(Protocol):
     """Compares the layers of a model with targets.
 
     One that compares two models says so on its card (`MetricCard.given`). It is then called with
     one argument more, ``given``: the layers of the second model, as ``layers`` has those of the
-    first.
+    first. One that takes something over from another data set (`MetricCard.second`) is called with
+    ``second``, a `SecondData`.
     """
 
     def __call__(

@@ -23,9 +23,12 @@ _ALLOWED = ("https://", "http://")
 
 
 class Markup(str):
-    """Text that is HTML already."""
+    """Text that is HTML already; templates take it as it is, too."""
 
     __slots__ = ()
+
+    def __html__(self) -> Markup:
+        return self
 
 
 def tag(name: str, /, *children: Any, **attributes: Any) -> Markup:

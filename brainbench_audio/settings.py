@@ -32,6 +32,12 @@ def brought_data() -> Path | None:
     return Path(value).expanduser() if value else None
 
 
+def subjects_folder() -> Path | None:
+    """Return where FreeSurfer keeps surfaces, ``$SUBJECTS_DIR``, or None where it is not set."""
+    value = os.environ.get("SUBJECTS_DIR")
+    return Path(value).expanduser() if value else None
+
+
 def offline() -> bool:
     """Return whether ``BRAINBENCH_OFFLINE`` forbids all network access."""
     return _flag("BRAINBENCH_OFFLINE")

@@ -64,10 +64,14 @@ def test_a_variant_requires_and_promises_as_the_plain_metric_unless_told() -> No
         requires={None: few, "far": many},
         properties=frozenset({"identity", "noise"}),
         variant_properties={"far": frozenset()},
+        variant_units={"far": "m"},
     )
     variants = (None, "far", "very-far")
     assert [card.required(variant) for variant in variants] == [few, many, few]
     assert [len(card.promised(variant)) for variant in variants] == [2, 0, 2]
+    assert [card.unit_of(variant) for variant in variants] == [card.unit, "m", card.unit]
+    far = BenchmarkCard(dataset=DATASET, subset=None, metric=card, variant="far")
+    assert far.unit == "m"
 
 
 def test_a_metric_needs_responses_by_default() -> None:

@@ -15,9 +15,11 @@ HEAVY = (
     "xarray",
     "scipy",
     "netCDF4",
+    "nibabel",
     "numpy",
     "pandas",
     "dask",
+    "jinja2",
 )
 RUN = """
 import sys
@@ -75,3 +77,16 @@ def test_the_public_interface(python: Callable[..., Any]) -> None:
     assert imported(python, "import brainbench_audio") == "imported:"
     listing = "from brainbench_audio import list_ids\nlist_ids('benchmark')"
     assert not {"torch", "transformers", "xarray"} & set(imported(python, listing).split())
+
+
+def test_errors_and_intervals_take_no_half_second(python: Callable[..., Any]) -> None:
+    work = """
+import sys
+from brainbench_audio.scores.estimate import Estimate
+from brainbench_audio.scores.statistics import standard_error
+estimate = Estimate(0.5, standard_error([0.25, 0.75]), 3.0, "sounds")
+print(round(estimate.p, 3), *map(round, estimate.interval()), "scipy.stats" in sys.modules)
+"""
+    told = python(work)
+    assert told.returncode == 0, told.stderr
+    assert told.stdout.split() == ["0.139", "0", "1", "False"]

@@ -209,12 +209,13 @@ def figure(kind: str, *, output: str | Path | None = None, **options: Any) -> Dr
     kind : str
         ``bars``, ``components``, ``scatter``, ``dimensionality``, ``agreement``,
         ``layer-choice``, ``rdm``, ``categories``, ``layers``, ``layer-weights``,
-        ``learning-curves``, ``layer-regions`` or ``trajectory``.
+        ``learning-curves``, ``layer-regions``, ``trajectory`` or ``explain``.
     output : str or Path, optional
         ``.png``, ``.svg`` or ``.pdf``: written, too.
     **options
         Those of ``brainbench figure KIND``: ``model``, ``benchmark``, ``published``, ``labels``,
-        ``group``, ``against`` (``--with``), ``layer``, ``input``, ``layers``, ``overlay``, ``log``.
+        ``group``, ``against`` (``--with``), ``layer``, ``input``, ``layers``, ``overlay``, ``log``,
+        ``properties`` (``--property``), ``together``.
 
     Returns
     -------
@@ -248,8 +249,12 @@ def export(
     published: Published = "none",
     layers: By | None = None,
     errors: Errors | None = None,
+    surface: str | None = None,
+    mesh: Sequence[str | Path] = (),
+    group: bool = False,
+    within: float | None = None,
 ) -> Path:
-    """Write stored scores to a file for others.
+    """Write stored scores to a file for others, or what they say of voxels onto the cortex.
 
     Parameters
     ----------
@@ -263,27 +268,44 @@ def export(
     errors : str, optional
         In place of scores, errors of predictions by ``category`` of sounds, or of each ``sound``;
         ``.csv`` or ``.json``.
+    surface : str, optional
+        In place of scores, maps of best layers and of scores of voxels on a template of FreeSurfer,
+        such as ``fsaverage``; ``path`` is then a folder of GIfTI files, see
+        docs/how-to/surface.md.
+    mesh : (path, path), optional
+        The left and the right surface on which voxels lie.
+    group : bool
+        Maps of the mean over listeners in place of each.
+    within : float, optional
+        How far a voxel may be from the nearest vertex, in mm; by default 5.
 
     Returns
     -------
     Path
-        The file.
+        The file, or the folder.
 
     Raises
     ------
     UnknownId
         There is no such model or benchmark.
     DataError
-        Another ending, nothing to write, or both ``layers`` and ``errors``.
+        Another ending, nothing to write, two of ``layers``, ``errors`` and ``surface``, or voxels
+        that do not lie on the surface.
     """
     from brainbench_audio.cli.sound_errors import of_results
     from brainbench_audio.report.export import export as write
     from brainbench_audio.report.export import export_errors, export_layers
 
-    if layers and errors:
-        raise DataError("Choose one: layers or errors.")
+    if sum(map(bool, (layers, errors, surface))) > 1:
+        raise DataError("Choose one: layers, errors or surface.")
     found = _chosen(model, benchmark, published)
-    if layers:
+    if surface:
+        from brainbench_audio.report.gifti import export_surfaces
+        from brainbench_audio.report.surfaces import space_of
+
+        space = space_of(surface, [Path(file) for file in mesh], within)
+        export_surfaces(found, Path(path), space, group=group)
+    elif layers:
         export_layers(found, Path(path), layers)
     elif errors:
         export_errors(of_results(found), Path(path), errors)
@@ -293,7 +315,11 @@ def export(
 
 
 def write_report(
-    folder: str | Path, *, published: Published = "add", title: str | None = None
+    folder: str | Path,
+    *,
+    published: Published = "add",
+    title: str | None = None,
+    sounds: bool = False,
 ) -> Path:
     """Write a site with all stored scores, which opens from disk.
 
@@ -303,6 +329,8 @@ def write_report(
     published : str
         ``add`` published scores (the default), ``none``, or ``only`` these.
     title : str, optional
+    sounds : bool
+        Whether pages play the sounds, where these are here and their licence allows it.
 
     Returns
     -------
@@ -316,7 +344,7 @@ def write_report(
     """
     from brainbench_audio.cli.report import build
 
-    site = build(argparse.Namespace(published=published, title=title), Path(folder))
+    site = build(argparse.Namespace(published=published, title=title, sounds=sounds), Path(folder))
     return Path(site.start)
 
 

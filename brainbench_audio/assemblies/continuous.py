@@ -15,6 +15,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form
 
 _UNEVEN = 0.01  # of a TR: scanners and files round times
+_LOBES = 3
 
 
 def build_in_time(
@@ -133,6 +134,50 @@ def repetition_time(assembly: xr.DataArray) -> float:
                 f"Presentations of {run} have other times: cut them to the same volumes."
             )
     return interval
+
+
+def lanczos_kernel(
+    difference: npt.NDArray[np.floating[Any]],
+) -> npt.NDArray[np.float64]:
+    """Return ``sinc(t) sinc(t / 3)`` for |t| < 3, else 0.
+
+    Parameters
+    ----------
+    difference : float array
+        t: differences of times over the interval between the times wanted.
+    """
+    inside = np.abs(difference) < _LOBES
+    return np.asarray(np.sinc(difference) * np.sinc(difference / _LOBES) * inside)
+
+
+def onset_rate(
+    onsets: npt.ArrayLike, times: npt.NDArray[np.floating[Any]], interval: float
+) -> npt.NDArray[np.float64]:
+    """Return how many events begin in each volume, as a scanner's filter sees them.
+
+    The sum over events of `lanczos_kernel`, as the field resamples rates of words (Huth et al.
+    2016); summed over volumes, an event is one.
+
+    Parameters
+    ----------
+    onsets : float array (event,)
+        Seconds.
+    times : float array (volume,)
+        Seconds to the middles of volumes.
+    interval : float
+        Seconds from one to the next.
+
+    Returns
+    -------
+    float64 array (volume,)
+
+    Examples
+    --------
+    >>> onset_rate([4.0, 4.0, 5.0], np.arange(0.0, 10.0, 2.0), 2.0).round(1).tolist()
+    [0.0, -0.1, 2.6, 0.6, -0.1]
+    """
+    events = np.asarray(onsets, dtype=np.float64)
+    return np.asarray(lanczos_kernel((times[:, np.newaxis] - events) / interval).sum(axis=1))
 
 
 def presentations(assembly: xr.DataArray) -> dict[tuple[str, int], npt.NDArray[np.intp]]:

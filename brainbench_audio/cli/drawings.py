@@ -19,6 +19,7 @@ from brainbench_audio.cli.model_drawings import (
     trajectory,
 )
 from brainbench_audio.cli.selection import Names, listed, named_benchmarks
+from brainbench_audio.cli.table import p_text
 from brainbench_audio.errors import DataError
 
 if TYPE_CHECKING:
@@ -208,6 +209,38 @@ def categories(*, benchmark: str, model: Names = ()) -> Drawing:
     return Drawing("categories", figure.plot, [found, benchmark], numbers, head, rows, note=note)
 
 
+def explain(
+    *,
+    benchmark: Names = RIDGE,
+    model: Names = (),
+    properties: Names = (),
+    together: bool = False,
+    published: Published = "none",
+) -> Drawing:
+    """Gather the differences that properties of models make."""
+    from brainbench_audio.cli.explain import explained, notes
+    from brainbench_audio.report.figures import compared
+    from brainbench_audio.report.figures import explained as figure
+    from brainbench_audio.report.figures.drawing import Drawing
+
+    found = explained(
+        model=listed(model),
+        benchmark=listed(benchmark),
+        properties=listed(properties),
+        together=together,
+        published=published,
+    )
+    units = {one.benchmark: compared.unit_of(one.benchmark) for one in found.effects}
+    rows = [
+        (one.benchmark, one.property, one.change, one.estimate, *one.interval, p_text(one.p))
+        for one in found.effects
+    ]
+    head = ("benchmark", "property", "difference", "estimate", "low", "high", "p")
+    numbers = [asdict(one) for one in found.effects]
+    note = "\n".join(notes(found))
+    return Drawing("explain", figure.plot, [found.effects, units], numbers, head, rows, note=note)
+
+
 GATHER: dict[str, Callable[..., Drawing]] = {
     "bars": bars,
     "components": components,
@@ -222,6 +255,7 @@ GATHER: dict[str, Callable[..., Drawing]] = {
     "learning-curves": learning_curves,
     "layer-regions": layer_regions,
     "trajectory": trajectory,
+    "explain": explain,
 }
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio.cli import drawings
+from brainbench_audio.cli.explain import add_properties
 from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.errors import DataError
 
@@ -55,6 +56,10 @@ def add(verbs: Any) -> None:
     kinds = _add(figures, "categories", "which categories of sounds are predicted")
     _add_models(kinds)
     kinds.add_argument("--benchmark", "-b", required=True, metavar="ID")
+    effects = _add(figures, "explain", "what properties of models explain of their scores")
+    _add_benchmarks(effects, drawings.RIDGE)
+    _add_models(effects)
+    add_properties(effects)
     for name, told in (
         ("layers", "each layer of a model alone, over subjects"),
         ("layer-weights", "which layers a probe listens to"),

@@ -67,20 +67,35 @@ def facts_of(identifier: str) -> Facts:
     if model.name in list_ids("model") or model.scheme:
         return _model(find_model(model).card)
     plain = split_distribution(identifier)[1]
-    if plain in list_ids("benchmark"):
-        card = find_benchmark(identifier)
-        return {"benchmark": card.id, **_dataset(card.dataset, card.subset), **_metric(card.metric)}
+    if plain.partition("=")[0] in list_ids("benchmark"):
+        return _benchmark(find_benchmark(identifier))
     for dataset in (entry.card for entry in registered(DatasetCard)):
         if dataset.id == plain:
             return _dataset(dataset)
     for metric in (entry.card for entry in registered(MetricCard)):
         if metric.id == plain or plain in (f"{metric.id}-{name}" for name in metric.variants):
-            return _metric(metric)
+            return _metric(metric, plain.partition("-")[2])
     if (facts := _own(identifier)) is not None:
         return facts
     known = [*list_ids("model"), *list_ids("benchmark"), *list_ids("metric")]
     known += [entry.card.id for entry in registered(DatasetCard)]
     raise unknown(identifier, "id", known)
+
+
+def _benchmark(card: Any) -> Facts:
+    from brainbench_audio.registry.lookup import second_of
+
+    facts = {
+        "benchmark": card.id,
+        **_dataset(card.dataset, card.subset),
+        **_metric(card.metric, card.variant),
+    }
+    if card.given:
+        facts["given"] = card.given
+    if (second := second_of(card)) is not None:
+        facts["second_data"] = second.data_id
+        facts["second_citation"] = second.dataset.citation
+    return facts
 
 
 def _model(card: Any) -> Facts:
@@ -162,11 +177,11 @@ def _dataset(card: Any, subset: str | None = None) -> Facts:
     }
 
 
-def _metric(card: Any) -> Facts:
+def _metric(card: Any, variant: str | None) -> Facts:
     return {
         "metric": card.id,
         "metric_description": card.description,
-        "unit": card.unit,
+        "unit": card.unit_of(variant),
         "variants": ", ".join(card.variants) or "none",
         "stores": ", ".join(sorted(card.stores)) or "nothing that the schema names",
         "metric_licence": card.licence,

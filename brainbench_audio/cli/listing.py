@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from brainbench_audio.scores.store import StoredScore
 
 _WIDEST = 70
+_MANY = 20  # subsets, which are listed only where their data set is asked for
 # first out where a terminal is narrow
 _UNIMPORTANT = ("file", "distribution", "created", "sample rate", "version", "ceiling")
 _FILTERS = {
@@ -53,11 +54,13 @@ def run(options: argparse.Namespace) -> int:
         if getattr(options, name) and options.what not in kinds:
             options.misused(f"--{name} chooses among {' and '.join(kinds)}, not {options.what}")
     head, rows = tables[options.what]()
+    notes: list[str] = []
+    if options.what == "benchmarks" and not (options.dataset or options.stored or options.json):
+        rows, notes = _without_many(rows)
     if options.json:
         keys = [name.replace(" ", "_") for name in head]
         print_json([dict(zip(keys, row, strict=True)) for row in rows])
         return 0
-    notes = []
     if options.what == "models" and not options.stored:
         notes = _schemes(options.family)
     if rows:
@@ -122,7 +125,7 @@ def _benchmarks(dataset: str | None, metric: str | None, stored: bool) -> Table:
     rows = sorted(
         (
             card.id,
-            card.metric.unit,
+            card.unit,
             card.dataset.counted(card.subset),
             _short(card.dataset.description),
         )
@@ -132,6 +135,27 @@ def _benchmarks(dataset: str | None, metric: str | None, stored: bool) -> Table:
         and (not stored or card.id in scored)
     )
     return ("benchmark", "unit", "stimuli", "data"), rows
+
+
+def _without_many(rows: list[tuple[Any, ...]]) -> tuple[list[tuple[Any, ...]], list[str]]:
+    """Leave out subsets of data sets with many of them; return the rest, and how to see them."""
+    from brainbench_audio.cards import DatasetCard
+    from brainbench_audio.registry.ids import BenchmarkId
+    from brainbench_audio.registry.lookup import registered
+
+    cards = (entry.card for entry in registered(DatasetCard))
+    many = {card.id: len(card.subsets) for card in cards if len(card.subsets) > _MANY}
+    ids = [BenchmarkId.parse(row[0]) for row in rows]
+    kept = [
+        row
+        for row, each in zip(rows, ids, strict=True)
+        if not each.subset or each.dataset not in many
+    ]
+    return kept, [
+        f"and {number} subsets: brainbench list benchmarks --dataset {name}"
+        for name, number in many.items()
+        if any(each.dataset == name for each in ids)
+    ]
 
 
 def _check_known(identifier: str, kind: str, known: set[str]) -> None:
@@ -150,7 +174,11 @@ def _metrics() -> Table:
     from brainbench_audio.registry.lookup import registered
 
     rows = [
-        (f"{card.id}-{variant}" if variant else card.id, card.unit, _short(card.description))
+        (
+            f"{card.id}-{variant}" if variant else card.id,
+            card.unit_of(variant),
+            _short(card.description),
+        )
         for card in (entry.card for entry in registered(MetricCard))
         for variant in (None, *card.variants)
     ]

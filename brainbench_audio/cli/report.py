@@ -41,6 +41,11 @@ def add_content(parser: argparse.ArgumentParser) -> None:
         default="add",
         help="published numbers: beside the stored ones (the default), not at all, or alone",
     )
+    parser.add_argument(
+        "--sounds",
+        action="store_true",
+        help="pages about sounds play those that are here, where their licence allows it",
+    )
     parser.add_argument("--title", metavar="TEXT", help="of the site")
 
 
@@ -48,9 +53,11 @@ def run(options: argparse.Namespace) -> int:
     """Write the site."""
     site = build(options, options.output, options.results)
     if options.json:
-        print_json({"start": str(site.start), "pages": site.pages, "bytes": site.size})
+        told = {"pages": site.pages, "clips": site.clips, "bytes": site.size}
+        print_json({"start": str(site.start), **told})
     else:
-        print(f"{site.start}  ({site.pages} pages, {size_in_words(site.size)})")
+        clips = f"{site.clips} sounds, " if site.clips else ""
+        print(f"{site.start}  ({site.pages} pages, {clips}{size_in_words(site.size)})")
     return 0
 
 
@@ -58,6 +65,7 @@ def build(
     options: argparse.Namespace, folder: Path, given: Path | None = None, *, live: bool = False
 ) -> Any:
     """Write the site that the options describe to a folder, of the store or of given results."""
+    from brainbench_audio.cli.site_sounds import SoundFinder
     from brainbench_audio.report.folder_results import folder_results
     from brainbench_audio.report.results import published_results
     from brainbench_audio.report.site.build import TITLE, build_site
@@ -65,8 +73,10 @@ def build(
 
     check_folder(folder)
     title = options.title or TITLE
+    clips = SoundFinder() if options.sounds else None
     if given is None:
-        return build_site(read_results(options.published), folder, title, live=live)
+        results = read_results(options.published)
+        return build_site(results, folder, title, live=live, clips=clips)
     results, declared = folder_results(given) if options.published != "only" else ([], {})
     published = [] if options.published == "none" else published_results()
-    return build_site([*results, *published], folder, title, declared)
+    return build_site([*results, *published], folder, title, declared, clips=clips)

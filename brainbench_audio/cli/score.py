@@ -277,19 +277,22 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
 def _with_given(benchmarks: list[str], options: argparse.Namespace) -> list[str]:
     """Return benchmarks with the given model in the id of those that take one.
 
-    Of those that a glob matches, the ones that lack it are left out.
+    Of those that a glob matches, the ones that lack it, or a second data set, are left out.
     """
     from brainbench_audio.registry.ids import ModelId
-    from brainbench_audio.registry.lookup import find_benchmark, find_model, needs_given
+    from brainbench_audio.registry.lookup import find_benchmark, find_model, needs_named
 
-    lacking = {each: needs_given(find_benchmark(each)) for each in benchmarks}
     if options.given:
         wanted = ModelId.parse(options.given).absolute()
         if wanted.file is None:
             find_model(wanted)
-        if not any(lacking.values()):
+        cards = [find_benchmark(each) for each in benchmarks]
+        takes = [card.takes_given and not card.given for card in cards]
+        if not any(takes):
             options.misused("--given is for benchmarks such as NH2015comp-ridge-unique")
-        return [f"{each}={wanted}" if error else each for each, error in lacking.items()]
+        named = zip(benchmarks, takes, strict=True)
+        benchmarks = [f"{each}={wanted}" if takes else each for each, takes in named]
+    lacking = {each: needs_named(find_benchmark(each)) for each in benchmarks}
     for each, error in lacking.items():
         if error and each in options.benchmark:
             raise error

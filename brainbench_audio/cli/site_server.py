@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from brainbench_audio.report.site.clips import SUFFIX
 from brainbench_audio.report.site.output import written_pages
 
 CHANGES = "/changes"  # as in live.js
@@ -99,8 +100,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.NOT_FOUND)
             return b""
         self.send_response(HTTPStatus.OK)
-        kind = "text/plain" if changes else "text/html"
-        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        kind = "plain" if changes else "html"
+        sound = urlsplit(self.path).path.endswith(SUFFIX)
+        self.send_header("Content-Type", "audio/flac" if sound else f"text/{kind}; charset=utf-8")
         self.send_header("Content-Length", str(len(content)))
         self.send_header("X-Content-Type-Options", "nosniff")
         self.end_headers()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,11 @@ import numpy.typing as npt
 from brainbench_audio.errors import DataError
 from brainbench_audio.netcdf import LARGEST
 from brainbench_audio.own_data.layout import IMAGES, DataFile, beside
+from brainbench_audio.own_data.surfaces import load_nibabel
 from brainbench_audio.tables import read_table
 
 Array = npt.NDArray[Any]
+_VOLUMES = 16  # that are read at a time
 _CLOSE = 1e-3  # mm, between the grids of an image and of its mask
 
 
@@ -36,7 +39,7 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
             f"{file.path} has no mask beside it: put the voxels to be scored into mask.nii.gz, or "
             f"sub-NAME_mask.nii.gz for one subject."
         )
-    image, mask_image = _open(file.path, 4), _open(mask_path, 3)
+    image, mask_image = open_image(file.path, 4), open_image(mask_path, 3)
     same = image.shape[:3] == mask_image.shape
     if not same or not np.allclose(image.affine, mask_image.affine, atol=_CLOSE):
         raise DataError(
@@ -44,7 +47,7 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
             f"{image.shape[:3]}{' with another affine' if same else ''}. Resample it to the grid "
             f"of the responses, without interpolation."
         )
-    labels = _values(mask_image, mask_path)
+    labels = image_values(mask_image, mask_path)
     # NaN is outside, too
     inside = np.isfinite(labels) & (labels != 0)
     if not inside.any():
@@ -56,20 +59,22 @@ def read_image(file: DataFile) -> tuple[Array, dict[str, Array]]:
         **{axis: places[:, column] for column, axis in enumerate("xyz")},
     }
     if (table := beside(file, "mask")) is not None:
-        coordinates["region"] = _regions(table, labels[inside], mask_path)
-    return _values(image, file.path)[inside].T, coordinates
+        coordinates["region"] = named_labels(table, labels[inside], mask_path)
+    return image_values(image, file.path)[inside].T, coordinates
 
 
-def _open(path: Path, dimensions: int) -> Any:
+def open_image(path: Path, dimensions: int) -> Any:
+    """Return an image of three or four dimensions, of which no values are read yet.
+
+    Raises
+    ------
+    DataError
+        nibabel is not installed, or the file is none, has other dimensions or is too large.
+    """
+    nibabel = load_nibabel(path, "nifti")
     try:
-        import nibabel
-    except ImportError as error:
-        raise DataError(
-            f"{path} is read by nibabel, which is not installed: "
-            f"pip install 'brainbench-audio[nifti]'."
-        ) from error
-    try:
-        image: Any = nibabel.load(path)
+        # kept open: else a compressed file is unpacked from its start for every piece
+        image: Any = nibabel.load(path, keep_file_open=True)
         size = int(np.prod(image.shape, dtype=np.float64)) * 8
     except Exception as error:  # nibabel raises many kinds on a damaged file
         raise DataError(f"{path} cannot be read as NIfTI: {error}.") from error
@@ -82,14 +87,40 @@ def _open(path: Path, dimensions: int) -> Any:
     return image
 
 
-def _values(image: Any, path: Path) -> Array:
+def image_values(image: Any, path: Path, part: Any = ...) -> Array:
+    """Return the values of an image that `open_image` opened, all or those of an index.
+
+    Raises
+    ------
+    DataError
+        The file is damaged.
+    """
     try:
-        return np.asarray(image.dataobj)
+        return np.asarray(image.dataobj[part])
     except Exception as error:  # of gzip, of a file that was cut off, and others
         raise DataError(f"{path} is damaged or cut off: {error}. Copy it again.") from error
 
 
-def _regions(table_path: Path, labels: Array, mask: Path) -> Array:
+def image_volumes(image: Any, path: Path) -> Iterator[tuple[int, Array]]:
+    """Yield the volumes of an image (x, y, z, volume), a few at a time, with the first's place.
+
+    Raises
+    ------
+    DataError
+        The file is damaged or cut off.
+    """
+    for start in range(0, image.shape[3], _VOLUMES):
+        yield start, image_values(image, path, (..., slice(start, start + _VOLUMES)))
+
+
+def named_labels(table_path: Path, labels: Array, mask: Path) -> Array:
+    """Return the name of each value of an image, by a table with the columns ``index``, ``name``.
+
+    Raises
+    ------
+    DataError
+        A value has no row.
+    """
     table = read_table(table_path)
     numbers, names = table.numbers(["index"])[:, 0], table.text("name")
     known = dict(zip(numbers.tolist(), names, strict=True))

@@ -15,8 +15,9 @@ import xarray as xr
 
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
+from brainbench_audio.own_data.atlas import atlas_labels
 from brainbench_audio.own_data.blocks import Block, read_block
-from brainbench_audio.own_data.layout import response_files
+from brainbench_audio.own_data.layout import DataFile, response_files
 from brainbench_audio.own_data.selection import percent_signal_change, selected_voxels
 
 Array = npt.NDArray[Any]
@@ -55,7 +56,8 @@ def read_voxels(
     -------
     xr.DataArray
         In the order of stimuli of the first file. Coordinates of voxels: ``voxel_id``, ``subject``
-        where files or a table of voxels name subjects, and all columns of the table of voxels.
+        where files or a table of voxels name subjects, all columns of the table of voxels, and
+        ``parcel`` and ``region`` where there is an atlas, see `atlas.atlas_labels`.
 
     Raises
     ------
@@ -64,10 +66,7 @@ def read_voxels(
         subject, rows and names do not match, or voxels differ between files of a subject.
     """
     files = groupby(response_files(folder), lambda file: file.entities.get("sub"))
-    parts = [
-        _subject(subject, [read_block(file) for file in own], silence, selected)
-        for subject, own in files
-    ]
+    parts = [_subject(subject, list(own), silence, selected) for subject, own in files]
     stimuli = parts[0][0]
     for names, _, coordinates, path in parts[1:]:
         _same_stimuli(names, path, stimuli, parts[0][3])
@@ -87,9 +86,10 @@ def read_voxels(
 
 
 def _subject(
-    subject: str | None, blocks: Sequence[Block], silence: str | None, selected: bool
+    subject: str | None, files: Sequence[DataFile], silence: str | None, selected: bool
 ) -> tuple[list[str], Array, dict[str, Array], Path]:
     """Return stimuli, responses (stimulus, voxel, session), coordinates and first file."""
+    blocks = [read_block(file) for file in files]
     first = blocks[0]
     for block in blocks[1:]:
         if block.voxels["voxel_id"].tolist() != first.voxels["voxel_id"].tolist():
@@ -105,7 +105,7 @@ def _subject(
     values = np.stack(
         [one.values[[one.rows[name] for name in stimuli]] for one in measured], axis=2
     )
-    coordinates = dict(first.voxels)
+    coordinates = {**first.voxels, **atlas_labels(files[0], first.voxels)}
     if subject is not None:
         coordinates["subject"] = np.full(values.shape[1], f"sub-{subject}")
     if selected:

@@ -21,7 +21,7 @@ from brainbench_audio.hashing.sources import check_imported, package_hash
 from brainbench_audio.pipeline.hearing import Workbench
 from brainbench_audio.pipeline.plan import Workload
 from brainbench_audio.provenance import DISTRIBUTION
-from brainbench_audio.registry.ids import BenchmarkId, ModelId
+from brainbench_audio.registry.ids import BenchmarkId, ModelId, split_data
 from brainbench_audio.registry.lookup import Registered, find_dataset, find_metric, find_model
 
 if TYPE_CHECKING:
@@ -112,6 +112,8 @@ def parts_of(work: Workload) -> Iterator[Registered[Any]]:
         wanted = BenchmarkId.parse(identifier)
         place = f"{wanted.distribution}:" if wanted.distribution else ""
         yield find_dataset(f"{place}{wanted.dataset}")
+        if wanted.second:
+            yield find_dataset(split_data(wanted.second)[0])
         yield find_metric(wanted.measure)[0]
 
 

@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio import revisions
@@ -27,6 +25,7 @@ from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_categories
 from brainbench_audio.pipeline.dimensionality import MeasuredLayers
 from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
+from brainbench_audio.pipeline.second import Layers, SecondDataset
 from brainbench_audio.scores.predictions import CATEGORY, with_categories, with_sound_errors
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
@@ -53,6 +52,8 @@ class ComposedBenchmark:
         options. Without it, the state of the metric counts, too.
     given : LazyModel, optional
         The model that others are compared with, for a metric that takes one.
+    second : SecondDataset, optional
+        What something is taken over from, for a metric that does.
 
     Raises
     ------
@@ -69,9 +70,11 @@ class ComposedBenchmark:
         *,
         source: str | None = None,
         given: LazyModel | None = None,
+        second: SecondDataset | None = None,
     ) -> None:
         self.card = card
         self.given = given
+        self.second = second
         self.stimuli: StimulusSet = dataset.stimuli
         assembly = storable(validate(dataset.assembly), TAKEN)
         self._resampling: Resampling | None = None
@@ -104,9 +107,10 @@ class ComposedBenchmark:
         sizes = (f"{size} {dim}" for dim, size in self.assembly.sizes.items())
         facts = {
             "id": self.card.id,
-            "metric": f"{metric.description} ({metric.unit})",
+            "metric": f"{metric.description} ({self.card.unit})",
             "responses": " x ".join(sizes),
             "folds": f"{len(set(self.folds.assignment))} ({self.folds.source})",
+            "second data": self.second.card.data_id if self.second else "",
             "options": ", ".join(f"{name} {value}" for name, value in self.options.items()),
         }
         return {name: fact for name, fact in facts.items() if fact}
@@ -121,11 +125,28 @@ class ComposedBenchmark:
         DataError
             Sounds or responses are damaged.
         """
-        with extracted(model, self.stimuli) as activations:
-            return self.compare(activations)
+        with (
+            extracted(model, self.stimuli) as activations,
+            self.second_layers(model) as second,
+        ):
+            return self.compare(activations, second)
 
-    def compare(self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]) -> Score:
+    @contextmanager
+    def second_layers(self, model: Model, *, anew: bool = False) -> Iterator[Layers | None]:
+        """Yield a model's activations of the second data set's sounds; None if there is none."""
+        if self.second is None:
+            yield None
+            return
+        stimuli = self.second.stimuli
+        # the same sounds have just been heard anew
+        anew = anew and stimuli.fingerprint != self.stimuli.fingerprint
+        with extracted(model, stimuli, anew=anew) as activations:
+            yield activations
+
+    def compare(self, layers: Layers, second: Layers | None = None) -> Score:
         """Return the score of activations: layer to (stimulus, feature), in the stimuli's order.
+
+        ``second``: the same for the sounds of the second data set, see `second_layers`.
 
         Raises
         ------
@@ -136,7 +157,7 @@ class ComposedBenchmark:
         measured = MeasuredLayers(counted)
         # not beside labels: a probe has tens of thousands of clips, and their products take minutes
         seen = counted if self.assembly.dims[1] == "label" else measured
-        with self._layers_of_given() as others:
+        with self._others(second) as others:
             try:
                 score = self._metric(seen, self.assembly, self.folds, **others)
             except BrainbenchError as error:
@@ -173,17 +194,24 @@ class ComposedBenchmark:
     def _categories(self) -> tuple[str, ...]:
         return sound_categories(self.stimuli, self.assembly)
 
-    def _counted(
-        self, layers: Mapping[str, npt.NDArray[np.floating[Any]]]
-    ) -> Mapping[str, npt.NDArray[np.floating[Any]]]:
+    def _counted(self, layers: Layers) -> Layers:
         """Return layers of all sounds with the rows of those that count, or of volumes."""
         if self._resampling is not None:
             return LayersInTime(layers, self._resampling)
         return layers if self._rows is None else SomeRows(layers, self._rows)
 
     @contextmanager
-    def _layers_of_given(self) -> Iterator[dict[str, Any]]:
-        """Yield what the metric is told of the given model: nothing where it takes none."""
+    def _others(self, second: Layers | None) -> Iterator[dict[str, Any]]:
+        """Yield what the metric is told of a given model or second data set, if it takes one."""
+        if self.second is not None:
+            if second is None:
+                raise ContractError(
+                    f"{self.card.id} takes sounds of {self.second.card.data_id}, too, which the "
+                    f"model has not heard: score it with `brainbench_audio.score`."
+                )
+            names = stimulus_names(self.assembly)
+            yield {"second": self.second.seen(second, self.stimuli, names)}
+            return
         if self.given is None:
             yield {}
             return
@@ -194,7 +222,8 @@ class ComposedBenchmark:
     def fingerprint(self) -> dict[str, Any] | None:
         """What decides a score besides the activations: data, folds, metric and its options.
 
-        As they are now; and the activations of the given model, if there is one. None where that
+        As they are now; and the activations of the given model, or what there is of a second data
+        set. None where that
         cannot be told: a metric put together by hand, whose state has no hash, or a given model
         that has no fingerprint.
         """
@@ -232,6 +261,7 @@ class ComposedBenchmark:
             **({"state": state} if state else {}),
             **({"in_time": METHOD} if self._resampling else {}),
             **given,
+            **({"second": self.second.fingerprint} if self.second else {}),
         }
 
 

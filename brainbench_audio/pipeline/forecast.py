@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from brainbench_audio import settings
@@ -25,7 +26,7 @@ from brainbench_audio.pipeline.needs import needed_data, needed_weights
 from brainbench_audio.pipeline.plan import Pair, Workload
 from brainbench_audio.pipeline.targets import Target
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
-from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.registry.lookup import find_metric, find_model, load_attribute
 from brainbench_audio.scores.store import is_stored
 
 STORED, SCORE, EXTRACT, UNKNOWN = "stored", "activations stored", "extract", "unknown until loaded"
@@ -37,8 +38,6 @@ _FLOAT, _DOUBLE = 4, 8
 # and for a thousand responses (stimulus x voxel) of a layer.
 _SOUND_SECONDS, _PARAMETER_SECONDS = 0.15, 2e-3
 _LAYER_SECONDS, _RESPONSE_SECONDS = 0.05, 4e-4
-# of responses to continuous sound: delays of features, and voxels that are treated at a time
-_DELAYS, _BLOCK = 4, 10_000
 # options that leave the activations of a model as they are
 _HARMLESS = {"device", "trust_remote_code"}
 
@@ -209,13 +208,7 @@ def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> For
     # rows of all sounds are read where only some categories count
     read = target.rows if target.continuous else target.sounds
     largest = _FLOAT * read * max(card.dims, default=0)
-    kernels = _DOUBLE * target.rows**2 * len(card.layers)
-    least = target.bytes + largest
-    if not target.continuous:
-        # responses as doubles, predictions and labels; a layer as it is read and as it is scored
-        memory = 3 * _DOUBLE * target.rows * target.columns + 3 * largest + kernels
-    else:
-        memory = target.bytes + _in_time(target.rows, target.columns, max(card.dims, default=0))
+    least, memory = target.bytes + largest, _scoring(card, target, largest)
     responses = target.rows * target.columns / 1000
     seconds = len(card.layers) * (_LAYER_SECONDS + _RESPONSE_SECONDS * responses)
     disk = 0
@@ -229,17 +222,17 @@ def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> For
     return Forecast(card.id, target.id, state, least, _PROCESS_BYTES + memory, disk, seconds)
 
 
-def _in_time(rows: int, columns: int, features: int) -> int:
-    """Return the bytes that it takes to score volumes of continuous sound, responses apart.
-
-    Voxels are treated in blocks: their responses, what is learned and predicted; of a layer, its
-    delayed features and their decomposition.
-    """
-    delayed = _DELAYS * features
-    side, block = min(rows, delayed), min(columns, _BLOCK)
-    return _DOUBLE * (
-        3 * block * (rows + side) + rows * (2 * delayed + side) + 3 * side * (side + rows)
-    )
+def _scoring(card: ModelCard, target: Target, largest: int) -> int:
+    """Return about how many bytes a metric takes, responses and layers included."""
+    features = max(card.dims, default=0)
+    with suppress(BrainbenchError):  # whoever loads the metric says what is wrong
+        metric = find_metric(BenchmarkId.parse(target.id).measure)[0].card
+        if metric.memory is not None:
+            needed = load_attribute(metric.memory)(target.rows, target.columns, features)
+            return target.bytes + largest + int(needed)
+    kernels = 0 if target.continuous else _DOUBLE * target.rows**2 * len(card.layers)
+    # responses as doubles, predictions and labels; a layer as it is read and as it is scored
+    return 3 * _DOUBLE * target.rows * target.columns + 3 * largest + kernels
 
 
 def _free_disk() -> int:

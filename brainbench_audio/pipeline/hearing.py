@@ -7,7 +7,7 @@ The second step needs no network any more, so it may run anywhere the store can 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -23,8 +23,9 @@ from brainbench_audio.pipeline.identifying import given_model, identified
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.pipeline.loading_models import load_identified
 from brainbench_audio.pipeline.run import Failure, Run, score_pair, stored_run
-from brainbench_audio.pipeline.targets import Target
+from brainbench_audio.pipeline.targets import Target, heard_at_rates
 from brainbench_audio.progress import stage
+from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.scores.store import is_stored
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -126,12 +127,11 @@ def hear(
     """
     try:
         first = hearing.targets[0].benchmark
-        if elsewhere is not None:
-            with stage("hear", hearing.model.id):
-                heard = elsewhere(hearing, bench.benchmark(first).stimuli)
-        else:
-            model = bench.model(hearing.model)
-            heard = heard_by(model, hearing, lambda: bench.benchmark(first).stimuli)
+        heard = _hear(bench, hearing, lambda: bench.benchmark(first).stimuli, elsewhere)
+        for other in _second_hearings(bench, hearing, heard.identity):
+            sounds = partial(_second_stimuli, bench, other.targets[0].benchmark)
+            with suppress(BrainbenchError):  # whoever scores the pair says it, too
+                _hear(bench, other, sounds, elsewhere)
         _let_given_hear(bench, hearing, heard.identity)
         return heard
     except Exception as error:  # one failing model never stops the others
@@ -151,6 +151,41 @@ def _let_given_hear(bench: Workbench, hearing: Hearing, identity: Identity) -> N
             if benchmark.given is not None and benchmark.given.identity.kept:
                 with extracted(benchmark.given, benchmark.stimuli):
                     pass
+
+
+def _hear(
+    bench: Workbench,
+    hearing: Hearing,
+    stimuli: Callable[[], StimulusSet],
+    elsewhere: Callable[[Hearing, StimulusSet], Heard] | None,
+) -> Heard:
+    if elsewhere is None:
+        return heard_by(bench.model(hearing.model), hearing, stimuli)
+    with stage("hear", hearing.model.id):
+        return elsewhere(hearing, stimuli())
+
+
+def _second_hearings(bench: Workbench, hearing: Hearing, identity: Identity) -> Iterator[Hearing]:
+    """Yield what the model hears of second data sets of benchmarks that are to be scored."""
+    done = {hearing.targets[0].stimuli}
+    for target in hearing.targets:
+        if not BenchmarkId.parse(target.benchmark.id).second:
+            continue
+        if all_scored(identity, [target]) and not hearing.recompute:
+            continue
+        stimuli = _second_stimuli(bench, target.benchmark)
+        if stimuli.fingerprint not in done:
+            done.add(stimuli.fingerprint)
+            heard = heard_at_rates(stimuli)
+            place = replace(target, stimuli=stimuli.fingerprint, heard=heard)
+            yield replace(hearing, targets=(place,))
+
+
+def _second_stimuli(bench: Workbench, wanted: Loadable) -> StimulusSet:
+    """Return the sounds of the second data set of a benchmark that has one."""
+    second = bench.benchmark(wanted).second
+    assert second is not None
+    return second.stimuli
 
 
 def heard_by(model: LazyModel, hearing: Hearing, stimuli: Callable[[], StimulusSet]) -> Heard:

@@ -16,13 +16,15 @@ from brainbench_audio.interfaces import Dataset, Metric, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loaders import call_loader
 from brainbench_audio.pipeline.loading_models import load_model
+from brainbench_audio.pipeline.second import SecondDataset
 from brainbench_audio.registry.ids import split_data
 from brainbench_audio.registry.lookup import (
     data_source,
     find_benchmark,
     find_dataset,
     find_metric,
-    needs_given,
+    needs_named,
+    second_of,
 )
 
 
@@ -108,7 +110,7 @@ def load_benchmark(
     given: Model | str | None = None,
     **options: Any,
 ) -> ComposedBenchmark:
-    """Load a benchmark ``dataset[.subset]-metric[-variant][=model]``.
+    """Load a benchmark, see `BenchmarkId`.
 
     Parameters
     ----------
@@ -126,7 +128,8 @@ def load_benchmark(
     Raises
     ------
     UnknownId
-        No such benchmark, or nobody says which model others are compared with.
+        No such benchmark, or nobody says which model others are compared with, or which data set
+        something is taken over from.
     DataError
         Its data are not there or damaged.
     ContractError
@@ -134,14 +137,26 @@ def load_benchmark(
     """
     card = find_benchmark(identifier, folder=folder is not None)
     card, other = _with_given(card, given)
+    second = _second(card)
     metric, source = _load_metric(card.metric, card.variant, options)
     if folder is not None:
         subset, dataset = _read_folder(card.dataset, card.subset, folder)
-        return ComposedBenchmark(
-            replace(card, subset=subset), dataset, metric, options, source=source, given=other
-        )
-    dataset = _read(card.dataset, card.subset)
-    return ComposedBenchmark(card, dataset, metric, options, source=source, given=other)
+        card = replace(card, subset=subset)
+    else:
+        dataset = _read(card.dataset, card.subset)
+    return ComposedBenchmark(
+        card, dataset, metric, options, source=source, given=other, second=second
+    )
+
+
+def _second(card: BenchmarkCard) -> SecondDataset | None:
+    """Return the data set that something is taken over from, loaded; None if none is."""
+    if card.takes_second and (error := needs_named(card)):
+        raise error
+    second = second_of(card)
+    if second is None:
+        return None
+    return SecondDataset.of(second, _read(second.dataset, second.subset))
 
 
 def _with_given(
@@ -152,7 +167,7 @@ def _with_given(
         if given is not None:
             raise ContractError(f"{card.id} compares with no other model: leave `given` out.")
         return card, None
-    if given is None and (error := needs_given(card)):
+    if given is None and (error := needs_named(card)):
         raise error
     named = str(card.given) if given is None else given
     model = as_lazy(load_model(named) if isinstance(named, str) else named)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from brainbench_audio.activations.weights_files import local_weights
-from brainbench_audio.cards import WeightsFile
+from brainbench_audio.cards import BenchmarkCard, WeightsFile
 from brainbench_audio.data_source import BaseSource
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.registry.ids import ModelId
-from brainbench_audio.registry.lookup import data_source, find_benchmark, find_model
+from brainbench_audio.registry.lookup import data_source, find_benchmark, find_model, second_of
 
 
 def needed_data(benchmark: Loadable) -> str | None:
@@ -19,6 +19,12 @@ def needed_data(benchmark: Loadable) -> str | None:
     if "folder" in benchmark.options:
         return None
     found = find_benchmark(benchmark.id)
+    second = second_of(found)
+    lacking = [_lacking(one) for one in (found, second) if one is not None]
+    return " and ".join(told for told in lacking if told) or None
+
+
+def _lacking(found: BenchmarkCard) -> str | None:
     card = found.dataset
     try:
         source = data_source(card)

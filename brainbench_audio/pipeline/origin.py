@@ -64,6 +64,8 @@ def provenance_of(
         provenance["folds"] = benchmark.folds.source
         if benchmark.given is not None:
             provenance["given"] = benchmark.given.identity.record
+        if benchmark.second is not None:
+            provenance["second"] = benchmark.second.fingerprint
     if weights := provenance.get("weights"):
         provenance["weights"] = {**weights, **_unverified(identity, weights)}
     if activations is not None:
@@ -87,6 +89,8 @@ def _citations(keys: PairKeys, benchmark: Benchmark) -> dict[str, str]:
         citations["metric"] = benchmark.card.metric.citation
         if benchmark.given is not None and benchmark.given.identity.card is not None:
             citations["given"] = benchmark.given.identity.card.citation
+        if benchmark.second is not None:
+            citations["second"] = benchmark.second.card.dataset.citation
     return citations
 
 

@@ -16,14 +16,13 @@ import xarray as xr
 
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.assemblies.assembly import real_numbers
-from brainbench_audio.assemblies.continuous import repetition_time
+from brainbench_audio.assemblies.continuous import lanczos_kernel, repetition_time
 from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 
 METHOD = "Lanczos, 3 lobes, held at both ends"
 """Part of the key of a score: another way to resample gives other scores."""
-_LOBES = 3
 _ROUNDED = 1e-3  # of times in files, in shares of the interval
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
@@ -60,7 +59,7 @@ def lanczos(
     # beyond them, where only the negative lobes reach, the sum is about 0
     inside = np.clip(at, known[0], known[-1])
     difference = (inside[:, np.newaxis] - known) / interval
-    weights = np.sinc(difference) * np.sinc(difference / _LOBES) * (np.abs(difference) < _LOBES)
+    weights = lanczos_kernel(difference)
     return np.asarray(weights / weights.sum(axis=1, keepdims=True))
 
 

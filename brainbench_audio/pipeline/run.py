@@ -161,6 +161,8 @@ def run(
     else:
         loaded = benchmark
         loaded.stimuli.look_again()
+        if isinstance(loaded, ComposedBenchmark) and loaded.second is not None:
+            loaded.second.stimuli.look_again()
     keys = keys_of(lazy.identity, loaded)
     scored = score_pair(lazy, loaded, keys, recompute=recompute, hear_anew=recompute)
     return replace(scored, seconds=time.perf_counter() - started)
@@ -243,8 +245,11 @@ def compute_pair(
     plan = plan_extraction(keys.identity, benchmark.stimuli)
     heard = {"key": plan.key, "layers": list(plan.layers), "computed_in": [], **plan.fields}
     if isinstance(benchmark, ComposedBenchmark):
-        with extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations:
-            score = benchmark.compare(activations)
+        with (
+            extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations,
+            benchmark.second_layers(model, anew=hear_anew) as second,
+        ):
+            score = benchmark.compare(activations, second)
             heard |= {"key": activations.key, "computed_in": activations.computed_in()}
     else:
         score = benchmark(model)

@@ -27,7 +27,7 @@ from brainbench_audio.hashing.sources import package_hash
 from brainbench_audio.pipeline.identifying import given_model
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable
-from brainbench_audio.registry.lookup import data_source, find_benchmark
+from brainbench_audio.registry.lookup import data_source, find_benchmark, second_of
 from brainbench_audio.stimuli.audio import told_length
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -51,6 +51,7 @@ SOURCES = (
     "brainbench_audio.pipeline.benchmark",
     "brainbench_audio.pipeline.categories",
     "brainbench_audio.pipeline.resampling",
+    "brainbench_audio.pipeline.second",
     "brainbench_audio.tables",
 )
 _SETTLED = 2_000_000_000  # nanoseconds; a later change may fall on the same tick of the clock
@@ -77,7 +78,8 @@ class Target:
     duration : float
         Seconds of sound in all, from the length of some.
     rows, columns, bytes : int
-        Of the responses or labels: rows, numbers a row, and memory.
+        Of the responses or labels: rows, numbers a row, and memory; those of a second data set
+        are counted in.
     continuous : bool
         Whether rows are volumes, while continuous sound was heard.
     """
@@ -119,17 +121,18 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         return target
     benchmark = load()
     stimuli = benchmark.stimuli
+    responses = [benchmark.assembly, *([benchmark.second.assembly] if benchmark.second else [])]
     target = Target(
         benchmark=wanted,
         id=benchmark.card.id,
         fingerprint=benchmark.fingerprint,
         stimuli=stimuli.fingerprint,
-        heard=_heard(stimuli),
+        heard=heard_at_rates(stimuli),
         sounds=len(stimuli),
         duration=_duration(stimuli),
         rows=len(benchmark.assembly),
-        columns=int(np.prod(benchmark.assembly.shape[1:])),
-        bytes=int(benchmark.assembly.nbytes),
+        columns=sum(int(np.prod(each.shape[1:])) for each in responses),
+        bytes=sum(int(each.nbytes) for each in responses),
         continuous=isinstance(stimuli, ContinuousStimuli),
     )
     _remember(file, target, card, stimuli)
@@ -156,7 +159,8 @@ def _folder_of_targets() -> Path:
     return settings.cache_home() / "benchmarks"
 
 
-def _heard(stimuli: StimulusSet) -> dict[str, str]:
+def heard_at_rates(stimuli: StimulusSet) -> dict[str, str]:
+    """Return fingerprints of the sounds that models hear, see `Target.heard`."""
     rates = {str(rate): stimuli.at_rate(rate).fingerprint for rate in stimuli.recordings}
     return {**rates, "": stimuli.at_rate(stimuli.sample_rate or 0).fingerprint}
 
@@ -177,13 +181,14 @@ def _duration(stimuli: StimulusSet) -> float:
 def _file_of(card: BenchmarkCard, wanted: Loadable, given: Identity | None) -> Path | None:
     """Return where a benchmark is remembered; None if its options are no plain data."""
     metric = card.metric
+    packages = [package for data in _datasets(card) for package in data.dataset.packages]
     other = [given.record, revisions.ACTIVATIONS] if given else []
     try:
         key = hash_json(
             [
                 wanted.key,
                 metric.revision or package_hash(metric.packages),
-                package_hash([*card.dataset.packages, *SOURCES]),
+                package_hash([*packages, *SOURCES]),
                 [revisions.SCORES, revisions.STIMULI],
                 other,
             ]
@@ -197,7 +202,7 @@ def _remembered(file: Path | None, wanted: Loadable, card: BenchmarkCard) -> Tar
     try:
         content = json.loads(file.read_text(encoding="utf-8")) if file else {}
         # another folder may hold the data by now
-        if str(_folder(card, wanted)) != content["folder"]:
+        if [str(folder) for folder in _folders(card, wanted)] != content["folders"]:
             return None
         if _marks(content["paths"])[0] != content["marks"]:
             return None
@@ -208,18 +213,19 @@ def _remembered(file: Path | None, wanted: Loadable, card: BenchmarkCard) -> Tar
 
 def _remember(file: Path | None, target: Target, card: BenchmarkCard, stimuli: StimulusSet) -> None:
     """Keep what was found out, if it is known which files it was found in."""
-    folder = _folder(card, target.benchmark)
-    if file is None or folder is None or target.fingerprint is None:
+    folders = _folders(card, target.benchmark)
+    if file is None or None in folders or target.fingerprint is None:
         return
     recordings = [path for files in stimuli.recordings.values() for path in files]
-    paths = sorted({os.fspath(path) for path in (*_below(folder), *stimuli.files, *recordings)})
+    data = [path for folder in folders if folder for path in _below(folder)]
+    paths = sorted({os.fspath(path) for path in (*data, *stimuli.files, *recordings)})
     try:
         marks, newest = _marks(paths)
         if time.time_ns() - newest < _SETTLED:
             return
         content = {
             "target": {**asdict(target), "benchmark": None},
-            "folder": str(folder),
+            "folders": [str(folder) for folder in folders],
             "paths": paths,
             "marks": marks,
         }
@@ -229,10 +235,20 @@ def _remember(file: Path | None, target: Target, card: BenchmarkCard, stimuli: S
         return
 
 
-def _folder(card: BenchmarkCard, wanted: Loadable) -> Path | None:
-    """Return the folder that a benchmark's data are read from; None if there is none."""
-    if folder := wanted.options.get("folder"):
-        return Path(folder).expanduser()
+def _datasets(card: BenchmarkCard) -> list[BenchmarkCard]:
+    """Return the benchmark and, where it names a second data set, the same of that one."""
+    second = second_of(card)
+    return [card] if second is None else [card, second]
+
+
+def _folders(card: BenchmarkCard, wanted: Loadable) -> list[Path | None]:
+    """Return the folders that a benchmark's data are read from; None for one that is not there."""
+    own = wanted.options.get("folder")
+    found = [_folder(data) for data in _datasets(card)]
+    return [Path(own).expanduser(), *found[1:]] if own else found
+
+
+def _folder(card: BenchmarkCard) -> Path | None:
     try:
         return data_source(card.dataset).locate(card.dataset, card.subset)
     except (BrainbenchError, OSError):  # whoever loads the data says what is wrong

@@ -4,6 +4,7 @@ model      [distribution:]id[@control|@step=N|@project=N][#version]
            scheme:rest[@control|@project=N][#version]    such as hf:owner/name
            PATH.py:ClassName[@step=N|@project=N][#version]
 benchmark  [distribution:]dataset[.subset]["["category,…"]"]-metric[-variant][=model]
+           …-metric-from=[distribution:]dataset[.subset]
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ _PROJECT = re.compile(r"@project=([1-9][0-9]{0,8})")
 _WILD = set("*?[")
 # only in front of the first hyphen: elsewhere brackets are those of a glob
 _CATEGORIES = re.compile(r"(?P<data>[^-[\]]*)\[(?P<names>[^[\]]+)\](?P<measure>-.*|)")
+# the variant behind whose = a second data set is named, and no model
+FROM = "from"
 # what `brainbench list` lists instead of things of a kind
 _LISTED = {"data set": ("benchmarks",), "id": ("models", "benchmarks", "metrics")}
 
@@ -162,6 +165,8 @@ class BenchmarkId:
     'hf:owner/name'
     >>> BenchmarkId.parse("NH2015[speech,music]-rsa").categories
     ('speech', 'music')
+    >>> BenchmarkId.parse("B2021-ridge-from=NH2015.primary").second
+    'NH2015.primary'
     """
 
     dataset: str
@@ -169,6 +174,7 @@ class BenchmarkId:
     subset: str | None = None
     variant: str | None = None
     given: str | None = None
+    second: str | None = None
     categories: tuple[str, ...] = ()
     distribution: str | None = None
 
@@ -177,9 +183,10 @@ class BenchmarkId:
         """Take an id apart; nothing is looked up. What is lacking is an empty string.
 
         ``given`` is the model that others are compared with, see `MetricCard.given`; its id may
-        have any sign. ``categories`` are those of sounds that count; none: all sounds.
+        have any sign. ``second`` is the data set that something is taken over from, see
+        `MetricCard.second`. ``categories`` are those of sounds that count; none: all sounds.
         """
-        before, _, given = text.partition("=")
+        before, _, named = text.partition("=")
         categories: tuple[str, ...] = ()
         if found := _CATEGORIES.fullmatch(before):
             categories = tuple(found["names"].split(","))
@@ -193,7 +200,8 @@ class BenchmarkId:
             subset=subset,
             metric=metric,
             variant=variant,
-            given=given or None,
+            given=(named or None) if variant != FROM else None,
+            second=(named or None) if variant == FROM else None,
             categories=categories,
             distribution=distribution or None,
         )
@@ -214,7 +222,8 @@ class BenchmarkId:
 
     def __str__(self) -> str:
         place = f"{self.distribution}:" if self.distribution else ""
-        behind = f"={self.given}" if self.given else ""
+        named = self.given or self.second
+        behind = f"={named}" if named else ""
         some = f"[{','.join(self.categories)}]" if self.categories else ""
         return f"{place}{self.data}{some}{'-' if self.metric else ''}{self.measure}{behind}"
 

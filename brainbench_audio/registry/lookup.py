@@ -97,7 +97,8 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     Parameters
     ----------
     identifier : str
-        Without a model where the metric takes one, it cannot be scored yet, see `needs_given`.
+        Without a model or a second data set where the metric takes one, it cannot be scored yet,
+        see `needs_named`.
     folder : bool
         Whether the data are a folder of the user's own: then the subset may have any name, or none
         until the folder is read.
@@ -106,12 +107,11 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     ------
     UnknownId
         No such data set, subset, metric or variant, or the data do not have what the metric needs;
-        or a model is named, and the metric takes none.
+        or a model or a second data set is named, and the metric takes none, or not that one.
     """
     wanted = BenchmarkId.parse(identifier)
-    known = list_ids("benchmark")
     if str(wanted) != identifier:  # a dot or a hyphen with nothing behind it
-        raise unknown(identifier, "benchmark", known)
+        raise _no_benchmark(identifier)
     place = f"{wanted.distribution}:" if wanted.distribution else ""
     try:
         metric, variant = find_metric(wanted.measure)
@@ -119,32 +119,63 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
     except AmbiguousId:
         raise
     except UnknownId as error:
-        raise unknown(identifier, "benchmark", known) from error
+        raise _no_benchmark(identifier) from error
     card = BenchmarkCard(
         dataset=dataset.card,
         subset=wanted.subset,
         metric=metric.card,
         variant=variant,
         given=wanted.given,
+        second=wanted.second,
         categories=wanted.categories,
     )
-    if wanted.given and not card.takes_given:
+    if (wanted.given and not card.takes_given) or (wanted.second and not card.takes_second):
         raise UnknownId(
-            f"{identifier} is no benchmark: {card.metric_id} compares with no other model. Leave "
-            f"={wanted.given} out."
+            f"{identifier} is no benchmark: {card.metric_id} compares with nothing else. Leave "
+            f"={wanted.given or wanted.second} out."
         )
     if wanted.subset and wanted.subset not in dataset.card.subsets and not folder:
-        raise unknown(identifier, "benchmark", known)
+        raise _no_benchmark(identifier)
     if lacking := _lacking(replace(card, subset="folder") if folder else card):
         raise UnknownId(
             f"{card.id} is no benchmark: {card.metric_id} needs {', '.join(sorted(lacking))}, "
             f"which {card.data_id} does not provide.{_fitting(card)}"
         )
+    second_of(card)
     return card
 
 
-def needs_given(card: BenchmarkCard) -> UnknownId | None:
-    """Return the error for a benchmark whose metric takes a model that nobody has named."""
+def _no_benchmark(identifier: str) -> UnknownId:
+    # only here: listing all takes longer than looking one up
+    return unknown(identifier, "benchmark", list_ids("benchmark"))
+
+
+def second_of(card: BenchmarkCard) -> BenchmarkCard | None:
+    """Return the second data set of a benchmark, with the same metric; None if it names none.
+
+    Raises
+    ------
+    UnknownId
+        It is unknown, lacks what the metric needs, or is the first one.
+    """
+    if card.second is None:
+        return None
+    second = find_benchmark(f"{card.second}-{card.metric_id}")
+    if second.dataset.id == card.dataset.id:
+        raise UnknownId(
+            f"{card.id} is no benchmark: {card.dataset.id} cannot take over from itself. Name "
+            f"another data set, or score {card.data_id}-{card.metric.id}."
+        )
+    return second
+
+
+def needs_named(card: BenchmarkCard) -> UnknownId | None:
+    """Return the error for a benchmark that takes what nobody has named: a model, or data."""
+    if card.takes_second and not card.second:
+        return UnknownId(
+            f"{card.id} chooses layer and penalty on a second data set: name that one, "
+            f"{card.id}=DATASET, such as SimCortex."
+        )
     if card.given or not card.takes_given:
         return None
     return UnknownId(
@@ -210,7 +241,6 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
     UnknownId
         A glob matches nothing.
     """
-    known = list_ids(kind)
     found: dict[str, None] = {}
     for pattern in patterns:
         # a file may lie in a folder called a[1]
@@ -219,6 +249,7 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
             found[pattern] = None
             continue
         plain, variant = (parsed.name, parsed.variant) if parsed else (pattern, "")
+        known = list_ids(kind)
         matched = [f"{each}{variant}" for each in known if fnmatchcase(each, plain)]
         if kind == "benchmark" and not matched:
             matched = _with_categories(pattern)

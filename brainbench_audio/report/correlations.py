@@ -11,8 +11,8 @@ from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.scores.correlation import bootstrap_interval, pearson
 
-from .overall import TASKS, Overall, overall
-from .results import OVERALL, Result, preferred
+from .overall import TASKS, Overall, with_overall
+from .results import OVERALL, Result
 
 Subset = Literal["all", "sub"]
 SUBSETS: tuple[Subset, ...] = ("all", "sub")
@@ -112,14 +112,9 @@ def correlations(
     -----
     "Better audio representations are more brain-like", table 1 and section 4.6.
     """
-    chosen = preferred(results)
-    means = overall(chosen)
-    scores: dict[str, dict[str, float]] = {}
-    for result in chosen:
-        scores.setdefault(result.benchmark, {})[result.model] = result.value
-    scores[OVERALL] = dict(means.values)
+    scores, means = with_overall(results)
     if benchmarks is None:
-        benchmarks = sorted(name for name in scores if name != OVERALL and not is_task(name))
+        benchmarks = brain_benchmarks(scores)
     if compared is None:
         own = sorted(name for name in scores if name not in TASKS and is_task(name))
         compared = [*(task for task in TASKS if task in scores), *own, OVERALL]
@@ -155,6 +150,11 @@ def correlations(
         )
     excluded = tuple(sorted(model for model, z in means.values.items() if not z > least_z))
     return CorrelationTable(rows=tuple(rows), overall=means, excluded=excluded, skipped=skipped)
+
+
+def brain_benchmarks(scored: Iterable[str]) -> list[str]:
+    """Return those of some benchmarks that are no listening tasks, in their order."""
+    return sorted(name for name in scored if name != OVERALL and not is_task(name))
 
 
 def is_task(benchmark: str) -> bool:

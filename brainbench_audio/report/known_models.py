@@ -18,7 +18,18 @@ def learning() -> dict[str, str]:
     >>> learning()["spectrotemporal"]
     'not trained'
     """
-    return {row["model"]: row["learning"] for row in shipped_rows("models.csv")}
+    return known("learning")
+
+
+def known(fact: str) -> dict[str, str]:
+    """Return a fact about models where it is known, by id: a column of the table.
+
+    Examples
+    --------
+    >>> known("hours")["wav2vec2"], known("data")["wav2vec2"]
+    ('960', 'speech')
+    """
+    return {row["model"]: row[fact] for row in shipped_rows("models.csv") if row[fact]}
 
 
 def paper_labels() -> dict[str, str]:
@@ -29,7 +40,7 @@ def paper_labels() -> dict[str, str]:
     >>> paper_labels()["encodecmae-large"]
     'Mel256→EC (Large)'
     """
-    return {row["model"]: row["label"] for row in shipped_rows("models.csv") if row["label"]}
+    return known("label")
 
 
 def with_paper_labels(results: Iterable[Result]) -> list[Result]:

@@ -61,7 +61,7 @@ def layer_regions(raw: xr.Dataset) -> xr.Dataset:
     regions = [name for name in dict.fromkeys(region.tolist()) if name]
     if not regions:
         raise DataError("None of the targets belongs to a region, so there is nothing to map.")
-    best, best_score = _best_layers(scores)
+    best, best_score = best_layers(scores)
     position = np.where(best >= 0, best / max(len(scores) - 1, 1), np.nan)
     tables = _by_region(best, position, (subject, subjects), (region, regions), len(scores))
     variables: dict[str, Any] = {
@@ -105,18 +105,24 @@ def region_rows(found: xr.Dataset) -> list[dict[str, Any]]:
     return rows
 
 
-def _labels(each: xr.DataArray, name: str) -> npt.NDArray[np.str_]:
-    if name in each.coords and each[name].dims == each.dims[1:]:
-        return each[name].values.astype(str)
-    return np.full(each.shape[1], ALL)
+def best_layers(scores: Array) -> tuple[npt.NDArray[np.int64], Array]:
+    """Return the place and the score of each voxel's best layer; -1 and NaN where none is > 0.
 
-
-def _best_layers(scores: Array) -> tuple[npt.NDArray[np.int64], Array]:
-    """Return the place and the score of each voxel's best layer; -1 and NaN where none is > 0."""
+    Parameters
+    ----------
+    scores : float64 array (layer, voxel)
+        NaN where a layer has none.
+    """
     known = np.where(np.isnan(scores), 0.0, scores)
     best, highest = known.argmax(axis=0), known.max(axis=0)
     predicted = highest > 0
     return np.where(predicted, best, -1), np.where(predicted, highest, np.nan)
+
+
+def _labels(each: xr.DataArray, name: str) -> npt.NDArray[np.str_]:
+    if name in each.coords and each[name].dims == each.dims[1:]:
+        return each[name].values.astype(str)
+    return np.full(each.shape[1], ALL)
 
 
 def _by_region(

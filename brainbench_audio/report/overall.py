@@ -97,6 +97,20 @@ def overall(results: Iterable[Result], tasks: Sequence[str] | None = None) -> Ov
     )
 
 
+def with_overall(results: Iterable[Result]) -> tuple[dict[str, dict[str, float]], Overall]:
+    """Return scores by benchmark and model, ``overall`` among the benchmarks, and its means.
+
+    Of a pair that was measured and published, the measured one counts.
+    """
+    chosen = preferred(results)
+    means = overall(chosen)
+    scores: dict[str, dict[str, float]] = {}
+    for result in chosen:
+        scores.setdefault(result.benchmark, {})[result.model] = result.value
+    scores[OVERALL] = dict(means.values)
+    return scores, means
+
+
 def _z_scored(scores: np.ndarray[Any, np.dtype[np.float64]]) -> Any:
     """Return columns with mean 0 and deviation 1; a task that tells no models apart gives 0."""
     centred = scores - scores.mean(axis=0)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
+
+# what scipy.stats.t is made of, whose import takes longer than scoring a small pair
+from scipy.special import stdtr, stdtrit
 
 from brainbench_audio.scores.statistics import LEVEL
 
@@ -31,7 +33,7 @@ class Estimate:
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Return Student's t interval."""
-        margin = float(_special().stdtrit(self.freedom, 0.5 + level / 2)) * self.error
+        margin = float(stdtrit(self.freedom, 0.5 + level / 2)) * self.error
         return self.value - margin, self.value + margin
 
     def fisher_interval(self, level: float = LEVEL) -> tuple[float, float]:
@@ -51,7 +53,7 @@ class Estimate:
         """Two-sided p that the value is 0: below 0.05 exactly where 0 is outside the interval."""
         if self.error == 0:
             return 1.0 if self.value == 0 else 0.0
-        return float(2 * _special().stdtr(self.freedom, -abs(self.value) / self.error))
+        return float(2 * stdtr(self.freedom, -abs(self.value) / self.error))
 
     def root(self, most: float = np.inf) -> Estimate:
         """Return the estimate of the root of a value that is a mean of squares, as R² is.
@@ -67,11 +69,3 @@ class Estimate:
         root = float(np.sqrt(max(self.value, 0.0)))
         error = self.error / (2 * root) if root else np.inf
         return replace(self, value=root, error=min(error, most))
-
-
-def _special() -> Any:
-    # a quarter of a second, which finding a stored score need not take; scipy.stats.t, the same to
-    # the last digit, takes a hundred times as long for each of a thousand comparisons
-    import scipy.special
-
-    return scipy.special

@@ -13,10 +13,9 @@ Array = npt.NDArray[np.float64]
 
 def standard_error(values: npt.ArrayLike) -> float | None:
     """Return ``sd / sqrt(n)`` with ``n - 1`` in the variance; None for fewer than two values."""
-    import scipy.stats  # half a second, which finding a stored score need not take
-
     array = np.asarray(values, dtype=np.float64).ravel()
-    return float(scipy.stats.sem(array)) if array.size > 1 else None
+    # that of scipy.stats, whose import takes longer than scoring a small pair
+    return float(array.std(ddof=1) / np.sqrt(array.size)) if array.size > 1 else None
 
 
 def percentile_interval(draws: npt.ArrayLike, level: float = LEVEL) -> tuple[float, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +62,27 @@ def read_waveform(
         The file is missing, not audio, cut short, not mono, empty, silent, not finite, far beyond
         [-1, 1], or at another rate than ``native_rate``.
     """
+    return _joined(read_blocks(path, sample_rate, native_rate=native_rate, silence=silence))
+
+
+def read_blocks(
+    path: Path, sample_rate: int, *, native_rate: int | None = None, silence: bool = False
+) -> Iterator[Waveform]:
+    """Yield what `read_waveform` returns, block after block, so that any length fits into memory.
+
+    What is wrong with a file may show at its end: the blocks count once they have all come.
+    """
     if not path.is_file():
         raise DataError(f"Sound file {path} does not exist.")
     try:
-        samples, rate = _decode(path, native_rate)
+        whole = whole_sound(path)
+        with soundfile.SoundFile(whole.source) as sound:
+            _refuse_format(sound, native_rate)
+            blocks = _checked(_read_to_the_end(sound, whole), str(path), silence=silence)
+            for block in _resampled(blocks, sound.samplerate, sample_rate):
+                if len(block):
+                    # forged samples beyond the range of 32 bits become NaN only now
+                    yield check_waveform(block, str(path), silence=True)
     except Refused as error:
         raise DataError(f"{path} {error}.") from error
     # TypeError: headerless; MemoryError: a header that promises a year of sound
@@ -71,11 +90,6 @@ def read_waveform(
         raise DataError(
             f"{path} cannot be read as audio: {error}. Fetch or make it again."
         ) from error
-    check_waveform(samples, str(path), silence=silence, loudest=_LOUDEST)
-    if rate == sample_rate:
-        return samples
-    # forged samples beyond the range of 32 bits become NaN only now
-    return check_waveform(resample(samples, rate, sample_rate), str(path), silence=True)
 
 
 def told_length(path: Path) -> tuple[int, int]:
@@ -138,11 +152,28 @@ def resample(waveform: Waveform, from_rate: int, to_rate: int) -> Waveform:
     """
     if from_rate == to_rate:
         return waveform
-    length = -(-len(waveform) * to_rate // from_rate)
-    heard = np.asarray(soxr.resample(waveform, from_rate, to_rate, quality="HQ"), np.float32)
-    if len(heard) < length:
-        return np.pad(heard, (0, length - len(heard)))
-    return heard[:length]
+    return _joined(_resampled([waveform], from_rate, to_rate))
+
+
+def _resampled(blocks: Iterable[Waveform], from_rate: int, to_rate: int) -> Iterator[Waveform]:
+    """Yield the sound that blocks are, at another sample rate; some of what comes may be empty."""
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    stream = soxr.ResampleStream(from_rate, to_rate, 1, dtype="float32", quality="HQ")
+    given = heard = 0
+    for block in blocks:
+        piece = stream.resample_chunk(block)
+        given, heard = given + len(block), heard + len(piece)
+        yield piece
+    rest = stream.resample_chunk(np.zeros(0, np.float32), last=True)
+    left = -(-given * to_rate // from_rate) - heard
+    yield np.pad(rest[:left], (0, max(left - len(rest), 0)))
+
+
+def _joined(blocks: Iterable[Waveform]) -> Waveform:
+    every = [*blocks]
+    return every[0] if len(every) == 1 else np.concatenate(every)
 
 
 def check_waveform(
@@ -172,31 +203,46 @@ def check_waveform(
     return waveform
 
 
-def _decode(path: Path, native_rate: int | None) -> tuple[Waveform, int]:
-    """Return all samples of a mono file, and its rate in Hz."""
-    whole = whole_sound(path)
-    with soundfile.SoundFile(whole.source) as sound:
-        if sound.channels != 1:
-            raise Refused(f"has {sound.channels} channels, models take one: mix it down to mono")
-        rate = sound.samplerate
-        if not _RATES[0] <= rate <= _RATES[1]:
-            raise Refused(f"is sampled at {rate} Hz, which no sound is: fetch it again")
-        if native_rate is not None and rate != native_rate:
-            raise Refused(f"is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again")
-        return _read_to_the_end(sound, whole), rate
+def _refuse_format(sound: soundfile.SoundFile, native_rate: int | None) -> None:
+    rate = sound.samplerate
+    if sound.channels != 1:
+        raise Refused(f"has {sound.channels} channels, models take one: mix it down to mono")
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise Refused(f"is sampled at {rate} Hz, which no sound is: fetch it again")
+    if native_rate is not None and rate != native_rate:
+        raise Refused(f"is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again")
 
 
-def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Waveform:
-    blocks: list[Waveform] = []
+def _checked(blocks: Iterable[Waveform], name: str, *, silence: bool) -> Iterator[Waveform]:
+    """Yield blocks of samples that `check_waveform` takes, silent ones within a sound, too."""
+    last, silent = np.zeros(0, np.float32), True
+    for block in blocks:
+        if len(block):
+            last = check_waveform(block, name, silence=True, loudest=_LOUDEST)
+            silent = silent and not last.any()
+            yield last
+    if silent:
+        check_waveform(last, name, silence=silence)
+
+
+def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Iterator[Waveform]:
+    """Yield all samples, block by block; the last one once it is known that none is missing."""
+    most = sys.maxsize
+    if whole.size is not None and (sound.format, sound.subtype) == ("WAV", "GSM610"):
+        # libsndfile decodes the byte that pads an odd number of blocks as one more, loud block
+        most = whole.size // 65 * 320
     try:
+        block = sound.read(_BLOCK, dtype="float32")
+        count = len(block)
         # soundfile reads codecs that cannot seek only by a number of samples
-        while not blocks or len(blocks[-1]) == _BLOCK:
-            blocks.append(sound.read(_BLOCK, dtype="float32"))
+        while len(block) == _BLOCK:
+            following = sound.read(_BLOCK, dtype="float32")
+            yield block[: max(most - count + len(block), 0)]
+            block, count = following, count + len(following)
     except soundfile.LibsndfileError as error:
         raise Refused(
             f"is cut short or damaged: it cannot be read to its end ({error}). Fetch it again"
         ) from error
-    samples = blocks[0] if len(blocks) == 1 else np.concatenate(blocks)
     promised = sound.frames if whole.frames is None else whole.frames
     width = _WIDTHS.get(sound.subtype)
     if whole.size is not None and width is not None:
@@ -205,12 +251,9 @@ def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Waveform:
         padded = width == 3 and whole.size % 2 == 0 and whole.size % 3 == 1
         if whole.left_open and whole.size % width and not padded:
             raise Refused("is cut short: it ends within a sample. Fetch or make it again")
-    if len(samples) < promised:
+    if count < promised:
         raise Refused(
-            f"is cut short: {promised} samples are promised, it holds {len(samples)}. "
+            f"is cut short: {promised} samples are promised, it holds {count}. "
             "Fetch or make it again"
         )
-    if whole.size is not None and (sound.format, sound.subtype) == ("WAV", "GSM610"):
-        # libsndfile decodes the byte that pads an odd number of blocks as one more, loud block
-        return samples[: whole.size // 65 * 320]
-    return samples
+    yield block[: max(most - count + len(block), 0)]

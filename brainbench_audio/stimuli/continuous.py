@@ -6,7 +6,9 @@ rows of activations are windows, in the order of time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import tempfile
+import weakref
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +19,7 @@ import numpy as np
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
 from brainbench_audio.names import one_form
-from brainbench_audio.stimuli.audio import Waveform, told_length
+from brainbench_audio.stimuli.audio import Waveform, read_blocks, told_length
 from brainbench_audio.stimuli.stimulus_set import Moment, Read, Span, StimulusSet
 
 # of float32 samples a second, at a rate that few models go beyond
@@ -207,34 +209,39 @@ class ContinuousStimuli(StimulusSet):
     def _waveform(self, index: int, sample_rate: int) -> Waveform:
         sound = self._decoded(self.run[index], sample_rate)
         behind = 0.0 if self.causal else self.context / 2
-        samples = round(self.context * sample_rate)
         end = round((self.time[index] + behind) * sample_rate)
-        window = np.zeros(samples, np.float32)
-        part = sound[max(end - samples, 0) : end]
-        start = max(samples - end, 0)
-        window[start : start + len(part)] = part
-        return window
+        return sound.part(end - round(self.context * sample_rate), end)
 
-    def _decoded(self, run: str, sample_rate: int) -> Waveform:
+    def _decoded(self, run: str, sample_rate: int) -> _Decoded:
         """Return the whole sound of a run; that of the last one asked for is kept."""
         if self._last.get("key") != (run, sample_rate):
-            self._last.clear()  # before the next one takes memory
+            self._last.clear()  # before the next one takes room
             place = self._runs.names.index(run)
-            (sound,) = self._runs.waveforms([place], sample_rate)
+            file = self._runs.files[place]
+
+            def read() -> _Decoded:
+                native, silence = self.sample_rate, self.silence
+                blocks = read_blocks(file, sample_rate, native_rate=native, silence=silence)
+                return _Decoded(blocks, file)
+
+            sound = self._runs.unchanged(place, read)
             seconds, latest = len(sound) / sample_rate, self.time[self.windows[run].stop - 1]
             if latest > seconds + _LEAST:
                 raise DataError(
-                    f"Stimulus set {self.name}: {self._runs.files[place]} lasts {seconds:g} s, and "
+                    f"Stimulus set {self.name}: {file} lasts {seconds:g} s, and "
                     f"run {run} has a window at {latest:g} s: fetch the file again, or leave out "
                     f"windows after its end."
                 )
             self._last.update(key=(run, sample_rate), sound=sound)
-        kept: Waveform = self._last["sound"]
+        kept: _Decoded = self._last["sound"]
         return kept
 
     @cached_property
     def _last(self) -> dict[str, Any]:
         return {}
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_last"}
 
     @cached_property
     def _runs(self) -> StimulusSet:
@@ -264,6 +271,42 @@ class ContinuousStimuli(StimulusSet):
             hash_json(["window", whole[run], seconds, *windows])
             for run, seconds in zip(self.run, self.time, strict=True)
         )
+
+
+class _Decoded:
+    """The sound of a run, in a temporary file: of an hour, memory holds one window at a time.
+
+    The file is read, not mapped, so that what was read does not count as memory of the process.
+    """
+
+    def __init__(self, blocks: Iterable[Waveform], source: Path) -> None:
+        self._source = source
+        self._file = tempfile.TemporaryFile(prefix="brainbench-run-", buffering=0)  # noqa: SIM115
+        weakref.finalize(self, self._file.close)
+        self._samples = 0
+        for block in blocks:
+            try:
+                block.tofile(self._file)
+            except OSError as error:
+                raise DataError(
+                    f"The sound of {source} cannot be kept in {tempfile.gettempdir()}: {error}. "
+                    f"Free some space, or choose another folder with TMPDIR."
+                ) from error
+            self._samples += len(block)
+
+    def __len__(self) -> int:
+        return self._samples
+
+    def part(self, start: int, end: int) -> Waveform:
+        """Return some samples, zeros where there are none."""
+        window = np.zeros(end - start, np.float32)
+        first, last = max(start, 0), min(end, self._samples)
+        if first < last:
+            self._file.seek(first * window.itemsize)
+            inside = window[first - start : last - start]
+            if self._file.readinto(inside.data.cast("B")) != inside.nbytes:
+                raise DataError(f"The temporary file of {self._source} was cut short.")
+        return window
 
 
 def _refuse_seconds(name: str, context: float, stride: float, clip: float) -> None:

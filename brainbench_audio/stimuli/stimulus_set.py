@@ -9,7 +9,7 @@ from functools import cached_property
 from itertools import zip_longest
 from pathlib import Path
 from stat import S_ISREG
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_file, hash_json
@@ -18,6 +18,7 @@ from brainbench_audio.names import as_on_disk
 from brainbench_audio.stimuli.audio import Waveform, read_waveform
 from brainbench_audio.views import bars, line, listed, view
 
+_Heard = TypeVar("_Heard")
 _Mark = tuple[int, ...]
 Span = tuple[float, float]
 # files, Hz wanted, Hz that they must have, whether they may be silent
@@ -178,14 +179,26 @@ class StimulusSet:
             yield waveform
 
     def _waveform(self, index: int, sample_rate: int) -> Waveform:
-        """Read a sound that is what was hashed: it is stored under that hash."""
-        for _attempt in range(2):
-            mark = self._checked_mark(index)
-            waveform = read_waveform(
+        def read() -> Waveform:
+            return read_waveform(
                 self.files[index], sample_rate, native_rate=self.sample_rate, silence=self.silence
             )
+
+        return self.unchanged(index, read)
+
+    def unchanged(self, index: int, read: Callable[[], _Heard]) -> _Heard:
+        """Return what is read of a sound's file if that is what was hashed: its key is that hash.
+
+        Raises
+        ------
+        DataError
+            The file has changed since, or changes while it is read, twice.
+        """
+        for _attempt in range(2):
+            mark = self._checked_mark(index)
+            found = read()
             if mark is None or _mark(self.files[index]) == mark:
-                return waveform
+                return found
         raise self._changed(index)
 
     def _checked_mark(self, index: int) -> _Mark | None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.data_source import checksum
 from brainbench_audio.files import size_in_words
-from brainbench_audio.own_data.layout import IMAGES, response_files
+from brainbench_audio.own_data.layout import IMAGES
 from brainbench_audio.own_data.source import read_own_data
 from brainbench_audio.provenance import DISTRIBUTION as CORE
 
@@ -57,7 +57,8 @@ def described(identifier: str, folder: Path, silence: str | None, selected: bool
         counts["subjects"] = len(set(data.assembly["subject"].values.tolist()))
     listed = ", ".join(f"{number:,} {word}" for word, number in counts.items())
     bytes_ = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    images = any(file.extension in IMAGES for file in response_files(folder))
+    names = [path.name.lower() for path in folder.iterdir()]
+    images = any(name.endswith((*IMAGES, ".annot")) for name in names)
     core = CORE_RANGE.replace(CORE, f"{CORE}[nifti]") if images else CORE_RANGE
     return {
         "dependencies": f'"{core}"',

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +18,17 @@ from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import stratified
 from brainbench_audio.cards import DatasetCard, ModelCard
 from brainbench_audio.data_source import LoadedDataset
-from brainbench_audio.files import atomic_file
+from brainbench_audio.files import explained
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.temporaries import temporary_path
 
 SAMPLE_RATE = 8000
 
 
 def dummy_stimuli(folder: Path, number: int = 15, seconds: float = 0.1) -> StimulusSet:
     """Write short noisy tones as 16-bit wav files and return them as a set.
+
+    A file that is there already with the same bytes is left alone.
 
     Parameters
     ----------
@@ -33,18 +39,37 @@ def dummy_stimuli(folder: Path, number: int = 15, seconds: float = 0.1) -> Stimu
     seconds : float
         Length of each.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    generator = np.random.default_rng(0)
-    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
     names = tuple(f"sound{index:02d}" for index in range(number))
     files = tuple(folder / f"{name}.wav" for name in names)
-    for file in files:
-        tone = np.sin(2 * np.pi * generator.uniform(100, 3000) * time)
-        noise = generator.standard_normal(len(time))
-        with atomic_file(file) as temporary:  # another process may be reading the same sounds
-            soundfile.write(temporary, 0.3 * tone + 0.05 * noise, SAMPLE_RATE, "PCM_16")
+    sounds = zip(files, _wav_files(number, seconds), strict=True)
+    wanted = [(file, wav) for file, wav in sounds if not _holds(file, wav)]
+    if wanted:
+        # another process may be reading the same sounds: each appears whole
+        with explained(folder), temporary_path(folder) as parts:
+            parts.mkdir()
+            for file, wav in wanted:
+                (parts / file.name).write_bytes(wav)
+                os.replace(parts / file.name, file)
     categories = tuple(("tone", "noise", "click")[index % 3] for index in range(number))
     return StimulusSet("dummies", names, files, categories)
+
+
+@lru_cache(maxsize=8)
+def _wav_files(number: int, seconds: float) -> tuple[bytes, ...]:
+    generator = np.random.default_rng(0)
+    time = np.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE
+    made = []
+    for _ in range(number):
+        tone = np.sin(2 * np.pi * generator.uniform(100, 3000) * time)
+        noise = generator.standard_normal(len(time))
+        file = io.BytesIO()
+        soundfile.write(file, 0.3 * tone + 0.05 * noise, SAMPLE_RATE, "PCM_16", format="WAV")
+        made.append(file.getvalue())
+    return tuple(made)
+
+
+def _holds(file: Path, content: bytes) -> bool:
+    return file.is_file() and file.read_bytes() == content
 
 
 def dummy_card(**changes: Any) -> ModelCard:

@@ -59,6 +59,7 @@ COMMANDS = [
     ["correlate", "--published"],
     ["compare", "-b", "Brain-z"],
     ["hierarchy", "-b", "Brain-h"],
+    ["explain", "--published", "only", "-b", "NH2015-ridge"],
     ["check", "brainbench-noisy"],
     ["report", "--output", "pages", "--published", "none"],
 ]

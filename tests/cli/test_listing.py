@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from brainbench_audio import list_ids
+from brainbench_audio.cli import listing
 from brainbench_audio.cli.main import main
 
 Captured = pytest.CaptureFixture[str]
@@ -71,6 +72,24 @@ def test_benchmarks_by_data_and_metric(capsys: Captured) -> None:
     for option, wrong in {"--dataset": "Tyny", "--metric": "mach"}.items():
         assert main(["list", "benchmarks", option, wrong]) == 2
         assert "Did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("tiny")
+def test_many_subsets_are_listed_where_asked_for(
+    capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "_MANY", 1)
+    assert main(["list", "benchmarks", "--metric", "match"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines if line.startswith("Tiny")] == [
+        "Tiny-match",
+        "Tiny-match-many",
+    ]
+    assert "and 2 subsets: brainbench list benchmarks --dataset Tiny" in lines
+    assert main(["list", "benchmarks", "--dataset", "Tiny"]) == 0
+    assert "Tiny.a-match " in capsys.readouterr().out
+    ids = [row["benchmark"] for row in listed(capsys, "benchmarks")]
+    assert "Tiny.a-match" in ids
 
 
 @pytest.mark.usefixtures("tiny")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import soundfile
+import xarray as xr
 
 from brainbench_audio.cli.main import main
 
@@ -46,6 +50,56 @@ def test_what_is_shown(
     assert Path(told["start"]) == folder / "index.html"
     assert told["bytes"] == sum(path.stat().st_size for path in folder.rglob("*.html"))
     assert "<h1>Mine &lt; yours</h1>" in (folder / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.usefixtures("tiny")
+def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
+    tmp_path: Path, keep: Keep, capsys: Told
+) -> None:
+    from brainbench_audio.pipeline.loading import load_dataset
+
+    def words(*options: str) -> dict[str, str]:
+        assert main(["report", "-o", str(folder), "--published", "none", "--json", *options]) == 0
+        page = (folder / "sounds" / "net.html").read_text(encoding="utf-8")
+        data = json.loads(page.partition('id="sounds-data">')[2].partition("</script>")[0])
+        assert (
+            ("media-src" in page) == ("<audio" in page) == any(one["clips"] for one in data["sets"])
+        )
+        return {one["id"]: one["licence"] for one in data["benchmarks"]}
+
+    folder = tmp_path / "pages"
+    names = [f"sound{place:02d}" for place in range(40)]
+    owed = (("left_out", "part"), np.arange(40.0)[:, np.newaxis])
+    raw = xr.Dataset({"influence": owed}, {"stimulus": names})
+    for benchmark in ("Tiny-match", "NH2015-rsa", "Nowhere-match", "Gone-rsa"):
+        keep("net", benchmark, 0.4, raw=raw)
+    keep("net", "Tiny.a-match", 0.4, raw=raw, provenance={"stimuli": "of another data set"})
+    keep("net", "Tiny.b-match", 0.4, raw=raw.assign_coords(stimulus=[str(n) for n in range(40)]))
+    assert set(words().values()) == {""}
+    told = words("--sounds")
+    assert "Tiny was not on the machine" in told["Tiny-match"]
+    assert "licence does not allow it (no licence stated" in told["NH2015-rsa"]
+    assert "could not be read" in told["Nowhere-match"]
+    assert "no installed plugin" in told["Gone-rsa"]
+    assert not (folder / "sounds" / "clips").exists()
+
+    stimuli = load_dataset("Tiny").stimuli
+    assert stimuli.names == tuple(names)
+    told = words("--sounds")
+    assert "CC0-1.0" in told["Tiny-match"]
+    assert "not those that were scored" in told["Tiny.a-match"]
+    assert "does not name them" in told["Tiny.b-match"]
+    capsys.readouterr()
+    clips = sorted((folder / "sounds" / "clips").iterdir())
+    assert len(clips) == len(set(map(Path.read_bytes, clips))) == 40
+    page = (folder / "sounds" / "net.html").read_text(encoding="utf-8")
+    first = json.loads(re.findall(r'"clips":(\[[^]]+\])', page)[0])[0]
+    waveform, rate = soundfile.read(folder / "sounds" / first, dtype="float32")
+    assert rate == 16_000
+    np.testing.assert_allclose(waveform, stimuli.waveforms([0], rate)[0], atol=2**-14)
+    # those of an earlier site go
+    words()
+    assert list((folder / "sounds" / "clips").iterdir()) == []
 
 
 def test_published_numbers_are_there_on_the_first_day(tmp_path: Path, capsys: Told) -> None:

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -24,6 +25,7 @@ def port(tmp_path: Path) -> Iterator[int]:
         "index.html": "<title>board</title>",
         "models/one two.html": "é",
         "models/gone.html": "gone",
+        "sounds/clips/one.flac": b"fLaC",
     }
     write_folder(site, pages)
     (tmp_path / "secret").write_text("outside")
@@ -67,6 +69,8 @@ def test_pages_come_from_the_folder(port: int, capfd: pytest.CaptureFixture[str]
     assert get(port, "/changes") == get(port, "/changes")
     assert get(port, "/changes")[0] == 200
     assert get(port, "/changes", "attacker.example")[0] == 421
+    with urlopen(f"http://{HOST}:{port}/sounds/clips/one.flac") as answer:
+        assert (answer.headers["Content-Type"], answer.read()) == ("audio/flac", b"fLaC")
     assert capfd.readouterr().err == ""  # no log of visitors
 
 

@@ -50,7 +50,7 @@ PAPER = [
 ]
 # the smallest and the largest layer that section 4.2 of the paper names, where it gives a range
 RANGES = {"cochcnn9-word": (2304, 9216), "cochresnet50-word": (2048, 14336)}
-OTHERS = {"crepe-tiny", "resemblyzer"}
+OTHERS = {"crepe-tiny", "lowlevel", "resemblyzer"}
 
 
 @cache

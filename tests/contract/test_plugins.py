@@ -19,7 +19,7 @@ PLUGINS = plugins()
 CARDS = [(plugin, card) for plugin in PLUGINS for card in plugin.cards]
 # what is scored, one of them, and what is known about it
 TARGETS = {"responses", "continuous", "task"}
-FLAGS = TARGETS | {"multivariate", "sessions", "subjects"}
+FLAGS = TARGETS | {"multivariate", "sessions", "subjects", "words"}
 HEAVY = {"torch", "torchaudio", "torchcrepe", "transformers", "xarray", "numpy", "scipy"}
 MAY_BE_EMPTY = {
     ModelCard: {"weights", "parameters"},
@@ -34,10 +34,13 @@ MAY_BE_EMPTY = {
     MetricCard: {
         "given",
         "neutral",
+        "memory",
         "variants",
         "properties",
         "variant_properties",
+        "variant_units",
         "reference",
+        "second",
         "check_options",
     },
 }

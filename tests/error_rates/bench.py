@@ -21,6 +21,8 @@ from brainbench_audio.scores.score import Score
 
 from .worlds import CLIPS, COMPONENTS, LISTENERS, Clips, World
 
+Scores = Callable[..., Any]
+
 
 @dataclass(frozen=True)
 class Rates:
@@ -104,10 +106,16 @@ def probe() -> Callable[..., Any]:
     return Probe(permutations=0, settings=(setting,), protocol=protocol)
 
 
-def once(world: World | Clips, metric: str, seed: int) -> tuple[Any, ...]:
+def _metric(metric: str | Scores) -> Scores:
+    if not isinstance(metric, str):
+        return metric
+    return probe() if metric == "probe" else metrics()[metric]
+
+
+def once(world: World | Clips, metric: str | Scores, seed: int) -> tuple[Any, ...]:
     """Score both models; return values, errors, intervals and p of their difference."""
     models, responses, folds = world.draw(seed)
-    scored = probe() if metric == "probe" else metrics()[metric]
+    scored = _metric(metric)
     with threadpool_limits(limits=1):
         first, second = (scored(layers, responses, folds) for layers in models)
     difference = (_influence(first, world.units) - _influence(second, world.units)).estimate()
@@ -133,8 +141,10 @@ def _influence(score: Score, units: str) -> Influence:
     return found
 
 
-def rates(world: World | Clips, metric: str, times: int, pool: Any = None, first: int = 0) -> Rates:
-    """Simulate a world with a metric, seeds from the first on."""
+def rates(
+    world: World | Clips, metric: str | Scores, times: int, pool: Any = None, first: int = 0
+) -> Rates:
+    """Simulate a world with a metric, its name or a function of its own; seeds from the first."""
     spread = map if pool is None else partial(pool.map, chunksize=10)
     found = list(spread(partial(once, world, metric), range(first, first + times)))
     values = np.array([one[0] for one in found])
@@ -146,7 +156,7 @@ def rates(world: World | Clips, metric: str, times: int, pool: Any = None, first
     )
     return Rates(
         world=world.name,
-        metric=metric,
+        metric=metric if isinstance(metric, str) else metric.__name__,
         times=times,
         mean=float(values.mean()),
         deviation=float(values.std()),

@@ -48,6 +48,7 @@ NETWORK_MODULES = {
     *("pooch", "requests", "smtplib", "socket", "socketserver", "ssl", "telnetlib", "urllib3"),
     *("urllib.request", "websockets", "xmlrpc", "zmq"),
 }
+TEMPLATING = {"jinja2", "mako", "markupsafe", "django", "chameleon"}
 FORBIDDEN_CALLS = {
     *("eval", "exec", "compile", "os.system", "os.popen", "os.execv", "os.execvp", "os.spawnl"),
     *("pickle.load", "pickle.loads", "pickle.Unpickler", "dill.load", "dill.loads"),
@@ -162,6 +163,21 @@ def test_archives_are_unpacked_in_one_place() -> None:
     opening = {file for file, name, _ in calls() if name == "tarfile.open"}
     assert opening <= {f"{CORE}/archives.py", *WRITES_ARCHIVES}
     assert {file for file, name, _ in calls() if name == "zipfile.ZipFile"} <= READS_ZIP
+
+
+def test_markup_is_made_in_one_place() -> None:
+    """Drawings make theirs with `tag`; a template escapes all else."""
+    made = {file for file, name, _ in calls() if name.rpartition(".")[2] == "Markup"}
+    assert made == {f"{CORE}/markup.py"}
+    environments = {file for file, name in imports() if name.split(".")[0] in TEMPLATING}
+    assert environments == {f"{CORE}/report/site/templating.py"}
+    has_markup = {
+        (file, getattr(node, "name", ""))
+        for file in map(short, sources())
+        for node in ast.walk(tree(ROOT / file))
+        if isinstance(node, ast.FunctionDef) and node.name in ("__html__", "__html_format__")
+    }
+    assert has_markup == {(f"{CORE}/markup.py", "__html__")}
 
 
 def test_the_network_is_reached_from_few_places() -> None:

@@ -109,7 +109,7 @@ def _listed(page: Path) -> set[str]:
 
 def test_sizes_are_those_on_cards() -> None:
     page = (ROOT / "docs" / "install.md").read_text(encoding="utf-8")
-    for identifier in ("SimCortex", "SimStory", "LeBel2023"):
+    for identifier in ("SimCortex", "SimStory", "LeBel2023", "LittlePrince"):
         row = re.search(rf"^\| `?{identifier}\b.*$", page, re.MULTILINE)
         sizes = re.findall(r"[\d.]+(?: to [\d.]+)? [MG]B", find_dataset(identifier).card.size)
         assert row is not None

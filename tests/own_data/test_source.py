@@ -11,6 +11,7 @@ import tomllib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -26,9 +27,11 @@ from brainbench_audio.pipeline.loading import load_dataset
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.tables import read_table
 from brainbench_audio.templates.distribution import names, write_distribution
+from brainbench_audio.templates.own_data import described
 from brainbench_audio.testing.conformance import checks
 from brainbench_audio.testing.dummies import DummyModel
 
+from .test_atlas import LABELS, PARCELS, annotations
 from .writing import write_table
 
 CARD = DatasetCard(
@@ -171,6 +174,20 @@ def test_data_come_from_the_users_own_folder_first_and_are_held_to_the_card(
     assert "region" not in load_dataset("Mine").assembly.coords
 
 
+def test_an_atlas_gives_subsets_and_its_plugin_needs_nibabel(folder: Path) -> None:
+    assert "[nifti]" not in described("Mine", folder, "silence", False)["dependencies"]
+    annotations(folder)
+    wanted = ["A1", "LBelt", "TA2", "TA2", "MBelt", "MBelt", "MBelt"]
+    vertices = [LABELS["rh"].tolist().index(PARCELS.index(name)) for name in wanted]
+    rows = [[f"v{number}", "rh", vertex] for number, vertex in enumerate(vertices)]
+    write_table(folder / "voxels.csv", ["voxel", "hemisphere", "vertex"], rows)
+    told = described("Mine", folder, "silence", False)
+    assert "[nifti]" in told["dependencies"]
+    assert told["subsets"] == '("anterior", "primary")'
+    data = read_own_data(folder, CARD, "primary", silence="silence")
+    assert data.assembly["parcel"].values.tolist() == ["A1", "LBelt"] * 2
+
+
 def test_it_scores(sounds: Path, installed: Callable[[Path], str], tmp_path: Path) -> None:
     """The responses of the example, read as voxels, score as the example does."""
     written = tmp_path / "plugin"
@@ -180,6 +197,28 @@ def test_it_scores(sounds: Path, installed: Callable[[Path], str], tmp_path: Pat
     score = brainbench_audio.score(DummyModel(), "Mine-rsa")
     assert 0.2 < score.value < 1
     assert score.n["stimulus"] == 30
+
+
+def test_scores_of_voxels_are_put_on_the_cortex(
+    sounds: Path, installed: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From coordinates in a table, through a stored score, to a file that others open."""
+    data = tmp_path / "Mine"
+    shutil.copytree(sounds, data)
+    rows = [[f"component{number}", "rh", 10 * number] for number in range(5)]
+    write_table(data / "voxels.csv", ["voxel", "hemisphere", "vertex"], rows)
+    written = tmp_path / "plugin"
+    assert main(["new", "benchmark", "Mine", "--from", str(data), "--output", str(written)]) == 0
+    installed(written)
+    monkeypatch.setenv("BRAINBENCH_DATA", str(tmp_path))
+    score = brainbench_audio.score(DummyModel(), "Mine-ridge")
+    maps = brainbench_audio.export(tmp_path / "maps", surface="fsaverage3")
+    (path,) = maps.iterdir()
+    found = {one.meta["Name"]: one.data for one in nibabel.load(path).darrays}
+    assert np.flatnonzero(np.isfinite(found["R²"])).tolist() == [0, 10, 20, 30, 40]
+    np.testing.assert_allclose(found["R²"][:50:10], score.raw["r2"], rtol=1e-6)
+    best = score.raw["layer_score"].values.argmax(axis=0)
+    assert found["best layer"][:50:10].tolist() == best.tolist()
 
 
 def _renamed(old: str, new: str) -> Callable[[Path], None]:

@@ -7,6 +7,7 @@ import pytest
 import xarray as xr
 
 from brainbench_audio import load_benchmark
+from brainbench_audio.pipeline import dimensionality
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.dimensionality import MeasuredLayers, participation_ratio
 from brainbench_audio.scores.profiles import check_raw, dimensions
@@ -26,6 +27,20 @@ def test_equal_to_eigenvalues(shape: tuple[int, int], unit: float) -> None:
     planted -= planted.mean(axis=0)
     alike = np.linalg.qr(planted[:, :8])[0] @ np.linalg.qr(generator.standard_normal((60, 8)))[0].T
     assert participation_ratio(alike.astype(np.float32)) == pytest.approx(8, rel=1e-3)
+
+
+def test_large_layers_are_multiplied_in_single_precision(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dimensionality, "_LARGE", 100)
+    monkeypatch.setattr(dimensionality, "_TILE", 64)
+    generator = np.random.default_rng(3)
+    # features far from 0, in units far apart
+    rows = generator.standard_normal((300, 250)) * np.logspace(0, -4, 250) + 50
+    squares = np.linalg.norm(np.cov(rows.T, bias=True)) ** 2
+    expected = rows.var(axis=0).sum() ** 2 / squares
+    for layer in (rows, np.hstack([rows, rows]) / np.sqrt(2), 1e-25 * rows):
+        found = participation_ratio(layer)
+        assert found == pytest.approx(expected, rel=1e-7)
+        assert found != pytest.approx(expected, rel=1e-12)
 
 
 def test_what_does_not_vary_has_none() -> None:

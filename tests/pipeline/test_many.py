@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from brainbench_audio import list_ids
 from brainbench_audio.activations.extraction import activations_folder
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import BrainbenchError, CacheError, DataError
@@ -309,15 +310,18 @@ def test_fewer_at_a_time_where_not_all_fit() -> None:
 
 def test_responses_to_continuous_sound_are_scored_in_blocks_of_voxels() -> None:
     """Measured were 1.1 GB in all, of 4,200 volumes x 20,000 voxels and 128 features."""
+    if "encoding" not in list_ids("metric"):
+        pytest.skip("the plugin encoding is not installed")
     work = plan_work(Workbench(), [(Loadable("tiny-plain"), Loadable("Tiny-match"))])
     ((model, target),) = work.pairs
     size: dict[str, Any] = {"rows": 4200, "columns": 20_000, "bytes": 4 * 4200 * 20_000}
-    size["continuous"] = True
+    size |= {"continuous": True, "id": "Tiny-encoding"}
     (found,) = forecast(replace(work, pairs=[(model, replace(target, **size))]))
     assert 0.4e9 < found.memory - found.least < 2.2e9
     wide = size | {"columns": 40_000, "bytes": 2 * size["bytes"]}
     (more,) = forecast(replace(work, pairs=[(model, replace(target, **wide))]))
-    assert more.memory - found.memory == size["bytes"]
+    # predictions of all voxels are kept beside their responses
+    assert size["bytes"] < more.memory - found.memory < 1.3 * size["bytes"]
     # of some categories of sounds, fewer rows than sounds: less than of all
     (whole,) = forecast(work)
     fewer = replace(target, rows=target.rows // 2, bytes=target.bytes // 2)
@@ -337,8 +341,6 @@ def test_a_large_model_in_a_small_container() -> None:
 
 
 def loading_ids() -> list[str]:
-    from brainbench_audio import list_ids
-
     return list_ids("model")
 
 

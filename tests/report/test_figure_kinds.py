@@ -152,6 +152,7 @@ FIGURES = {
     "layer-weights": [*ONE, "-b", "HEAR.*"],
     "learning-curves": [*ONE, "-b", "HEAR.*"],
     "trajectory": [*ONE, "-b", "NH2015-rsa", "--log"],
+    "explain": ["--published", "only"],
 }
 
 # axes of numbers, not of names; the images of `rdm` are those of its numbers, see below
@@ -168,6 +169,7 @@ MEASURED = {
     "layer-weights": "y",
     "learning-curves": "y",
     "trajectory": "xy",
+    "explain": "x",
 }
 
 
@@ -208,6 +210,7 @@ def test_json_holds_what_is_drawn() -> None:
         "bars": grouped,
         "scatter": {"benchmark": "NH2015-rsa"},
         "agreement": {"benchmark": BRAIN[:2], "published": "add"},
+        "explain": {"published": "only"},
     }
     assert set(MEASURED) == set(FIGURES)
     for kind, measured in MEASURED.items():

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+import tracemalloc
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +14,8 @@ import soundfile
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.pipeline import isolation
-from brainbench_audio.stimuli import stimulus_set
+from brainbench_audio.stimuli import continuous
+from brainbench_audio.stimuli.audio import resample
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.reading import read_ahead
 
@@ -65,18 +68,37 @@ def test_windows_that_are_not_causal_are_around_their_time(
 
 def test_a_run_is_decoded_once(stimuli: ContinuousStimuli, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[Path] = []
-    read = stimulus_set.read_waveform
+    read = continuous.read_blocks
 
     def counting(path: Path, *arguments: object, **options: object) -> object:
         decoded.append(path)
         return read(path, *arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(stimulus_set, "read_waveform", counting)
+    monkeypatch.setattr(continuous, "read_blocks", counting)
     ahead = list(read_ahead(stimuli, range(10), 800))
     assert [file.stem for file in decoded] == ["one", "two"]
     assert {len(window) for window in ahead} == {800}
     for window, expected in zip(ahead, replace(stimuli).waveforms(range(10), 800), strict=True):
         np.testing.assert_array_equal(window, expected)
+
+
+def test_memory_holds_a_window_and_not_the_run(tmp_path: Path) -> None:
+    file, rate = tmp_path / "long.wav", 44_100
+    samples = np.random.default_rng(1).integers(-9000, 9000, 240 * rate, dtype=np.int16)
+    soundfile.write(file, samples, rate)
+    story = ContinuousStimuli.of_runs("story", {"long": file}, context=16, stride=16)
+    whole = resample((samples / np.float32(1 << 15)).astype(np.float32), rate, 16_000)
+    tracemalloc.start()
+    heard = list(story.in_turn((0, 7, 14), 16_000))
+    kept, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    for window, end in zip(heard, (16, 128, 240), strict=True):
+        np.testing.assert_array_equal(window, whole[(end - 16) * 16_000 : end * 16_000])
+    # the run is 42 MB at its own rate, 15 MB at that of the model
+    assert kept < sum(window.nbytes for window in heard) + 1e6
+    assert most < 20e6
+    # a worker gets the windows, not the sound
+    assert len(pickle.dumps(story)) < 1e4
 
 
 def test_hashes_follow_content_place_and_windows(stimuli: ContinuousStimuli) -> None:

@@ -34,6 +34,14 @@ def test_sounds_differ_and_are_the_same_each_time(tmp_path: Path) -> None:
     assert {len(sound) for sound in sounds} == {400}
     assert len({sound.tobytes() for sound in sounds}) == 7
     assert one.fingerprint == other.fingerprint
+    before = [path.stat().st_ino for path in one.files]
+    one.files[2].write_bytes(one.files[2].read_bytes()[:-1])
+    assert dummy_stimuli(tmp_path / "one", number=7, seconds=0.05).fingerprint == other.fingerprint
+    again = [path.stat().st_ino for path in one.files]
+    assert before[:2] + before[3:] == again[:2] + again[3:], "what is whole is not written again"
+    assert sorted(path.name for path in (tmp_path / "one").iterdir()) == [
+        path.name for path in one.files
+    ]
 
 
 def test_a_sound_has_the_same_activations_alone_and_among_others() -> None:

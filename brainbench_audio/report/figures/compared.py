@@ -91,7 +91,8 @@ def unit_of(benchmark: str) -> str:
     from brainbench_audio.registry.lookup import find_metric
 
     try:
-        return find_metric(BenchmarkId.parse(benchmark).measure)[0].card.unit
+        entry, variant = find_metric(BenchmarkId.parse(benchmark).measure)
+        return entry.card.unit_of(variant)
     except UnknownId:
         return "score"
 

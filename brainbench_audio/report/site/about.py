@@ -13,6 +13,7 @@ from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.scores import profiles
 
 SOUNDS, RUNS = "sounds", "runs"
+_CITED = ("data", "second", "metric")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +34,7 @@ class About:
     licence, source : str
         Of the data.
     citations : tuple of str
-        BibTeX, of the data and the metric.
+        BibTeX, of the data, of the second data set, if there is one, and the metric.
     """
 
     data: str = ""
@@ -85,25 +86,34 @@ def _folder(card: BenchmarkCard) -> str:
 
 
 def _of_card(card: BenchmarkCard) -> About:
-    data, metric = card.dataset, card.metric
+    from brainbench_audio.registry.lookup import second_of
+
+    data, metric, second = card.dataset, card.metric, second_of(card)
+    seconds = [] if second is None else [second.dataset.citation]
     return About(
         data=data.description,
         metric=metric.description,
         subset=card.subset,
-        variant=card.variant,
-        unit=metric.unit,
+        variant=_variant(card),
+        unit=card.unit,
         stimuli=data.counted(card.subset),
         counted=RUNS if "continuous" in data.provided(card.subset) else SOUNDS,
         licence=data.licence,
         source=data.source,
-        citations=tuple(text for text in (data.citation, metric.citation) if text),
+        citations=tuple(text for text in (data.citation, *seconds, metric.citation) if text),
     )
+
+
+def _variant(named: BenchmarkCard | BenchmarkId) -> str | None:
+    """Return the variant, with the model or the data set that it names."""
+    behind = named.given or named.second
+    return f"{named.variant}={behind}" if behind else named.variant
 
 
 def _of_provenance(benchmark: str, measured: Iterable[Result]) -> About:
     """Return what the newest score was told by cards that are not installed here."""
     parsed = BenchmarkId.parse(benchmark)
-    named = About(subset=parsed.subset, variant=parsed.variant)
+    named = About(subset=parsed.subset, variant=_variant(parsed))
     for result in sorted(measured, key=lambda result: result.created, reverse=True):
         cards = result.provenance.get("cards")
         data, metric = (_texts(cards, name) for name in ("data", "metric"))
@@ -116,7 +126,7 @@ def _of_provenance(benchmark: str, measured: Iterable[Result]) -> About:
                 unit=metric.get("unit", ""),
                 licence=data.get("licence", ""),
                 source=data.get("source", ""),
-                citations=tuple(cited[name] for name in ("data", "metric") if cited.get(name)),
+                citations=tuple(cited[name] for name in _CITED if cited.get(name)),
             )
     return named
 

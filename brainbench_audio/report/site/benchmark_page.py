@@ -3,62 +3,64 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
-from urllib.parse import quote, urlencode
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from brainbench_audio.markup import Markup, link, prose, tag
+from brainbench_audio.markup import Markup
+from brainbench_audio.report.category_errors import CategoryError
+from brainbench_audio.report.comparison import Rank
 from brainbench_audio.report.families import BASELINE
 from brainbench_audio.report.precision import reading_error
 from brainbench_audio.report.published_files import toplines
 from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.categories import category_grid
 from brainbench_audio.report.site.content import Content, Row
-from brainbench_audio.report.site.drawing import Axis, icon, number
-from brainbench_audio.report.site.frame import (
-    COMPARISONS,
-    Frame,
-    facts,
-    published_chip,
-    table,
-    up,
-)
-from brainbench_audio.report.site.model_page import (
-    benchmark_link,
-    bibtex,
-    interval,
-)
-from brainbench_audio.report.site.precision import error_text, printed
+from brainbench_audio.report.site.drawing import Axis, number
+from brainbench_audio.report.site.frame import COMPARISONS, Frame
+from brainbench_audio.report.site.precision import printed
 from brainbench_audio.report.site.regions import regions_of_benchmark
-from brainbench_audio.report.site.relations import rank_text
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the table: a score that counts, or the published one beside it.
+
+    Attributes
+    ----------
+    row : Row
+    result : Result
+    dot : Markup
+        The score as a drawing.
+    rank : Rank or None
+    sounds : str or None
+        File of the page with what is known of single sounds.
+    """
+
+    row: Row
+    result: Result
+    dot: Markup
+    rank: Rank | None
+    sounds: str | None
 
 
 def list_page(content: Content, frame: Frame) -> str:
     """Return the page that lists all benchmarks."""
-    rows = []
+    listed = []
     for name in content.benchmarks:
-        known = content.about[name]
         scored = _rows(content, name)
-        best = next((row for row in scored if not row.control), scored[0])
-        rows.append(
-            [
-                benchmark_link(content, name, COMPARISONS),
-                known.unit or "–",
-                sum(not row.control for row in scored),
-                f"{printed(best.results[name])} ({best.label})",
-                tag("div", prose(known.data or "–"), class_="text"),
-            ]
-        )
-    head = ("Benchmark", "Unit", "Models", "Best", "Data")
-    body = [
-        tag("h1", "Benchmarks"),
-        tag("p", "Each is a data set with a metric; its page has the protocol.", class_="lead"),
-        table(head, rows, "All benchmarks", numeric=(2,), heard=True),
-    ]
-    return frame.page(COMPARISONS, "Benchmarks", body)
+        models = [row for row in scored if not row.control]
+        best = (models or scored)[0]
+        about = content.about[name]
+        listed.append({"name": name, "about": about, "models": len(models), "best": best})
+    return frame.page("benchmarks.html", COMPARISONS, "Benchmarks", content=content, listed=listed)
 
 
 def benchmark_page(
-    content: Content, benchmark: str, frame: Frame, sounds: Mapping[str, str]
+    content: Content,
+    benchmark: str,
+    frame: Frame,
+    sounds: Mapping[str, str],
+    categories: Mapping[str, Sequence[CategoryError]],
 ) -> str:
     """Return the page of a benchmark.
 
@@ -69,21 +71,38 @@ def benchmark_page(
     frame : Frame
     sounds : mapping of str to str
         Of models whose scores say something of each sound: file of the page that shows it.
+    categories : mapping of str to sequence of CategoryError
+        Of models whose scores say how well each category of sounds is predicted.
     """
-    path = content.comparisons[benchmark]
     rows = _rows(content, benchmark)
     ceiling, words = _ceiling(rows, benchmark)
-    body = [
-        tag("h1", benchmark),
-        tag("p", _lead(content, benchmark), class_="lead"),
-        tag("h2", "Models"),
-        _models(content, rows, benchmark, (ceiling, words), sounds),
-        regions_of_benchmark(content, benchmark),
-        tag("h2", "Protocol"),
-        _protocol(content, benchmark, words),
-        _citations(content, benchmark),
+    shown = [
+        (row, result)
+        for row in rows
+        for result in (row.results[benchmark], row.published.get(benchmark))
+        if result is not None
     ]
-    return frame.page(path, benchmark, body)
+    base = next((result for row, result in shown if row.model == BASELINE), None)
+    ends = [end for _, result in shown for end in (bounds_of(result) or ())]
+    values = [result.value for _, result in shown]
+    axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
+    return frame.page(
+        "benchmark.html",
+        content.comparisons[benchmark],
+        benchmark,
+        content=content,
+        benchmark=benchmark,
+        about=content.about[benchmark],
+        lead=_lead(content, benchmark),
+        ceiling=ceiling,
+        ceiling_words=words,
+        baseline=base and base.label,
+        axis=axis.heading(),
+        lines=[_line(content, row, result, axis, sounds) for row, result in shown],
+        sounds=sounds,
+        regions=regions_of_benchmark(content, benchmark),
+        by_category=category_grid(rows, categories),
+    )
 
 
 def _rows(content: Content, benchmark: str) -> list[Row]:
@@ -130,95 +149,17 @@ def bounds_of(result: Result) -> tuple[float, float] | None:
     return (low, high) if math.isfinite(low) and math.isfinite(high) else None
 
 
-def _protocol(content: Content, benchmark: str, ceiling: str) -> Markup:
-    known = content.about[benchmark]
-    return facts(
-        [
-            ("Data", prose(known.data)),
-            ("Subset", known.subset),
-            ("Stimuli", f"{known.stimuli:,} {known.counted}" if known.stimuli else None),
-            ("Metric", prose(known.metric)),
-            ("Variant", known.variant),
-            ("Unit", known.unit),
-            ("Ceiling", ceiling),
-            ("Licence of the data", known.licence),
-            ("Source of the data", link(known.source, known.source)),
-        ]
-    )
-
-
-def _models(
-    content: Content,
-    rows: list[Row],
-    benchmark: str,
-    known: tuple[tuple[float, float] | None, str],
-    sounds: Mapping[str, str],
-) -> Markup:
-    """Return all scores as a dot plot in a table, the best on top; ``known`` is the ceiling."""
-    ceiling, words = known
-    shown = [
-        (row, result)
-        for row in rows
-        for result in (row.results[benchmark], row.published.get(benchmark))
-        if result is not None
-    ]
-    base = next((result for row, result in shown if row.model == BASELINE), None)
-    ends = [end for _, result in shown for end in (bounds_of(result) or ())]
-    values = [result.value for _, result in shown]
-    axis = Axis.around([*values, *ends], ceiling, None if base is None else base.value)
-    cells = [_cells(content, row, result, axis) for row, result in shown]
-    dots = axis.heading("Score as a dot")
-    head: tuple[Any, ...] = ("Model", dots, "Score", "Rank", "Group", "Error")
-    head += ("95 % interval", "Normalised", "Best layer")
-    drawn = "" if ceiling is None else f" Band: ceiling, {words}."
-    drawn += "" if base is None else f" Thin line: {base.label}."
-    caption = (
-        f"Models on {benchmark}. Lines: 95 % intervals, or ± one standard error; hollow: "
-        f"published, dashed: how far reading the figure may be off.{drawn} Rank: place, and its "
-        "range in 95 % of draws; of a model that is measured and published the measured score "
-        "counts, and controls have none. Models of one group do not differ from its best after "
-        "control of false discoveries."
-    )
-    if sounds:
-        head += ("Sounds",)
-        for (row, result), line in zip(shown, cells, strict=True):
-            path = None if result.published else sounds.get(row.model)
-            line.append(
-                "–"
-                if path is None
-                else _sounds(row, benchmark, up(content.comparisons[benchmark]) + quote(path))
-            )
-    return table(head, cells, caption, numeric=tuple(range(2, 8)))
-
-
-def _sounds(row: Row, benchmark: str, address: str) -> Markup:
-    view = urlencode({"b": benchmark})
-    label = f"Sounds of {row.label}"
-    return tag("a", "sounds", href=f"{address}#{view}", aria_label=label)
-
-
-def _cells(content: Content, row: Row, result: Result, axis: Axis) -> list[Any]:
-    """Return one line of the table: a score that counts, or the published one beside it."""
-    benchmark = result.benchmark
-    rank = row.ranks.get(benchmark) if result is row.results[benchmark] else None
-    look, published = content.looks[row.family], result.published
+def _line(
+    content: Content, row: Row, result: Result, axis: Axis, sounds: Mapping[str, str]
+) -> Line:
+    published = result.published
     title = f"{row.label}{' (published)' if published else ''}: {printed(result)}"
-    name = tag(
-        "a", row.label, href=up(content.comparisons[benchmark]) + quote(content.models[row.model])
-    )
-    return [
-        [icon(look), " ", name, [" ", published_chip()] if published else None],
+    look = content.looks[row.family]
+    counts = result is row.results[result.benchmark]
+    return Line(
+        row,
+        result,
         axis.row(result.value, look, title, bounds_of(result), published=published),
-        printed(result),
-        rank_text(rank),
-        rank.group or "–" if rank else "–",
-        error_text(result),
-        interval(result),
-        number(result.normalised),
-        result.layer or "–",
-    ]
-
-
-def _citations(content: Content, benchmark: str) -> list[Markup] | None:
-    texts = dict.fromkeys(content.about[benchmark].citations)
-    return [tag("h2", "Citation"), *(bibtex(text) for text in texts)] if texts else None
+        row.ranks.get(result.benchmark) if counts else None,
+        None if published else sounds.get(row.model),
+    )

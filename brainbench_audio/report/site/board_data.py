@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -81,6 +81,8 @@ def column_label(benchmark: str) -> str:
     --------
     >>> column_label("NH2015comp.lf-ridge"), column_label("HEAR.gtzan-probe")
     ('lf ridge', 'gtzan')
+    >>> column_label("NH2015-ridge-from=B2021"), column_label("NH2015[speech]-rsa")
+    ('ridge-from=B2021', '[speech]-rsa')
     """
     if benchmark == OVERALL:
         return OVERALL
@@ -88,7 +90,8 @@ def column_label(benchmark: str) -> str:
     if is_task(benchmark):
         usual = parsed.measure == "probe" and parsed.subset
         return str(parsed.subset) if usual else benchmark
-    return " ".join(part for part in (parsed.subset, parsed.measure) if part) or benchmark
+    measure = str(replace(parsed, dataset="", subset=None, distribution=None)).removeprefix("-")
+    return " ".join(part for part in (parsed.subset, measure) if part) or benchmark
 
 
 def _sentence(content: Content, group: Group) -> str:

@@ -10,9 +10,9 @@ from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.provenance import package_version
 from brainbench_audio.report.results import Result
-from brainbench_audio.report.site.add_page import add_page
 from brainbench_audio.report.site.benchmark_page import benchmark_page, list_page
 from brainbench_audio.report.site.board import board_page
+from brainbench_audio.report.site.clips import SUFFIX, FindClips, clip_path
 from brainbench_audio.report.site.compare_page import compare_page
 from brainbench_audio.report.site.content import Content, Row, gather
 from brainbench_audio.report.site.correlation_page import correlation_page
@@ -39,13 +39,15 @@ class Site:
     Attributes
     ----------
     folder : Path
-    pages : int
+    pages, clips : int
+        How many pages, and sounds beside them.
     size : int
-        Bytes of all pages.
+        Bytes of all these.
     """
 
     folder: Path
     pages: int
+    clips: int
     size: int
 
     @property
@@ -61,6 +63,7 @@ def build_site(
     declared: Mapping[str, ModelCard] | None = None,
     *,
     live: bool = False,
+    clips: FindClips | None = None,
 ) -> Site:
     """Write a site that shows some results.
 
@@ -78,6 +81,8 @@ def build_site(
         Cards of models that no installed plugin has, by id.
     live : bool
         For a server that says when results change: pages ask it, and load themselves again.
+    clips : callable, optional
+        Gives the sounds of a score that pages play. By default they play none.
 
     Raises
     ------
@@ -94,9 +99,10 @@ def build_site(
             f"published numbers with --published add."
         )
     content = gather(title, results, declared)
-    pages = _pages(content, Frame(title, _note(content), live))
-    size = write_folder(folder, pages)
-    return Site(folder=folder, pages=len(pages), size=size)
+    files = _files(content, Frame(title, _note(content), live), clips)
+    size = write_folder(folder, files)
+    sounds = sum(name.endswith(SUFFIX) for name in files)
+    return Site(folder=folder, pages=len(files) - sounds, clips=sounds, size=size)
 
 
 def _note(content: Content) -> str:
@@ -106,27 +112,35 @@ def _note(content: Content) -> str:
     return f"Written by brainbench-audio {package_version()}{newest}."
 
 
-def _pages(content: Content, frame: Frame) -> dict[str, str]:
+def _files(content: Content, frame: Frame, find: FindClips | None) -> dict[str, str | bytes]:
     stored = {row.model: _stored(row) for row in content.rows}
     profiles = {model: profiles_of(found) for model, found in stored.items()}
-    pages = {
+    pages: dict[str, str | bytes] = {
         BOARD: board_page(content, frame),
         COMPARISONS: list_page(content, frame),
         CORRELATIONS: correlation_page(content, frame),
         COMPARE: compare_page(content, profiles, frame),
-        ADD: add_page(frame),
+        ADD: frame.page("add.html", ADD, "Add your model"),
     }
     for benchmark, path in content.comparisons.items():
+        of_models = {model: one[benchmark] for model, one in stored.items() if benchmark in one}
         shown = {
-            model: sounds_path(content, model)
-            for model, found in stored.items()
-            if benchmark in found and found[benchmark].sounds
+            model: sounds_path(content, model) for model, one in of_models.items() if one.sounds
         }
-        pages[path] = benchmark_page(content, benchmark, frame, shown)
+        kinds = {model: one.categories for model, one in of_models.items()}
+        pages[path] = benchmark_page(content, benchmark, frame, shown, kinds)
     for row in content.rows:
         sounds = {name: one.sounds for name, one in stored[row.model].items() if one.sounds}
         if sounds:
-            pages[sounds_path(content, row.model)] = sounds_page(content, row, sounds, frame)
+            clips = (
+                {name: find(row.results[name], one.names) for name, one in sounds.items()}
+                if find
+                else {}
+            )
+            page = sounds_page(content, row, sounds, frame, clips)
+            pages[sounds_path(content, row.model)] = page
+            for one in clips.values():
+                pages |= {clip_path(clip): clip for clip in one.files.values()}
     for model, path in content.models.items():
         more = sounds_path(content, model)
         known = more if more in pages else None

@@ -7,54 +7,20 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from brainbench_audio.markup import Markup, inline_data, tag
 from brainbench_audio.report.precision import digits_of
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content
-from brainbench_audio.report.site.frame import COMPARE, Frame, box, controls
+from brainbench_audio.report.site.frame import COMPARE, Frame
 from brainbench_audio.report.site.profiles import LayerProfile
 
 Profiles = Mapping[str, Mapping[str, LayerProfile]]
-_MOST = 4
 _DIGITS = 5
-_EXPLAINED = (
-    "Differences are the score of the model less that of the first one, with the 95 % interval and "
-    "two-sided p of no difference, over the sounds and listeners that both were scored on; p is of "
-    "this pair alone. Published scores tell no more than their value, so they have none."
-)
 
 
 def compare_page(content: Content, profiles: Profiles, frame: Frame) -> str:
     """Return the page; ``profiles`` are those of each model and benchmark."""
-    data = _data(content, profiles)
-    body = [
-        tag("h1", "Compare models"),
-        tag("p", "Choose two to four; the address keeps the choice.", class_="lead"),
-        _controls(data),
-        tag("noscript", tag("p", "This page needs scripts; each model has a page without.")),
-        box(tag("table", id="compared", hidden=True), "Scores side by side"),
-        tag("p", _EXPLAINED, class_="note"),
-        tag("h2", "Layer by layer"),
-        tag("p", "Depth: from the first layer that is read to the last.", class_="note"),
-        tag("ul", id="key", class_="legend"),
-        tag("div", id="layers", class_="multiples"),
-        inline_data("compare-data", data),
-    ]
-    scripts = ("shared.js", "compare.js")
-    return frame.page(COMPARE, "Compare", body, scripts=scripts, wide=True)
-
-
-def _controls(data: dict[str, Any]) -> Markup:
-    options = [tag("option", one["label"], value=one["id"]) for one in data["models"]]
-    selects = [
-        tag(
-            "label",
-            f"Model {place + 1}",
-            tag("select", tag("option", "–", value="") if place > 1 else None, options),
-        )
-        for place in range(_MOST)
-    ]
-    return controls("models", "Models", selects, kind="axes")
+    data, scripts = _data(content, profiles), ("shared.js", "compare.js")
+    return frame.page("compare.html", COMPARE, "Compare", scripts=scripts, data=data)
 
 
 def _data(content: Content, profiles: Profiles) -> dict[str, Any]:

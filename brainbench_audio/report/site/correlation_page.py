@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
-from brainbench_audio.markup import Markup, inline_data, tag
 from brainbench_audio.report.correlations import (
     LEAST_Z,
     SUBSETS,
@@ -18,65 +18,98 @@ from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.report.site.benchmark_page import bounds_of
 from brainbench_audio.report.site.board_data import column_label
 from brainbench_audio.report.site.content import Content
-from brainbench_audio.report.site.drawing import icon, number
-from brainbench_audio.report.site.frame import CORRELATIONS, Frame, box, controls
-from brainbench_audio.report.site.model_page import benchmark_link
+from brainbench_audio.report.site.drawing import number
+from brainbench_audio.report.site.frame import CORRELATIONS, Frame
 from brainbench_audio.report.site.relations import relations
 from brainbench_audio.report.site.sizes import PARAMETERS, sizes
-from brainbench_audio.report.table1 import COLUMNS, MODELS, p_class, p_value, published_tables
+from brainbench_audio.report.table1 import (
+    COLUMNS,
+    MODELS,
+    PublishedTable,
+    p_class,
+    p_value,
+    published_tables,
+)
 
 Cell = tuple[str, str, Subset]
 _DIGITS, _LEVELS = 5, 8
 _SUBSETS: Mapping[Subset, str] = {"all": "all", "sub": "subset"}
 _P_CLASSES = {"<.01": "strong-p", ".01-.05": "some-p", ">.05": "no-p"}
-_NONE = "No three models have scores of a brain benchmark and of a listening task."
+
+
+@dataclass(frozen=True)
+class Heat:
+    """A table of correlations.
+
+    Attributes
+    ----------
+    columns : list of (str, str)
+        What is compared, and what it is called above its column.
+    lines : list of Line
+    """
+
+    columns: list[tuple[str, str]]
+    lines: list[Line]
+
+
+@dataclass(frozen=True)
+class Line:
+    """A benchmark with all models or the subset.
+
+    Attributes
+    ----------
+    benchmark, subset : str
+    rows : int
+        How many lines the benchmark has; 0 for all but its first one.
+    cells : list of HeatCell or None
+        In the order of columns.
+    """
+
+    benchmark: str
+    subset: str
+    rows: int
+    cells: list[HeatCell | None]
+
+
+@dataclass(frozen=True)
+class HeatCell:
+    """One correlation: its number, shade, class of p, all of it in words, and its dots."""
+
+    r: float
+    level: int
+    kind: str
+    title: str
+    view: dict[str, str]
 
 
 def correlation_page(content: Content, frame: Frame) -> str:
     """Return the page."""
     found = correlations(content.results)
     start = _first_axes(content)
-    body = [
-        tag("h1", "Correlations"),
-        tag(
-            "p",
-            "Every dot is a model, hollow if a score is published. Choose what the axes show.",
-            class_="lead",
-        ),
-        _controls(content, start),
-        tag("p", id="relation", role="status"),
-        tag(
-            "div",
-            tag("div", id="tip", class_="tip", role="status", hidden=True),
-            id="plot",
-            class_="plot",
-        ),
-        _legend(content),
-        tag("noscript", tag("p", "The scatter plot needs scripts; the table below does not.")),
-        tag("h2", "Brain benchmarks and listening tasks"),
-        _measured(content, found),
-        _printed(content),
-        tag("section", _learned(), id="learned", hidden=True),
-        inline_data("scatter-data", _data(content, start)),
-    ]
-    scripts = ("shared.js", "scatter.js", "learned.js")
-    return frame.page(CORRELATIONS, "Correlations", body, scripts=scripts)
+    known = [PARAMETERS] if sizes(content) else []
+    table = published_tables()[0] if any(one.published for one in content.results) else None
+    return frame.page(
+        "correlations.html",
+        CORRELATIONS,
+        "Correlations",
+        scripts=("shared.js", "scatter.js", "learned.js"),
+        content=content,
+        start=start,
+        across=[*content.benchmarks, *known],
+        least_z=LEAST_Z,
+        measured=_measured(found),
+        left_out=found.excluded,
+        # where scores of the paper are among those of the site
+        printed=table and _printed(table),
+        printed_title=table and table.title,
+        data=_data(content, start),
+    )
 
 
 def _first_axes(content: Content) -> dict[str, str]:
     """Return a brain benchmark and the overall mean, as far as there are such."""
     y = OVERALL if OVERALL in content.benchmarks else content.chosen[-1]
     return {"x": content.first, "y": y}
-
-
-def _learned() -> list[Markup]:
-    words = (
-        "What the cards of models say that they were trained on, the highest mean first; the "
-        "vertical axis above chooses the score. Models of one family are no independent draws."
-    )
-    table = tag("table", id="learned-table")
-    title = tag("h2", "By training data: ", tag("span", id="learned-score"))
-    return [title, tag("p", words, class_="note"), box(table, "Scores by training data")]
 
 
 def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
@@ -135,126 +168,42 @@ def _relations(results: Sequence[Result]) -> dict[str, Any]:
     }
 
 
-def _controls(content: Content, start: dict[str, str]) -> Markup:
-    def choice(name: str, words: str) -> Markup:
-        known = [PARAMETERS] if name == "x" and sizes(content) else []
-        options = [
-            tag("option", one, value=one, selected=one == start[name])
-            for one in (*content.benchmarks, *known)
-        ]
-        return tag("label", words, tag("select", options, id=f"axis-{name}"))
-
-    subset = f"only models with an overall z-score above {number(LEAST_Z, 1)}"
-    return controls(
-        "axes",
-        "Axes",
-        choice("x", "Horizontal axis"),
-        choice("y", "Vertical axis"),
-        tag(
-            "div",
-            tag("label", tag("input", type="checkbox", id="subset"), subset),
-            class_="inline",
-        )
-        if content.overall.values
-        else tag("input", type="checkbox", id="subset", hidden=True, disabled=True),
-        kind="axes",
-    )
-
-
-def _legend(content: Content) -> Markup:
-    items = [tag("li", icon(look), " ", name) for name, look in content.looks.items()]
-    return tag("ul", items, class_="legend")
-
-
-def _measured(content: Content, found: CorrelationTable) -> list[Markup]:
+def _measured(found: CorrelationTable) -> Heat:
     """Return Pearson's r of each brain benchmark with each task, all models and the subset."""
-    compared = list(dict.fromkeys(row.compared for row in found.rows))
-    if not compared:
-        return [tag("p", _NONE, class_="note")]
-    cells: dict[Cell, tuple[float, float, str]] = {
-        (row.benchmark, row.compared, row.subset): (
+    cells = {
+        (row.benchmark, row.compared, row.subset): _cell(
             row.r,
             row.p,
             f"{row.n} models, 95 % interval {number(row.interval[0])} to {number(row.interval[1])}",
+            {"x": row.benchmark, "y": row.compared}
+            | ({"subset": "1"} if row.subset == "sub" else {}),
         )
         for row in found.rows
     }
-    left_out = ", ".join(found.excluded)
-    caption = (
-        "Pearson’s r over models; a cell leads to its dots above. Subset: models whose overall "
-        f"z-score, the mean over listening tasks, is above {number(LEAST_Z, 1)}"
-    )
-    caption += f"; this leaves out {left_out}." if left_out else "."
-    benchmarks = list(dict.fromkeys(row.benchmark for row in found.rows))
-    return [_heat(content, cells, benchmarks, compared, caption, lead=True), _key()]
+    return _heat(cells, list(dict.fromkeys(row.compared for row in found.rows)))
 
 
-def _printed(content: Content) -> list[Markup]:
-    """Return table 1 of the paper, where its scores are among those of the site."""
-    if not any(result.published for result in content.results):
-        return []
-    table = published_tables()[0]
-    cells: dict[Cell, tuple[float, float, str]] = {
-        cell: (one.r, p_value(one.r, MODELS[cell[2]]), f"{MODELS[cell[2]]} models")
+def _printed(table: PublishedTable) -> Heat:
+    """Return table 1 of the paper."""
+    cells = {
+        cell: _cell(one.r, p_value(one.r, MODELS[cell[2]]), f"{MODELS[cell[2]]} models", {})
         for cell, one in table.cells.items()
     }
-    benchmarks = list(dict.fromkeys(benchmark for benchmark, _, _ in cells))
-    title = f"{table.title}: single listening tasks are published in no other way."
-    return [
-        tag("h2", "Table 1 of the paper"),
-        _heat(content, cells, benchmarks, list(COLUMNS), title, lead=False),
-    ]
+    return _heat(cells, list(COLUMNS))
 
 
-def _heat(
-    content: Content,
-    cells: Mapping[Cell, tuple[float, float, str]],
-    benchmarks: Sequence[str],
-    compared: Sequence[str],
-    caption: str,
-    *,
-    lead: bool,
-) -> Markup:
-    """Return correlations as a table whose cells are shaded by r and written by their p."""
+def _cell(r: float, p: float, words: str, view: dict[str, str]) -> HeatCell:
+    title = f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}, {words}"
+    level = min(_LEVELS, round(abs(r) * _LEVELS))
+    return HeatCell(r, level, _P_CLASSES[p_class(p)], title, view)
 
-    def cell(benchmark: str, other: str, subset: Subset) -> Markup:
-        if (known := cells.get((benchmark, other, subset))) is None:
-            return tag("td", "–", class_="number quiet")
-        r, p, words = known
-        level = min(_LEVELS, round(abs(r) * _LEVELS))
-        names = f"number {'cold' if r < 0 else 'heat'}-{level} {_P_CLASSES[p_class(p)]}"
-        title = f"p {'< 0.001' if p < 0.001 else f'= {p:.3f}'}, {words}"
-        chosen = {"x": benchmark, "y": other} | ({"subset": "1"} if subset == "sub" else {})
-        shown = number(r, 2)
-        text = tag("a", shown, href=f"#{urlencode(chosen)}") if lead else shown
-        return tag("td", text, class_=names, title=title)
 
-    rows = []
-    for benchmark in benchmarks:
+def _heat(cells: Mapping[Cell, HeatCell], compared: Sequence[str]) -> Heat:
+    lines = []
+    for benchmark in dict.fromkeys(benchmark for benchmark, _, _ in cells):
         known = [one for one in SUBSETS if any((benchmark, to, one) in cells for to in compared)]
-        name = benchmark_link(content, benchmark, CORRELATIONS)
         for subset in known:
-            first = tag("th", name, scope="rowgroup", rowspan=len(known))
-            rest = [cell(benchmark, other, subset) for other in compared]
-            row = [first if subset == known[0] else None, tag("td", _SUBSETS[subset]), rest]
-            rows.append(tag("tr", row))
-    names = [tag("th", column_label(one), scope="col", title=one) for one in compared]
-    head = [tag("th", name, scope="col") for name in ("Benchmark", "Models")]
-    drawn = tag(
-        "table",
-        tag("caption", tag("span", caption)),
-        tag("thead", tag("tr", head, names)),
-        tag("tbody", rows),
-        class_="heat",
-    )
-    return box(drawn, caption)
-
-
-def _key() -> Markup:
-    words = (
-        ("strong-p", "p < 0.01"),
-        ("some-p", "p from 0.01 to 0.05"),
-        ("no-p", "p > 0.05"),
-    )
-    items = [tag("li", tag("span", "0.50", class_=name), f" {text}") for name, text in words]
-    return tag("ul", items, class_="legend")
+            rows = len(known) if subset == known[0] else 0
+            found = [cells.get((benchmark, other, subset)) for other in compared]
+            lines.append(Line(benchmark, _SUBSETS[subset], rows, found))
+    return Heat([(name, column_label(name)) for name in compared], lines)

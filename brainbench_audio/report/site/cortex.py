@@ -8,10 +8,6 @@ from dataclasses import replace
 from brainbench_audio.markup import Markup, tag
 from brainbench_audio.registry.ids import BenchmarkId
 
-SCHEMATIC = (
-    "A schematic drawing of the left hemisphere, front to the left, not a map: places and sizes of "
-    "the regions are not to scale."
-)
 # an outline of the hemisphere and the fissure above the temporal lobe; own drawing
 _OUTLINE = (
     "M20,120C14,52 84,10 170,10C256,10 318,50 318,112C318,146 298,160 272,162C250,188 200,202 "

@@ -33,6 +33,14 @@ _WIDTH, _HEIGHT, _EDGE = 280.0, 22.0, 12.0
 _LONGEST = 18
 
 
+@dataclass(frozen=True)
+class Figure:
+    """A drawing with what stands below it."""
+
+    drawing: Markup
+    caption: str
+
+
 def number(value: float | None, digits: int = 3) -> str:
     """Return a number as it is printed; a dash for None and NaN.
 
@@ -193,15 +201,14 @@ class Axis:
         """Return where a value stands across the drawing."""
         return _EDGE + (_WIDTH - 2 * _EDGE) * (value - self.low) / (self.high - self.low)
 
-    def heading(self, words: str) -> list[Markup]:
-        """Draw the axis with its numbers, to stand above the rows; words for those who hear it."""
+    def heading(self) -> Markup:
+        """Draw the axis with its numbers, to stand above the rows."""
         digits = 1 if self.high - self.low > 0.6 else 2
         parts = [
             tag("text", number(one, digits), x=f"{self.place(one):.1f}", y=14, text_anchor="middle")
             for one in ticks(self.low, self.high, 4)
         ]
-        drawn = self._svg(parts, aria_hidden="true")
-        return [tag("span", words, class_="hidden"), drawn]
+        return self._svg(parts, aria_hidden="true")
 
     def row(
         self,

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
+from brainbench_audio.report.site.clips import SUFFIX
 
 MARKER = ".brainbench-site.json"
 
@@ -32,15 +33,15 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def write_folder(folder: Path, pages: Mapping[str, str]) -> int:
+def write_folder(folder: Path, pages: Mapping[str, str | bytes]) -> int:
     """Write the pages of a site, and remove those of an earlier one that are no longer among them.
 
     Parameters
     ----------
     folder : Path
         Made if it is not there.
-    pages : mapping of str to str
-        Path below the folder, with ``/``, to text.
+    pages : mapping of str to str or bytes
+        Path below the folder, with ``/``, to text, or to a sound.
 
     Returns
     -------
@@ -59,8 +60,8 @@ def write_folder(folder: Path, pages: Mapping[str, str]) -> int:
     # first, and with the old pages too: a run that is killed leaves a folder that is still ours
     _mark(folder, {*before, *pages})
     size = 0
-    for name, text in pages.items():
-        content = text.encode()
+    for name, given in pages.items():
+        content = given.encode() if isinstance(given, str) else given
         with atomic_file(folder / name) as temporary:
             temporary.write_bytes(content)
         size += len(content)
@@ -100,4 +101,4 @@ def _inside(name: object) -> bool:
     if not isinstance(name, str):
         return False
     path = PurePosixPath(name)
-    return path.suffix == ".html" and not path.is_absolute() and ".." not in path.parts
+    return path.suffix in (".html", SUFFIX) and not path.is_absolute() and ".." not in path.parts

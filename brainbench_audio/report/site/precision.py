@@ -28,3 +28,14 @@ def error_text(result: Result) -> str:
     if result.error is not None or reading is None:
         return number(result.error)
     return f"reading ± {number(reading, digits_of(result))}"
+
+
+def interval_text(bounds: tuple[float, float] | None) -> str:
+    """Return an interval in words.
+
+    Examples
+    --------
+    >>> interval_text((0.1, 0.25)), interval_text(None)
+    ('0.100 to 0.250', '–')
+    """
+    return "–" if bounds is None else " to ".join(number(bound) for bound in bounds)

@@ -7,12 +7,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from brainbench_audio.markup import Markup, tag
 from brainbench_audio.registry.ids import BenchmarkId
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.content import Content, Row
-from brainbench_audio.report.site.cortex import SCHEMATIC, cortex, regions_of
-from brainbench_audio.report.site.drawing import number
+from brainbench_audio.report.site.cortex import cortex, regions_of
+from brainbench_audio.report.site.drawing import Figure, number
 from brainbench_audio.report.site.precision import printed
 from brainbench_audio.report.site.profiles import LayerProfile
 
@@ -22,7 +21,7 @@ _LONGEST = 9
 
 def regions_of_model(
     content: Content, row: Row, profiles: Mapping[str, LayerProfile]
-) -> list[Markup] | None:
+) -> list[Figure]:
     """Return pictures of scores and of best layers, for each benchmark with scores of regions."""
     figures = []
     for whole in _with_regions(content):
@@ -32,39 +31,40 @@ def regions_of_model(
             continue
         most = _highest(content, list(names.values()))
         scores = {region: (one.value / most, printed(one)) for region, one in found.items()}
-        words = [f"{whole}: score in each region; the darkest is the highest of all models"]
+        words = f"{whole}: score in each region; the darkest is the highest of all models"
         if any(one.published for one in found.values()):
-            words.append("; published scores among them")
-        figures.append(_figure(f"Score on {whole}", scores, words))
+            words += "; published scores among them"
+        figures.append(Figure(cortex(f"Score on {whole}", scores), words))
         layers = _layers(found, profiles)
         if len(layers) >= _FEWEST:
-            words = [f"{whole}: best layer of each region; the darker, the deeper"]
-            figures.append(_figure(f"Best layer on {whole}", layers, words))
-    return _section(figures)
+            words = f"{whole}: best layer of each region; the darker, the deeper"
+            figures.append(Figure(cortex(f"Best layer on {whole}", layers), words))
+    return figures
 
 
-def regions_of_benchmark(content: Content, benchmark: str) -> list[Markup] | None:
+def regions_of_benchmark(content: Content, benchmark: str) -> list[Figure]:
     """Return where a region lies, or the mean over models in each region of a whole data set."""
     subset = BenchmarkId.parse(benchmark).subset
     whole = str(replace(BenchmarkId.parse(benchmark), subset=None))
     names = regions_of(whole, content.benchmarks)
     if subset in names:
-        return _section([_figure(benchmark, {subset: (1.0, "")}, [f"The region of {benchmark}"])])
+        drawn = cortex(benchmark, {str(subset): (1.0, "")})
+        return [Figure(drawn, f"The region of {benchmark}")]
     if benchmark != whole or len(names) < _FEWEST:
-        return None
+        return []
     rows = [
         row for row in content.rows if not row.control and set(names.values()) <= set(row.results)
     ]
     if not rows:
-        return None
+        return []
     means = {
         region: float(np.mean([row.results[name].value for row in rows]))
         for region, name in names.items()
     }
     most = max(*means.values(), 1e-9)
     shown = {region: (mean / most, number(mean)) for region, mean in means.items()}
-    words = [f"{benchmark}: mean over the {len(rows)} models that have a score of each region"]
-    return _section([_figure(f"Mean score on {benchmark}", shown, words)])
+    words = f"{benchmark}: mean over the {len(rows)} models that have a score of each region"
+    return [Figure(cortex(f"Mean score on {benchmark}", shown), words)]
 
 
 def _with_regions(content: Content) -> list[str]:
@@ -93,14 +93,3 @@ def _layers(
             cut = len(result.layer) > _LONGEST
             shown[region] = (depth, f"{result.layer[:_LONGEST]}…" if cut else result.layer)
     return shown
-
-
-def _figure(name: str, shown: Mapping[str, tuple[float | None, str]], words: list[str]) -> Markup:
-    return tag("figure", cortex(name, shown), tag("figcaption", words))
-
-
-def _section(figures: list[Markup]) -> list[Markup] | None:
-    if not figures:
-        return None
-    note = tag("p", SCHEMATIC, class_="note")
-    return [tag("h2", "Regions"), note, tag("div", figures, class_="multiples")]

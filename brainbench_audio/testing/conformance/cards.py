@@ -11,6 +11,7 @@ from brainbench_audio.cards import PROPERTIES, DatasetCard, MetricCard, ModelCar
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.provenance import source_folder
 from brainbench_audio.registry.discovery import Card
+from brainbench_audio.registry.ids import FROM
 from brainbench_audio.registry.lookup import data_source, load_attribute
 from brainbench_audio.testing.conformance.check import Check, Doubtful, require
 
@@ -22,7 +23,7 @@ _ID = {
 _ENTRY = re.compile(r"@\w+\{[^\s,{}]+,.*\}\s*\Z", re.DOTALL)
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|fill in)\b")
 _HEX = re.compile(r"[0-9a-f]{64}")
-_LOADERS = ("loader", "data", "reference")
+_LOADERS = ("loader", "data", "reference", "memory")
 _WORDS = {ModelCard: "model", DatasetCard: "data set", MetricCard: "metric"}
 
 
@@ -136,7 +137,13 @@ def _properties(card: MetricCard) -> None:
         card.given <= {None, *card.variants},
         "`given` names what is no variant.",
     )
+    for name in ("variant_properties", "variant_units"):
+        require(
+            set(getattr(card, name)) <= set(card.variants),
+            f"`{name}` has a key that is no variant.",
+        )
+    # ids are taken apart without a card: `-from=` alone names data, and no model
     require(
-        set(card.variant_properties) <= set(card.variants),
-        "`variant_properties` has a key that is no variant.",
+        card.second <= {FROM} & {*card.variants} and FROM not in card.given,
+        f"`second` may hold {FROM!r}, if that is a variant, and nothing else; `given` may not.",
     )

@@ -38,7 +38,9 @@ from brainbench_audio.testing.conformance.check import (
 )
 from brainbench_audio.testing.conformance.imports import offline, unchanged
 
-_FLAGS = frozenset({"responses", "continuous", "multivariate", "sessions", "subjects", "task"})
+_FLAGS = frozenset(
+    {"responses", "continuous", "multivariate", "sessions", "subjects", "task", "words"}
+)
 _TARGETS = 6
 EXACT, NOISE = 0.95, 0.35
 
@@ -144,6 +146,7 @@ def _provides(data: Dataset, card: DatasetCard, whole: str) -> None:
         "sessions": "session" in data.assembly.dims,
         "subjects": "subject" in data.assembly.coords,
         "task": target == "label",
+        "words": "words" in data.assembly.coords,
     }
     broken = sorted(flag for flag in promised if not there[flag])
     require(not broken, f"`provides` says {', '.join(broken)}, but the responses have none.")

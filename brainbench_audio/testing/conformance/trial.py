@@ -14,6 +14,7 @@ from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.cards import MetricCard
+from brainbench_audio.interfaces import SecondData
 from brainbench_audio.pipeline.loading import load_metric
 from brainbench_audio.scores.score import Score
 from brainbench_audio.testing.conformance.check import NotChecked, require
@@ -28,18 +29,18 @@ class Watched(Mapping[str, npt.NDArray[np.float32]]):
     """Layers that count how often each is read, as if from disk."""
 
     def __init__(self, layers: Layers) -> None:
-        self._layers = layers
+        self.layers = layers
         self.reads = dict.fromkeys(layers, 0)
 
     def __getitem__(self, layer: str) -> npt.NDArray[np.float32]:
         self.reads[layer] += 1
-        return self._layers[layer].copy()
+        return self.layers[layer].copy()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._layers)
+        return iter(self.layers)
 
     def __len__(self) -> int:
-        return len(self._layers)
+        return len(self.layers)
 
 
 @dataclass
@@ -72,6 +73,8 @@ class Trial:
         others: dict[str, Any] = {}
         if self.variant in self.card.given:
             others["given"] = self.given if given is None else given
+        if self.variant in self.card.second:
+            others["second"] = self._second(layers, target, folds)
         name = f"{self.card.id}-{self.variant}" if self.variant else self.card.id
         return load_metric(name, **self.card.check_options)(
             self.layers if layers is None else layers,
@@ -79,6 +82,20 @@ class Trial:
             self.folds if folds is None else folds,
             **others,
         )
+
+    def _second(
+        self,
+        layers: Mapping[str, npt.NDArray[np.float32]] | None,
+        target: xr.DataArray | None,
+        folds: Folds | None,
+    ) -> SecondData:
+        """Return a second data set: the same sounds, and responses like those to be scored."""
+        heard = self.layers if layers is None else layers
+        if isinstance(heard, Watched):  # only the first data set is watched
+            heard = heard.layers
+        responses = self.target if target is None else target
+        rows = np.arange(responses.sizes["stimulus"])
+        return SecondData(heard, responses, self.folds if folds is None else folds, rows)
 
     def plain(self) -> Score:
         """Return the score of what is made up, as it is, computed once."""
@@ -121,7 +138,10 @@ def _example(needs: frozenset[str]) -> tuple[Layers, xr.DataArray, Folds]:
         coordinates["subject"] = [f"subject-{i // 2}" for i in range(_TARGETS)]
     if "continuous" in needs:
         # what is heard shows one volume later
-        return layers, *_in_time(np.roll(values, 1, axis=0), coordinates)
+        target, folds = _in_time(np.roll(values, 1, axis=0), coordinates)
+        if "words" in needs:
+            target = target.assign_coords(words=("stimulus", generator.poisson(4.0, STIMULI) / 1.0))
+        return layers, target, folds
     if "sessions" in needs:
         values = values[..., None] + 0.5 * generator.standard_normal((*values.shape, 3))
     target = build(values, names, "component", coordinates)

@@ -29,7 +29,7 @@ def test_a_browser_shows_what_is_scored_meanwhile(
     monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "home"))
     monkeypatch.setattr("brainbench_audio.cli.watching.SECONDS", 0.1)
     keep("first", 0.25)
-    options = argparse.Namespace(port=0, host=[], published="none", title="Mine")
+    options = argparse.Namespace(port=0, host=[], published="none", sounds=False, title="Mine")
     with serving(options, tmp_path / "site") as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()

@@ -135,7 +135,7 @@ def test_a_policy_forbids_all_but_our_own(pages: Path) -> None:
         text = path.read_text(encoding="utf-8")
         policy = re.search(r'Content-Security-Policy" content="([^"]*)"', text)
         assert policy
-        assert "default-src &#x27;none&#x27;" in policy[1]
+        assert "default-src &#39;none&#39;" in policy[1]
         assert "unsafe" not in policy[1]
         # before anything that it could forbid
         assert policy.end() < min(text.index("<style"), text.index("<title"))
@@ -221,6 +221,17 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     assert values == sorted(values, reverse=True)
     assert len(dots) == 6 + 2
     assert ("Alpha One (published)", "0.330") in dots
+    # categories of each model, the published one apart; errors are a quarter of the spread
+    kinds = text.partition("Category by category")[2].partition("<h2>")[0]
+    heads = re.findall(r'scope="col">([^<]*)<', kinds)
+    assert heads[:2] == ["Model", "all sounds"]
+    assert sorted(heads[2:]) == sorted(["Music", "&lt;img src=x onerror=alert(1)&gt;"])
+    assert kinds.count('scope="row"') == 6
+    assert re.findall(r'class="number heat-6" title="6 sounds, [^"]*">([^<]*)<', kinds) == (
+        ["0.75"] * 12
+    )
+    other = next((pages / "benchmarks").glob("right-rsa*.html")).read_text(encoding="utf-8")
+    assert "Category by category" not in other
 
 
 def test_table_1(paper_pages: Path) -> None:
@@ -395,6 +406,15 @@ def test_continuous_sound_is_counted_in_runs() -> None:
     content = gather("title", [own("m", "Songs-heard", 0.1, n={"stimulus": 9000, "run": 7})])
     assert content.about["Songs-heard"].stimuli == 7
     assert "; 7 runs" in column_groups(content)[0].sentence
+
+
+def test_a_second_data_set_is_named_and_cited() -> None:
+    from brainbench_audio.report.site.about import about
+
+    told, alone = about("NH2015comp-ridge-from=SimCortex", []), about("SimCortex-rsa", [])
+    assert told.variant == "from=SimCortex"
+    assert alone.citations[0] in told.citations
+    assert len(told.citations) == 3
 
 
 def test_what_scores_were_told_describes_what_no_plugin_does(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import xarray as xr
 
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site import build_site
-from brainbench_audio.report.site.cortex import SCHEMATIC, cortex, regions_of
+from brainbench_audio.report.site.cortex import cortex, regions_of
 from brainbench_audio.scores.score import Score
 
 from .browsing import Visit, shoot
@@ -70,7 +70,7 @@ def test_scores_and_best_layers_of_a_model(folder: Path) -> None:
     depths = {"primary": 0, "lateral": 0.5, "anterior": 1, "posterior": 0}
     assert {region: float(one) / 0.45 for region, (one, _) in layer.items()} == depths
     assert layer["anterior"][1] == "a name th…"
-    assert SCHEMATIC in text
+    assert "A schematic drawing of the left hemisphere, front to the left, not a map" in text
     # one region alone is no picture
     assert "Regions" not in (folder / "models" / "n.html").read_text(encoding="utf-8")
 

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 import xarray as xr
 from scipy.spatial.distance import squareform
 
 from brainbench_audio.markup import inline_data
 from brainbench_audio.report.category_errors import category_errors
+from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.build import build_site
+from brainbench_audio.report.site.clips import Clips
 from brainbench_audio.report.site.sounds import sounds_in
 from brainbench_audio.report.site.stored import read_stored
 from brainbench_audio.scores.predictions import errors_of
@@ -140,6 +147,52 @@ def test_a_cross_names_both_sounds(visit: Visit) -> None:
     assert tab.locator("#told").inner_text().startswith(SOUNDS[order[row + 1]])
     assert tab.locator("#model-cross rect").first.get_attribute("y") == str(row + 1)
     shoot(tab, "sounds-alike")
+
+
+def tone(place: int) -> bytes:
+    content = io.BytesIO()
+    wave = 0.1 * np.sin(np.arange(3200) * (0.05 + place / 100))
+    soundfile.write(content, wave, 16_000, format="FLAC")
+    return content.getvalue()
+
+
+def test_a_click_plays_a_sound(visit: Visit, results: list[Result], tmp_path: Path) -> None:
+    files = {name: tone(place) for place, name in enumerate(SOUNDS)}
+
+    def find(result: Result, names: tuple[str, ...]) -> Clips:
+        assert sorted(names) == sorted(SOUNDS)
+        allowed = result.benchmark == "Whole.part-ridge"
+        return Clips("CC0-1.0", files) if allowed else Clips("Not played: no licence.")
+
+    site = build_site(
+        [one for one in results if one.model == WITH_SOUNDS[0]], tmp_path / "site", clips=find
+    )
+    assert site.clips == len(SOUNDS)
+    # a name decides no file
+    written = {path.name for path in (tmp_path / "site" / "sounds" / "clips").iterdir()}
+    assert all(re.fullmatch(r"[0-9a-f]{32}\.flac", name) for name in written)
+    found = Visit(visit.tab, tmp_path / "site")
+    tab = found.open("sounds/alpha-one.html", "#b=Whole.part-ridge&t=high")
+    assert "CC0-1.0" in tab.locator("#licence").inner_text()
+    assert ".flac" not in "".join(visit.requests), "nothing is loaded before a click"
+    sound = tab.locator("#wrong-table tbody tr").first
+    assert sound.locator("th").inner_text().startswith("sound 5")
+    sound.get_by_role("button", name="Play sound 5").click()
+    ended = """(player) => new Promise((done) => {
+        const told = () => done([player.currentTime, player.duration, player.src]);
+        if (player.ended) told();
+        player.addEventListener("ended", told);
+        player.addEventListener("error", told);
+    })"""
+    at, duration, address = tab.locator("#player").evaluate(ended)
+    assert at == duration == pytest.approx(0.2, abs=0.01)
+    expected = hashlib.sha256(files["sound 5"]).hexdigest()[:32]
+    assert address == (tmp_path / "site" / "sounds" / "clips" / f"{expected}.flac").as_uri()
+    tab.get_by_label("Benchmark").select_option("Right-rsa")
+    assert tab.locator("#licence").inner_text() == "Not played: no licence."
+    assert tab.locator("#told button").count() == 0
+    assert tab.locator("#player").is_hidden()
+    visit.requests[:] = [one for one in visit.requests if not one.endswith(f"{expected}.flac")]
 
 
 def test_the_sounds_that_a_model_gets_wrong_come_first(visit: Visit) -> None:

@@ -111,6 +111,8 @@ def test_what_is_only_doubtful_is_a_warning() -> None:
         ({"variant_properties": {"near": frozenset()}}, "key that is no variant"),
         ({"requires": {None: frozenset(), "near": frozenset()}}, "key that is no variant"),
         ({"requires": {"far": frozenset()}}, "lacks None"),
+        ({"second": frozenset({"far"})}, "`second` may hold 'from'"),
+        ({"variants": ("far", "from"), "given": frozenset({"from"})}, "`given` may not"),
         ({"id": "near-far"}, "other signs mean something else"),
     ],
 )

@@ -28,6 +28,7 @@
     const benchmark = data.benchmarks[select.selectedIndex];
     const set = data.sets[benchmark.set];
     document.getElementById("score").textContent = `Score ${benchmark.score}, ${set.names.length} sounds`;
+    clips.show(benchmark, set);
     alike.show(benchmark, set);
     wrong.show(benchmark, set, Math.max(targets.selectedIndex, 0));
     store();

@@ -62,7 +62,8 @@ const alike = (() => {
 
   function named(place) {
     const category = shown.categories[place];
-    return make("span", {}, make("strong", {}, shown.names[place]), category ? ` (${category})` : "");
+    const name = shown.names[place];
+    return make("span", {}, make("strong", {}, name), category ? ` (${category})` : "", clips.button(place, name));
   }
 
   function valueOf(side) {
@@ -87,6 +88,7 @@ const alike = (() => {
   }
 
   function walk(event) {
+    if (event.key === "Enter") clips.play(...here);
     const step = { ArrowDown: [1, 0], ArrowUp: [-1, 0], ArrowRight: [0, 1], ArrowLeft: [0, -1] }[event.key];
     if (!step) return;
     event.preventDefault();
@@ -120,6 +122,7 @@ const alike = (() => {
 
   frame.addEventListener("pointermove", point);
   frame.addEventListener("pointerdown", point);
+  frame.addEventListener("click", (event) => { if (event.target.closest(".matrix")) clips.play(...here); });
   frame.addEventListener("keydown", walk);
   return { show };
 })();

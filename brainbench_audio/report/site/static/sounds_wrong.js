@@ -69,6 +69,7 @@ const wrong = (() => {
     const dot = draw("g", { class: "point" }, marker(look, x, y, 0.85), draw("circle", { cx: x, cy: y, r: 9, class: "ring", "pointer-events": "all" }));
     dot.addEventListener("mouseenter", () => mark(one, true));
     dot.addEventListener("mouseleave", () => mark(one, false));
+    dot.addEventListener("click", () => clips.play(one.place));
     return dot;
   }
 
@@ -95,8 +96,8 @@ const wrong = (() => {
       make("tbody", {}, ...rows));
   }
 
-  function line(name, category, values) {
-    return make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, category || "–"),
+  function line(place, name, category, values) {
+    return make("tr", {}, make("th", { scope: "row" }, name, clips.button(place, name)), make("td", {}, category || "–"),
       ...values.map((value) => make("td", { class: "number" }, value)));
   }
 
@@ -141,7 +142,7 @@ const wrong = (() => {
       measured: measured[place], predicted: predicted[place], off: fit.off[place] }))
       .sort((one, other) => Math.abs(other.off) - Math.abs(one.off));
     parts = new Map(found.map((one) => {
-      const row = line(one.name, one.category, [`${one.off > 0 ? "+" : ""}${number(one.off, 2)}`,
+      const row = line(one.place, one.name, one.category, [`${one.off > 0 ? "+" : ""}${number(one.off, 2)}`,
         number(one.measured, digits), number(one.predicted, digits)]);
       row.addEventListener("mouseenter", () => mark(one, true));
       row.addEventListener("mouseleave", () => mark(one, false));
@@ -168,7 +169,7 @@ const wrong = (() => {
     const found = benchmark.owed.map((owed, place) => [owed, place])
       .filter(([owed]) => owed !== null).sort(([one], [other]) => one - other);
     filled(document.getElementById("owed-table"), ["Sound", "Category", "Owed"], found.map(([owed, place]) =>
-      line(set.names[place], set.categories[place], [`${owed > 0 ? "+" : ""}${number(owed, 5)}`])));
+      line(place, set.names[place], set.categories[place], [`${owed > 0 ? "+" : ""}${number(owed, 5)}`])));
   }
 
   function show(benchmark, set, target) {

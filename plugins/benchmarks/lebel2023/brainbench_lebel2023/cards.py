@@ -22,7 +22,7 @@ CARDS = [
     DatasetCard(
         id="LeBel2023",
         subsets=SUBSETS,
-        provides=frozenset({"continuous", "multivariate", "subjects"}),
+        provides=frozenset({"continuous", "multivariate", "subjects", "words"}),
         stimuli=27,
         subset_stimuli={
             "uts01_all": 84,

@@ -6,7 +6,6 @@ git-annex repository tells, https://github.com/OpenNeuroDatasets/ds003020.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from functools import cache
 from importlib.resources import files
@@ -14,12 +13,13 @@ from pathlib import Path
 
 from brainbench_audio.download import Remote
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.published_folder import openneuro
 
 SNAPSHOT = "3.1.0"
 FOLDER = "ds003020"
-BUCKET = "https://s3.amazonaws.com/openneuro.org/ds003020"
 RESPONSES = "derivative/preprocessed_data"
 SOUNDS = "stimuli"
+TEXTGRIDS = "derivative/TextGrids"
 
 # heard in every session but the first, by UTS01 to UTS03 in ten sessions, by the others in five
 TEST = "wheretheressmoke"
@@ -48,15 +48,7 @@ SUBSETS = tuple(name.lower() for name in (*LISTENERS, *(each + _ALL for each in 
 def registry() -> dict[str, Remote]:
     """Return all files that are read, by their path in the data set."""
     text = files("brainbench_lebel2023").joinpath("registry.csv").read_text(encoding="utf-8")
-    return {
-        row["path"]: Remote(
-            row["path"],
-            (f"{BUCKET}/{row['path']}?versionId={row['version']}",),
-            size=int(row["size"]),
-            md5=row["md5"],
-        )
-        for row in csv.DictReader(text.splitlines())
-    }
+    return openneuro(FOLDER, text)
 
 
 def chosen(subset: str | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -106,9 +98,15 @@ def sound_path(story: str) -> str:
     return f"{SOUNDS}/{story}.wav"
 
 
+def textgrid_path(story: str) -> str:
+    """Return where it is written which words and phones of a story are spoken when."""
+    return f"{TEXTGRIDS}/{story}.TextGrid"
+
+
 def remotes(listeners: Sequence[str], stories: Sequence[str]) -> list[Remote]:
-    """Return the files of some listeners and stories, sounds first."""
+    """Return the files of some listeners and stories, sounds first, then words."""
     paths = [sound_path(story) for story in stories]
+    paths += [textgrid_path(story) for story in stories]
     for listener in listeners:
         paths += [response_path(listener, story) for story in heard(listener, stories)]
     return [registry()[path] for path in paths]

@@ -10,7 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.stimuli.audio import write_waveform
-from brainbench_lebel2023.published import TEST, heard, response_path, sound_path
+from brainbench_lebel2023.published import (
+    TEST,
+    heard,
+    response_path,
+    sound_path,
+    textgrid_path,
+)
 from brainbench_lebel2023.responses import CUT, MEAN, REPEATS, TR
 
 RATE = 8000
@@ -24,6 +30,26 @@ def write_sound(folder: Path, story: str, seconds: float, rate: int = RATE) -> N
     path = folder / sound_path(story)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_waveform(path, np.clip(sound, -1, 1), rate)
+
+
+def write_textgrid(folder: Path, story: str, seconds: float) -> None:
+    """Write when words and phones are spoken: words of a second, of two phones each, and pauses."""
+    random = np.random.default_rng(len(story))
+    labels = random.choice(["yes", "NO", "{SL}", "sp"], int(seconds), p=[0.5, 0.3, 0.1, 0.1])
+    words = [(start, start + 1.0, label) for start, label in enumerate(labels)]
+    phones = [
+        (start + shift, start + shift + 0.5, "sp" if label in ("{SL}", "sp") else "AH0")
+        for start, _, label in words
+        for shift in (0.0, 0.5)
+    ]
+    lines = ['File type = "ooTextFile short"', '"TextGrid"', "", "0", f"{seconds}", "<exists>", "2"]
+    for name, intervals in (("phone", phones), ("word", words)):
+        lines += ['"IntervalTier"', f'"{name}"', "0", f"{seconds}", f"{len(intervals)}"]
+        for start, end, label in intervals:
+            lines += [f"{start}", f"{end}", f'"{label}"']
+    path = folder / textgrid_path(story)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def write_responses(file: Path, arrays: dict[str, npt.NDArray[np.float64]]) -> None:
@@ -59,9 +85,10 @@ def write_folder(
     seconds: float = 41.0,
     voxels: int = 6,
 ) -> Path:
-    """Write the sounds of some stories, and the responses of some listeners."""
+    """Write the sounds and words of some stories, and the responses of some listeners."""
     for story in stories:
         write_sound(folder, story, seconds)
+        write_textgrid(folder, story, seconds)
     for listener in listeners:
         write_listener(folder, listener, stories, seconds, voxels)
     return folder

@@ -20,6 +20,7 @@ from brainbench_lebel2023.published import (
     SHARED,
     SUBSETS,
     TEST,
+    TEXTGRIDS,
     chosen,
     heard,
     registry,
@@ -30,6 +31,7 @@ from brainbench_lebel2023.responses import CUT, read_responses
 from brainbench_lebel2023.testing import write_folder, write_responses, write_sound
 
 from brainbench_audio import load_metric, settings
+from brainbench_audio.assemblies.textgrid import read_textgrid
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
 
@@ -68,6 +70,25 @@ def test_a_listener(small: Path) -> None:
     assert data.stimuli.files[0] == small / "stimuli" / "souls.wav"
 
 
+def test_onsets_of_words_and_phones(small: Path) -> None:
+    grid = small / TEXTGRIDS / "life.TextGrid"
+    _, words = read_textgrid(grid)
+    spoken = np.array([start for start, _, label in words.intervals if label in ("yes", "NO")])
+    assert 0.5 < spoken.size / len(words.intervals) < 1
+    rows = SOURCE.load(CARD, "uts03").assembly
+    of_story = rows[rows["run"].values == "life"]
+    late = (of_story["time"].values[:, np.newaxis] - spoken) / 2.0
+    expected = np.where(np.abs(late) < 3, np.sinc(late) * np.sinc(late / 3), 0).sum(axis=1)
+    np.testing.assert_allclose(of_story["words"], expected)
+    # two phones a word, half a second apart
+    shifted = late - 0.25
+    halves = np.where(np.abs(shifted) < 3, np.sinc(shifted) * np.sinc(shifted / 3), 0).sum(axis=1)
+    np.testing.assert_allclose(of_story["phones"], expected + halves)
+    assert of_story["words"].mean() == pytest.approx(2 * spoken.size / 41, rel=0.2)
+    tests = rows["words"].values[rows["run"].values == TEST].reshape(10, 10)
+    np.testing.assert_array_equal(tests, np.tile(tests[:1], (10, 1)))
+
+
 def test_a_metric_finds_what_leads_the_responses(small: Path) -> None:
     pytest.importorskip("brainbench_encoding", reason="the metric encoding is a plugin of its own")
     shutil.rmtree(small)
@@ -81,6 +102,10 @@ def test_a_metric_finds_what_leads_the_responses(small: Path) -> None:
         soon = np.roll(presentations.mean(axis=0), -2, axis=0)
         leading[runs == run] = np.tile(soon, (len(presentations), 1))
     layers = {"noise": noise, "leading": leading}
+    metric = load_metric("encoding-unique-words")
+    beyond = metric(layers, data.assembly, data.folds, given={"noise": noise})
+    assert beyond.parts["UTS03"] > 0.8
+    assert beyond.n["given_layer"] == 3
     score = load_metric("encoding", permutations=0)(layers, data.assembly, data.folds)
     assert score.layer == "leading"
     assert score.parts["UTS03"] > 0.9
@@ -151,14 +176,18 @@ def with_infinity(values: np.ndarray) -> np.ndarray:
     return values
 
 
+def relabelled(file: Path, old: str, new: str) -> None:
+    file.write_text(file.read_text().replace(old, new))
+
+
 ODD = [
     (
         lambda folder: (folder / UTS03 / "life.hf5").unlink(),
-        r"lacks 1 of 6 files of LeBel2023.uts03, the first is .*life.hf5: complete the",
+        r"lacks 1 of 9 files of LeBel2023.uts03, the first is .*life.hf5: complete the",
     ),
     (
         lambda folder: (folder / "stimuli" / "life.wav").unlink(),
-        r"lacks 1 of 6 files .*stimuli/life.wav",
+        r"lacks 1 of 9 files .*stimuli/life.wav",
     ),
     (
         lambda folder: changed(folder, "life", lambda values: values[1:]),
@@ -190,6 +219,20 @@ ODD = [
         r"souls.hf5 has an infinite response, of voxel 1 in volume 3",
     ),
     (
+        lambda folder: (folder / TEXTGRIDS / "souls.TextGrid").write_text("no grid"),
+        r"souls.TextGrid is no whole TextGrid: it ends where ooTextFile is expected",
+    ),
+    (
+        lambda folder: relabelled(
+            folder / TEXTGRIDS / "souls.TextGrid", "<exists>\n2", "<exists>\n1"
+        ),
+        r"souls.TextGrid has 1 of 2 tiers, expected a tier of phones and then one of words",
+    ),
+    (
+        lambda folder: relabelled(folder / TEXTGRIDS / "souls.TextGrid", "AH0", "sp"),
+        r"souls.TextGrid has 0 phones and \d+ words",
+    ),
+    (
         lambda folder: (folder / "stimuli" / "souls.wav").write_text("no sound"),
         r"souls.wav is in no container",
     ),
@@ -214,7 +257,7 @@ def test_what_does_not_fit_into_memory(small: Path) -> None:
 
 
 def test_what_is_published() -> None:
-    assert len(registry()) == 84 + 3 * 84 + 26 + 4 * 27 + 54
+    assert len(registry()) == 2 * 84 + 3 * 84 + 26 + 4 * 27 + 54
     assert chosen(None) == (PAPER, SHARED)
     assert len(SHARED) == len(set(SHARED)) == 27
     assert {subset: len(chosen(subset)[1]) for subset in SUBSETS} == {
@@ -230,6 +273,8 @@ def test_what_is_published() -> None:
     assert {each.name for each in remotes(["UTS04"], ["life", TEST])} == {
         "stimuli/life.wav",
         f"stimuli/{TEST}.wav",
+        "derivative/TextGrids/life.TextGrid",
+        f"derivative/TextGrids/{TEST}.TextGrid",
         f"{UTS04}/{TEST}.hf5",
     }
 
@@ -237,7 +282,7 @@ def test_what_is_published() -> None:
 def test_the_registry_is_as_it_was_compared() -> None:
     """Held to tag 3.1.0 of the git-annex repository: sizes and MD5 to keys, versions to its log."""
     file = Path(published.__file__).with_name("registry.csv")
-    pinned = "cb89dbbda005c0bc9b007e4c953f68eed48d492c18397eb302b7899263378f24"
+    pinned = "aecf21b868afa6d4d157985b93f21f933f0682cf7f4fe5e22439126c9c8a1970"
     assert hash_file(file) == pinned
 
 
@@ -311,6 +356,9 @@ def test_installed_from_a_folder(
     monkeypatch.setattr(published, "registry", lambda: own)
     assert SOURCE.sizes(CARD, "uts04") == {
         "stimuli, 3 files": sum(own[f"stimuli/{story}.wav"].size for story in published.SHARED),
+        f"{TEXTGRIDS}, 3 files": sum(
+            own[published.textgrid_path(story)].size for story in published.SHARED
+        ),
         f"{UTS04}, 2 files": sum(own[f"{UTS04}/{story}.hf5"].size for story in ("souls", TEST)),
     }
     target = SOURCE.fetch(CARD, "uts04", small.parent)
@@ -319,5 +367,5 @@ def test_installed_from_a_folder(
     assert list(SOURCE.sizes(CARD, "uts03")) == [f"{UTS03}, 3 files"]
     SOURCE.fetch(CARD, "uts04", target)  # from itself
     shutil.rmtree(small / "stimuli")
-    with pytest.raises(DataError, match=r"lacks 3 of 5 files, the first is stimuli/souls\.wav"):
+    with pytest.raises(DataError, match=r"lacks 3 of 8 files, the first is stimuli/souls\.wav"):
         SOURCE.fetch(CARD, "uts04", small)

@@ -181,6 +181,31 @@ def test_what_was_planted_is_recovered(in_home: Path) -> None:
     assert np.mean(better == raw["lag"].values) > 0.9
 
 
+class Spectrum(PlantedModel):
+    """Knows one of the planted layers."""
+
+    layers = ("spectrum",)
+
+
+def test_what_one_planted_model_says_beyond_another_is_known(in_home: Path) -> None:
+    benchmark = load_benchmark("SimStory-encoding-unique", given=Spectrum())
+    found = benchmark(PlantedModel())
+    unique, amounts = found.raw["r2_unique"], found.raw["explained"].values
+    of_region = {region: unique[found.raw["region"].values == region] for region in REGIONS}
+    # the spectrum tells something of onsets and pitch as well
+    assert abs(of_region.pop("Primary").mean()) < 0.01
+    assert min(one.mean() for one in of_region.values()) > 0.1
+    assert found.p is not None
+    assert found.p < 0.001
+    turned = load_benchmark("SimStory-encoding-unique", given=PlantedModel())(Spectrum())
+    assert abs(turned.value) < 0.005
+    assert turned.p is not None
+    assert turned.p > 0.05
+    # shared, unique of one and of the other are the same seen from either side, but for learning
+    again = turned.raw["explained"].values
+    np.testing.assert_allclose(amounts[:3], again[[2, 1, 0]], atol=0.01)
+
+
 def test_the_card_is_light() -> None:
     code = (
         "import sys, brainbench_simstory as plugin; plugin.brainbench_benchmarks();"

@@ -25,18 +25,26 @@ CITATION = """@article{huth2016natural,
 
 ENCODING = MetricCard(
     id="encoding",
-    requires={None: frozenset({"continuous"})},
+    variants=("unique", "unique-words"),
+    given=frozenset({"unique", "unique-words"}),
+    requires={
+        None: frozenset({"continuous"}),
+        "unique-words": frozenset({"continuous", "words"}),
+    },
     unit="r",
+    variant_units=dict.fromkeys(("unique", "unique-words"), "r²"),
     description=(
         "Ridge regression of responses to continuous sound on the best layer, delayed by 1 to 4 "
         "volumes: correlation of predicted and measured responses to runs that were not learned "
         "from, averaged over repeated presentations; mean over a subject's voxels and over "
-        "subjects."
+        "subjects. `unique` is what a model explains beyond a given one, `unique-words` beyond a "
+        "given one and the onsets of words."
     ),
     citation=CITATION,
     licence="MIT",
     packages=("brainbench_encoding",),
-    loader="brainbench_encoding.metric:load",
+    loader="brainbench_encoding.loading:load",
+    memory="brainbench_encoding.memory:needed",
     revision=1,
     properties=frozenset({"noise", "scale"}),
     reference="brainbench_encoding.reference:score",

@@ -21,6 +21,11 @@ def correlations(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> FloatArra
     return np.asarray((unit(first) * unit(second)).sum(axis=0))
 
 
+def signed_squares(r: FloatArray) -> FloatArray:
+    """Return r |r|: squares with signs, so that those of noise are 0 on average."""
+    return np.asarray(r * np.abs(r))
+
+
 def unit(values: npt.NDArray[Any]) -> FloatArray:
     """Return columns of mean 0 and norm 1; constant ones become 0."""
     exact = np.asarray(values, dtype=np.float64)

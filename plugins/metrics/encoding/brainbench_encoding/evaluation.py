@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,19 @@ class Evaluation:
     reliability, reachable : float64 arrays (voxel,)
         Of the mean over presentations, and the highest r that this allows; NaN if not known.
     left_out : float64 array (block, part)
-        Mean r of each part without each block of time.
+        Mean r of each part without each block of time, or of what ``measure`` makes of r.
     turned : list of float64 array (shift,)
         What each run adds to the mean over parts when responses are turned, see `Blocks.shifted`.
     """
 
-    def __init__(self, voxels: Voxels, blocks: Blocks) -> None:
+    def __init__(
+        self,
+        voxels: Voxels,
+        blocks: Blocks,
+        measure: Callable[[FloatArray], FloatArray] = np.asarray,
+    ) -> None:
         self._blocks = blocks
+        self._measure = measure
         self._parts = list(voxels.parts.values())
         self._part = np.zeros(voxels.kept.size, dtype=np.intp)
         for number, places in enumerate(self._parts):
@@ -55,7 +62,7 @@ class Evaluation:
         self.determination[columns] = 1 - ratio
         first, second = unit(predicted), unit(measured)
         self.r[columns] = (first * second).sum(axis=0)
-        without = self._blocks.without(first, second)
+        without = self._measure(self._blocks.without(first, second))
         part = self._part[columns]
         for number in np.unique(part):
             total = without[:, part == number].sum(axis=1)

@@ -15,8 +15,8 @@ from brainbench_audio.errors import DataError
 from .correlation import correlations
 from .memory import BLOCK
 from .runs import FloatArray, IndexArray
-from .solver import TrainingPart
-from .voxels import Problem, Voxels
+from .solver import PIECES, TrainingPart
+from .voxels import Problem, Split, Voxels
 
 
 class Fits:
@@ -29,6 +29,8 @@ class Fits:
         How many there will be.
     delays : tuple of int
         Rows.
+    relearn : bool
+        Whether to find `relearned`, where there is one split.
 
     Attributes
     ----------
@@ -36,13 +38,18 @@ class Fits:
         Voxels treated together.
     layer_score : float64 array (layer, voxel)
         Correlation of predictions from each layer alone.
-    layer, penalty : arrays (split, voxel)
-        Place of the layer chosen, and its penalty.
+    layer, penalty, gain : arrays (split, voxel)
+        Place of the layer chosen, its penalty, and what it takes off the squared error when runs
+        are held out.
     prediction : float32 array (row that is predicted, voxel)
         From the layers chosen.
+    relearned : float64 array (piece, voxel) or None
+        Correlations when a piece of what is learned from is left out, see `TrainingPart.relearned`.
     """
 
-    def __init__(self, voxels: Voxels, layers: int, delays: tuple[int, ...]) -> None:
+    def __init__(
+        self, voxels: Voxels, layers: int, delays: tuple[int, ...], *, relearn: bool = False
+    ) -> None:
         self._voxels = voxels
         self._delays = delays
         self.block = BLOCK
@@ -52,11 +59,12 @@ class Fits:
         self._place = np.zeros(voxels.runs.rows, dtype=np.intp)
         self._place[self.tested] = np.arange(self.tested.size)
         count, splits = voxels.kept.size, len(self._problems[0].splits)
-        self._gain = np.full((splits, count), -np.inf)
+        self.gain = np.full((splits, count), -np.inf)
         self.layer = np.zeros((splits, count), dtype=np.int32)
         self.penalty = np.zeros((splits, count))
         self.prediction = np.zeros((self.tested.size, count), dtype=np.float32)
         self.layer_score = np.zeros((layers, count))
+        self.relearned = np.zeros((PIECES, count)) if relearn and splits == 1 else None
 
     def add(self, number: int, features: npt.NDArray[np.floating[Any]]) -> None:
         """Fit one more layer, (row of the assembly, feature), which is `checked`."""
@@ -67,18 +75,67 @@ class Fits:
                 part = TrainingPart.of(design, split)
                 rows = self._place[split.test]
                 for some, columns in self.blocks(problem):
-                    responses = self._voxels.responses(columns)[split.train]
-                    gain, penalty, predicted = part.fit(responses)
-                    alone[rows, some] = predicted
-                    better = gain > self._gain[place, columns]
-                    won = columns[better]
-                    self._gain[place, won] = gain[better]
-                    self.layer[place, won] = number
-                    self.penalty[place, won] = penalty[better]
-                    self.prediction[np.ix_(rows, won)] = predicted[:, better]
+                    alone[rows, some] = self._fit(number, part, place, split, columns)
             for some, columns in self.blocks(problem):
                 measured = self._voxels.responses(columns)[self.tested]
                 self.layer_score[number, columns] = correlations(alone[:, some], measured)
+
+    def add_to_some(self, number: int, design: FloatArray, here: npt.NDArray[np.bool_]) -> None:
+        """Fit one more layer, delayed, where, (split, voxel), it counts; it gets no score alone."""
+        for problem in self._problems:
+            for place, split in enumerate(problem.splits):
+                if not here[place, problem.columns].any():
+                    continue
+                part = TrainingPart.of(design, split)
+                for _, columns in self.blocks(problem):
+                    if (some := columns[here[place, columns]]).size:
+                        self._fit(number, part, place, split, some)
+
+    def add_fitted(self, number: int, other: Fits) -> None:
+        """Take predictions over where those of others, of the same voxels, are better."""
+        for problem in self._problems:
+            for place, split in enumerate(problem.splits):
+                rows = self._place[split.test]
+                for _, columns in self.blocks(problem):
+                    predicted = other.prediction[np.ix_(rows, columns)]
+                    gain, penalty = other.gain[place, columns], other.penalty[place, columns]
+                    won = self._keep_better(
+                        number, place, rows, columns, (gain, penalty, predicted)
+                    )
+                    if self.relearned is not None and other.relearned is not None:
+                        self.relearned[:, columns[won]] = other.relearned[:, columns[won]]
+
+    def _fit(
+        self, number: int, part: TrainingPart, place: int, split: Split, columns: IndexArray
+    ) -> FloatArray:
+        """Fit some voxels in a split; return the predictions, (row that is predicted, voxel)."""
+        responses = self._voxels.responses(columns)
+        learned = responses[split.train]
+        _, penalty, predicted = found = part.fit(learned)
+        won = self._keep_better(number, place, self._place[split.test], columns, found)
+        if self.relearned is not None and won.any():
+            measured = responses[split.test][:, won]
+            every = part.relearned(learned[:, won], penalty[won], predicted[:, won])
+            self.relearned[:, columns[won]] = [correlations(one, measured) for one in every]
+        return predicted
+
+    def _keep_better(
+        self,
+        number: int,
+        place: int,
+        rows: IndexArray,
+        columns: IndexArray,
+        found: tuple[FloatArray, FloatArray, npt.NDArray[np.floating[Any]]],
+    ) -> npt.NDArray[np.bool_]:
+        """Keep what is better than before; return of which columns it is."""
+        gain, penalty, predicted = found
+        better = gain > self.gain[place, columns]
+        won = columns[better]
+        self.gain[place, won] = gain[better]
+        self.layer[place, won] = number
+        self.penalty[place, won] = penalty[better]
+        self.prediction[np.ix_(rows, won)] = predicted[:, better]
+        return np.asarray(better)
 
     def blocks(self, problem: Problem) -> Iterator[tuple[slice, IndexArray]]:
         """Yield voxels that are treated together: their places in the problem, and in all."""

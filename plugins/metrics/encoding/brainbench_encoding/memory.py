@@ -14,6 +14,15 @@ _DOUBLE, _SINGLE = 8, 4
 # more voxels at a time save little, fewer cost: weights of held-out rows are made for each block
 BLOCK = 10_000
 _SMALLEST = 16
+# of the options by default, and of rows that are predicted, where nothing is known but sizes
+_DELAYS, _TESTED = 4, 0.1
+
+
+def needed(rows: int, columns: int, features: int) -> int:
+    """Return about how many bytes the metric takes, see `cards.MetricCard`."""
+    tested = int(_TESTED * rows)
+    size = Memory(rows, tested, 1, _DELAYS * features, columns, layers=1, splits=1)
+    return size.whole(min(BLOCK, columns))
 
 
 @dataclass(frozen=True)
@@ -29,6 +38,8 @@ class Memory:
     features : int
         Delayed features of the largest layer.
     voxels, layers, splits : int
+    fits : int
+        Of a model, or of two and both together, whose results are kept.
     limit : int or None
         Bytes; None: what is fastest.
     """
@@ -40,6 +51,7 @@ class Memory:
     voxels: int
     layers: int
     splits: int
+    fits: int = 1
     limit: int | None = None
 
     def block(self) -> int:
@@ -54,7 +66,7 @@ class Memory:
             return BLOCK
         block = (self.limit - self._fixed) // self._per_voxel
         if block < _SMALLEST:
-            least = self._fixed + _SMALLEST * self._per_voxel
+            least = self.whole(_SMALLEST)
             raise DataError(
                 f"{self.voxels} voxels, {self.rows} rows and {self.features} delayed features take "
                 f"{least / 1e6:.0f} MB at least, and max_memory is {self.limit / 1e6:.0f} MB: "
@@ -62,11 +74,17 @@ class Memory:
             )
         return min(block, BLOCK)
 
+    def whole(self, block: int) -> int:
+        """Return the bytes of all arrays, if so many voxels are treated together."""
+        return self._fixed + block * self._per_voxel
+
     @property
     def _fixed(self) -> int:
         """Bytes of results, and of a layer and its decomposition."""
-        results = self.voxels * (
-            2 * _SINGLE * self.tested + _DOUBLE * (self.layers + 4 * self.splits + 8)
+        results = (
+            self.fits
+            * self.voxels
+            * (2 * _SINGLE * self.tested + _DOUBLE * (self.layers + 4 * self.splits + 8))
         )
         side = min(self.rows, self.features)
         # the layer delayed, its rows that are learned from, and their coordinates

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.assemblies.folds import Folds
-from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.chance import LEAST, PERMUTATIONS, chance, checked_permutations
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.profiles import AVERAGE, MEAN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
@@ -25,12 +23,13 @@ from .ceiling import LEAST_ROWS, withheld
 from .correlation import Blocks
 from .evaluation import Evaluation
 from .fitting import Fits
+from .labels import counts, labelled
 from .memory import Memory
 from .voxels import Voxels
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 # what an error is over, in words
-_KIND = "blocks of time"
+KIND = "blocks of time"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +67,8 @@ class Encoding:
     Huth, de Heer, Griffiths, Theunissen and Gallant 2016, Nature 532; Antonello, Vaidya and Huth
     2023, NeurIPS. Where this differs from them: docs/methods.md.
     """
+
+    relearn: ClassVar[bool] = False  # whether errors count what is learned from, too
 
     delays: tuple[int, ...] = (1, 2, 3, 4)
     block: float = 20.0
@@ -138,7 +139,7 @@ class Encoding:
         names = [name for name in voxels.parts if name]
         units = "listeners" if voxels.has_subjects else ""
         unsure = uncertainty(
-            Influence.of_left_out(parts, found.left_out, units, kind=_KIND),
+            Influence.of_left_out(parts, found.left_out, units, kind=KIND),
             names,
             bootstrap=self.bootstrap,
             seed=self.seed,
@@ -155,8 +156,8 @@ class Encoding:
             | self._chance(value, found, blocks),
             parts=dict(zip(names, parts.tolist(), strict=False)),
             layer=list(layers)[int(profile.argmax())],
-            n=_counts(voxels) | {"block": len(blocks.starts), "delayed_feature": features},
-            raw=_labelled(fits, found, voxels)
+            n=counts(voxels) | {"block": len(blocks.starts), "delayed_feature": features},
+            raw=labelled(fits, found, voxels)
             .assign_coords(layer=list(layers))
             .assign(unsure.raw)
             .assign(profile=("layer", profile))
@@ -175,7 +176,7 @@ class Encoding:
         with progress_bar(len(layers), "encoding", "layer", smoothing=0) as bar:
             for number, name in enumerate(layers):
                 if fits is None:
-                    fits = Fits(voxels, len(layers), self.delays)
+                    fits = Fits(voxels, len(layers), self.delays, relearn=self.relearn)
                 features = fits.checked(name, layers[name])
                 largest = max(largest, features.shape[1] * len(self.delays))
                 fits.block = self._memory(voxels, largest, len(layers)).block()
@@ -212,64 +213,3 @@ class Encoding:
         if turned.size < LEAST:
             return {}
         return chance(value, turned, self.seed, "responses turned in time")
-
-
-def load(
-    card: MetricCard,
-    variant: str | None = None,
-    *,
-    delays: tuple[int, ...] = (1, 2, 3, 4),
-    block: float = 20.0,
-    permutations: int | None = None,
-    bootstrap: int | None = None,
-    seed: int = 0,
-    max_memory: int | None = None,
-) -> Encoding:
-    """Return the metric, see `Encoding`; it has no variants."""
-    del card, variant
-    return Encoding(
-        delays=tuple(delays),
-        block=block,
-        permutations=permutations,
-        bootstrap=bootstrap,
-        seed=seed,
-        max_memory=max_memory,
-    )
-
-
-def _counts(voxels: Voxels) -> dict[str, int]:
-    runs, one = voxels.runs, voxels.dimension
-    found = {
-        "stimulus": sum(len(rows) for every in runs.presentations.values() for rows in every),
-        "run": len(runs.presentations),
-        "run_predicted": len(runs.tested),
-        one: voxels.kept.size,
-        f"{one}_dropped": voxels.dropped.size,
-    }
-    if voxels.has_subjects:
-        found |= {"subject": len(voxels.parts), "subject_dropped": len(voxels.absent)}
-    return found
-
-
-def _labelled(fits: Fits, found: Evaluation, voxels: Voxels) -> xr.Dataset:
-    """Label what was found for each voxel; layers are the caller's to name."""
-    one = voxels.dimension
-    r2 = {"long_name": "squared correlation, 0 where that is negative"}
-    determined = {"long_name": "1 - squared error / squared deviation of the mean response"}
-    variables: dict[str, Any] = {
-        "r": (one, found.r, {"long_name": "Pearson's r over the runs that are predicted"}),
-        "r2": (one, np.square(np.maximum(found.r, 0.0)), r2),
-        "determination": (one, found.determination, determined),
-        "layer_score": (("layer", one), fits.layer_score, {AVERAGE: MEAN}),
-        "chosen_layer": (("split", one), fits.layer),
-        "penalty": (("split", one), fits.penalty),
-        "dropped": (f"{one}_dropped", voxels.dropped),
-    }
-    if voxels.runs.repeated:
-        variables |= {
-            "session_reliability": (one, found.reliability),
-            "ceiling": (one, found.reachable, {"long_name": "highest r that noise allows"}),
-        }
-    if voxels.absent:
-        variables["subject_dropped"] = ("absent", list(voxels.absent))
-    return xr.Dataset(variables, dict(voxels.labels.coords))

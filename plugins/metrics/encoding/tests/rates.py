@@ -7,6 +7,7 @@ the rows of the table in docs/methods-statistics.md; a second argument is some t
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -73,20 +74,26 @@ class Rates:
         )
 
 
-def rates(world: World, times: int) -> Rates:
-    """Score two models that hear the same with noise of their own, many times."""
-    metric, scores, p = Encoding(), [], []
+def scored(world: World, seed: int) -> tuple[Score, Score]:
+    """Score two models that hear the same, with noise of their own."""
+    layers, target, folds = world.draw(seed)
+    generator = np.random.default_rng([23, seed])
+    first, second = (
+        Encoding()(
+            {name: noisy(one, target, generator) for name, one in layers.items()}, target, folds
+        )
+        for _ in range(2)
+    )
+    return first, second
+
+
+def rates(
+    world: World, times: int, score: Callable[[World, int], tuple[Score, Score]] = scored
+) -> Rates:
+    """Score two models that are equally good, many times."""
+    scores, p = [], []
     for seed in range(times):
-        layers, target, folds = world.draw(seed)
-        generator = np.random.default_rng([23, seed])
-        both = [
-            metric(
-                {name: _noisy(one, target, generator) for name, one in layers.items()},
-                target,
-                folds,
-            )
-            for _ in range(2)
-        ]
+        both = score(world, seed)
         scores.append(both[0])
         p.append((_influence(both[0], world) - _influence(both[1], world)).estimate().p)
     values = np.array([score.value for score in scores])
@@ -103,7 +110,7 @@ def rates(world: World, times: int) -> Rates:
     )
 
 
-def _noisy(values: Array, target: xr.DataArray, generator: np.random.Generator) -> Array:
+def noisy(values: Array, target: xr.DataArray, generator: np.random.Generator) -> Array:
     """Return features with noise, the same each time that a run is presented."""
     drawn = 0.5 * generator.standard_normal(values.shape)
     first: dict[tuple[str, float], int] = {}

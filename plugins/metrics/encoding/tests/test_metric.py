@@ -12,7 +12,7 @@ from brainbench_encoding.metric import Encoding
 from brainbench_encoding.reference import score
 from brainbench_encoding.runs import Runs, zscored
 from brainbench_encoding.solver import PENALTIES, TrainingPart
-from brainbench_encoding.voxels import Voxels
+from brainbench_encoding.voxels import Split, Voxels
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.influence import stored_influence
@@ -59,6 +59,28 @@ def test_equals_scikit_learn(features: int) -> None:
         model = linear_model.Ridge(one, fit_intercept=False).fit(x, y[:, voxel])
         expected = model.predict(design[split.test])
         np.testing.assert_allclose(predicted[:, voxel], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(240, 30), (240, 90), (120, 200)])
+@pytest.mark.parametrize("steep", [0, 4])
+def test_single_precision_rules_out_penalties_but_chooses_none(
+    shape: tuple[int, int], steep: int
+) -> None:
+    generator = np.random.default_rng(9)
+    design = generator.standard_normal(shape) * np.logspace(0, -steep, shape[1])
+    # half of the voxels hear little or nothing, so that penalties are nearly as good as each other
+    weights = generator.standard_normal((shape[1], 1200)) * np.logspace(0, -6, 1200)
+    responses = zscored(design @ weights + 0.3 * generator.standard_normal((shape[0], 1200)))
+    rows = np.arange(shape[0])
+    part = TrainingPart.of(design, Split(rows, rows[:9], rows * 5 // len(rows)))
+    products = part.train.T @ responses
+    every = part.gains(responses, products, np.full((len(PENALTIES), 1200), True))
+    tried = part.contested(responses, products)
+    assert tried[every.argmax(axis=0), np.arange(1200)].all()
+    assert tried.sum() < 3 * 1200
+    gain, penalty, _ = part.fit(responses)
+    np.testing.assert_allclose(gain, every.max(axis=0), rtol=1e-9)
+    np.testing.assert_array_equal(penalty, part.penalties[every.argmax(axis=0)])
 
 
 def test_units_and_blocks_of_voxels_do_not_matter() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import norm
+from scipy.special import ndtri
 
 Array = npt.NDArray[np.float64]
 _OCTAVE = 12
@@ -133,7 +133,7 @@ class Predictions:
         negative = weights.sum() - positive
         margin = _ratio(np.full(positive.shape, 0.5), positive * negative)
         area = np.clip(self.roc_area(weights), margin, 1 - margin)
-        return np.asarray(np.sqrt(2) * norm.ppf(area), dtype=np.float64)
+        return np.asarray(np.sqrt(2) * ndtri(area), dtype=np.float64)
 
 
 def _ratio(above: Array, below: Array) -> Array:

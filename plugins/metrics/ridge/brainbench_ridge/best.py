@@ -1,4 +1,4 @@
-"""The best layer so far of each outer fold and target, and what it predicts."""
+"""The best layer of each outer fold: so far, of each target, and what it predicts; of all alike."""
 
 from __future__ import annotations
 
@@ -9,6 +9,25 @@ import numpy.typing as npt
 
 from .partition import FloatArray, IndexArray, Partition
 from .search import PenaltySearch
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Layers and penalties for all targets alike, see `choice.choose`.
+
+    Attributes
+    ----------
+    layer : int array (fold,)
+        Place of the layer.
+    penalty : float64 array (layer, fold)
+        Best penalty of each layer; that of ``layer`` counts.
+    score : float64 array (layer, fold)
+        Mean inner R² with that penalty.
+    """
+
+    layer: IndexArray
+    penalty: FloatArray
+    score: FloatArray
 
 
 @dataclass(frozen=True)

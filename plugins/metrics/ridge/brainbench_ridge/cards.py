@@ -19,8 +19,9 @@ PROPERTIES = frozenset({"identity", "noise", "permutation"})
 
 RIDGE = MetricCard(
     id="ridge",
-    variants=("zscored", "zscored-all", "scaled", "corrected", "unique"),
+    variants=("zscored", "zscored-all", "scaled", "corrected", "unique", "from"),
     given=frozenset({"unique"}),
+    second=frozenset({"from"}),
     requires={
         None: frozenset({"responses"}),
         "corrected": frozenset({"responses", "sessions"}),
@@ -32,17 +33,18 @@ RIDGE = MetricCard(
         "subjects, or mean over components. `zscored` gives all features the same variance in "
         "each training part, `zscored-all` over all stimuli; `scaled` gives each layer the same "
         "size, so that its unit does not matter; `corrected` corrects for the noise of the "
-        "responses; `unique` is what a model explains beyond a given one."
+        "responses; `unique` is what a model explains beyond a given one; `from` takes layer and "
+        "penalty, the same for all responses, from a second data set."
     ),
     citation=CITATION,
     licence="MIT",
     packages=("brainbench_ridge",),
-    loader="brainbench_ridge.metric:load",
+    loader="brainbench_ridge.loader:load",
     revision=5,
     neutral=frozenset({"device"}),
     properties=PROPERTIES,
     variant_properties={
-        **dict.fromkeys(("zscored", "zscored-all", "scaled"), PROPERTIES | {"scale"}),
+        **dict.fromkeys(("zscored", "zscored-all", "scaled", "from"), PROPERTIES | {"scale"}),
         "unique": frozenset({"noise", "permutation", "scale"}),
     },
     stores=frozenset(

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from brainbench_audio.arrays import Arrays, on_host
 
-from .best import Best
+from .best import Best, Choice
 from .influence import LeftOut
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, pooled_r2
@@ -67,7 +67,7 @@ class Fit:
         self._local = local()
         # outer training parts of all layers; without a profile, of those chosen so far
         self.parts: dict[int, list[TrainingPart]] = {}
-        # with a profile, of each layer: inner scores and penalties, (fold, target)
+        # with a profile, of layers to choose from: inner scores and penalties, (fold, target)
         self.rivals: list[tuple[FloatArray, FloatArray]] = []
         self.correlations = np.zeros(targets.shape[1])
         self.left_out = np.zeros(targets.shape)
@@ -81,14 +81,25 @@ class Fit:
         self._best.stuck[number] = search.stuck.sum(axis=0)
         if self._leaders is not None:
             wins = wins[:, self._leaders]
+        if self._best.layer_r2 is not None:
+            own = slice(0, self._apart)
+            self.rivals.append((search.grid_score[:, own].copy(), search.penalty[:, own].copy()))
+        self._keep(number, search, wins)
+
+    def add_chosen(self, number: int, search: PenaltySearch, chosen: Choice) -> None:
+        """Fit one layer with penalties that were chosen elsewhere, all targets alike."""
+        search.penalty[:] = chosen.penalty[number][:, np.newaxis]
+        here = chosen.layer == number
+        self._keep(number, search, np.tile(here[:, np.newaxis], search.penalty.shape[1]))
+
+    def _keep(self, number: int, search: PenaltySearch, wins: _Where) -> None:
+        """Predict from a layer with the penalties that were found, and keep it where it wins."""
         np.copyto(self._best.layer, number, where=wins)
         np.copyto(self._best.penalty, search.penalty, where=wins)
         outer = [search.layer.outer(fold) for fold in range(self._partition.folds)]
         chosen = set(np.unique(self._best.layer).tolist())
         if self._best.layer_r2 is not None:
             chosen.update(range(number + 1))
-            own = slice(0, self._apart)
-            self.rivals.append((search.grid_score[:, own].copy(), search.penalty[:, own].copy()))
         self.parts = {
             place: parts
             for place, parts in (*self.parts.items(), (number, outer))

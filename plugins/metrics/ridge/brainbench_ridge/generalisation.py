@@ -47,8 +47,6 @@ def influences(
         if not units:
             owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
             influence = replace(influence, pairs=_pairs(fit, targets.responses, owed))
-        if roots is not None:
-            roots = replace(roots, pairs=_pairs(fit, targets.responses, np.eye(r2.size)))
     return influence, roots
 
 
@@ -58,7 +56,7 @@ def _pairs(fit: NestedRidge, responses: npt.NDArray[Any], weights: FloatArray) -
     Of a pair one stimulus is learned from and the other predicted, so three of them owe next to
     nothing together, and all of the squares can go, not the half that goes of other sketches. Over
     listeners none go: what the choice of penalties adds, which is not counted, is as large; see the
-    worlds of docs/methods-statistics.md.
+    worlds of docs/methods-statistics.md. Nor do they go from intervals of single components.
     """
     return np.asarray(np.sqrt(2) * fit.pairs.sketch(responses, fit.predictions, weights))
 

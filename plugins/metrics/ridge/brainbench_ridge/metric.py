@@ -13,7 +13,6 @@ import xarray as xr
 
 from brainbench_audio.arrays import Arrays, arrays_on, checked_device
 from brainbench_audio.assemblies.folds import Folds
-from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import bounded
@@ -21,6 +20,7 @@ from brainbench_audio.scores.chance import checked_permutations
 from brainbench_audio.scores.score import WITHHELD, Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
+from .best import Choice
 from .correction import Correction, SessionTargets
 from .decomposition import ZScored
 from .generalisation import influences
@@ -31,7 +31,6 @@ from .nested import NestedRidge
 from .normalisation import ceiling_of, normalisation
 from .solver import nested_ridge
 from .targets import Targets
-from .unique import UniqueRidge
 from .units import warn_if_stuck
 
 _log = logging.getLogger(__name__)
@@ -67,6 +66,8 @@ class Ridge:
     device : str
         ``"cpu"``, ``"cuda"``, or ``"auto"``: a GPU where there is one, if the problem is large.
         Float64 everywhere, so that it changes results by rounding only.
+    chosen : Choice or None
+        Layers and penalties in place of a search, see `RidgeFrom`.
 
     Raises
     ------
@@ -85,6 +86,7 @@ class Ridge:
     seed: int = 0
     max_memory: int | None = None
     device: str = "cpu"
+    chosen: Choice | None = None
 
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
@@ -269,42 +271,10 @@ class Ridge:
                 progress=bar.update,
                 block=block,
                 group=group,
+                chosen=self.chosen,
                 arrays=arrays,
                 **options,
             )
-
-
-def load(
-    card: MetricCard,
-    variant: str | None = None,
-    *,
-    permutations: int | None = None,
-    bootstrap: int | None = None,
-    seed: int = 0,
-    max_memory: int | None = None,
-    device: str = "cpu",
-) -> Ridge | UniqueRidge:
-    """Return the metric.
-
-    Parameters
-    ----------
-    card : MetricCard
-        The metric's card; nothing of it is needed here.
-    variant : str or None
-        See `Ridge`; ``"unique"`` is `UniqueRidge`, whose p takes no permutations.
-    permutations, bootstrap, seed, max_memory, device
-        See `Ridge`.
-    """
-    options: dict[str, Any] = {
-        "bootstrap": bootstrap,
-        "seed": seed,
-        "max_memory": max_memory,
-        "device": device,
-    }
-    if variant == "unique":
-        checked_permutations(permutations)
-        return UniqueRidge(**options)
-    return Ridge(variant=variant, permutations=permutations, **options)
 
 
 def _ceiling(targets: Targets) -> float | None:

@@ -54,6 +54,27 @@ class Partition:
         order = np.argsort(labels, kind="stable").astype(np.intp)
         return cls(order, (0, *(int(end) for end in np.cumsum(sizes))))
 
+    @classmethod
+    def without(cls, folds: npt.ArrayLike, held_out: npt.NDArray[np.bool_]) -> Partition:
+        """Build with some stimuli, or none, as fold 0, and the others in their own folds.
+
+        Raises
+        ------
+        DataError
+            If the others are in fewer than two folds: one chooses, a second one is learned from.
+        """
+        labels = np.unique(folds, return_inverse=True)[1] + 1
+        labels[held_out] = 0
+        first, *rest = np.bincount(labels, minlength=1).tolist()
+        sizes = [first, *filter(None, rest)]
+        if len(sizes) < 3:
+            raise DataError(
+                f"Cross-validation needs at least 2 folds, got {len(sizes) - 1} in the "
+                f"{np.count_nonzero(labels)} stimuli that are not held out: give other folds."
+            )
+        order = np.argsort(labels, kind="stable").astype(np.intp)
+        return cls(order, (0, *(int(end) for end in np.cumsum(sizes))))
+
     @property
     def folds(self) -> int:
         """Number of folds."""

@@ -204,6 +204,11 @@ class PenaltySearch:
 
     def try_grid(self, targets: slice | IndexArray, block: RotatedBlock) -> None:
         """Choose from the grid for a block of targets and the outer folds that it is made for."""
+        for outer, scores in self.grid_scores(block).items():
+            self.start(outer, targets, scores)
+
+    def grid_scores(self, block: RotatedBlock) -> dict[int, FloatArray]:
+        """Return the inner scores, (penalty, target), of the grid in each outer fold of a block."""
         partition, arrays = self.layer.partition, block.responses.arrays
         count = len(block.responses.mean)
         pooled = {
@@ -219,15 +224,20 @@ class PenaltySearch:
                     block.measured(inner),
                     block.scratch,
                 )
-        for outer, sums in pooled.items():
-            scores = sums.scores(*block.moments(outer), partition.training_size(outer))
-            xp = namespace(scores)
-            best, lowest = on_host(xp.amax(scores, 0)), on_host(xp.amin(scores, 0))
-            position = on_host(scores.argmax(axis=0))
-            self.grid_score[outer, targets] = self.score[outer, targets] = best
-            self.position[outer, targets] = position
-            self.flat[outer, targets] = best - lowest <= FLAT
-            self.penalty[outer, targets] = np.asarray(self.penalties)[position]
+        return {
+            outer: sums.scores(*block.moments(outer), partition.training_size(outer))
+            for outer, sums in pooled.items()
+        }
+
+    def start(self, outer: int, targets: slice | IndexArray, scores: FloatArray) -> None:
+        """Choose from the grid, given its scores (penalty, target) in an outer fold."""
+        xp = namespace(scores)
+        best, lowest = on_host(xp.amax(scores, 0)), on_host(xp.amin(scores, 0))
+        position = on_host(scores.argmax(axis=0))
+        self.grid_score[outer, targets] = self.score[outer, targets] = best
+        self.position[outer, targets] = position
+        self.flat[outer, targets] = best - lowest <= FLAT
+        self.penalty[outer, targets] = np.asarray(self.penalties)[position]
 
     def at_edge(self, edge: int, targets: slice) -> npt.NDArray[np.bool_]:
         """Return where (fold, target) the best penalty is the grid's first (0) or last (-1)."""
@@ -258,7 +268,7 @@ class PenaltySearch:
         size = self.layer.outer(outer).size()
         if size > 0:
             tried = tuple(penalty * size for penalty in self.penalties)
-            best = self._scores(outer, targets, tried, block, places).max(axis=0)
+            best = self.scores(outer, tried, block, places).max(axis=0)
             self.stuck[outer, targets] = best > self.score[outer, targets] + GAIN
 
     def try_beyond(
@@ -287,7 +297,12 @@ class PenaltySearch:
         int array
             Targets whose score has risen up to the last penalty.
         """
-        scores = self._scores(outer, targets, tried, block, places)
+        return self.go_on(outer, targets, tried, self.scores(outer, tried, block, places))
+
+    def go_on(
+        self, outer: int, targets: IndexArray, tried: tuple[float, ...], scores: FloatArray
+    ) -> IndexArray:
+        """Do the same, given the scores (penalty, target) of the penalties tried."""
         rises = np.diff(scores, axis=0, prepend=self.score[np.newaxis, outer, targets]) > 0
         steps = np.logical_and.accumulate(rises, axis=0).sum(axis=0)
         moved = np.flatnonzero(steps)
@@ -297,17 +312,12 @@ class PenaltySearch:
         survivors: IndexArray = targets[steps == len(tried)]
         return survivors
 
-    def _scores(
-        self,
-        outer: int,
-        targets: IndexArray,
-        tried: tuple[float, ...],
-        block: RotatedBlock,
-        places: IndexArray,
+    def scores(
+        self, outer: int, tried: tuple[float, ...], block: RotatedBlock, places: IndexArray
     ) -> FloatArray:
         """Return the inner scores, (penalty, target), of some targets in an outer fold."""
         partition, arrays = self.layer.partition, block.responses.arrays
-        pooled, places = PooledSums(len(tried), targets.size, arrays), arrays.places(places)
+        pooled, places = PooledSums(len(tried), places.size, arrays), arrays.places(places)
         for inner in partition.others(outer):
             weights = self._weights.get((outer, inner, tried))
             if weights is None:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from brainbench_audio.arrays import HOST, Arrays
 from brainbench_audio.errors import ContractError
 
-from .best import Best
+from .best import Best, Choice
 from .checks import checked_features, checked_leaders, checked_penalties, checked_targets
 from .decomposition import DecomposedLayer
 from .fit import BLOCK, Fit
@@ -38,6 +38,7 @@ def nested_ridge(
     block: int | None = None,
     group: int | None = None,
     apart: int = 0,
+    chosen: Choice | None = None,
     arrays: Arrays = HOST,
 ) -> NestedRidge:
     r"""Predict each target from the layer and with the penalty that suit it best.
@@ -84,6 +85,8 @@ def nested_ridge(
         depend on the others, to the last digit. Of the others only ``r2`` and what it is made from
         are found; ``stuck``, ``left_out``, ``correlations`` and ``layer_r2`` are 0. By default
         there are no others.
+    chosen : Choice, optional
+        Layers and penalties, the same for all targets, in place of a search.
     arrays : Arrays
         Where products are made: blocks go there one after the other, and what is found comes back.
 
@@ -144,17 +147,21 @@ def nested_ridge(
                 parallel=pool.map,
                 arrays=arrays,
             )
-            if not arrays.on_host:  # else only once the layer before is let go
+            if not arrays.on_host and chosen is None:  # else only once the layer before is let go
                 layer.hold(frozenset(groups[0]))
             return layer
 
         coming = map(decomposed, layers) if arrays.on_host else _one_ahead(decomposed, layers)
         for number, layer in enumerate(coming):
-            fit.add_layer(number, PenaltySearch(layer, grid, checked.shape[1]), groups)
+            search = PenaltySearch(layer, grid, checked.shape[1])
+            if chosen is None:
+                fit.add_layer(number, search, groups)
+            else:
+                fit.add_chosen(number, search, chosen)
             if progress is not None:
                 progress(1)
         fit.finish()
-    chosen = best.r2, best.predictions, best.layer, best.penalty
+    fitted = best.r2, best.predictions, best.layer, best.penalty
     owed = best.squared_weights, fit.correlations, fit.left_out
     # what follows from them is little work
     parts = {place: [part.on(HOST) for part in found] for place, found in fit.parts.items()}
@@ -163,7 +170,7 @@ def nested_ridge(
     if fit.rivals:
         inner, penalty = map(np.stack, zip(*fit.rivals, strict=True))
         rivals = Rivals(partition, parts, inner, penalty)
-    return NestedRidge(*chosen, *owed, best.stuck, best.layer_r2, made_with, rivals)
+    return NestedRidge(*fitted, *owed, best.stuck, best.layer_r2, made_with, rivals)
 
 
 def _one_ahead(

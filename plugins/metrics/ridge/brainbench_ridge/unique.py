@@ -15,8 +15,14 @@ from brainbench_audio.arrays import Arrays, arrays_on, checked_device
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.ceilings import bounded
+from brainbench_audio.scores.commonality import (
+    NOT_NORMALISED,
+    against_chance,
+    brought_together,
+    shares,
+)
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, WITHHELD, Score
+from brainbench_audio.scores.score import ERROR_WITHHELD, WITHHELD, Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
 from .bands import SHARES, BandedRidge, Reduced, banded_ridge
@@ -30,10 +36,6 @@ from .targets import Targets
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
-_NOT_NORMALISED = (
-    "How much of what a given model leaves unexplained can be learned from noisy responses is not "
-    "known, so a score beyond another model is not divided by its ceiling."
-)
 _LEFT_OUT = (
     "The fit of both leaves one of the two models out throughout, so nothing tells how the score "
     "varies: whether the model is left out is chosen, and that would change with other sounds."
@@ -50,12 +52,12 @@ class _Fits:
 
     def explained(self) -> dict[str, FloatArray]:
         """Return R², (target,), and what follows from it by commonality analysis."""
-        return _shares(self.model.r2, self.given.r2, self.both.r2)
+        return shares(self.model.r2, self.given.r2, self.both.r2)
 
     def left_out(self) -> dict[str, FloatArray]:
         """Return the same without each stimulus, (stimulus, target)."""
         every = self.model.left_out, self.given.left_out, self.both.left_out
-        return _shares(*(np.square(np.maximum(one, 0.0)) for one in every))
+        return shares(*(np.square(np.maximum(one, 0.0)) for one in every))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,15 +149,19 @@ class UniqueRidge:
             value=float(parts.mean()),
             **unsure.fields,
             ceiling=_ceiling(targets, fits.given),
-            provenance=({} if targets.reliability is None else {WITHHELD: _NOT_NORMALISED})
+            provenance=({} if targets.reliability is None else {WITHHELD: NOT_NORMALISED})
             | unsure.provenance
             | arrays.provenance
-            | _against_chance(influence("unique")),
+            | against_chance(influence("unique")),
             parts=dict(zip(targets.part_names, parts.tolist(), strict=False)),
             layer=list(layers)[int(profile.argmax())],
             n=counts(fits.model, targets, None) | {"given_layer": len(given)},
             raw=raw.assign(_of_targets(fits, found, targets))
-            .assign(_brought_together(targets, found, influence))
+            .assign(
+                brought_together(
+                    found, targets.parts, lambda one: float(targets.aggregate(one)), influence
+                )
+            )
             .assign(unsure.raw)
             .assign(profile=("layer", profile))
             .assign_attrs(unsure.attributes, variant="unique"),
@@ -192,18 +198,6 @@ class _Spaces:
         return _Fits(model, given, both)
 
 
-def _shares(model: FloatArray, given: FloatArray, both: FloatArray) -> dict[str, FloatArray]:
-    """Return R² of two feature spaces and of both, and what is unique and shared."""
-    return {
-        "unique": both - given,
-        "shared": model + given - both,
-        "unique_given": both - model,
-        "model": model,
-        "given": given,
-        "both": both,
-    }
-
-
 def _influence(
     targets: Targets, found: Mapping[str, FloatArray], without: Mapping[str, FloatArray], name: str
 ) -> Influence:
@@ -229,39 +223,6 @@ def _of_targets(fits: _Fits, found: Mapping[str, FloatArray], targets: Targets) 
         **{f"r2_{name}": (one, found[name]) for name in ("model", "given")},
         "r2_unique": (one, found["unique"]),
     }
-
-
-def _brought_together(targets: Targets, found: Mapping[str, FloatArray], influence: Any) -> Any:
-    """Return all that is explained as the value is, with errors and intervals where there are."""
-    estimates = {
-        name: None if (one := influence(name)).trouble() else one.estimate() for name in found
-    }
-    bounds = [(np.nan, np.nan) if one is None else one.interval() for one in estimates.values()]
-    errors = [np.nan if one is None else one.error for one in estimates.values()]
-    return {
-        "quantity": ("quantity", list(found)),
-        "explained": ("quantity", [float(targets.aggregate(one)) for one in found.values()]),
-        "explained_error": ("quantity", errors),
-        "explained_interval": (("quantity", "bound"), np.array(bounds)),
-        "explained_part": (
-            ("quantity", "part"),
-            np.stack([targets.parts(one) for one in found.values()]),
-        ),
-    }
-
-
-def _against_chance(influence: Influence) -> dict[str, Any]:
-    """Return one-sided p that nothing is unique, from the value and its error.
-
-    Responses in random orders would not tell: a model that shares all with the given one may still
-    help to learn it from few sounds.
-    """
-    if influence.trouble():
-        return {}
-    estimate = influence.estimate()
-    if estimate.error == 0:
-        return {}
-    return {CHANCE: {"p": estimate.p / 2 if estimate.value > 0 else 1 - estimate.p / 2}}
 
 
 def _ceiling(targets: Targets, given: NestedRidge) -> float | None:

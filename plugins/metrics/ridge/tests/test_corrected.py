@@ -11,7 +11,8 @@ import pytest
 import xarray as xr
 from brainbench_ridge.cards import RIDGE as CARD
 from brainbench_ridge.correction import Correction, median_reliability
-from brainbench_ridge.metric import Ridge, load
+from brainbench_ridge.loader import load
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.solver import nested_ridge
 
 from brainbench_audio.assemblies.assembly import build

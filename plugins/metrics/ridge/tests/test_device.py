@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import brainbench_ridge.metric
+import brainbench_ridge.transfer
 import brainbench_ridge.unique
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import xarray as xr
 from brainbench_ridge.memory import Memory
 from brainbench_ridge.metric import Ridge
 from brainbench_ridge.solver import nested_ridge
+from brainbench_ridge.transfer import RidgeFrom
 from brainbench_ridge.unique import UniqueRidge
 
 from brainbench_audio import devices
@@ -20,6 +22,7 @@ from brainbench_audio.activations.footprint import _Held
 from brainbench_audio.arrays import HOST, Arrays
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import ContractError, DataError
+from brainbench_audio.interfaces import SecondData
 from brainbench_audio.scores.score import Score
 
 DEVICE = Arrays(torch.device("cpu"))
@@ -59,7 +62,7 @@ def on_device(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not large
         return DEVICE if device == "cuda" else HOST
 
-    for module in (brainbench_ridge.metric, brainbench_ridge.unique):
+    for module in (brainbench_ridge.metric, brainbench_ridge.unique, brainbench_ridge.transfer):
         monkeypatch.setattr(module, "arrays_on", arrays_on)
 
 
@@ -92,7 +95,7 @@ def test_layers_and_penalties_are_those_of_the_cpu(options: dict[str, Any]) -> N
 
 
 @pytest.mark.usefixtures("on_device")
-@pytest.mark.parametrize("variant", [None, "corrected", "unique"])
+@pytest.mark.parametrize("variant", [None, "corrected", "unique", "from"])
 def test_scores_are_those_of_the_cpu_and_say_where_they_were_computed(variant: str | None) -> None:
     layers, responses = problem()
     target = assembly(responses, sessions=2)
@@ -101,6 +104,10 @@ def test_scores_are_those_of_the_cpu_and_say_where_they_were_computed(variant: s
         if variant == "unique":
             given = {"few": layers["few"]}
             return UniqueRidge(device=device)({"more": layers["more"]}, target, FOLDS, given)
+        if variant == "from":
+            rows = np.arange(STIMULI)
+            second = SecondData(layers, target[::-1], FOLDS[::-1], rows[::-1])
+            return RidgeFrom(Ridge(variant="scaled", device=device))(layers, target, FOLDS, second)
         return Ridge(variant=variant, device=device)(layers, target, FOLDS)
 
     here, there = score("cpu"), score("cuda")

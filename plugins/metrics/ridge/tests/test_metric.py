@@ -10,7 +10,8 @@ import pytest
 import xarray as xr
 from brainbench_ridge import brainbench_metrics
 from brainbench_ridge.cards import RIDGE as CARD
-from brainbench_ridge.metric import Ridge, load
+from brainbench_ridge.loader import load
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.solver import nested_ridge
 from scipy.io import loadmat
 
@@ -214,7 +215,7 @@ def test_wrong_options() -> None:
 
 def test_card() -> None:
     assert brainbench_metrics() == [CARD]
-    assert CARD.variants == ("zscored", "zscored-all", "scaled", "corrected", "unique")
+    assert CARD.variants == ("zscored", "zscored-all", "scaled", "corrected", "unique", "from")
     assert CARD.required("zscored") == frozenset({"responses"})
     assert load(CARD, "zscored") == Ridge(variant="zscored")
 

@@ -12,8 +12,9 @@ import pytest
 import xarray as xr
 from brainbench_ridge import mixed as mixed_module
 from brainbench_ridge.cards import RIDGE as CARD
+from brainbench_ridge.loader import load
 from brainbench_ridge.memory import Memory
-from brainbench_ridge.metric import Ridge, load
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.solver import nested_ridge
 from brainbench_ridge.targets import Targets
 from tqdm import tqdm
@@ -76,7 +77,6 @@ def test_components_are_means_over_sounds() -> None:
     np.testing.assert_array_equal(weights, np.eye(4))
     weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
-    signed = fit.pairs.sketch(target.values, fit.predictions, np.eye(4))
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs * np.sqrt(2), atol=1e-6)
     # and what the choice of layers adds is stored
     assert fit.rivals is not None
@@ -88,7 +88,7 @@ def test_components_are_means_over_sounds() -> None:
     error = with_the_choice(*mean).item()
     assert score.error == pytest.approx(error)
     part_errors = with_the_choice(without, moved, pairs)
-    of_roots = with_the_choice(fit.left_out, r, signed)
+    of_roots = with_the_choice(fit.left_out, r)
     assert score.provenance["error_over"] == "sounds"
     root = np.sqrt(score.value)
     margin = 2.0452296 * error / (2 * root) / (1 - root**2)

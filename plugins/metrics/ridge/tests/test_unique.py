@@ -9,7 +9,8 @@ import numpy.typing as npt
 import pytest
 import xarray as xr
 from brainbench_ridge.bands import SHARES
-from brainbench_ridge.metric import Ridge, load
+from brainbench_ridge.loader import load
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.unique import UniqueRidge
 from scipy.stats import t as student
 

@@ -27,6 +27,9 @@ class CrepeNetwork(nn.Module):
     batch norm and a max-pool that halves the samples; then one linear layer. Parameters have
     torchcrepe's names.
 
+    A frame depends on its 64 ms alone, so one that several sounds of a batch share, as windows of
+    continuous sound do, goes through the network once.
+
     The axis that the convolutions run along is time within a frame, so a layer is the mean over it
     and over the frames.
 
@@ -55,10 +58,10 @@ class CrepeNetwork(nn.Module):
 
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the mean logits (batch, 360) of waveforms (batch, sample)."""
-        # One sound at a time: bounded memory, and rounding that does not depend on the batch.
-        means = [self._means(waveform) for waveform in waveforms]
+        frames, counts = _distinct(cut(waveforms))
+        means = self._means(frames, counts / counts.sum(dim=1, keepdim=True))
         for layer, read_out in self.read_outs.items():
-            logits: Tensor = read_out(torch.stack([mean[layer] for mean in means]))
+            logits: Tensor = read_out(means[layer])
         return logits
 
     def stages(self, frames: Tensor) -> Iterator[tuple[str, Tensor]]:
@@ -76,19 +79,51 @@ class CrepeNetwork(nn.Module):
             x = nn.functional.max_pool1d(x, 2)
         yield "classifier", self.classifier(x.transpose(1, 2).flatten(1))
 
-    def _means(self, waveform: Tensor) -> dict[str, Tensor]:
-        frames = cut(waveform)
+    def _means(self, frames: Tensor, shares: Tensor) -> dict[str, Tensor]:
+        """Return each layer (sound, feature) of frames, which have shares (sound, frame) of it."""
         sums: dict[str, Tensor] = {}
-        for chunk in torch.split(frames, self.frames_per_chunk):
+        size = self.frames_per_chunk
+        pieces = zip(torch.split(frames, size), torch.split(shares, size, dim=1), strict=True)
+        for chunk, share in pieces:
             for layer, values in self.stages(chunk):
                 exact = values.float()  # half precision would lose most of a long sum
-                total = exact.mean(-1).sum(0) if exact.dim() == 3 else exact.sum(0)
+                each = exact.mean(-1) if exact.dim() == 3 else exact
+                # not as a matrix product, which half precision may be asked of
+                total = torch.stack([(one[:, None] * each).sum(0) for one in share])
                 sums[layer] = sums[layer] + total if layer in sums else total
-        return {layer: total / len(frames) for layer, total in sums.items()}
+        return sums
 
 
-def cut(waveform: Tensor) -> Tensor:
-    """Cut a waveform (sample,) into normalised frames (1 + sample // 160, 1024).
+def _distinct(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the frames that differ, (frame, sample), and how often each sound has them.
+
+    Parameters
+    ----------
+    frames : Tensor
+        (sound, frame, sample).
+
+    Returns
+    -------
+    two Tensors
+        The second is (sound, frame).
+
+    Examples
+    --------
+    >>> _distinct(torch.tensor([[[1.0], [2.0]], [[2.0], [3.0]]]))[1]
+    tensor([[1., 1., 0.],
+            [0., 1., 1.]])
+    """
+    sounds, each, _ = frames.shape
+    if sounds == 1:
+        return frames[0], frames.new_ones(1, each)
+    distinct, places = torch.unique(frames.flatten(0, 1), dim=0, return_inverse=True)
+    counts = frames.new_zeros(sounds, len(distinct))
+    ones = frames.new_ones(sounds, each)
+    return distinct, counts.scatter_add_(1, places.reshape(sounds, each), ones)
+
+
+def cut(waveforms: Tensor) -> Tensor:
+    """Cut waveforms (..., sample) into normalised frames (..., 1 + sample // 160, 1024).
 
     ``(x - mean x) / max(std x, 1e-10)`` for each frame, std being that of a sample (N - 1).
 
@@ -97,7 +132,7 @@ def cut(waveform: Tensor) -> Tensor:
     >>> cut(torch.zeros(320)).shape
     torch.Size([3, 1024])
     """
-    frames = nn.functional.pad(waveform, (FRAME // 2, FRAME // 2)).unfold(0, FRAME, HOP)
+    frames = nn.functional.pad(waveforms, (FRAME // 2, FRAME // 2)).unfold(-1, FRAME, HOP)
     centred = frames - frames.mean(-1, keepdim=True)
     return centred / centred.std(-1, keepdim=True).clamp_min(_FLATTEST)
 

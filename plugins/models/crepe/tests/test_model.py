@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -61,6 +63,28 @@ def test_chunks_only_bound_memory(model: TorchModel) -> None:
     sound = torch.from_numpy(noise(1600))[None]
     with torch.inference_mode():
         torch.testing.assert_close(chunked(sound), whole(sound), atol=1e-5, rtol=0)
+
+
+def test_windows_of_a_run_share_their_frames(
+    model: TorchModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = noise(SECOND)
+    windows = [run[start : start + 8000] for start in range(0, 8000, 1600)]
+    alone = [model.activations([window]) for window in windows]
+    heard: list[int] = []
+    stages = CrepeNetwork.stages
+
+    def counting(network: CrepeNetwork, frames: torch.Tensor) -> Iterator[tuple[str, torch.Tensor]]:
+        heard.append(len(frames))
+        return stages(network, frames)
+
+    monkeypatch.setattr(CrepeNetwork, "stages", counting)
+    together = model.activations(windows)
+    # frames within 32 ms of an end of a window see the zeros beyond it: 8 of 51
+    assert sum(heard) == 43 + 4 * 10 + 5 * 8
+    for layer, values in together.items():
+        for one, value in zip(alone, values, strict=True):
+            np.testing.assert_allclose(value, one[layer][0], rtol=1e-5, atol=1e-5)
 
 
 def test_frames_are_centred_on_their_times() -> None:

@@ -1,0 +1,88 @@
+"""What a model explains beyond a given one: commonality analysis of three fits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.score import CHANCE
+
+FloatArray = npt.NDArray[np.float64]
+
+NOT_NORMALISED = (
+    "How much of what a given model leaves unexplained can be learned from noisy responses is not "
+    "known, so a score beyond another model is not divided by its ceiling."
+)
+
+
+def shares(model: FloatArray, given: FloatArray, both: FloatArray) -> dict[str, FloatArray]:
+    """Return what two feature spaces and both together explain, and what is unique and shared.
+
+    Examples
+    --------
+    >>> found = shares(np.array(0.5), np.array(0.25), np.array(0.625))
+    >>> [float(found[name]) for name in ("unique", "shared", "unique_given")]
+    [0.375, 0.125, 0.125]
+    """
+    return {
+        "unique": both - given,
+        "shared": model + given - both,
+        "unique_given": both - model,
+        "model": model,
+        "given": given,
+        "both": both,
+    }
+
+
+def brought_together(
+    found: Mapping[str, FloatArray],
+    parts: Callable[[FloatArray], FloatArray],
+    whole: Callable[[FloatArray], float],
+    influence: Callable[[str], Influence],
+) -> dict[str, Any]:
+    """Return all that is explained as the value is, with errors and intervals where there are.
+
+    Parameters
+    ----------
+    found : mapping of str to float64 array (target,)
+        From `shares`.
+    parts, whole : callable
+        Take one of these, return that of each part, and of all.
+    influence : callable
+        Takes a name among those found.
+
+    Returns
+    -------
+    dict
+        Variables for ``raw``, along ``quantity``.
+    """
+    estimates = {
+        name: None if (one := influence(name)).trouble() else one.estimate() for name in found
+    }
+    bounds = [(np.nan, np.nan) if one is None else one.interval() for one in estimates.values()]
+    errors = [np.nan if one is None else one.error for one in estimates.values()]
+    return {
+        "quantity": ("quantity", list(found)),
+        "explained": ("quantity", [whole(one) for one in found.values()]),
+        "explained_error": ("quantity", errors),
+        "explained_interval": (("quantity", "bound"), np.array(bounds)),
+        "explained_part": (("quantity", "part"), np.stack([parts(one) for one in found.values()])),
+    }
+
+
+def against_chance(influence: Influence) -> dict[str, Any]:
+    """Return one-sided p that nothing is unique, from the value and its error.
+
+    Responses in random orders would not tell: a model that shares all with the given one may still
+    help to learn it from few sounds.
+    """
+    if influence.trouble():
+        return {}
+    estimate = influence.estimate()
+    if estimate.error == 0:  # one of both is left out throughout
+        return {}
+    return {CHANCE: {"p": estimate.p / 2 if estimate.value > 0 else 1 - estimate.p / 2}}
