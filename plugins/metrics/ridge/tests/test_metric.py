@@ -215,7 +215,7 @@ def test_wrong_options() -> None:
 
 def test_card() -> None:
     assert brainbench_metrics() == [CARD]
-    assert CARD.variants == ("zscored", "zscored-all", "scaled", "corrected", "unique")
+    assert CARD.variants == ("zscored", "zscored-all", "scaled", "corrected", "unique", "from")
     assert CARD.required("zscored") == frozenset({"responses"})
     assert load(CARD, "zscored") == Ridge(variant="zscored")
 
