@@ -315,7 +315,11 @@ def export(
 
 
 def write_report(
-    folder: str | Path, *, published: Published = "add", title: str | None = None
+    folder: str | Path,
+    *,
+    published: Published = "add",
+    title: str | None = None,
+    sounds: bool = False,
 ) -> Path:
     """Write a site with all stored scores, which opens from disk.
 
@@ -325,6 +329,8 @@ def write_report(
     published : str
         ``add`` published scores (the default), ``none``, or ``only`` these.
     title : str, optional
+    sounds : bool
+        Whether pages play the sounds, where these are here and their licence allows it.
 
     Returns
     -------
@@ -338,7 +344,7 @@ def write_report(
     """
     from brainbench_audio.cli.report import build
 
-    site = build(argparse.Namespace(published=published, title=title), Path(folder))
+    site = build(argparse.Namespace(published=published, title=title, sounds=sounds), Path(folder))
     return Path(site.start)
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import scipy.stats
 import statsmodels.api
 from statsmodels.regression.mixed_linear_model import MixedLM
 
@@ -23,14 +22,17 @@ from brainbench_audio.report.mixed_model import fit_groups
 from brainbench_audio.report.results import OVERALL, Result, published_results
 from brainbench_audio.scores.comparison import false_discovery
 
-from ..error_rates.families import PAPER, SIX, TEN, Families, rates
-
-WORLD = Families(PAPER, 2.0, 0.0, "three")
+PAPER = (10, 4, 4, 4, 4, *[1] * 10)
 
 
-def drawn(world: Families = WORLD) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    y, x = next(world.draws(1, 0.5))
-    return y, x, [f"family {one}" for one in world.groups()]
+def drawn(sizes: tuple[int, ...] = PAPER) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Return scores, ones and numbers of families, models and both, and the families."""
+    generator = np.random.default_rng(0)
+    which = np.repeat(np.arange(len(sizes)), sizes)
+    shared = generator.standard_normal((3, len(sizes)))[:, which]
+    own = generator.standard_normal((3, len(which)))
+    x = np.column_stack([np.ones(len(which)), shared[0], own[0], shared[1] + own[1] / 2])
+    return x @ [0.0, 0.5, 0, 0] + 2 * shared[2] + own[2], x, [f"family {one}" for one in which]
 
 
 def test_likeliest_ratio_is_that_of_statsmodels() -> None:
@@ -79,8 +81,8 @@ def test_estimates_and_mean_squared_errors_are_those_of_generalised_least_square
 
 
 def test_families_of_one_size_are_their_means_and_families_of_one_have_hc2() -> None:
-    world = Families((3,) * 8, 1.0, 0.0, "families")
-    y, x, groups = drawn(world)
+    y, x, groups = drawn((3,) * 8)
+    x = x[:, :2]
     fit = fit_groups(y, x, groups)
     means = [each.reshape(8, 3, -1).mean(axis=1).squeeze() for each in (y, x)]
     alone = fit_groups(*means, groups[::3])
@@ -105,16 +107,6 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     ):
         with pytest.raises(DataError, match=told):
             fit_groups(y, columns, groups)
-
-
-@pytest.mark.parametrize(
-    "world", [Families(TEN, 2.0, 1.5, "both"), Families(SIX, 0.5, 0.0, "kind")], ids=["ten", "six"]
-)
-def test_errors_are_as_many_as_told(world: Families) -> None:
-    times = 150
-    found = rates(world, times)
-    assert found.false <= scipy.stats.binom.ppf(1 - 5e-4, times, 0.08) / times
-    assert found.covered >= scipy.stats.binom.ppf(5e-4, times, 0.91) / times
 
 
 def by(effects: tuple[Effect, ...]) -> dict[tuple[str, str], Effect]:
@@ -204,7 +196,7 @@ def test_facts_are_those_of_cards() -> None:
 
 
 def test_command_and_table_tell_the_same(
-    keep: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+    keep: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     keep("beats-iter1", "NH2015-ridge", 0.9)  # in place of the published one
     assert main(["explain", "-b", "NH2015-ridge", "--published", "--property", "parameters"]) == 0
@@ -221,6 +213,14 @@ def test_command_and_table_tell_the_same(
     assert only != row["estimate"]
     for word in ("per tenfold", f"{row['estimate']:.3f}", f"{row['freedom']:.1f}", "over families"):
         assert word in told
+    # an imported number of each model is a property, too
+    models = sorted(known("label"))[::2]
+    years = "".join(f"\n{model},year,{2015 + n % 7}" for n, model in enumerate(models))
+    (tmp_path / "years.csv").write_text(f"model,benchmark,value{years}")
+    assert main(["import", str(tmp_path / "years.csv")]) == 0
+    capsys.readouterr()
+    (row,) = table(benchmark="NH2015-ridge", properties="year", published="add").to_dict("records")
+    assert (row["change"], row["models"], row["missing"]) == ("per unit", 18, 18)
     assert main(command) == 1
     assert "It takes 10 models of 6 families, here are 1 of 1" in capsys.readouterr().err
     assert main(["explain", "--published", "--property", "sise"]) == 2

@@ -8,12 +8,13 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from brainbench_littleprince import responses
+from brainbench_littleprince import published, responses
 from brainbench_littleprince.cards import CARDS
 from brainbench_littleprince.dataset import Audiobook
 from brainbench_littleprince.published import LANGUAGES, SUBSETS, chosen, registry, remotes, runs
 
 from brainbench_audio.errors import DataError, UnknownId
+from brainbench_audio.files import hash_file
 from brainbench_audio.stimuli.audio import write_waveform
 
 CARD, SOURCE = CARDS[0], Audiobook()
@@ -86,6 +87,28 @@ def test_what_is_published() -> None:
         "stimuli, 9 files": sum(each.size for each in wanted[:9]),
         "derivatives/sub-EN058/func, 9 files": sum(each.size for each in wanted[9:]),
     }
+
+
+def test_the_registry_is_as_it_was_compared() -> None:
+    """Held to tag 2.0.7 of the git-annex repository: sizes and MD5 to keys, versions to its log."""
+    file = Path(published.__file__).with_name("registry.csv")
+    assert hash_file(file) == "aa8c90ee3cd8c754754e3b44837cbbfacca378b7787e4d08b4e955853340c938"
+
+
+def test_sizes_of_the_page_are_those_of_the_files() -> None:
+    def told(*subsets: str | None) -> str:
+        sizes = [sum(each.size for each in remotes(*chosen(one))) / 1e9 for one in subsets]
+        return (
+            " to ".join(dict.fromkeys(f"{size:.2g}" for size in (min(sizes), max(sizes)))) + " GB"
+        )
+
+    one, english, french = told(*SUBSETS[:-1]), told(None), told("fr")
+    assert (
+        CARD.size
+        == f"{one} a listener, {english} for the English ones, {french} for the French ones"
+    )
+    page = Path(__file__).parents[1].joinpath("README.md").read_text(encoding="utf-8")
+    assert [size for size in (one, english, french) if f"| {size} |" not in page] == []
 
 
 def changed(file: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
