@@ -19,9 +19,9 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.scores.score import Score
 
+from .banded_rates import WORLDS, World, rates
+from .plain_banded import beside, plain_unique
 from .plain_influence import plain_left_out
-from .plain_unique import beside, plain_unique
-from .unique_rates import WORLDS, World, rates
 
 FloatArray = npt.NDArray[np.float64]
 Layers = dict[str, FloatArray]
