@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, ClassVar
@@ -73,7 +73,7 @@ class UniqueEncoding(Encoding):
 
     with A the layer that predicts a voxel best alone and B all layers of the given model side by
     side, both delayed as by `Encoding` and of mean squared norm 1. Alone, the given model predicts
-    a voxel from its best layer, or from B.
+    a voxel from its best layer, from B, or from both of these together as above.
 
     Attributes
     ----------
@@ -216,10 +216,11 @@ class UniqueEncoding(Encoding):
             The fits; all side by side, delayed, each of the same size, in no more coordinates than
             rows, which changes no inner product; the names of what was fitted.
         """
-        found = Fits(voxels, 0, *self.timing(voxels.runs), relearn=True)
+        timing = self.timing(voxels.runs)
+        found = Fits(voxels, 0, *timing, relearn=True)
         everywhere = np.ones(found.layer.shape, dtype=bool)
         names: list[str] = []
-        timing = self.timing(voxels.runs)
+        kept: list[npt.NDArray[np.floating[Any]]] = []
         beside = np.zeros((voxels.runs.rows, 0))
         for name, values in chain(layers.items(), _onsets(target) if self.words else ()):
             design = _unit(voxels.runs.design(found.checked(name, values), *timing))
@@ -227,12 +228,18 @@ class UniqueEncoding(Encoding):
             found.block = self._memory(voxels, largest, 0).block()
             found.add_to_some(len(names), design, everywhere)
             names.append(name)
+            kept.append(values)
             beside = np.hstack([beside, design])
             if beside.shape[1] > len(beside):
                 beside = np.asarray(np.linalg.qr(beside.T, mode="r")).T
         beside = _unit(beside)
         if len(names) > 1:
+            best = found.layer.copy()
             found.add_to_some(len(names), beside, everywhere)
+            # what another model may have, a layer with a penalty of its own, is its own first
+            for number, values in enumerate(kept):
+                design = _unit(voxels.runs.design(values, *timing))
+                self._join(found, [len(names)] * len(SHARES), design, beside, best == number)
             names.append(TOGETHER)
         return found, beside, tuple(names)
 
@@ -252,18 +259,24 @@ class UniqueEncoding(Encoding):
                     both.block = self._memory(
                         voxels, design.shape[1] + beside.shape[1], len(layers)
                     ).block()
-                    self._join(both, _unit(design), beside, here)
+                    self._join(both, range(len(SHARES)), _unit(design), beside, here)
                 bar.update()
         return both
 
     def _join(
-        self, both: Fits, design: FloatArray, beside: FloatArray, here: npt.NDArray[np.bool_]
+        self,
+        fits: Fits,
+        numbers: Sequence[int],
+        design: FloatArray,
+        beside: FloatArray,
+        here: npt.NDArray[np.bool_],
     ) -> None:
-        if not design.any():
+        """Fit a layer beside all given ones, with each share under its number."""
+        if not (design.any() and here.any()):
             return
-        for place, share in enumerate(SHARES[1:-1], start=1):
+        for number, share in list(zip(numbers, SHARES, strict=True))[1:-1]:
             joint = np.hstack([np.sqrt(share) * design, np.sqrt(1 - share) * beside])
-            both.add_to_some(place, joint, here)
+            fits.add_to_some(number, joint, here)
 
 
 def _left_out(found: Evaluation, fits: Fits) -> FloatArray:

@@ -146,7 +146,9 @@ def test_in_any_unit_and_block_of_voxels() -> None:
 def test_what_a_model_says_beyond_itself_beyond_nothing_and_beyond_all() -> None:
     model, given, target = halves(replace(SMALL, repeated=((210, 2),)))
     same = scored(UniqueEncoding(), {"low": model["low"]}, {"low": model["low"]}, target)
-    assert abs(same.value) < 0.01
+    assert same.value < 1e-9
+    both = scored(UniqueEncoding(), given, given, target)
+    assert abs(both.value) < 1e-9
     flat = {"flat": np.ones((len(target), 3))}
     beyond = scored(UniqueEncoding(), model, flat, target)
     np.testing.assert_array_equal(beyond.raw["r2_unique"], beyond.raw["r2_model"])
