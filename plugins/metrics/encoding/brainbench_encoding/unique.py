@@ -81,7 +81,7 @@ class UniqueEncoding(Encoding):
         Whether onsets of words, and of phones where there are some, are a layer of the given model:
         the coordinates ``words`` and ``phones`` of responses, onsets a volume.
     delays, components, block, bootstrap, seed, max_memory
-        See `Encoding`; the layers of the model stay in memory besides. There are no
+        See `Encoding`; the layers of both models stay in memory besides. There are no
         ``permutations``: p is from the error.
 
     Notes
@@ -223,12 +223,12 @@ class UniqueEncoding(Encoding):
         kept: list[npt.NDArray[np.floating[Any]]] = []
         beside = np.zeros((voxels.runs.rows, 0))
         for name, values in chain(layers.items(), _onsets(target) if self.words else ()):
-            design = _unit(voxels.runs.design(found.checked(name, values), *timing))
+            kept.append(found.checked(name, values))
+            design = _unit(voxels.runs.design(kept[-1], *timing))
             largest = max(features, design.shape[1]) + beside.shape[1]
             found.block = self._memory(voxels, largest, 0).block()
             found.add_to_some(len(names), design, everywhere)
             names.append(name)
-            kept.append(values)
             beside = np.hstack([beside, design])
             if beside.shape[1] > len(beside):
                 beside = np.asarray(np.linalg.qr(beside.T, mode="r")).T
