@@ -83,4 +83,6 @@ def against_chance(influence: Influence) -> dict[str, Any]:
     if influence.trouble():
         return {}
     estimate = influence.estimate()
+    if estimate.error == 0:  # one of both is left out throughout
+        return {}
     return {CHANCE: {"p": estimate.p / 2 if estimate.value > 0 else 1 - estimate.p / 2}}

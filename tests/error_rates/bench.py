@@ -141,10 +141,12 @@ def _influence(score: Score, units: str) -> Influence:
     return found
 
 
-def rates(world: World | Clips, metric: str | Scores, times: int, pool: Any = None) -> Rates:
-    """Simulate a world with a metric, its name or a function of its own."""
+def rates(
+    world: World | Clips, metric: str | Scores, times: int, pool: Any = None, first: int = 0
+) -> Rates:
+    """Simulate a world with a metric, its name or a function of its own; seeds from the first."""
     spread = map if pool is None else partial(pool.map, chunksize=10)
-    found = list(spread(partial(once, world, metric), range(times)))
+    found = list(spread(partial(once, world, metric), range(first, first + times)))
     values = np.array([one[0] for one in found])
     errors = np.array([one[1] for one in found])
     intervals = np.array([one[2] for one in found])
@@ -180,13 +182,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("times", type=int)
     parser.add_argument("--worlds", default="", help="some text in their names")
     parser.add_argument("--metrics", nargs="+", default=[*metrics(), "probe"])
+    parser.add_argument("--first", type=int, default=0, help="seed of the first simulation")
     options = parser.parse_args(arguments)
     print(HEADER)
     with ProcessPoolExecutor(2) as pool:
         for world in (*COMPONENTS, *LISTENERS, *CLIPS):
             for metric in options.metrics:
                 if options.worlds in world.name and (metric == "probe") == isinstance(world, Clips):
-                    print(rates(world, metric, options.times, pool).line(), flush=True)
+                    found = rates(world, metric, options.times, pool, options.first)
+                    print(found.line(), flush=True)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,12 @@ from brainbench_audio.scores.ceilings import session_reliability
 from . import unique_rates
 from .continuous import World
 from .rates import WORLDS, rates
+from .sound_world import SoundWorld
 
 SHORT = World(learned=(80, 80), repeated=((210, 3),), features=2, voxels=3, memory=0.3)
 
 
-def _check(world: World, times: int, least: float = 0.92) -> None:
+def _check(world: World | SoundWorld, times: int, least: float = 0.92) -> None:
     found = rates(world, times)
     told = found.row("")
     # a rate is further off than this 1 in 1,000 times

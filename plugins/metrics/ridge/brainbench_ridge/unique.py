@@ -22,18 +22,24 @@ from brainbench_audio.scores.commonality import (
     shares,
 )
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.score import WITHHELD, Score
+from brainbench_audio.scores.score import ERROR_WITHHELD, WITHHELD, Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
 from .bands import SHARES, BandedRidge, Reduced, banded_ridge
 from .labels import counts, label
 from .memory import LARGE, Memory
 from .nested import NestedRidge
+from .normalisation import LEAST_LEARNED, learned_share
 from .partition import FloatArray, Partition
 from .solver import nested_ridge
 from .targets import Targets
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
+
+_LEFT_OUT = (
+    "The fit of both leaves one of the two models out throughout, so nothing tells how the score "
+    "varies: whether the model is left out is chosen, and that would change with other sounds."
+)
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,8 @@ class UniqueRidge:
         -------
         Score
             As `Ridge` returns it, of the unique R²: it may be below 0. ``ceiling``: reliability
-            less R² of the given model. ``raw.explained``: R² of the model, of the given one and of
+            less what the given model would explain had it learned without noise; None where that
+            is not known. ``raw.explained``: R² of the model, of the given one and of
             both, and what is unique and shared, brought together as the value.
 
         Raises
@@ -129,6 +136,10 @@ class UniqueRidge:
         unsure = uncertainty(
             influence("unique"), targets.part_names, bootstrap=self.bootstrap, seed=self.seed
         )
+        if unsure.error == 0:
+            unsure = replace(
+                unsure, error=None, interval=None, provenance={ERROR_WITHHELD: _LEFT_OUT}
+            )
         assert fits.model.layer_r2 is not None
         profile = targets.aggregate(fits.model.layer_r2)
         raw = label(_as_nested(fits), targets, None).assign_coords(
@@ -137,7 +148,7 @@ class UniqueRidge:
         return Score(
             value=float(parts.mean()),
             **unsure.fields,
-            ceiling=_ceiling(targets, fits.given.r2),
+            ceiling=_ceiling(targets, fits.given),
             provenance=({} if targets.reliability is None else {WITHHELD: NOT_NORMALISED})
             | unsure.provenance
             | arrays.provenance
@@ -214,8 +225,16 @@ def _of_targets(fits: _Fits, found: Mapping[str, FloatArray], targets: Targets) 
     }
 
 
-def _ceiling(targets: Targets, given: FloatArray) -> float | None:
-    """Return what is left of the reliability, targets of which it is not known aside."""
+def _ceiling(targets: Targets, given: NestedRidge) -> float | None:
+    """Return what is left of the reliability, targets of which it is not known aside.
+
+    R² of the given model is what it has learned from noise, too; what it would explain without, as
+    of a normalised score, is no longer known where that is less than `LEAST_LEARNED` of it.
+    """
     if targets.reliability is None:
         return None
-    return bounded(float(targets.aggregate(np.maximum(targets.reliability, 0.0) - given)))
+    learned = float(targets.aggregate(learned_share(given, targets)))
+    if learned < LEAST_LEARNED:
+        return None
+    left = np.maximum(targets.reliability, 0.0) - given.r2 / learned
+    return bounded(float(targets.aggregate(left)))
