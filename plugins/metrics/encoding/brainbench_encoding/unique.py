@@ -20,10 +20,10 @@ from brainbench_audio.scores.commonality import (
     against_chance,
     brought_together,
     shares,
+    uncertainty_of_unique,
 )
 from brainbench_audio.scores.influence import LEAST_STIMULI, Influence
 from brainbench_audio.scores.score import WITHHELD, Score
-from brainbench_audio.scores.uncertainty import uncertainty
 
 from .ceiling import LEAST_ROWS
 from .correlation import signed_squares
@@ -172,7 +172,7 @@ class UniqueEncoding(Encoding):
         layers, given_layers = names
         listeners = [name for name in voxels.parts if name]
         parts = both.by_part(found["unique"])
-        unsure = uncertainty(
+        unsure = uncertainty_of_unique(
             influence("unique"), listeners, bootstrap=self.bootstrap, seed=self.seed
         )
         ceiling = _ceiling(both, found["given"])

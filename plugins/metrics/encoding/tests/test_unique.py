@@ -154,7 +154,8 @@ def test_what_a_model_says_beyond_itself_beyond_nothing_and_beyond_all() -> None
     beyond = scored(UniqueEncoding(), model, flat, target)
     np.testing.assert_array_equal(beyond.raw["r2_unique"], beyond.raw["r2_model"])
     nothing = scored(UniqueEncoding(), flat, given, target)
-    assert (nothing.value, nothing.error, nothing.p) == (0.0, 0.0, None)
+    assert (nothing.value, nothing.error, nothing.p) == (0.0, None, None)
+    assert "leaves one of the two models out" in nothing.provenance["error_withheld"]
 
 
 def test_onsets_of_words_are_a_layer_of_the_given_model() -> None:
