@@ -210,17 +210,17 @@ def _annotation(path: Path) -> Array:
     """Return the parcel of each vertex."""
     try:
         ids, table, names = load_nibabel(path, "nifti").freesurfer.read_annot(path, orig_ids=True)
-        known = dict(
-            zip(table[:, 4].tolist(), (name.decode("utf-8") for name in names), strict=True)
-        )
+        parcels = [_parcel(name.decode("utf-8")) for name in names]
+        known = dict(zip(table[:, 4].tolist(), parcels, strict=True))
     except DataError:
         raise
     except Exception as error:  # nibabel raises many kinds on a damaged file
         raise DataError(f"It cannot be read as an annotation of FreeSurfer: {error}.") from error
     known.setdefault(0, "")  # no parcel
-    if unknown := sorted(set(ids.tolist()) - known.keys()):
+    values, value_of = np.unique(ids, return_inverse=True)
+    if unknown := sorted(set(values.tolist()) - known.keys()):
         raise DataError(f"Its table has no name for the value {unknown[0]}: take a whole file.")
-    return np.array([_parcel(known[one]) for one in ids.tolist()], dtype=object)
+    return np.array([known[value] for value in values.tolist()], dtype=object)[value_of]
 
 
 def _parcel(name: str) -> str:

@@ -199,11 +199,14 @@ def patch(path: Path, vertices: Array, places: Array) -> Path:
     return path
 
 
-def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path) -> None:
+def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path, capsys: Told) -> None:
     """As those of NH2015: x and y alone, and the vertices of a part of each hemisphere."""
     generator = np.random.default_rng(2)
     vertices = generator.permutation(VERTICES)[:200]
-    flat = {side: generator.uniform(-40, 40, (200, 3)) * [1, 1, 0] for side in ("left", "right")}
+    flat = {
+        side: np.round(generator.uniform(-320, 320, (200, 3))) / 8 * [1, 1, 0]
+        for side in ("left", "right")
+    }
     mesh = [
         patch(tmp_path / f"{side[0]}h.patch.flat", vertices, flat[side]).as_posix()
         for side in ("left", "right")
@@ -211,7 +214,7 @@ def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path) -> None:
     side = generator.choice(["left", "right"], 60)
     side[:2] = "left"
     near = np.stack([flat[one][row] for row, one in enumerate(side.tolist())])
-    voxels = {"x": np.round(near[:, 0], 1), "y": np.round(near[:, 1], 1), "hemisphere": side}
+    voxels = {"x": near[:, 0], "y": near[:, 1], "hemisphere": side}
     voxels["x"][1], voxels["y"][1], voxels["hemisphere"][1] = (
         voxels["x"][0],
         voxels["y"][0],
@@ -219,13 +222,22 @@ def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path) -> None:
     )
     raw = score_of(voxels)
     keep("net", "My-ridge", 0.4, raw=raw)
-    assert main(["export", "--surface", "fsaverage3", "-o", str(tmp_path), "--mesh", *mesh]) == 0
+    asked = ["export", "--surface", "fsaverage3", "-o", str(tmp_path)]
+    assert main(asked) == 1
+    assert "net on My-ridge: The voxels of this score have x and y" in capsys.readouterr().err
+    assert main([*asked, "--mesh", *mesh]) == 0
     points = np.full((VERTICES, 3), np.inf)
     points[vertices] = flat["left"].astype(np.float32)
     wanted = loop(raw, "ann", "left", points)
-    found = opened(tmp_path / "My-ridge_net_ann_space-fsaverage3_hemi-L.func.gii")
+    path = tmp_path / "My-ridge_net_ann_space-fsaverage3_hemi-L.func.gii"
+    found = opened(path)
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-6, err_msg=name)
+    about = nibabel.load(path).meta
+    assert (about["farthest_distance_mm"], about["mesh"]) == (
+        "0.000",
+        "lh.patch.flat, rh.patch.flat",
+    )
 
 
 def test_voxels_that_are_vertices_need_no_surface(keep: Keep, tmp_path: Path) -> None:
@@ -234,7 +246,7 @@ def test_voxels_that_are_vertices_need_no_surface(keep: Keep, tmp_path: Path) ->
     vertex[3] = ""
     keep("net", "My-ridge", 0.4, raw=score_of({"vertex": vertex, "hemisphere": np.full(60, "rh")}))
     export(tmp_path / "maps", surface="fsaverage3")
-    (left, right) = sorted((tmp_path / "maps").iterdir())
+    left, right = sorted((tmp_path / "maps").iterdir())
     assert "ann" in left.name
     assert "ben" in right.name
     known = np.flatnonzero(np.isfinite(opened(left)["R²"])).tolist()
@@ -272,6 +284,9 @@ REFUSED = {
     "a damaged patch": (in_space(), ["CUTFLAT"], "CUTFLAT is cut off"),
     "no surface": (in_space(), ["lh.no"], "lh.no cannot be read: No such file"),
     "text": (in_space(), ["TEXT"], "TEXT cannot be read as a surface"),
+    "nothing": (in_space(), ["NOTHING"], "NOTHING has no vertices"),
+    "right before left": (in_space(), ["rh.white", "lh.white"], "rh.white lies to the right of"),
+    "three surfaces": (in_space(), ["SMALL"] * 3, "are SMALL, SMALL, SMALL, expected two files"),
 }
 
 
@@ -285,9 +300,11 @@ def test_what_does_not_fit_is_refused(
     Path("CUTFLAT").write_bytes(whole[:-3])
     Path("TEXT").write_text("a surface")
     nibabel.freesurfer.write_geometry("SMALL", np.eye(9)[:, :3], np.array([[0, 1, 2]]))
+    nibabel.freesurfer.write_geometry("NOTHING", np.zeros((0, 3)), np.zeros((0, 3)))
+    files = [subjects / one if one.endswith(".white") else Path(one) for one in mesh]
     Path("CUT").write_bytes((subjects / "lh.white").read_bytes()[:300])
     with pytest.raises(DataError, match=message):
-        placed(score_of(coordinates), space_of("fsaverage3", [Path(one) for one in 2 * mesh]))
+        placed(score_of(coordinates), space_of("fsaverage3", files * (2 if len(mesh) == 1 else 1)))
 
 
 def test_nothing_to_show_and_wrong_usage(
