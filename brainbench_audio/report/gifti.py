@@ -73,9 +73,9 @@ def export_surfaces(
     load_nibabel(folder, "surface")
     found: list[Written] = []
     for result in results:
-        if result.path is None or result.published:
+        if result.arrays is None:
             continue
-        raw = read_raw(result.path, *NEEDED)
+        raw = read_raw(result.arrays, *NEEDED)
         if layer_targets(raw) is None or not coordinates(raw)[1].keys() & {"x", "vertex"}:
             found.append(Written(result.model, result.benchmark))
             continue

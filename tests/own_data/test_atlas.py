@@ -83,6 +83,12 @@ def test_parcels_of_vertices_become_the_published_regions(tmp_path: Path) -> Non
     (tmp_path / "responses.npy").rename(tmp_path / "sub-1_responses.npy")
     again = read_voxels(tmp_path)
     assert again["region"].values.tolist() == found["region"].values.tolist()
+    path = tmp_path / "lh.HCP-MMP1.annot"
+    content = bytearray(path.read_bytes())
+    vertex = 4 + 8 * CHOSEN[0][1]
+    content[vertex + 4 : vertex + 8] = bytes(4)  # 0 is no parcel, whatever the table has
+    path.write_bytes(content)
+    assert read_voxels(tmp_path)["parcel"].values.tolist() == ["", *parcels[1:]]
 
 
 def test_the_published_regions() -> None:
@@ -116,7 +122,11 @@ INDICES = [(0, 0, 0), (0, 0, 1), (1, 2, 3), (2, 3, 4), (2, 0, 1), (1, 1, 1)]
 
 
 def in_image(folder: Path) -> None:
-    rows = [[10 - 2 * i + 0.9, -5 + 3 * j - 1.4, 1 + 2 * k + 0.9] for i, j, k in INDICES]
+    """Voxels a little off those of the image; one is nowhere."""
+    rows: list[list[Any]] = [
+        [10 - 2 * i + 0.9, -5 + 3 * j - 1.4, 1 + 2 * k + 0.9] for i, j, k in INDICES
+    ]
+    rows[2][1] = ""
     responses(folder, ["x", "y", "z"], rows)
 
 
@@ -128,6 +138,8 @@ def test_parcels_of_a_label_image(tmp_path: Path) -> None:
     for i, j, k in INDICES:
         value = (20 * i + 5 * j + k) % (len(PARCELS) + 1)
         expected.append("" if value == 0 else PARCELS[value - 1])
+    assert expected[2]
+    expected[2] = ""  # without y
     assert found["parcel"].values.tolist() == expected
     assert found["region"].values.tolist() == [GLASSER.get(parcel, "") for parcel in expected]
 
