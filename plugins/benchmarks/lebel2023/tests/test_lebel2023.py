@@ -365,7 +365,9 @@ def test_installed_from_a_folder(
     assert target == settings.data_home() / "ds003020" == SOURCE.locate(CARD, "uts04")
     assert SOURCE.sizes(CARD, "uts04") == {}
     assert list(SOURCE.sizes(CARD, "uts03")) == [f"{UTS03}, 3 files"]
-    SOURCE.fetch(CARD, "uts04", target)  # from itself
+    before = {file: file.stat().st_ino for file in target.rglob("*")}
+    SOURCE.fetch(CARD, "uts04", target)  # from itself: nothing is copied
+    assert {file: file.stat().st_ino for file in target.rglob("*")} == before
     shutil.rmtree(small / "stimuli")
     with pytest.raises(DataError, match=r"lacks 3 of 8 files, the first is stimuli/souls\.wav"):
         SOURCE.fetch(CARD, "uts04", small)
