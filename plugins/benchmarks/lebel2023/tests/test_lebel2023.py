@@ -365,6 +365,10 @@ def test_installed_from_a_folder(
     assert target == settings.data_home() / "ds003020" == SOURCE.locate(CARD, "uts04")
     assert SOURCE.sizes(CARD, "uts04") == {}
     assert list(SOURCE.sizes(CARD, "uts03")) == [f"{UTS03}, 3 files"]
+    damaged = target / "stimuli" / "souls.wav"
+    damaged.write_text("damaged")
+    SOURCE.fetch(CARD, "uts04", small.parent)
+    assert damaged.read_bytes() == (small / "stimuli" / "souls.wav").read_bytes()
     before = {file: file.stat().st_ino for file in target.rglob("*")}
     SOURCE.fetch(CARD, "uts04", target)  # from itself: nothing is copied
     assert {file: file.stat().st_ino for file in target.rglob("*")} == before

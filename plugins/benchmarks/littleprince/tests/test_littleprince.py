@@ -196,7 +196,8 @@ def test_what_does_not_fit_is_refused(small: Path, monkeypatch: pytest.MonkeyPat
     needed = 2 * 72 * 12 * 4
     monkeypatch.setattr(responses, "available_memory", lambda: 2 * needed)
     SOURCE.load(CARD, "en058")
-    # as if all had as many voxels as the first
+    # as if all had as many voxels as the first; the second has half of them
+    monkeypatch.setattr(responses, "available_memory", lambda: 3 * needed)
     with pytest.raises(DataError, match=r"2 listeners .*: score one of them, `LittlePrince.en058`"):
         SOURCE.load(CARD)
     monkeypatch.setattr(responses, "available_memory", lambda: 4 * needed)
