@@ -124,6 +124,11 @@ def _in_image(file: DataFile, path: Path, voxels: Mapping[str, Array]) -> tuple[
     image = open_image(path, 3)
     places = np.stack([np.asarray(voxels[axis], np.float64) for axis in "xyz"], axis=1)
     known = np.isfinite(places).all(axis=1)
+    if not np.linalg.det(image.affine):
+        raise DataError(
+            f"The header puts all voxels of the image into a plane, by the affine "
+            f"{image.affine[:3].tolist()}: write its sform again."
+        )
     to_index = np.linalg.inv(image.affine)
     index = np.rint(places[known] @ to_index[:3, :3].T + to_index[:3, 3]).astype(np.int64)
     outside = ((index < 0) | (index >= image.shape)).any(axis=1)

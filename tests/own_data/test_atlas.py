@@ -187,6 +187,16 @@ def _renamed(folder: Path) -> None:
     path.write_bytes(content)
 
 
+def _flattened(folder: Path) -> None:
+    """An image with an sform of zeros, as some tools leave it."""
+    path = folder / "atlas.nii.gz"
+    values = np.asarray(nibabel.load(path).dataobj)
+    header = nibabel.Nifti1Header()
+    header.set_data_shape(values.shape)
+    header["sform_code"], header["srow_x"][:3] = 1, (2, 0, 0)
+    nibabel.save(nibabel.Nifti1Image(values, None, header), path)
+
+
 REFUSED = {
     "two atlases": (_annotated(image), "are two atlases: keep one"),
     "two annotations": (
@@ -238,6 +248,7 @@ REFUSED = {
         _imaged(_table("atlas.tsv", ["index", "name"], [1, "A1"])),
         "has no row with the index 2, which atlas.nii.gz has: add it",
     ),
+    "an image in a plane": (_imaged(_flattened), "into a plane, by the affine [[2.0, 0.0, 0.0"),
     "an image without names": (
         _imaged(lambda folder: (folder / "atlas.tsv").unlink()),
         "Nothing names its values: write atlas.tsv",
