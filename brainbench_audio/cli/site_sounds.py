@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import soundfile
 
 from brainbench_audio.errors import BrainbenchError
-from brainbench_audio.report.site.clips import Clips
+from brainbench_audio.report.site.clips import Clip, Clips
 
 if TYPE_CHECKING:
     from brainbench_audio.cards import DatasetCard
@@ -64,9 +64,9 @@ class _Playable:
     stimuli: StimulusSet
     fingerprints: frozenset[str]
     words: str
-    made: dict[str, bytes] = field(default_factory=dict)
+    made: dict[str, Clip] = field(default_factory=dict)
 
-    def files(self, names: Sequence[str]) -> dict[str, bytes]:
+    def files(self, names: Sequence[str]) -> dict[str, Clip]:
         places = {name: place for place, name in enumerate(self.stimuli.names)}
         lacking = [name for name in names if name in places and name not in self.made]
         waveforms = self.stimuli.in_turn([places[name] for name in lacking], _RATE)
@@ -74,7 +74,7 @@ class _Playable:
             content = io.BytesIO()
             cut = waveform[: _SECONDS * _RATE]
             soundfile.write(content, cut, _RATE, "PCM_16", format="FLAC")
-            self.made[name] = content.getvalue()
+            self.made[name] = Clip(content.getvalue())
         return {name: self.made[name] for name in names if name in self.made}
 
 

@@ -18,7 +18,7 @@ from brainbench_audio.markup import inline_data
 from brainbench_audio.report.category_errors import category_errors
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.build import build_site
-from brainbench_audio.report.site.clips import Clips
+from brainbench_audio.report.site.clips import Clip, Clips
 from brainbench_audio.report.site.sounds import sounds_in
 from brainbench_audio.report.site.stored import read_stored
 from brainbench_audio.scores.predictions import errors_of
@@ -157,7 +157,7 @@ def tone(place: int) -> bytes:
 
 
 def test_a_click_plays_a_sound(visit: Visit, results: list[Result], tmp_path: Path) -> None:
-    files = {name: tone(place) for place, name in enumerate(SOUNDS)}
+    files = {name: Clip(tone(place)) for place, name in enumerate(SOUNDS)}
 
     def find(result: Result, names: tuple[str, ...]) -> Clips:
         assert sorted(names) == sorted(SOUNDS)
@@ -186,7 +186,7 @@ def test_a_click_plays_a_sound(visit: Visit, results: list[Result], tmp_path: Pa
     })"""
     at, duration, address = tab.locator("#player").evaluate(ended)
     assert at == duration == pytest.approx(0.2, abs=0.01)
-    expected = hashlib.sha256(files["sound 5"]).hexdigest()[:32]
+    expected = hashlib.sha256(files["sound 5"].content).hexdigest()[:32]
     assert address == (tmp_path / "site" / "sounds" / "clips" / f"{expected}.flac").as_uri()
     tab.get_by_label("Benchmark").select_option("Right-rsa")
     assert tab.locator("#licence").inner_text() == "Not played: no licence."
