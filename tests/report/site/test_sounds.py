@@ -120,6 +120,16 @@ def test_predictions_of_many_targets_are_not_read(tmp_path: Path) -> None:
         assert list(found.categories) == (category_errors(errors_of(raw)) if read else [])
 
 
+def test_errors_that_nobody_can_draw_are_left_out(tmp_path: Path) -> None:
+    for last, drawn in ((1.0, True), (np.nan, False), (np.inf, False)):
+        errors = [[0.5], [0.5], [0.5], [last]]
+        sides = {"sound_error": errors, "sound_spread": np.ones((4, 1))}
+        dims = ("stimulus", "predicted_part")
+        raw = raw_of(**{name: (dims, one) for name, one in sides.items()}).set_coords("category")
+        Score(value=0.1, raw=raw).to_netcdf(tmp_path / "score.nc")
+        assert bool(read_stored(tmp_path / "score.nc").categories) == drawn
+
+
 def test_a_cross_names_both_sounds(visit: Visit) -> None:
     tab = visit.open("models/alpha-one.html")
     tab.get_by_role("link", name="Which sounds are alike").click()
