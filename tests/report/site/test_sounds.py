@@ -198,7 +198,11 @@ def test_a_click_plays_a_sound(visit: Visit, results: list[Result], tmp_path: Pa
     assert at == duration == pytest.approx(0.2, abs=0.01)
     expected = hashlib.sha256(files["sound 5"].content).hexdigest()[:32]
     assert address == (tmp_path / "site" / "sounds" / "clips" / f"{expected}.flac").as_uri()
+    tab.locator("#player").evaluate("(player) => { player.loop = true; }")
+    sound.get_by_role("button", name="Play sound 5").click()
+    assert not tab.locator("#player").evaluate("(player) => player.paused")
     tab.get_by_label("Benchmark").select_option("Right-rsa")
+    assert tab.locator("#player").evaluate("(player) => player.paused"), "it has no controls now"
     assert tab.locator("#licence").inner_text() == "Not played: no licence."
     assert tab.locator("#told button").count() == 0
     assert tab.locator("#player").is_hidden()
