@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import soundfile
 
 from brainbench_audio.errors import BrainbenchError
-from brainbench_audio.report.site.clips import Clips
+from brainbench_audio.report.site.clips import Clip, Clips
 
 if TYPE_CHECKING:
     from brainbench_audio.cards import DatasetCard
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 # who shows the site publishes the sounds, changed: cut, mono, at another sample rate
-_ALLOW = re.compile(r"(CC0|CC-BY|CC-BY-SA|PDDL|ODC-By)-\d\.\d")
+ALLOWING = re.compile(r"(CC0|CC-BY|CC-BY-SA|PDDL|ODC-By)-\d\.\d")
 _RATE, _SECONDS = 16_000, 10
 _log = logging.getLogger(__name__)
 
@@ -47,9 +47,12 @@ class SoundFinder:
         found = self._known[name]
         if isinstance(found, str):
             return _refused(found)
-        heard = result.provenance.get("stimuli")
-        if heard is not None and heard not in found.fingerprints:
-            return _refused(f"those of {name} on this machine are not those that were scored")
+        # whatever a score of somebody else has there, or has not
+        if str(result.provenance.get("stimuli")) not in found.fingerprints:
+            return _refused(
+                f"those of {name} on this machine are not those that were scored, by all that the "
+                f"score says"
+            )
         try:
             files = found.files(names)
         except BrainbenchError as error:
@@ -64,9 +67,9 @@ class _Playable:
     stimuli: StimulusSet
     fingerprints: frozenset[str]
     words: str
-    made: dict[str, bytes] = field(default_factory=dict)
+    made: dict[str, Clip] = field(default_factory=dict)
 
-    def files(self, names: Sequence[str]) -> dict[str, bytes]:
+    def files(self, names: Sequence[str]) -> dict[str, Clip]:
         places = {name: place for place, name in enumerate(self.stimuli.names)}
         lacking = [name for name in names if name in places and name not in self.made]
         waveforms = self.stimuli.in_turn([places[name] for name in lacking], _RATE)
@@ -74,28 +77,30 @@ class _Playable:
             content = io.BytesIO()
             cut = waveform[: _SECONDS * _RATE]
             soundfile.write(content, cut, _RATE, "PCM_16", format="FLAC")
-            self.made[name] = content.getvalue()
+            self.made[name] = Clip(content.getvalue())
         return {name: self.made[name] for name in names if name in self.made}
 
 
 def _look(card: DatasetCard, subset: str | None, name: str) -> _Playable | str:
     """Return what there is to play, or why nothing is played."""
     from brainbench_audio.pipeline.loading import load_dataset
+    from brainbench_audio.pipeline.targets import heard_at_rates
     from brainbench_audio.registry.lookup import data_source
 
-    if not _ALLOW.fullmatch(card.licence):
+    if not ALLOWING.fullmatch(card.licence):
         return f"their licence does not allow it ({card.licence})"
     try:
         if card.downloaded and data_source(card).locate(card, subset) is None:
             return f"{name} was not on the machine of these pages"
         stimuli = load_dataset(name).stimuli
-        rates = {*stimuli.recordings, *([stimuli.sample_rate] if stimuli.recordings else [])}
-        # what a model heard is one of these, see `StimulusSet.at_rate`
-        sets = [stimuli, *(stimuli.at_rate(rate) for rate in rates if rate)]
-        known = frozenset(one.fingerprint for one in sets)
+        if not stimuli.whole_files:  # windows, whose ends are what counts
+            return f"those of {name} are continuous"
+        known = frozenset(heard_at_rates(stimuli).values())
     except BrainbenchError as error:
         return _unreadable(name, error)
-    words = f"Click to hear a sound. Licence of the sounds: {card.licence} ({card.source})."
+    # a licence may ask to say what was changed
+    changed = f"here its first {_SECONDS} s, mono, {_RATE // 1000} kHz"
+    words = f"Click to hear a sound, {changed}. Licence: {card.licence} ({card.source})."
     return _Playable(stimuli, known, words)
 
 

@@ -20,6 +20,8 @@ import soundfile
 import xarray as xr
 
 from brainbench_audio.cli.main import main
+from brainbench_audio.cli.site_sounds import ALLOWING
+from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
 Told = pytest.CaptureFixture[str]
 Process = subprocess.CompletedProcess[str]
@@ -54,7 +56,7 @@ def test_what_is_shown(
 
 @pytest.mark.usefixtures("tiny")
 def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
-    tmp_path: Path, keep: Keep, capsys: Told
+    tmp_path: Path, keep: Keep, capsys: Told, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from brainbench_audio.pipeline.loading import load_dataset
 
@@ -73,8 +75,7 @@ def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
     raw = xr.Dataset({"influence": owed}, {"stimulus": names})
     for benchmark in ("Tiny-match", "NH2015-rsa", "Nowhere-match", "Gone-rsa"):
         keep("net", benchmark, 0.4, raw=raw)
-    keep("net", "Tiny.a-match", 0.4, raw=raw, provenance={"stimuli": "of another data set"})
-    keep("net", "Tiny.b-match", 0.4, raw=raw.assign_coords(stimulus=[str(n) for n in range(40)]))
+    keep("net", "Tiny.a-match", 0.4, raw=raw, provenance={"stimuli": ["of", "others"]})
     assert set(words().values()) == {""}
     told = words("--sounds")
     assert "Tiny was not on the machine" in told["Tiny-match"]
@@ -85,8 +86,15 @@ def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
 
     stimuli = load_dataset("Tiny").stimuli
     assert stimuli.names == tuple(names)
+    heard: dict[str, Any] = {"stimuli": stimuli.at_rate(8000).fingerprint}
+    other = raw.assign_coords(stimulus=[str(place) for place in range(40)])
+    keep("net", "Tiny-match-many", 0.4, raw=raw, provenance=heard)
+    keep("net", "Tiny.b-match", 0.4, raw=other, provenance=heard)
     told = words("--sounds")
-    assert "CC0-1.0" in told["Tiny-match"]
+    assert (
+        "first 10 s, mono, 16 kHz. Licence: CC0-1.0 (made on the spot)" in told["Tiny-match-many"]
+    )
+    assert "not those that were scored" in told["Tiny-match"]  # which ones, nobody says
     assert "not those that were scored" in told["Tiny.a-match"]
     assert "does not name them" in told["Tiny.b-match"]
     capsys.readouterr()
@@ -98,8 +106,13 @@ def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
     assert rate == 16_000
     np.testing.assert_allclose(waveform, stimuli.waveforms([0], rate)[0], atol=2**-14)
     # those of an earlier site go
-    words()
+    monkeypatch.setattr(StimulusSet, "whole_files", False)
+    assert "are continuous" in words("--sounds")["Tiny-match-many"]
     assert list((folder / "sounds" / "clips").iterdir()) == []
+    for licence in ("CC0-1.0", "CC-BY-4.0", "CC-BY-SA-3.0", "PDDL-1.0", "ODC-By-1.0"):
+        assert ALLOWING.fullmatch(licence)
+    for licence in ("CC-BY-NC-4.0", "CC-BY-ND-4.0", "CC-BY-NC-SA-4.0", "CC-BY-4.0, some NC", "MIT"):
+        assert not ALLOWING.fullmatch(licence)
 
 
 def test_published_numbers_are_there_on_the_first_day(tmp_path: Path, capsys: Told) -> None:

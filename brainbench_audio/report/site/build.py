@@ -12,7 +12,7 @@ from brainbench_audio.provenance import package_version
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.benchmark_page import benchmark_page, list_page
 from brainbench_audio.report.site.board import board_page
-from brainbench_audio.report.site.clips import SUFFIX, FindClips, clip_path
+from brainbench_audio.report.site.clips import SUFFIX, FindClips
 from brainbench_audio.report.site.compare_page import compare_page
 from brainbench_audio.report.site.content import Content, Row, gather
 from brainbench_audio.report.site.correlation_page import correlation_page
@@ -140,7 +140,7 @@ def _files(content: Content, frame: Frame, find: FindClips | None) -> dict[str, 
             page = sounds_page(content, row, sounds, frame, clips)
             pages[sounds_path(content, row.model)] = page
             for one in clips.values():
-                pages |= {clip_path(clip): clip for clip in one.files.values()}
+                pages |= {clip.path: clip.content for clip in one.files.values()}
     for model, path in content.models.items():
         more = sounds_path(content, model)
         known = more if more in pages else None

@@ -8,7 +8,7 @@ from pathlib import Path, PurePosixPath
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_file
-from brainbench_audio.report.site.clips import SUFFIX
+from brainbench_audio.report.site.clips import FOLDER, SUFFIX
 
 MARKER = ".brainbench-site.json"
 
@@ -97,8 +97,11 @@ def written_pages(folder: Path) -> list[str]:
 
 
 def _inside(name: object) -> bool:
-    """Say whether a name is that of a page below the folder, whoever wrote it into the marker."""
+    """Say whether a name is that of a page or a clip of ours, whoever wrote it into the marker."""
     if not isinstance(name, str):
         return False
     path = PurePosixPath(name)
-    return path.suffix in (".html", SUFFIX) and not path.is_absolute() and ".." not in path.parts
+    ours = path.suffix == ".html" or (
+        path.suffix == SUFFIX and path.parent == PurePosixPath(FOLDER)
+    )
+    return ours and not path.is_absolute() and ".." not in path.parts

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import xarray as xr
 
 from brainbench_audio.errors import DataError
@@ -41,11 +42,7 @@ def read_stored(path: Path) -> Stored:
         if path.suffix == ".json":
             return Stored(profile_of_record(read_record(path).summary))
         raw = _with_predictions(path, read_raw(path, *_NAMES))
-        errors = errors_of(raw)
-        categories: tuple[CategoryError, ...] = ()
-        if errors is not None and CATEGORY in errors.coords:
-            categories = tuple(category_errors(errors))
-        return Stored(profile_in(raw), sounds_in(raw), categories)
+        return Stored(profile_in(raw), sounds_in(raw), _categories(raw))
     except DataError as error:
         _log.warning("%s has no layers or sounds that can be read: %s", path, error)
         return Stored()
@@ -54,6 +51,15 @@ def read_stored(path: Path) -> Stored:
 def profiles_of(stored: Mapping[str, Stored]) -> dict[str, LayerProfile]:
     """Return what is known of layers, of the benchmarks that have it."""
     return {name: one.profile for name, one in stored.items() if one.profile is not None}
+
+
+def _categories(raw: xr.Dataset) -> tuple[CategoryError, ...]:
+    errors = errors_of(raw)
+    if errors is None or CATEGORY not in errors.coords:
+        return ()
+    # a stored score may have others, which nobody can draw
+    drawn = all(np.isfinite(one.values).all() for one in errors.values())
+    return tuple(category_errors(errors)) if drawn else ()
 
 
 def _with_predictions(path: Path, raw: xr.Dataset) -> xr.Dataset:

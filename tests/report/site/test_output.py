@@ -61,12 +61,13 @@ def test_a_killed_run_leaves_a_folder_that_is_ours(tmp_path: Path) -> None:
     assert names(tmp_path) == {"index.html"}
 
 
-@pytest.mark.parametrize("name", ["../out.html", "/out.html", "x.txt", 3])
+@pytest.mark.parametrize("name", ["../out.html", "/out.html", "x.txt", "music/x.flac", 3])
 def test_a_marker_cannot_make_us_delete_other_files(tmp_path: Path, name: object) -> None:
     folder = tmp_path / "site"
     write_folder(folder, PAGES)
-    victims = [tmp_path / "out.html", folder / "x.txt"]
+    victims = [tmp_path / "out.html", folder / "x.txt", folder / "music" / "x.flac"]
     for victim in victims:
+        victim.parent.mkdir(exist_ok=True)
         victim.write_text("mine")
     wanted = str(tmp_path / "out.html") if name == "/out.html" else name
     (folder / MARKER).write_text(json.dumps({"pages": [wanted]}))

@@ -18,7 +18,7 @@ from brainbench_audio.markup import inline_data
 from brainbench_audio.report.category_errors import category_errors
 from brainbench_audio.report.results import Result
 from brainbench_audio.report.site.build import build_site
-from brainbench_audio.report.site.clips import Clips
+from brainbench_audio.report.site.clips import Clip, Clips
 from brainbench_audio.report.site.sounds import sounds_in
 from brainbench_audio.report.site.stored import read_stored
 from brainbench_audio.scores.predictions import errors_of
@@ -120,6 +120,16 @@ def test_predictions_of_many_targets_are_not_read(tmp_path: Path) -> None:
         assert list(found.categories) == (category_errors(errors_of(raw)) if read else [])
 
 
+def test_errors_that_nobody_can_draw_are_left_out(tmp_path: Path) -> None:
+    for last, drawn in ((1.0, True), (np.nan, False), (np.inf, False)):
+        errors = [[0.5], [0.5], [0.5], [last]]
+        sides = {"sound_error": errors, "sound_spread": np.ones((4, 1))}
+        dims = ("stimulus", "predicted_part")
+        raw = raw_of(**{name: (dims, one) for name, one in sides.items()}).set_coords("category")
+        Score(value=0.1, raw=raw).to_netcdf(tmp_path / "score.nc")
+        assert bool(read_stored(tmp_path / "score.nc").categories) == drawn
+
+
 def test_a_cross_names_both_sounds(visit: Visit) -> None:
     tab = visit.open("models/alpha-one.html")
     tab.get_by_role("link", name="Which sounds are alike").click()
@@ -157,7 +167,7 @@ def tone(place: int) -> bytes:
 
 
 def test_a_click_plays_a_sound(visit: Visit, results: list[Result], tmp_path: Path) -> None:
-    files = {name: tone(place) for place, name in enumerate(SOUNDS)}
+    files = {name: Clip(tone(place)) for place, name in enumerate(SOUNDS)}
 
     def find(result: Result, names: tuple[str, ...]) -> Clips:
         assert sorted(names) == sorted(SOUNDS)
@@ -186,9 +196,13 @@ def test_a_click_plays_a_sound(visit: Visit, results: list[Result], tmp_path: Pa
     })"""
     at, duration, address = tab.locator("#player").evaluate(ended)
     assert at == duration == pytest.approx(0.2, abs=0.01)
-    expected = hashlib.sha256(files["sound 5"]).hexdigest()[:32]
+    expected = hashlib.sha256(files["sound 5"].content).hexdigest()[:32]
     assert address == (tmp_path / "site" / "sounds" / "clips" / f"{expected}.flac").as_uri()
+    tab.locator("#player").evaluate("(player) => { player.loop = true; }")
+    sound.get_by_role("button", name="Play sound 5").click()
+    assert not tab.locator("#player").evaluate("(player) => player.paused")
     tab.get_by_label("Benchmark").select_option("Right-rsa")
+    assert tab.locator("#player").evaluate("(player) => player.paused"), "it has no controls now"
     assert tab.locator("#licence").inner_text() == "Not played: no licence."
     assert tab.locator("#told button").count() == 0
     assert tab.locator("#player").is_hidden()

@@ -26,6 +26,11 @@ const clips = (() => {
   }
 
   function show(benchmark, set) {
+    if (player && files !== set.clips) {
+      // its controls may be about to go
+      queue = [];
+      player.pause();
+    }
     files = set.clips;
     const told = document.getElementById("licence");
     told.textContent = benchmark.licence;
