@@ -31,7 +31,7 @@ WORLDS = (
 def other_sounds(layers: Layers, responses: xr.DataArray, folds: Any) -> Score:
     """Score the first half of the sounds, chosen on the second half."""
     half = len(responses) // 2
-    same = np.full(len(responses) - half, -1)
+    same = np.zeros((len(responses) - half, half), dtype=bool)
     heard = {name: layer[half:] for name, layer in layers.items()}
     second = SecondData(heard, responses[half:], folds[half:], same)
     own = {name: layer[:half] for name, layer in layers.items()}
@@ -41,7 +41,7 @@ def other_sounds(layers: Layers, responses: xr.DataArray, folds: Any) -> Score:
 def other_targets(layers: Layers, responses: xr.DataArray, folds: Any) -> Score:
     """Score the first half of the targets, or listeners, chosen on the others: the same sounds."""
     half = responses.shape[1] // 2
-    second = SecondData(layers, responses[:, half:], folds, np.arange(len(responses)))
+    second = SecondData(layers, responses[:, half:], folds, np.eye(len(responses), dtype=bool))
     return _scored(layers, responses[:, :half], folds, second)
 
 

@@ -98,8 +98,16 @@ def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
     second = benchmark.second
     assert second is not None
     # ten sounds are files of the same bytes, whatever their names
-    same = second.seen({}, benchmark.stimuli, list(benchmark.stimuli.names)).same
-    assert same.tolist() == [*range(30, 40), *[-1] * 30]
+    names = list(benchmark.stimuli.names)
+    same = second.seen({}, benchmark.stimuli, names).same
+    assert np.argwhere(same).tolist() == [[place, 30 + place] for place in range(10)]
+    # a name is enough, too; so one may be the same as two, or a file be there under two names
+    named = replace(benchmark.stimuli, names=("other-1", *names[1:]))
+    both = second.seen({}, named, ["other-1", *names[1:]]).same
+    assert np.flatnonzero(both[1]).tolist() == [0, 31]
+    files = (*benchmark.stimuli.files[:39], benchmark.stimuli.files[30])
+    both = second.seen({}, replace(benchmark.stimuli, files=files), names).same
+    assert np.flatnonzero(both[0]).tolist() == [30, 39]
     held_out = np.bincount(np.asarray(benchmark.folds)[30:], minlength=3)
     assert provenance["choice"]["stimuli"] == (40 - held_out).tolist()
     metric: Any = load_metric("ridge-from")
