@@ -131,6 +131,11 @@ class ComposedBenchmark:
         ):
             return self.compare(activations, second)
 
+    @property
+    def data(self) -> list[ComposedBenchmark | SecondDataset]:
+        """Itself and a second data set, if there is one: each has `stimuli` and `assembly`."""
+        return [self] if self.second is None else [self, self.second]
+
     @contextmanager
     def second_layers(self, model: Model, *, anew: bool = False) -> Iterator[Layers | None]:
         """Yield a model's activations of the second data set's sounds; None if there is none."""

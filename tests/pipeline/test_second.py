@@ -41,6 +41,7 @@ class OtherSource(TinySource):
 
     def load(self, card, subset=None):
         folder = settings.data_home() / "other-sounds"
+        (settings.data_home() / "other").mkdir(parents=True, exist_ok=True)
         whole = dummy_dataset(replace(card, stimuli=70), folder)
         old = whole.stimuli.names[30:]
         named = {name: f"other-{number}" for number, name in enumerate(old)}
@@ -53,7 +54,7 @@ class OtherSource(TinySource):
         return replace(whole, stimuli=stimuli, assembly=rows, folds=folds)
 
     def locate(self, card, subset=None):
-        folder = settings.data_home() / "other-sounds"
+        folder = settings.data_home() / "other"  # sounds lie elsewhere
         return folder if folder.is_dir() else None
 """
 CARD = """
@@ -222,14 +223,20 @@ def test_what_is_known_and_needed_of_both(capsys: Told) -> None:
 def test_a_change_of_either_data_set_is_noticed(monkeypatch: pytest.MonkeyPatch, two: Path) -> None:
     monkeypatch.setattr("brainbench_audio.pipeline.targets._SETTLED", 0)
     wanted = Loadable(f"{FROM}=Other")
-    load_benchmark(wanted.id)
+    second = load_benchmark(wanted.id).second
+    assert second is not None
 
     def never() -> Any:
         raise AssertionError("read again")
 
     first = look_at(wanted, lambda: load_benchmark(wanted.id))
     assert first.columns == 2 * 3
-    assert look_at(wanted, never) == first
-    (settings.data_home() / "other-sounds" / "more.txt").touch()
-    with pytest.raises(AssertionError, match="read again"):
-        look_at(wanted, never)
+    for file in (settings.data_home() / "other" / "more.txt", second.stimuli.files[-1]):
+        assert look_at(wanted, never) == first
+        file.touch()
+        with pytest.raises(AssertionError, match="read again"):
+            look_at(wanted, never)
+        look_at(wanted, lambda: load_benchmark(wanted.id))
+    # of some sounds to be scored, all of the second data set are decomposed
+    few = Loadable("Tiny[tone,noise]-ridge-from=Other")
+    assert look_at(few, lambda: load_benchmark(few.id)).rows == 40
