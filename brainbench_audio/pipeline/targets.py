@@ -52,6 +52,7 @@ SOURCES = (
     "brainbench_audio.pipeline.categories",
     "brainbench_audio.pipeline.resampling",
     "brainbench_audio.pipeline.second",
+    "brainbench_audio.published_folder",
     "brainbench_audio.tables",
 )
 _SETTLED = 2_000_000_000  # nanoseconds; a later change may fall on the same tick of the clock
