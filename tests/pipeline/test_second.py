@@ -27,7 +27,7 @@ from brainbench_audio.pipeline.plan import plan_work
 from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.pipeline.targets import look_at
 from brainbench_audio.registry.ids import BenchmarkId
-from brainbench_audio.registry.lookup import find_benchmark, needs_named
+from brainbench_audio.registry.lookup import expand, find_benchmark, needs_named
 
 pytest.importorskip("brainbench_ridge")
 pytestmark = pytest.mark.usefixtures("two")
@@ -121,9 +121,13 @@ def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
     assert by_hand.value == pytest.approx(row["score"], abs=1e-6)
     assert benchmark(load_model("tiny-plain")).value == pytest.approx(row["score"], abs=1e-9)
     assert "second data: Other" in repr(benchmark)
-    some = score("tiny-plain", f"{FROM}=Other[tone,noise]")
-    assert some.n["second_stimulus"] == 27
+    (one,) = rows(capsys, "-m", "tiny-plain", "-b", f"{FROM}=Other[tone,noise]")
+    assert one["n"]["second_stimulus"] == 27
+    some = score("tiny-plain", one["benchmark"])
     assert some.provenance["second"]["data"] == "Other[tone,noise]"
+    # what is named behind = is no pattern, but a part of each benchmark that the front matches
+    listed = expand(["Tin?-ridge-fr*=Other[tone]", "Tiny[a,b]-ridge-from=Other[c]"], "benchmark")
+    assert listed == [f"{FROM}=Other[tone]", "Tiny[a,b]-ridge-from=Other[c]"]
     # other responses of the second data set are another score
     before = benchmark.fingerprint
     benchmark.second = replace(second, assembly=second.assembly * 2)
