@@ -228,9 +228,8 @@ class ComposedBenchmark:
         """What decides a score besides the activations: data, folds, metric and its options.
 
         As they are now; and the activations of the given model, or what there is of a second data
-        set. None where that
-        cannot be told: a metric put together by hand, whose state has no hash, or a given model
-        that has no fingerprint.
+        set. None where that cannot be told: a metric put together by hand, whose state has no hash,
+        or a given model that has no fingerprint.
         """
         metric, state = self.card.metric, None
         if self._source is None:

@@ -18,6 +18,8 @@ from brainbench_audio.names import one_form
 from brainbench_audio.pipeline.categories import SomeRows, rows_of
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
+SAME = "name or bytes of a file, each of several"
+"""Part of the key of a score: by another rule other sounds are held out."""
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
 
@@ -103,6 +105,7 @@ class SecondDataset:
             "assembly": content_hash(self.assembly),
             "folds": self.folds.fingerprint,
             "stimuli": self.stimuli.fingerprint,
+            "same": SAME,
         }
 
 

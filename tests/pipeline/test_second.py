@@ -84,7 +84,9 @@ def rows(capsys: Told, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
+def test_both_data_sets_are_part_of_id_key_and_provenance(
+    capsys: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (row,) = rows(capsys, "-m", "tiny-plain", "-b", f"{FROM}=Other")
     assert row["benchmark"] == f"{FROM}=Other"
     assert (row["n"]["stimulus"], row["n"]["second_stimulus"]) == (40, 40)
@@ -131,6 +133,11 @@ def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
     # other responses of the second data set are another score
     before = benchmark.fingerprint
     benchmark.second = replace(second, assembly=second.assembly * 2)
+    assert benchmark.fingerprint != before
+    # so are other sounds that are held out
+    benchmark.second = second
+    assert benchmark.fingerprint == before
+    monkeypatch.setattr("brainbench_audio.pipeline.second.SAME", "bytes alone")
     assert benchmark.fingerprint != before
     with pytest.raises(ContractError, match="sounds of Other, too"):
         benchmark.compare(_layers(benchmark.stimuli))
