@@ -17,7 +17,7 @@ from brainbench_audio.scores.profiles import read_raw
 
 from .results import Result
 
-_NAMES = ("influence", "pair_sketch", "difference_sketch")
+_NAMES = ("influence", "pair_sketch", "choice_sketch")
 # of files: each component of a score is compared among all models, then the next one; 25 MB
 _KEPT = 128
 # what parts are a sample of, by the name that they are counted under

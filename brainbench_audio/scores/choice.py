@@ -9,23 +9,18 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.weightings import weightings
 
-# of samples of stimuli and listeners, in which layers take turns to be the best
-DRAWS = 1000
 # in errors of the best: a layer worse by more is not the best in any sample
 REACH = 4.0
 
 
 def best_of(values: npt.ArrayLike, influence: Callable[[int], Influence]) -> tuple[int, Influence]:
-    r"""Return which layer has the highest score, and the influence of stimuli on that score.
+    """Return which layer has the highest score, and the influence of stimuli on that score.
 
     The highest of several noisy scores varies less than each of them: where one falls, another is
-    the highest. To first order it moves as
-
-    .. math:: \sum_k P_k\, I_k
-
-    with :math:`I_k` the influence on layer k, and :math:`P_k` the share of samples in which layer k
-    is the best: the derivative of the expected maximum.
+    the highest. So the influence has what the highest moves by in random `weightings` of stimuli,
+    to first order in each layer.
 
     Parameters
     ----------
@@ -37,26 +32,22 @@ def best_of(values: npt.ArrayLike, influence: Callable[[int], Influence]) -> tup
     Returns
     -------
     int, Influence
-        The latter with the best layer's parts.
-
-    Notes
-    -----
-    Clark 1961, "The greatest of a finite set of random variables", Operations Research 9.
+        That of the best layer, with ``choice`` where another one may be the best.
     """
     scores = np.asarray(values, dtype=np.float64)
     best = int(scores.argmax())
     found = {best: influence(best)}
-    if found[best].trouble():
-        return best, found[best]
-    reach = REACH * found[best].estimate().error
+    mine = found[best]
+    if mine.trouble() or len(mine.stimuli) < mine.least:
+        return best, mine
+    reach = REACH * mine.estimate().error
     for place in np.flatnonzero(scores >= scores[best] - reach).tolist():
         if place != best:
             found[place] = influence(place)
     if len(found) == 1:
-        return best, found[best]
-    draws = np.stack([one.draws(DRAWS, 0) for one in found.values()])
-    shares = np.bincount(draws.argmax(axis=0), minlength=len(found)) / DRAWS
-    stimuli = np.tensordot(shares, np.stack([one.stimuli for one in found.values()]), axes=1)
-    sketches = [one.pairs for one in found.values() if one.pairs is not None]
-    pairs = np.tensordot(shares, np.stack(sketches), axes=1) if sketches else None
-    return best, replace(found[best], stimuli=stimuli, pairs=pairs)
+        return best, mine
+    changes = -weightings(len(mine.stimuli))
+    moved = np.stack([one.parts + changes @ one.stimuli for one in found.values()])
+    anew = moved.mean(axis=2).argmax(axis=0)
+    highest = np.take_along_axis(moved, anew[np.newaxis, :, np.newaxis], axis=0)[0]
+    return best, replace(mine, choice=highest - moved[0])

@@ -14,6 +14,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.profiles import influences
 from brainbench_audio.scores.statistics import Array
+from brainbench_audio.scores.weightings import added_variance, weightings
 
 # fewer say nothing of others
 LEAST_STIMULI, LEAST_PARTS = 20, 3
@@ -34,17 +35,14 @@ class Influence:
     stimuli : float64 array (stimulus, part)
         The part without that stimulus, weights learned anew, less the mean of these over stimuli.
     pairs : float64 array (bin, part) or None
-        Of a metric that compares pairs of stimuli: `sketch` of what the part owes to each pair.
+        Of a metric that compares pairs of stimuli, or learns from one to predict another: `sketch`
+        of what the part owes to each pair.
     units : str
         What parts are a sample of: ``listeners`` or ``folds``; empty for components.
     kind : str
         What the stimuli are, in words: ``sounds``, or blocks of time of a continuous one.
     least : int
         Fewer stimuli say nothing of others.
-    shared_pairs : float64 array (bin, part) or None
-        As ``pairs``, of a metric that learns from some stimuli to predict others, and chooses how.
-        The variance of a score keeps them, in place of that of the choice, which is not known; that
-        of a difference is relieved of them, as both scores choose from the same responses.
     """
 
     parts: Array
@@ -53,7 +51,7 @@ class Influence:
     units: str = ""
     kind: str = SOUNDS
     least: int = LEAST_STIMULI
-    shared_pairs: Array | None = None
+    choice: Array | None = None
 
     @classmethod
     def of_left_out(
@@ -103,23 +101,22 @@ class Influence:
         same = (self.units, self.kind) == (other.units, other.kind)
         if self.stimuli.shape != other.stimuli.shape or not same:
             raise DataError("Scores of other stimuli or parts cannot be subtracted.")
-        pairs = None
-        for mine, theirs in ((self.pairs, other.pairs), (self.shared_pairs, other.shared_pairs)):
-            if mine is not None and theirs is not None:
-                pairs = mine - theirs
+        pairs, choice = None, self.choice
+        if self.pairs is not None and other.pairs is not None:
+            pairs = self.pairs - other.pairs
+        if other.choice is not None:  # else nothing else could be chosen
+            choice = (0.0 if choice is None else choice) - other.choice
         parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
-        return replace(self, parts=parts, stimuli=stimuli, pairs=pairs, shared_pairs=None)
+        return replace(self, parts=parts, stimuli=stimuli, pairs=pairs, choice=choice)
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
         one = slice(place, place + 1)
-        pairs, shared = (
-            None if sums is None else sums[:, one] for sums in (self.pairs, self.shared_pairs)
+        pairs, choice = (
+            None if sums is None else sums[:, one] for sums in (self.pairs, self.choice)
         )
         parts, stimuli = self.parts[one], self.stimuli[:, one]
-        return replace(
-            self, parts=parts, stimuli=stimuli, pairs=pairs, shared_pairs=shared, units=""
-        )
+        return replace(self, parts=parts, stimuli=stimuli, pairs=pairs, choice=choice, units="")
 
     def trouble(self) -> str | None:
         """Return why nothing can be said of other sounds or listeners, a sentence; else None."""
@@ -223,6 +220,12 @@ class Influence:
             # squares of pairs is the most that can go if it is to count once at least, up to k = 4.
             twice = np.square(self.pairs @ weights).sum(axis=0)
             squares = squares - np.minimum(twice, squares) / 2
+        if self.choice is not None:
+            # a stimulus that counts for more is the opposite of one that is left out
+            fixed = -weightings(stimuli) @ self.stimuli @ weights
+            added = added_variance(fixed, self.choice @ weights)
+            # the highest of many equals varies by less than a half; what is estimated may by none
+            squares = np.maximum(squares + added, squares / 2)
         return np.asarray((stimuli - 1) / stimuli * squares)
 
 
@@ -270,7 +273,7 @@ def stored_influence(
         arrays.get("pair_sketch"),
         units,
         kind=str(stored["influence"].attrs.get(KIND, SOUNDS)),
-        shared_pairs=arrays.get("difference_sketch"),
+        choice=arrays.get("choice_sketch"),
     )
 
 

@@ -93,7 +93,7 @@ _ENTRIES = (
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
     Entry("influence", ("left_out", PART), "number", "parts without each sound, less their mean"),
     Entry("pair_sketch", ("bin", PART), "number", "sums over pairs of stimuli, see `sketch`"),
-    Entry("difference_sketch", ("bin", PART), "number", "likewise, of use to differences alone"),
+    Entry("choice_sketch", ("weighting", PART), "number", "with the choice anew, see `weightings`"),
     Entry("learning_curve", ("setting", "epoch"), "number", "validation score, NaN after the end"),
     Entry("rdm", ("pair",), "number", "distances of stimuli in the best layer, upper triangle"),
     Entry("target_rdm", ("pair",), "number", "distances in the responses, mean over subjects"),
@@ -230,11 +230,11 @@ def learning_curves(raw: xr.Dataset) -> xr.DataArray | None:
 
 
 def influences(raw: xr.Dataset) -> dict[str, xr.DataArray] | None:
-    """Return what parts owe to stimuli, `influence`, and the sketches of pairs that are stored.
+    """Return what parts owe to stimuli, `influence`, and the sketches that are stored.
 
     All float64, last along the parts. None where the metric stores no influence.
     """
-    names = ("influence", "pair_sketch", "difference_sketch")
+    names = ("influence", "pair_sketch", "choice_sketch")
     found = {name: _stored(raw, name) for name in names}
     if found["influence"] is None:
         return None

@@ -32,7 +32,7 @@ class Uncertainty:
     provenance : mapping
         What the error generalises over, or why there is none.
     raw : mapping of str
-        For `Score.raw`: `influence`, sketches of pairs, names of parts and, if asked for,
+        For `Score.raw`: `influence`, sketches, names of parts and, if asked for,
         `bootstrap`.
     attributes : mapping
         Of `Score.raw`: seed and number of draws.
@@ -109,12 +109,12 @@ def uncertainty(
     raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli, kind)}
     if names:
         raw["part"] = ("part", list(names))
-    for name, sums in (
-        ("pair_sketch", influence.pairs),
-        ("difference_sketch", influence.shared_pairs),
+    for name, along, sums in (
+        ("pair_sketch", "bin", influence.pairs),
+        ("choice_sketch", "weighting", influence.choice),
     ):
         if sums is not None:
-            raw[name] = (("bin", "part"), sums.astype(np.float32))
+            raw[name] = ((along, "part"), sums.astype(np.float32))
     if reason := influence.trouble():
         return Uncertainty(None, None, {ERROR_WITHHELD: reason}, raw=raw)
     estimate = influence.estimate()

@@ -53,13 +53,16 @@ class ContinuousStimuli(StimulusSet):
         Seconds that a layer without a time axis hears, at most ``context``.
     causal : bool
         Whether a window ends at its time; else its middle is there, and what is averaged, too.
+    after : float
+        Seconds of silence after a run in which windows may have their times, for responses that
+        outlast short sounds.
 
     Raises
     ------
     DataError
         What `StimulusSet` refuses; numbers of seconds that are no windows; times that do not rise
         within a run; a run with two files; runs whose names look the same. When it is heard: a time
-        after the end of the run's sound.
+        after the end of the run's sound, and of the silence after it.
     """
 
     run: tuple[str, ...] = ()
@@ -68,18 +71,23 @@ class ContinuousStimuli(StimulusSet):
     stride: float = 0.1
     clip: float = 2.0
     causal: bool = True
+    after: float = 0.0
 
     whole_files: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
         # 16, 16.0 and NumPy's have one hash
-        for name in ("context", "stride", "clip"):
+        for name in ("context", "stride", "clip", "after"):
             object.__setattr__(self, name, float(getattr(self, name)))
         object.__setattr__(self, "causal", bool(self.causal))
         object.__setattr__(self, "time", tuple(map(float, self.time)))
         object.__setattr__(self, "run", tuple(map(str, self.run)))
         _refuse_seconds(self.name, self.context, self.stride, self.clip)
+        if not 0 <= self.after < np.inf:
+            raise DataError(
+                f"Stimulus set {self.name}: {self.after:g} s after a run, expected 0 or more."
+            )
         if not len(self.names) == len(self.run) == len(self.time):
             raise DataError(
                 f"Stimulus set {self.name}: {len(self.names)} names, {len(self.run)} runs and "
@@ -226,7 +234,7 @@ class ContinuousStimuli(StimulusSet):
 
             sound = self._runs.unchanged(place, read)
             seconds, latest = len(sound) / sample_rate, self.time[self.windows[run].stop - 1]
-            if latest > seconds + _LEAST:
+            if latest > seconds + self.after + _LEAST:
                 raise DataError(
                     f"Stimulus set {self.name}: {file} lasts {seconds:g} s, and "
                     f"run {run} has a window at {latest:g} s: fetch the file again, or leave out "

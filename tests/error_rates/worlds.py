@@ -31,6 +31,8 @@ class World:
         Of a layer.
     layers : int
         Noisier from the first to the last.
+    steps : float
+        How much noisier each layer is than the one before.
     noise : float
         Of responses, beside a signal of deviation 1.
     kinds : int
@@ -48,6 +50,7 @@ class World:
     dimensions: int = 20
     features: int = 20
     layers: int = 2
+    steps: float = 0.25
     noise: float = 1.0
     kinds: int = 0
     tuning: float = 0.3
@@ -79,7 +82,8 @@ class World:
         models = [
             {
                 f"layer {place}": heard @ mix
-                + (0.5 + 0.25 * place) * generator.standard_normal((self.sounds, self.features))
+                + (0.5 + self.steps * place)
+                * generator.standard_normal((self.sounds, self.features))
                 for place, mix in enumerate(mixing)
             }
             for _ in range(2)
@@ -181,6 +185,15 @@ COMPONENTS = (
         layers=3,
         noise=0.7,
     ),
+    World(
+        "components, 4 layers alike",
+        sounds=100,
+        targets=4,
+        dimensions=10,
+        features=10,
+        layers=4,
+        steps=0.0,
+    ),
     World("components, more features than sounds", features=200, dimensions=10),
     World("components, noisy", sounds=165, noise=2.0),
 )
@@ -190,6 +203,16 @@ LISTENERS = (
     World("8 listeners, own tuning", listeners=8, targets=15, tuning=1.5),
     World("8 listeners, kinds of sounds", sounds=88, listeners=8, targets=15, kinds=11),
     World("8 listeners, noisy", listeners=8, targets=15, noise=2.0),
+    World(
+        "8 listeners, 3 layers of few features",
+        sounds=100,
+        listeners=8,
+        targets=15,
+        dimensions=5,
+        features=5,
+        layers=3,
+        noise=0.7,
+    ),
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
 )

@@ -74,10 +74,10 @@ def test_equal_to_a_serial_run_whatever_is_killed(
     heard: Heard,
 ) -> None:
     """One cluster for the whole story: starting its processes takes longer than their work."""
-    models = ["tiny-plain", "tiny-wide", *counted(10)]
+    models = ["tiny-plain", "tiny-wide", *counted(4)]
     monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "serial"))
     runs, failures = scored(models, BENCHMARKS)
-    assert (len(runs), failures) == (48, [])
+    assert (len(runs), failures) == (24, [])
     serial = values(tmp_path / "serial")
     assert set(calls_of(heard()).values()) == {3}, "each model hears the sounds once"
 
@@ -85,7 +85,7 @@ def test_equal_to_a_serial_run_whatever_is_killed(
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3")
     with real_cluster(2, PYTHONPATH=os.environ["PYTHONPATH"]) as running:
         runs, failures = scored(models, BENCHMARKS, scheduler=running.address)
-        assert (len(runs), failures) == (48, [])
+        assert (len(runs), failures) == (24, [])
         assert not any(run.cached for run in runs)
         assert values(tmp_path / "spread") == serial
         assert set(calls_of(heard()).values()) == {6}
@@ -94,7 +94,7 @@ def test_equal_to_a_serial_run_whatever_is_killed(
         assert runs[0].score.raw.sizes == {}, "arrays stay in the store"
         assert runs[0].whole().raw["layer_score"].dims == ("layer", "component")
         again, failures = scored(models, BENCHMARKS, scheduler=running.address)
-        assert (len(again), failures, all(run.cached for run in again)) == (48, [], True)
+        assert (len(again), failures, all(run.cached for run in again)) == (24, [], True)
 
         loses_a_worker(running, counted(6, "Robust", seconds=0.2), heard)
         loses_the_scheduler(running, counted(6, "Resumed", seconds=0.2), heard)

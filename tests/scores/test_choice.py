@@ -7,6 +7,7 @@ import pytest
 
 from brainbench_audio.scores.choice import best_of
 from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.weightings import weightings
 
 
 def of_means(values: np.ndarray, units: str = "") -> Influence:
@@ -49,20 +50,23 @@ def test_layers_that_are_never_the_best_are_not_asked() -> None:
     assert owed.units == "listeners"
 
 
-def test_pairs_are_weighed_like_stimuli() -> None:
+def test_parts_move_with_the_layer_that_is_the_best_by_their_mean() -> None:
     generator = np.random.default_rng(0)
     owed = generator.standard_normal((2, 2, 435)) / 435
     layers = [Influence.of_pairs([0.3, 0.3 + place / 1e4], owed[place]) for place in range(2)]
     best, found = best_of([layer.parts.mean() for layer in layers], layers.__getitem__)
     assert best == 1
-    assert found.pairs is not None
-    both = np.linalg.lstsq(
-        np.stack([layer.stimuli.ravel() for layer in layers], axis=1), found.stimuli.ravel()
-    )[0]
-    assert both.sum() == pytest.approx(1)
-    assert 0.4 < both[1] < 0.7
-    expected = both[0] * layers[0].pairs + both[1] * layers[1].pairs
-    np.testing.assert_allclose(found.pairs, expected, atol=1e-12)
+    np.testing.assert_array_equal(found.pairs, layers[1].pairs)
+    np.testing.assert_array_equal(found.stimuli, layers[1].stimuli)
+    assert found.choice is not None
+    other = 0
+    for change, moved in zip(weightings(30), found.choice, strict=True):
+        # a stimulus that counts for more is the opposite of one that is left out
+        both = [layer.parts - change @ layer.stimuli for layer in layers]
+        other += both[0].mean() > both[1].mean()
+        expected = max(both, key=np.mean) - both[1]
+        np.testing.assert_allclose(moved, expected, atol=1e-12)
+    assert 300 < other < 700
 
 
 def test_what_says_nothing_of_others_stays() -> None:

@@ -17,6 +17,7 @@ from scipy.stats import t
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.influence import BINS, Influence, sketch, stored_influence
+from brainbench_audio.scores.weightings import weightings
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -318,16 +319,27 @@ def test_differences_of_pairs_are_sketched_alike() -> None:
     assert (one - Influence(two.parts, two.stimuli)).pairs is None
 
 
-def test_only_differences_are_relieved_of_pairs_that_are_shared() -> None:
-    owed = [pair_means(30, 2, seed)[1] for seed in (1, 2)]
-    compared = [Influence.of_pairs([0.1, 0.2], some) for some in owed]
-    one, two = (replace(some, pairs=None, shared_pairs=some.pairs) for some in compared)
-    assert one.estimate() == replace(one, shared_pairs=None).estimate()
-    assert one.part(1).shared_pairs is not None
-    assert (one - two).estimate() == (compared[0] - compared[1]).estimate()
-    assert (one.part(0) - two.part(0)).estimate().error < one.part(0).estimate().error * 2
-    # a score that was stored before there were any
-    assert (one - replace(two, shared_pairs=None)).pairs is None
+def test_the_choice_made_anew_adds_to_the_variance() -> None:
+    changes = weightings(30)
+    generator = np.random.default_rng(0)
+    one, two = (of_means("listeners", parts=4, stimuli=30, seed=seed) for seed in (1, 2))
+    # a fifth more of what it owes, wherever something else is chosen
+    more = replace(one, choice=-0.2 * changes @ one.stimuli)
+    added = 1.2**2 - 1
+    for place in range(4):
+        plain, found = (some.part(place).estimate().error ** 2 for some in (one, more))
+        assert found == pytest.approx(plain * (1 + added), rel=0.15)
+    assert more.estimate().error > one.estimate().error
+    # where only one of two models could choose, the choice of that one counts, with its sign
+    for first, second in ((more, two), (two, more)):
+        choice = (first - second).choice
+        np.testing.assert_array_equal(choice, more.choice if first is more else -more.choice)
+    assert not (more - more).choice.any()
+    assert (one - two).choice is None
+    # the highest of many varies less than each, but not by less than half
+    still = replace(one, choice=changes @ one.stimuli + 0.01 * generator.standard_normal((1000, 4)))
+    plain, found = (some.part(0).estimate().error ** 2 for some in (one, still))
+    assert found == pytest.approx(plain / 2)
 
 
 def test_a_part_alone() -> None:
@@ -371,7 +383,7 @@ def stored(names: bool = True, pairs: bool = False) -> xr.Dataset:
     if pairs:
         sums = np.arange(8.0).reshape(4, 2).astype(np.float32)
         variables["pair_sketch"] = (("bin", "part"), sums)
-        variables["difference_sketch"] = (("bin", "part"), 2 * sums)
+        variables["choice_sketch"] = (("weighting", "part"), 2 * sums)
     return xr.Dataset(variables, {"part": ["a", "b"]} if names else {})
 
 
@@ -383,8 +395,8 @@ def test_stored_influence_follows_the_names_of_parts() -> None:
     assert found.pairs is not None
     assert found.pairs.dtype == np.float64
     assert found.pairs[1].tolist() == [3.0, 2.0]
-    assert found.shared_pairs is not None
-    assert found.shared_pairs[1].tolist() == [6.0, 4.0]
+    assert found.choice is not None
+    assert found.choice[1].tolist() == [6.0, 4.0]
     assert found.units == "listeners"
     one = stored_influence(stored(), {"b": 0.2}, 0.2)
     assert one is not None

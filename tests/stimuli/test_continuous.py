@@ -64,6 +64,13 @@ def test_windows_that_are_not_causal_are_around_their_time(
     assert not late[500:].any()
     assert around.moment.frames == (0.25, 0.75)
     assert around.fingerprint != stimuli.fingerprint
+    # responses may outlast a sound: two ends after 2 s
+    longer = replace(stimuli, time=(*stimuli.time[:9], 2.75), after=0.75)
+    late = longer.waveforms([9], RATE)[0]
+    two, _ = soundfile.read(files["two"], dtype="float32")
+    np.testing.assert_array_equal(late, np.concatenate([two[1750:], np.zeros(750, np.float32)]))
+    with pytest.raises(DataError, match=r"two\.wav lasts 2 s, and run two has a window at 2\.75 s"):
+        replace(longer, after=0.5).waveforms([9], RATE)
 
 
 def test_a_run_is_decoded_once(stimuli: ContinuousStimuli, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,6 +156,7 @@ def test_another_process_gets_the_same_windows(stimuli: ContinuousStimuli) -> No
         ({"clip": 1e-9}, "with clips of 1e-09 s"),
         ({"context": np.inf}, "windows of inf s"),
         ({"stride": np.nan}, "every nan s"),
+        ({"after": np.nan}, "nan s after a run, expected 0 or more"),
         ({"time": (np.nan,) * 10}, "times of run one are nan to nan s, expected seconds from 0 on"),
         ({"time": tuple(range(-3, 7))}, "times of run one are -3 to 2 s"),
         ({"time": tuple(range(10))[::-1]}, "put its windows in the order of time"),

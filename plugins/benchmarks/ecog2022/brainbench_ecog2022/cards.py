@@ -25,13 +25,18 @@ CITATION += NORMAN_HAIGNERE_2015
 CARDS = [
     DatasetCard(
         id="ecog2022",
-        subsets=("song", "time"),
+        subsets=("song", "time", "causal", "centred"),
         provides=frozenset({"responses", "multivariate"}),
-        subset_provides={"song": frozenset({"responses"})},
+        subset_provides={
+            "song": frozenset({"responses"}),
+            "causal": frozenset({"continuous", "multivariate"}),
+            "centred": frozenset({"continuous", "multivariate"}),
+        },
         stimuli=165,
         description=(
             "15 response components of human auditory cortex (ECoG), mean over 3 s; `song` is the "
-            "song-selective one, `time` has every 40 ms"
+            "song-selective one, `time` has every 40 ms; in `causal` and `centred`, models hear a "
+            "window of 2 s for each 40 ms"
         ),
         licence="no licence stated by the authors; published for research with the paper",
         citation=CITATION,

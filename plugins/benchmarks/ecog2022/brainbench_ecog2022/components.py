@@ -26,8 +26,8 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.matlab import field, load_mat, strings
 
 from .files import FOLDER, PUBLISHED, install, responses_file
+from .in_time import CAUSAL, STEP, folds, responses_in_time, windows
 
-STEP = 0.04  # s between two time points
 # the authors number the components; their figure code calls this one selective for song
 SONG = "C11"
 
@@ -44,7 +44,8 @@ class Components(BaseSource):
         subset : str or None
             None: mean over time, stimulus x component ``C1`` … ``C15``. ``"song"``: of these C11.
             ``"time"``: a target for each component and time point, with the coordinate ``time``
-            in s.
+            in s. ``"causal"`` and ``"centred"``: a row for each sound and time point, see
+            `in_time.windows`.
 
         Raises
         ------
@@ -56,10 +57,16 @@ class Components(BaseSource):
         refuse_subset(card, subset)
         stimuli = stimulus_set(sounds_folder())
         responses, names, times = read_responses(responses_file())
-        found = over_time(responses, names, times) if subset == "time" else mean(responses, names)
-        if subset == "song":
-            found = select(found, "component", SONG)
-        return LoadedDataset(card, stimuli, align(found, stimuli.names), published_folds())
+        if subset in (None, "song"):
+            found = align(mean(responses, names), stimuli.names)
+            found = select(found, "component", SONG) if subset else found
+            return LoadedDataset(card, stimuli, found, published_folds())
+        targets = align(over_time(responses, names, times), stimuli.names)
+        if subset == "time":
+            return LoadedDataset(card, stimuli, targets, published_folds())
+        assembly = responses_in_time(targets)
+        heard = windows(stimuli, times, causal=subset == CAUSAL)
+        return LoadedDataset(card, heard, assembly, folds(assembly))
 
     def fetch(
         self,

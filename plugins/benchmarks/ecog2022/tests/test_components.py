@@ -12,11 +12,14 @@ from brainbench_ecog2022 import components, files
 from brainbench_ecog2022.cards import CARDS
 from brainbench_ecog2022.components import Components, mean, over_time, read_responses
 from brainbench_natsound165.files import registry
+from brainbench_natsound165.stimuli import published_folds
 
 from brainbench_audio import score
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
 from brainbench_audio.pipeline.loading import load_dataset, load_metric
+from brainbench_audio.pipeline.resampling import Resampling
+from brainbench_audio.stimuli.continuous import ContinuousStimuli
 
 SOURCE = Components()
 NAMES = [name for name, _, _ in registry()]
@@ -68,6 +71,29 @@ def test_a_target_for_each_component_and_time(small: np.ndarray) -> None:
     np.testing.assert_array_equal(second.values[::-1], small[:, :, 1])
 
 
+def test_a_row_for_each_sound_and_time(small: np.ndarray) -> None:
+    found = SOURCE.load(CARDS[0], "causal")
+    rows = found.assembly
+    assert rows.shape == (165 * 5, 3)
+    assert rows["run"].values[::5].tolist() == NAMES
+    np.testing.assert_allclose(rows["time"].values[5:10], TIMES)
+    np.testing.assert_array_equal(rows.values.reshape(165, 5, 3)[::-1], small)
+    whole = dict(zip(NAMES, np.asarray(published_folds()).tolist(), strict=True))
+    assert np.asarray(found.folds).tolist() == [whole[run] for run in rows["run"].values]
+    # a window for each row, so that nothing is resampled
+    stimuli = found.stimuli
+    assert isinstance(stimuli, ContinuousStimuli)
+    assert list(stimuli.names) == rows["stimulus"].values.tolist()
+    assert (stimuli.context, stimuli.clip, stimuli.after) == (2.0, 0.2, TIMES[-1])
+    assert stimuli.moment.frames == (1.96, 2.0)
+    centred = SOURCE.load(CARDS[0], "centred")
+    assert centred.stimuli.moment.frames == (0.98, 1.02)
+    assert centred.assembly.identical(rows)
+    weights = Resampling(stimuli, rows)
+    numbers = np.random.default_rng(0).standard_normal((len(rows), 2)).astype(np.float32)
+    np.testing.assert_allclose(weights.layer({"layer": numbers}, "layer"), numbers, atol=1e-6)
+
+
 def test_scores_over_time(small: np.ndarray) -> None:
     """One part a component, and the score as a function of time in raw."""
     pytest.importorskip("brainbench_ridge", reason="the metric ridge is a plugin of its own")
@@ -88,7 +114,7 @@ def test_scores_over_time(small: np.ndarray) -> None:
 def test_one_component(small: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(components, "SONG", "C2")
     assert SOURCE.load(CARDS[0], "song").assembly["component"].values.tolist() == ["C2"]
-    with pytest.raises(UnknownId, match="no subset 'music', only song, time"):
+    with pytest.raises(UnknownId, match="no subset 'music', only song, time, causal, centred"):
         SOURCE.load(CARDS[0], "music")
 
 

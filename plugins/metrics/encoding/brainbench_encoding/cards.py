@@ -35,8 +35,9 @@ ENCODING = MetricCard(
     variant_units=dict.fromkeys(("unique", "unique-words"), "r²"),
     description=(
         "Ridge regression of responses to continuous sound on the best layer, delayed by 1 to 4 "
-        "volumes: correlation of predicted and measured responses to runs that were not learned "
-        "from, averaged over repeated presentations; mean over a subject's voxels and over "
+        "volumes (or 0 to 0.4 s): correlation of predicted and measured responses to runs that "
+        "were not learned from, averaged over repeated presentations; mean over a subject's voxels "
+        "and over "
         "subjects. `unique` is what a model explains beyond a given one, `unique-words` beyond a "
         "given one and the onsets of words."
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,10 @@ class Blocks:
         Rows of a block at least; the rows of a run are shared evenly.
     """
 
+    # what errors are over, and what chance is, in words
+    kind: ClassVar[str] = "blocks of time"
+    how: ClassVar[str] = "responses turned in time"
+
     runs: tuple[int, ...]
     length: int
 
@@ -74,6 +78,11 @@ class Blocks:
             start += rows
         return np.concatenate(found)
 
+    @property
+    def counted(self) -> dict[str, int]:
+        """How many blocks there are, by a name; runs are counted elsewhere."""
+        return {"block": len(self.starts)}
+
     def without(self, first: FloatArray, second: FloatArray) -> FloatArray:
         """Return Pearson's r without each block, (block, column), of columns made by `unit`."""
         starts = self.starts
@@ -90,7 +99,7 @@ class Blocks:
         defined = norms > _ROUNDING**2
         return np.where(defined, products / np.sqrt(np.where(defined, norms, 1.0)), 0.0)
 
-    def shifted(self, first: FloatArray, second: FloatArray) -> list[FloatArray]:
+    def rearranged(self, first: FloatArray, second: FloatArray) -> list[FloatArray]:
         """Return what each run adds to the sum of r, the second side turned by 0, 1, … rows.
 
         The end of a run follows its start, so that all of it keeps its order but for one seam.
@@ -108,7 +117,7 @@ class Blocks:
             found.append(np.fft.irfft(spectra.sum(axis=1), rows))
         return found
 
-    def turned(self, tables: list[FloatArray], number: int, seed: int) -> FloatArray:
+    def by_chance(self, tables: list[FloatArray], number: int, seed: int) -> FloatArray:
         """Return the score of runs that are turned, each by another number of rows.
 
         A run is turned by a block at least: neighbouring rows are much alike.
@@ -116,7 +125,7 @@ class Blocks:
         Parameters
         ----------
         tables : list of float64 array (shift,)
-            From `shifted`.
+            From `rearranged`.
         number : int
             Of draws; where one run has fewer shifts, each of them is taken once.
         seed : int

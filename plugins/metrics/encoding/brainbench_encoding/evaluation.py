@@ -13,6 +13,7 @@ from brainbench_audio.scores.ceilings import bounded
 from .ceiling import GROUPS, reachable, tenths
 from .correlation import Blocks, unit
 from .runs import FloatArray, IndexArray
+from .sounds import Sounds
 from .voxels import Voxels
 
 Predictions = npt.NDArray[np.floating[Any]]
@@ -23,14 +24,17 @@ class Evaluation:
 
     Attributes
     ----------
+    kind : str
+        What errors are over, in words.
     r, determination : float64 arrays (voxel,)
         Pearson's r, and 1 less the squared error over the squared deviation.
     reliability, reachable : float64 arrays (voxel,)
         Of the mean over presentations, and the highest r that this allows; NaN if not known.
     left_out : float64 array (block, part)
         Mean r of each part without each block of time, or of what ``measure`` makes of r.
-    turned : list of float64 array (shift,)
-        What each run adds to the mean over parts when responses are turned, see `Blocks.shifted`.
+    rearranged : list of float64 array
+        What is added to the mean over parts when responses are another one's, see
+        `Blocks.rearranged`.
     """
 
     def __init__(
@@ -40,6 +44,7 @@ class Evaluation:
         measure: Callable[[FloatArray], FloatArray] = np.asarray,
     ) -> None:
         self._blocks = blocks
+        self.kind = blocks.kind
         self._measure = measure
         self._parts = list(voxels.parts.values())
         self._part = np.zeros(voxels.kept.size, dtype=np.intp)
@@ -50,10 +55,24 @@ class Evaluation:
         self.reliability, self.reachable = np.full((2, voxels.kept.size), np.nan)
         self._tenths = np.full((GROUPS, voxels.kept.size), np.nan)
         self.left_out = np.zeros((blocks.starts.size, len(self._parts)))
-        self.turned = [np.zeros(rows) for rows in blocks.runs]
+        self.rearranged: list[FloatArray] = []
 
-    def add(self, columns: IndexArray, measured: FloatArray, predicted: Predictions) -> None:
-        """Compare responses of some voxels, (row, voxel), with their predictions."""
+    def add(
+        self,
+        columns: IndexArray,
+        measured: FloatArray,
+        predicted: Predictions,
+        owed: FloatArray | None = None,
+    ) -> None:
+        """Compare responses of some voxels, (row, voxel), with their predictions.
+
+        Parameters
+        ----------
+        columns : int array (voxel,)
+        measured, predicted : float arrays (row, voxel)
+        owed : float64 array (3, sound, voxel), optional
+            What predictions owe to sounds, see `relearning.owed`; else weights are held fixed.
+        """
         errors = np.square(measured - predicted).sum(axis=0)
         deviation = np.square(measured - measured.mean(axis=0)).sum(axis=0)
         # presentations may cancel
@@ -62,15 +81,20 @@ class Evaluation:
         self.determination[columns] = 1 - ratio
         first, second = unit(predicted), unit(measured)
         self.r[columns] = (first * second).sum(axis=0)
-        without = self._measure(self._blocks.without(first, second))
+        if owed is not None and isinstance(self._blocks, Sounds):
+            without = self._blocks.relearned(predicted.astype(np.float64), measured, owed)
+        else:
+            without = self._blocks.without(first, second)
+        without = self._measure(without)
         part = self._part[columns]
         for number in np.unique(part):
             total = without[:, part == number].sum(axis=1)
             self.left_out[:, number] += total / self._sizes[number]
         # each part counts as much as any other
         first *= 1 / (self._sizes[part] * len(self._parts))
-        more = self._blocks.shifted(first, second)
-        self.turned = [one + other for one, other in zip(self.turned, more, strict=True)]
+        more = self._blocks.rearranged(first, second)
+        before = self.rearranged or [np.zeros_like(one) for one in more]
+        self.rearranged = [one + other for one, other in zip(before, more, strict=True)]
 
     def add_ceiling(self, columns: IndexArray, presentations: FloatArray) -> None:
         """Find what noise allows, from the presentations, (row, voxel, presentation)."""

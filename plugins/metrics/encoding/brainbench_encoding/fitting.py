@@ -29,6 +29,8 @@ class Fits:
         How many there will be.
     delays : tuple of int
         Rows.
+    components : int
+        Of each layer, see `Runs.design`.
     relearn : bool
         Whether to find `relearned`, where there is one split.
 
@@ -36,6 +38,8 @@ class Fits:
     ----------
     block : int
         Voxels treated together.
+    problems : list of Problem
+        Of the voxels.
     layer_score : float64 array (layer, voxel)
         Correlation of predictions from each layer alone.
     layer, penalty, gain : arrays (split, voxel)
@@ -48,17 +52,23 @@ class Fits:
     """
 
     def __init__(
-        self, voxels: Voxels, layers: int, delays: tuple[int, ...], *, relearn: bool = False
+        self,
+        voxels: Voxels,
+        layers: int,
+        delays: tuple[int, ...],
+        components: int = 0,
+        *,
+        relearn: bool = False,
     ) -> None:
         self._voxels = voxels
-        self._delays = delays
+        self._delays, self._components = delays, components
         self.block = BLOCK
-        self._problems = list(voxels.problems())
+        self.problems = list(voxels.problems())
         # the common order to the rows that are predicted
         self.tested = voxels.runs.places(voxels.runs.tested)
         self._place = np.zeros(voxels.runs.rows, dtype=np.intp)
         self._place[self.tested] = np.arange(self.tested.size)
-        count, splits = voxels.kept.size, len(self._problems[0].splits)
+        count, splits = voxels.kept.size, len(self.problems[0].splits)
         self.gain = np.full((splits, count), -np.inf)
         self.layer = np.zeros((splits, count), dtype=np.int32)
         self.penalty = np.zeros((splits, count))
@@ -68,8 +78,8 @@ class Fits:
 
     def add(self, number: int, features: npt.NDArray[np.floating[Any]]) -> None:
         """Fit one more layer, (row of the assembly, feature), which is `checked`."""
-        design = self._voxels.runs.design(features, self._delays)
-        for problem in self._problems:
+        design = self._voxels.runs.design(features, self._delays, self._components)
+        for problem in self.problems:
             alone = np.empty((self.tested.size, problem.columns.size), dtype=np.float32)
             for place, split in enumerate(problem.splits):
                 part = TrainingPart.of(design, split)
@@ -82,7 +92,7 @@ class Fits:
 
     def add_to_some(self, number: int, design: FloatArray, here: npt.NDArray[np.bool_]) -> None:
         """Fit one more layer, delayed, where, (split, voxel), it counts; it gets no score alone."""
-        for problem in self._problems:
+        for problem in self.problems:
             for place, split in enumerate(problem.splits):
                 if not here[place, problem.columns].any():
                     continue
@@ -93,7 +103,7 @@ class Fits:
 
     def add_fitted(self, number: int, other: Fits) -> None:
         """Take predictions over where those of others, of the same voxels, are better."""
-        for problem in self._problems:
+        for problem in self.problems:
             for place, split in enumerate(problem.splits):
                 rows = self._place[split.test]
                 for _, columns in self.blocks(problem):
@@ -146,7 +156,7 @@ class Fits:
 
     def measured(self) -> Iterator[tuple[IndexArray, FloatArray]]:
         """Yield voxels, and their responses to what is predicted, (row, voxel)."""
-        for problem in self._problems:
+        for problem in self.problems:
             for _, columns in self.blocks(problem):
                 yield columns, self._voxels.responses(columns)[self.tested]
 

@@ -14,7 +14,8 @@ def load(
     card: MetricCard,
     variant: str | None = None,
     *,
-    delays: tuple[int, ...] = (1, 2, 3, 4),
+    delays: tuple[int, ...] | None = None,
+    components: int | None = None,
     block: float = 20.0,
     permutations: int | None = None,
     bootstrap: int | None = None,
@@ -27,7 +28,8 @@ def load(
     """
     del card
     options: dict[str, Any] = {
-        "delays": tuple(delays),
+        "delays": delays,
+        "components": components,
         "block": block,
         "permutations": permutations,
         "bootstrap": bootstrap,

@@ -25,11 +25,16 @@ from .evaluation import Evaluation
 from .fitting import Fits
 from .labels import counts, labelled
 from .memory import Memory
+from .relearning import owed
+from .runs import FloatArray, Runs
+from .sounds import Sounds
 from .voxels import Voxels
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
-# what an error is over, in words
-KIND = "blocks of time"
+# s between rows: responses that are sampled as often are no volumes, but those of neurons
+_FAST = 0.2
+# s: the longest delay of these, and how many principal components of a layer are delayed
+_LATEST, _COMPONENTS = 0.4, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,17 +43,22 @@ class Encoding:
 
     .. math:: \min_w \lVert y - X w \rVert^2 + \alpha \lVert w \rVert^2
 
-    with X the features 1 to 4 rows ago, features and responses z-scored in each run.
+    with X the features some rows ago, features and responses z-scored in each run (those of single
+    sounds, runs of less than 10 s, all together).
 
     Attributes
     ----------
-    delays : tuple of int
-        Of features behind responses, in rows (volumes).
+    delays : tuple of int or None
+        Of features behind responses, in rows (volumes). None: 1 to 4; of rows less than 0.2 s
+        apart, all from 0 to 0.4 s.
+    components : int or None
+        How many principal components of a layer are delayed, where it has more features; 0: all
+        features are. None: 0; of rows less than 0.2 s apart, whose delays are many, 100.
     block : float
         Seconds of the shortest block of time, for errors and the test against chance, see
         `correlation.Blocks.of`.
     permutations : int or None
-        Of the test against chance, see `correlation.Blocks.turned`. None: 999; 0: no test.
+        Of the test against chance, see `correlation.Blocks.by_chance`. None: 999; 0: no test.
     bootstrap : int or None
         Draws of the score to keep in ``raw``, see `brainbench_audio.scores.influence`.
     seed : int
@@ -59,8 +69,8 @@ class Encoding:
     Raises
     ------
     DataError
-        For delays that are not one or more different whole numbers from 0, a block of no or endless
-        length, or one draw or permutation or less than none.
+        For delays that are not one or more different whole numbers from 0, less than no components,
+        a block of no or endless length, or one draw or permutation or less than none.
 
     Notes
     -----
@@ -68,9 +78,11 @@ class Encoding:
     2023, NeurIPS. Where this differs from them: docs/methods.md.
     """
 
-    relearn: ClassVar[bool] = False  # whether errors count what is learned from, too
+    # whether errors count what is learned from, too; those over sounds always do
+    relearn: ClassVar[bool] = False
 
-    delays: tuple[int, ...] = (1, 2, 3, 4)
+    delays: tuple[int, ...] | None = None
+    components: int | None = None
     block: float = 20.0
     permutations: int | None = None
     bootstrap: int | None = None
@@ -78,14 +90,13 @@ class Encoding:
     max_memory: int | None = None
 
     def __post_init__(self) -> None:
-        numbers = [delay for delay in self.delays if isinstance(delay, Real) and delay >= 0]
-        whole = {int(delay) for delay in numbers if float(delay).is_integer()}
-        if not whole or len(whole) != len(self.delays):
+        if self.delays is not None:
+            object.__setattr__(self, "delays", _checked_delays(self.delays))
+        if self.components is not None and not 0 <= self.components == int(self.components):
             raise DataError(
-                f"Delays are different whole numbers of rows, 0 or more, as (1, 2, 3, 4); got "
-                f"{self.delays}."
+                f"Components of a layer are counted from 1 (0: all features), got "
+                f"{self.components}."
             )
-        object.__setattr__(self, "delays", tuple(map(int, self.delays)))
         if not 0 < self.block < np.inf:
             raise DataError(f"A block of time is some seconds long, got {self.block}.")
         checked_draws(self.bootstrap)
@@ -97,7 +108,8 @@ class Encoding:
         Parameters
         ----------
         layers : mapping of str to array
-            Layer to (row, feature), rows in the order of ``target``; each is read once. A run that
+            Layer to (row, feature), rows in the order of ``target``; each is read once (of single
+            sounds, layers that are chosen twice). A run that
             was presented several times has the same rows as often; those of the first count.
         target : xr.DataArray
             ``stimulus`` x (``voxel`` | ``component``) in time, see
@@ -113,9 +125,10 @@ class Encoding:
             ``value``: Pearson's r over rows of the repeated runs (where there are none: of all,
             each fold held out once), mean over a subject's voxels and over subjects, or over
             components. ``error`` and ``interval``: over blocks of time of these runs and subjects,
-            weights held fixed. ``ceiling``: the highest r that the noise of the mean over
-            presentations allows, brought together as the value; None where no run is repeated, or
-            repeated ones have fewer than 20 rows. ``parts``: one value a subject or component.
+            weights held fixed; over single sounds, weights learned anew without each. ``ceiling``:
+            the highest r that the noise of the mean over presentations allows, brought together as
+            the value; None where no run is repeated, or repeated ones have fewer than 20 rows.
+            ``parts``: one value a subject or component.
             ``layer``: the one that alone gives the highest value. ``raw``: everything for each
             voxel.
 
@@ -129,17 +142,19 @@ class Encoding:
         fits, features = self._fit(layers, voxels)
         blocks = self._blocks(voxels)
         found = Evaluation(voxels, blocks)
+        owing = self._owed(layers, voxels, fits, blocks)
         # the jackknife over time leaves out tenths: of fewer rows, some would be empty
         has_ceiling = bool(voxels.runs.repeated) and fits.tested.size >= LEAST_ROWS
         for columns, measured in fits.measured():
-            found.add(columns, measured, fits.prediction[:, columns])
+            moved = None if owing is None else owing[..., columns]
+            found.add(columns, measured, fits.prediction[:, columns], moved)
             if has_ceiling:
                 found.add_ceiling(columns, voxels.presentations(columns))
         parts = found.by_part(found.r)
         names = [name for name in voxels.parts if name]
         units = "listeners" if voxels.has_subjects else ""
         unsure = uncertainty(
-            Influence.of_left_out(parts, found.left_out, units, kind=KIND),
+            Influence.of_left_out(parts, found.left_out, units, kind=blocks.kind),
             names,
             bootstrap=self.bootstrap,
             seed=self.seed,
@@ -156,35 +171,60 @@ class Encoding:
             | self._chance(value, found, blocks),
             parts=dict(zip(names, parts.tolist(), strict=False)),
             layer=list(layers)[int(profile.argmax())],
-            n=counts(voxels) | {"block": len(blocks.starts), "delayed_feature": features},
+            n={**counts(voxels), **blocks.counted, "delayed_feature": features},
             raw=labelled(fits, found, voxels)
             .assign_coords(layer=list(layers))
             .assign(unsure.raw)
             .assign(profile=("layer", profile))
-            .assign_attrs(unsure.attributes, delays=list(self.delays)),
+            .assign_attrs(unsure.attributes, delays=list(self.timing(voxels.runs)[0])),
         )
 
     def _fit(self, layers: Layers, voxels: Voxels) -> tuple[Fits, int]:
         """Fit the layers; return what was found, and the largest number of delayed features."""
         fits, largest = None, 0
+        delays, components = self.timing(voxels.runs)
         longest = max(len(first) for first, *_ in voxels.runs.presentations.values())
-        if max(self.delays) >= longest:
+        if max(delays) >= longest:
             raise DataError(
-                f"Features are delayed by up to {max(self.delays)} rows, and the longest run has "
+                f"Features are delayed by up to {max(delays)} rows, and the longest run has "
                 f"{longest}: leave out `delays` of {longest} and more."
             )
         with progress_bar(len(layers), "encoding", "layer", smoothing=0) as bar:
             for number, name in enumerate(layers):
                 if fits is None:
-                    fits = Fits(voxels, len(layers), self.delays, relearn=self.relearn)
+                    fits = Fits(voxels, len(layers), delays, components, relearn=self.relearn)
                 features = fits.checked(name, layers[name])
-                largest = max(largest, features.shape[1] * len(self.delays))
+                width = min(features.shape[1], components or features.shape[1])
+                largest = max(largest, width * len(delays))
                 fits.block = self._memory(voxels, largest, len(layers)).block()
                 fits.add(number, features)
                 bar.update()
         if fits is None:
             raise DataError("There is no layer to predict responses from.")
         return fits, largest
+
+    def timing(self, runs: Runs) -> tuple[tuple[int, ...], int]:
+        """Return the delays, in rows, and how many components of a layer are delayed (0: all)."""
+        fast = runs.step < _FAST
+        usual = tuple(range(int(_LATEST / runs.step + 1e-6) + 1)) if fast else (1, 2, 3, 4)
+        components = _COMPONENTS if fast else 0
+        return (
+            usual if self.delays is None else self.delays,
+            components if self.components is None else self.components,
+        )
+
+    def _owed(
+        self, layers: Layers, voxels: Voxels, fits: Fits, blocks: Blocks
+    ) -> FloatArray | None:
+        """Return what predictions owe to sounds that are learned from, see `relearning.owed`."""
+        if not isinstance(blocks, Sounds) or voxels.runs.repeated:
+            return None
+        names, timing = list(layers), self.timing(voxels.runs)
+
+        def design(number: int) -> FloatArray:
+            return voxels.runs.design(fits.checked(names[number], layers[names[number]]), *timing)
+
+        return owed(voxels, fits, blocks.starts, design)
 
     def _memory(self, voxels: Voxels, features: int, layers: int) -> Memory:
         runs = voxels.runs
@@ -202,6 +242,8 @@ class Encoding:
     def _blocks(self, voxels: Voxels) -> Blocks:
         runs = voxels.runs
         rows = tuple(len(runs.presentations[run][0]) for run in runs.tested)
+        if runs.are_sounds:
+            return Sounds(rows, max(rows))
         # no block is longer than a run
         return Blocks.of(rows, max(1, round(min(self.block / runs.step, max(rows)))))
 
@@ -209,7 +251,17 @@ class Encoding:
         number = PERMUTATIONS if self.permutations is None else self.permutations
         if not number:
             return {}
-        turned = blocks.turned(found.turned, number, self.seed)
-        if turned.size < LEAST:
+        scores = blocks.by_chance(found.rearranged, number, self.seed)
+        if scores.size < LEAST:
             return {}
-        return chance(value, turned, self.seed, "responses turned in time")
+        return chance(value, scores, self.seed, blocks.how)
+
+
+def _checked_delays(delays: tuple[int, ...]) -> tuple[int, ...]:
+    numbers = [delay for delay in delays if isinstance(delay, Real) and delay >= 0]
+    whole = {int(delay) for delay in numbers if float(delay).is_integer()}
+    if not whole or len(whole) != len(delays):
+        raise DataError(
+            f"Delays are different whole numbers of rows, 0 or more, as (1, 2, 3, 4); got {delays}."
+        )
+    return tuple(map(int, delays))

@@ -13,8 +13,12 @@ import xarray as xr
 from brainbench_audio.assemblies.continuous import presentations, repetition_time
 from brainbench_audio.errors import DataError
 
+from .reduction import principal_components
+
 IndexArray = npt.NDArray[np.intp]
 FloatArray = npt.NDArray[np.float64]
+# s: runs that are shorter are single sounds
+SOUND = 10.0
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,14 @@ class Runs:
         """Rows, repeated ones counted once."""
         return sum(len(every[0]) for every in self.presentations.values())
 
+    @property
+    def are_sounds(self) -> bool:
+        """Whether every run is a single sound of less than 10 s, and no passage.
+
+        What z-scoring takes from a passage is drift; from a sound it would be the response itself.
+        """
+        return max(len(first) for first, *_ in self.presentations.values()) * self.step < SOUND
+
     def places(self, runs: Sequence[str]) -> IndexArray:
         """Return the places of some runs in the common order, in the order they are given."""
         start, found = 0, {}
@@ -86,28 +98,49 @@ class Runs:
             start += len(every[0])
         return np.concatenate([found[run] for run in runs]) if runs else np.arange(0)
 
-    def design(self, features: npt.NDArray[Any], delays: Sequence[int]) -> FloatArray:
-        """Return features as they were 1, 2, … rows ago, z-scored in each run.
+    def standardised(self, features: npt.NDArray[Any]) -> FloatArray:
+        """Return features, (row of the assembly, feature), in the common order, z-scored.
+
+        In each run; sounds all together.
+        """
+        every = [first for first, *_ in self.presentations.values()]
+        if self.are_sounds:
+            return zscored(features[np.concatenate(every)])
+        return np.concatenate([zscored(features[first]) for first in every])
+
+    def design(
+        self, features: npt.NDArray[Any], delays: Sequence[int], components: int = 0
+    ) -> FloatArray:
+        """Return features as they were 1, 2, … rows ago, `standardised`.
 
         Parameters
         ----------
         features : float array (row of the assembly, feature)
         delays : sequence of int
-            Rows; before a run starts, features are 0, as their mean is.
+            Rows; before a run starts, features are 0, as their mean is; before a sound they are
+            those of its first row, which is silence or next to it.
+        components : int
+            Of more features, so many principal components are delayed; 0: all features are.
 
         Returns
         -------
         float64 array (row, delay x feature), in the common order
         """
-        width = features.shape[1]
+        if 0 < components < features.shape[1]:
+            base = principal_components(self.standardised, features, components)
+        else:
+            base = self.standardised(features)
+        width = base.shape[1]
         found = np.zeros((self.rows, len(delays) * width))
         start = 0
         for first, *_ in self.presentations.values():
-            values = zscored(features[first])
+            values = base[start : start + len(first)]
             for place, delay in enumerate(delays):
                 columns = slice(place * width, (place + 1) * width)
                 if delay < len(first):  # else the run ends before it is seen
                     found[start + delay : start + len(first), columns] = values[: -delay or None]
+                if self.are_sounds:
+                    found[start : start + min(delay, len(first)), columns] = values[0]
             start += len(first)
         return found
 

@@ -101,9 +101,12 @@ class TrainingPart:
         -------
         bool array (penalty, voxel)
             False where another penalty is better by more than rounding: of most voxels, one is
-            True.
+            True. All are where voxels are few.
         """
         found = np.zeros((len(PENALTIES), responses.shape[1]))
+        held = len(self.train) // np.unique(self.groups).size
+        if responses.shape[1] < held:  # to make the systems of groups twice would take longer
+            return np.full(found.shape, True)
         norms = np.zeros((len(PENALTIES), 1))
         coarse, single = responses.astype(np.float32), products.astype(np.float32)
         for place, held_out in self._held_out():
@@ -171,9 +174,9 @@ class TrainingPart:
         values, which = np.unique(penalty, return_inverse=True)
         for rows in np.array_split(np.arange(len(self.train)), PIECES):
             held, found = self.train[rows], predicted.copy()
-            for place, value in enumerate(values):
+            every = _HeldOut.each(rows, held, (self.squares + value for value in values))
+            for place, held_out in enumerate(every):
                 columns = np.flatnonzero(which == place)
-                held_out = _HeldOut.of(rows, held, self.squares + value)
                 measured = responses[np.ix_(rows, columns)]
                 errors = held_out.errors(measured, products[:, columns])
                 found[:, columns] -= self.test @ (held_out.features.T / held_out.roots) @ errors
@@ -186,8 +189,8 @@ class TrainingPart:
         for group in np.unique(self.groups):
             rows = np.flatnonzero(self.groups == group)
             held = self.train[rows]
-            for place in tried:
-                yield place, _HeldOut.of(rows, held, self.squares + self.penalties[place])
+            damped = (self.squares + self.penalties[place] for place in tried)
+            yield from zip(tried, _HeldOut.each(rows, held, damped), strict=True)
 
 
 @dataclass(frozen=True)
@@ -211,15 +214,27 @@ class _HeldOut:
     inverse: Numbers
 
     @classmethod
-    def of(cls, rows: IndexArray, held: FloatArray, damped: FloatArray) -> Self:
-        """Make them of features (row, coordinate) and of squares that a penalty was added to."""
-        roots = np.sqrt(damped)
-        features = held / roots
-        small = features if len(rows) <= len(damped) else features.T
-        one = np.eye(len(small))
-        factor = scipy.linalg.cho_factor(one - small @ small.T, check_finite=False)
-        inverse = scipy.linalg.cho_solve(factor, one, check_finite=False)
-        return cls(rows, features, roots[:, np.newaxis], inverse)
+    def each(
+        cls, rows: IndexArray, held: FloatArray, damped: Iterable[FloatArray]
+    ) -> Iterator[Self]:
+        """Yield one for each penalty.
+
+        Parameters
+        ----------
+        rows : int array (row,)
+        held : float64 array (row, coordinate)
+        damped : iterable of float64 array (coordinate,)
+            S + α.
+        """
+        gram = held.T @ held if held.shape[1] < len(rows) else None
+        for one in damped:
+            roots = np.sqrt(one)
+            features = held / roots
+            own = features @ features.T if gram is None else gram / np.outer(roots, roots)
+            unit = np.eye(len(own))
+            factor = scipy.linalg.cho_factor(unit - own, check_finite=False)
+            inverse = scipy.linalg.cho_solve(factor, unit, check_finite=False)
+            yield cls(rows, features, roots[:, np.newaxis], inverse)
 
     @property
     def norm(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,13 +97,19 @@ class Voxels:
         runs = Runs.of(target, folds)
         values, dimension = real_numbers(assembly.values, "Responses"), str(assembly.dims[1])
         every = [rows for some in runs.presentations.values() for rows in some]
-        varies = np.stack([usable_targets(assembly[rows]) for rows in every])
+        # a sound may leave a voxel where it is, a passage may not
+        varies = [] if runs.are_sounds else [usable_targets(assembly[rows]) for rows in every]
         groups = by_subject(assembly)
-        whole, present = np.zeros(varies.shape[1], dtype=bool), np.zeros_like(varies)
+        whole = np.zeros(values.shape[1], dtype=bool)
+        present = np.zeros((len(every), whole.size), dtype=bool)
         for places in [np.arange(whole.size)] if groups is None else groups.values():
             heard = np.array([not np.isnan(values[rows][:, places]).all() for rows in every])
             present[:, places] = heard[:, np.newaxis]
-            whole[places] = varies[np.ix_(heard, places)].all(axis=0)
+            if runs.are_sounds and heard.any():
+                rows = np.concatenate([every[place] for place in np.flatnonzero(heard)])
+                whole[places] = usable_targets(assembly[rows, places])
+            elif heard.any():
+                whole[places] = np.stack(varies)[np.ix_(heard, places)].all(axis=0)
         whole &= _enough(present, runs)
         kept = np.flatnonzero(whole)
         if not kept.size:
@@ -151,6 +157,8 @@ class Voxels:
     def responses(self, columns: IndexArray) -> FloatArray:
         """Return responses, z-scored in each presentation, the mean over those of a run.
 
+        Those to sounds are z-scored all together.
+
         Parameters
         ----------
         columns : int array (voxel,)
@@ -162,6 +170,7 @@ class Voxels:
             In the common order; NaN where a run was not presented.
         """
         found = np.full((self.runs.rows, columns.size), np.nan)
+        standardised = self._standardised(columns)
         start = 0
         for run, every in self.runs.presentations.items():
             rows = slice(start, start + len(every[0]))
@@ -170,8 +179,7 @@ class Voxels:
             count = shown.sum(axis=0)
             total = np.zeros((len(every[0]), columns.size))
             for presentation, there in zip(every, shown, strict=True):
-                values = zscored(self._values[presentation][:, self.kept[columns]])
-                np.add(total, values, out=total, where=there)
+                np.add(total, standardised(presentation), out=total, where=there)
             np.divide(total, count, out=found[rows], where=count > 0)
         return found
 
@@ -184,14 +192,26 @@ class Voxels:
             NaN where there is none.
         """
         most = max(len(self.runs.presentations[run]) for run in self.runs.tested)
-        pieces = []
+        standardised, pieces = self._standardised(columns), []
         for run in self.runs.tested:
             every = self.runs.presentations[run]
             piece = np.full((len(every[0]), columns.size, most), np.nan)
             for place, rows in enumerate(every):
-                piece[..., place] = zscored(self._values[rows][:, self.kept[columns]])
+                piece[..., place] = standardised(rows)
             pieces.append(piece)
         return np.concatenate(pieces)
+
+    def _standardised(self, columns: IndexArray) -> Callable[[IndexArray], FloatArray]:
+        """Return what gives the responses of some voxels in the rows of a presentation."""
+        places = self.kept[columns]
+        if not self.runs.are_sounds:
+            return lambda rows: zscored(self._values[rows][:, places])
+        exact = self._values[:, places].astype(np.float64)
+        # of unit size first, see `zscored`; NaN where a sound was not presented
+        exact /= np.nanmax(np.abs(exact), axis=0)
+        exact -= np.nanmean(exact, axis=0)
+        exact /= np.nanstd(exact, axis=0)
+        return lambda rows: exact[rows]
 
     def _shown(self, run: str, columns: IndexArray) -> npt.NDArray[np.bool_]:
         """Return whether a run was presented, (presentation, voxel)."""

@@ -18,9 +18,10 @@ from brainbench_audio.scores.influence import Influence, stored_influence
 from brainbench_audio.scores.score import Score
 
 from .continuous import Array, World
+from .sound_world import SoundWorld
 
 LONG = World(learned=(150,) * 4, repeated=((290, 5),), features=4, noise=2.0)
-WORLDS = {
+WORLDS: dict[str, World | SoundWorld] = {
     "1 listener": LONG,
     "half of the voxels silent": replace(LONG, silent=3),
     "autocorrelation .5": replace(LONG, memory=0.5),
@@ -35,6 +36,11 @@ WORLDS = {
     "no signal, two runs, autocorrelation .5": replace(
         LONG, signal=0.0, memory=0.5, repeated=((150, 5), (150, 5))
     ),
+    "60 sounds": SoundWorld(),
+    "60 sounds, autocorrelation .95": SoundWorld(memory=0.95),
+    "60 sounds, no signal": SoundWorld(signal=0.0),
+    "60 sounds, no signal, autocorrelation .95": SoundWorld(signal=0.0, memory=0.95),
+    "165 sounds": SoundWorld(sounds=165),
 }
 
 
@@ -74,7 +80,7 @@ class Rates:
         )
 
 
-def scored(world: World, seed: int) -> tuple[Score, Score]:
+def scored(world: World | SoundWorld, seed: int) -> tuple[Score, Score]:
     """Score two models that hear the same, with noise of their own."""
     layers, target, folds = world.draw(seed)
     generator = np.random.default_rng([23, seed])
@@ -88,7 +94,9 @@ def scored(world: World, seed: int) -> tuple[Score, Score]:
 
 
 def rates(
-    world: World, times: int, score: Callable[[World, int], tuple[Score, Score]] = scored
+    world: World | SoundWorld,
+    times: int,
+    score: Callable[[World | SoundWorld, int], tuple[Score, Score]] = scored,
 ) -> Rates:
     """Score two models that are equally good, many times."""
     scores, p = [], []
@@ -119,7 +127,7 @@ def noisy(values: Array, target: xr.DataArray, generator: np.random.Generator) -
     return values + drawn[rows]
 
 
-def _influence(score: Score, world: World) -> Influence:
+def _influence(score: Score, world: World | SoundWorld) -> Influence:
     units = "listeners" if world.listeners else ""
     found = stored_influence(score.raw, score.parts, score.value, units)
     assert found is not None

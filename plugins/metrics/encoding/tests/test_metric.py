@@ -174,16 +174,16 @@ def test_chance_is_turning_the_responses_of_each_run() -> None:
     generator = np.random.default_rng(0)
     first, second = (unit(generator.standard_normal((75, 4))) for _ in range(2))
     blocks = Blocks.of((45, 30), 10)
-    tables = blocks.shifted(first, second)
+    tables = blocks.rearranged(first, second)
     for one, other in ((0, 0), (3, 0), (44, 29)):
         rows = np.r_[np.roll(np.arange(45), -one), 45 + np.roll(np.arange(30), -other)]
         expected = (first * second[rows]).sum()
         assert tables[0][one] + tables[1][other] == pytest.approx(expected)
-    found = blocks.turned(tables, 500, 0)
+    found = blocks.by_chance(tables, 500, 0)
     allowed = np.add.outer(tables[0][10:36], tables[1][10:21]).ravel()
     assert np.abs(np.subtract.outer(found, allowed)).min(axis=1).max() < 1e-12
-    assert blocks.turned([tables[0]], 999, 0).tolist() == tables[0][10:36].tolist()
-    assert not blocks.turned([tables[1][:15]], 999, 0).size
+    assert blocks.by_chance([tables[0]], 999, 0).tolist() == tables[0][10:36].tolist()
+    assert not blocks.by_chance([tables[1][:15]], 999, 0).size
     scored = Encoding()(*world.draw(7))
     assert scored.p == 0.001
     assert abs(scored.provenance["chance"]["mean"]) < 0.1

@@ -13,13 +13,15 @@ from scipy.stats import binom
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.scores.ceilings import session_reliability
 
+from . import unique_rates
 from .continuous import World
 from .rates import WORLDS, rates
+from .sound_world import SoundWorld
 
 SHORT = World(learned=(80, 80), repeated=((210, 3),), features=2, voxels=3, memory=0.3)
 
 
-def _check(world: World, times: int, least: float = 0.92) -> None:
+def _check(world: World | SoundWorld, times: int, least: float = 0.92) -> None:
     found = rates(world, times)
     told = found.row("")
     # a rate is further off than this 1 in 1,000 times
@@ -36,6 +38,19 @@ def _check(world: World, times: int, least: float = 0.92) -> None:
 @pytest.mark.parametrize("signal", [0.0, 1.0])
 def test_rates_in_a_small_world(signal: float) -> None:
     _check(replace(SHORT, signal=signal), 30)
+
+
+def _check_unique(world: unique_rates.Beyond, times: int) -> None:
+    found = rates(world, times, unique_rates.scored)
+    told = found.row("")
+    assert found.covered >= binom.ppf(5e-4, times, 0.85) / times, told
+    assert found.false <= binom.ppf(1 - 5e-4, times, 0.065) / times, told
+    if world.unique and world.signal:
+        assert found.chance > 0.5, told
+        assert found.mean > 0.05, told
+    else:
+        assert found.chance <= binom.ppf(1 - 5e-4, times, 0.065) / times, told
+        assert found.mean < 0.005, told
 
 
 def test_the_ceiling_is_the_true_one() -> None:
@@ -64,6 +79,12 @@ def test_the_ceiling_is_the_true_one() -> None:
     reason = withheld(0.2, 0.2 + 0.02 * np.arange(10))
     assert "0.200 with a standard error of 0.172" in reason["normalised_withheld"]
     assert withheld(0.5, 0.5 + 0.002 * np.arange(10)) == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["30 % unique", "nothing unique"])
+def test_rates_of_what_is_unique(name: str) -> None:
+    _check_unique(unique_rates.WORLDS[name], 60)
 
 
 @pytest.mark.slow

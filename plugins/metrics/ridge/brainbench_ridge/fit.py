@@ -65,8 +65,10 @@ class Fit:
             for at in range(start, end, block)
         ]
         self._local = local()
-        # outer training parts of the layers that some target has chosen so far
+        # outer training parts of all layers; without a profile, of those chosen so far
         self.parts: dict[int, list[TrainingPart]] = {}
+        # with a profile, of layers to choose from: inner scores and penalties, (fold, target)
+        self.rivals: list[tuple[FloatArray, FloatArray]] = []
         self.correlations = np.zeros(targets.shape[1])
         self.left_out = np.zeros(targets.shape)
 
@@ -79,6 +81,9 @@ class Fit:
         self._best.stuck[number] = search.stuck.sum(axis=0)
         if self._leaders is not None:
             wins = wins[:, self._leaders]
+        if self._best.layer_r2 is not None:
+            own = slice(0, self._apart)
+            self.rivals.append((search.grid_score[:, own].copy(), search.penalty[:, own].copy()))
         self._keep(number, search, wins)
 
     def add_chosen(self, number: int, search: PenaltySearch, chosen: Choice) -> None:
@@ -93,6 +98,8 @@ class Fit:
         np.copyto(self._best.penalty, search.penalty, where=wins)
         outer = [search.layer.outer(fold) for fold in range(self._partition.folds)]
         chosen = set(np.unique(self._best.layer).tolist())
+        if self._best.layer_r2 is not None:
+            chosen.update(range(number + 1))
         self.parts = {
             place: parts
             for place, parts in (*self.parts.items(), (number, outer))

@@ -54,8 +54,9 @@ class Memory:
     def results(self) -> int:
         """Bytes of what is kept for every target."""
         # predictions, correlations without each stimulus, their squares, and the responses as they
-        # are given and once more while they are labelled
+        # are given and once more while they are labelled; of layers also inner scores and penalties
         per_target = 5 * self.stimuli + 2 * self.layers + _FOLD_ARRAYS * self.folds
+        per_target += 2 * self.layers * self.folds
         return _DOUBLE * per_target * self.targets
 
     def block(self) -> int:

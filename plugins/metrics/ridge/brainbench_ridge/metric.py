@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,13 +17,13 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import bounded
 from brainbench_audio.scores.chance import checked_permutations
-from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.score import WITHHELD, Score
-from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
 from .best import Choice
-from .correction import Correction, SessionTargets, divisor
+from .correction import Correction, SessionTargets
 from .decomposition import ZScored
+from .generalisation import influences
 from .labels import counts, label
 from .memory import LARGE, Memory
 from .mixed import Mixed
@@ -36,10 +36,6 @@ from .units import warn_if_stuck
 _log = logging.getLogger(__name__)
 
 VARIANTS = (None, "zscored", "zscored-all", "scaled", "corrected")
-
-# Of the squares of pairs, what differences are relieved of half of: of all of it their errors
-# would be too small, by up to a tenth, as the choice of layers and penalties is not counted.
-SHARE_OF_PAIRS = 0.5
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
@@ -118,8 +114,8 @@ class Ridge:
             ``value``: with a coordinate ``subject``, the median R² over a subject's targets, mean
             over subjects; else the mean over components, of each the mean over its times.
             ``error`` and ``interval``: over stimuli and subjects, see
-            `brainbench_audio.scores.influence`: weights learned anew, layers, penalties and
-            reliabilities held fixed. ``ceiling``: reliability of the mean over
+            `brainbench_audio.scores.influence`: weights learned and layers chosen anew, penalties
+            and reliabilities held fixed. ``ceiling``: reliability of the mean over
             sessions, brought together as the value; None without sessions; 1 for the variant
             ``corrected``. ``parts``: one value a subject or component. ``layer``: the one that
             alone gives the highest uncorrected value. ``n``: what was used and left out. ``raw``:
@@ -149,7 +145,16 @@ class Ridge:
         parts = every[known]
         names = list(layers)
         part_names = [targets.part_names[part] for part in known] if targets.part_names else []
-        unsure = self._uncertainty(found, targets, correction, known, part_names)
+        owed, roots = influences(found, targets, correction, known)
+        unsure = uncertainty(
+            owed,
+            part_names,
+            roots=roots,
+            squared=True,
+            corrected=correction is not None,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+        )
         for some in mixed.rest():
             again = self._nested(layers, some, labels, arrays, "against chance", profile=False)
             by_chance = np.concatenate([by_chance, again.r2])
@@ -171,44 +176,6 @@ class Ridge:
             .assign(unsure.raw)
             .assign(profile=("layer", profile))
             .assign_attrs(unsure.attributes, variant=self.variant or ""),
-        )
-
-    def _uncertainty(
-        self,
-        fit: NestedRidge,
-        targets: Targets,
-        correction: Correction | None,
-        known: npt.NDArray[np.intp],
-        names: Sequence[str],
-    ) -> Uncertainty:
-        """Return how far the parts that are known may be off; reliabilities are held fixed."""
-        units = "listeners" if targets.subjects is not None else ""
-        without, r2 = np.square(np.maximum(fit.left_out, 0.0)), fit.r2
-        slopes, roots = 2 * np.maximum(fit.correlations, 0.0), None
-        if correction is not None:
-            scale = divisor(correction.measured, correction.predicted)
-            without, r2, slopes = without / scale, correction.r2, np.nan_to_num(slopes / scale)
-        elif not units and len(targets.part_names) == r2.size:
-            # one target a part, whose correlation has a sign
-            roots = Influence.of_left_out(fit.correlations, fit.left_out)
-        influence = Influence.of_left_out(
-            targets.parts(r2)[known], targets.without(r2, without)[:, known], units
-        )
-        if names and not units:
-            # over listeners, what the choices of many voxels share is as large; see the worlds of
-            # docs/methods-statistics.md
-            weights = slopes[:, np.newaxis] * targets.shares(r2, without)[:, known]
-            weights *= np.sqrt(SHARE_OF_PAIRS)
-            pairs = fit.pairs.sketch(targets.responses, fit.predictions, weights)
-            influence = replace(influence, shared_pairs=pairs)
-        return uncertainty(
-            influence,
-            names,
-            roots=roots,
-            squared=True,
-            corrected=correction is not None,
-            bootstrap=self.bootstrap,
-            seed=self.seed,
         )
 
     def _mixed(

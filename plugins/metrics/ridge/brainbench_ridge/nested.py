@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from .pairs import Pairs
 from .partition import FloatArray
+from .rivals import Rivals
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class NestedRidge:
         ``r2`` of each layer as if it were the only one.
     pairs : Pairs
         What the predictions were made with.
+    rivals : Rivals or None
+        What they could have been made with, where there is a profile.
     """
 
     r2: FloatArray
@@ -50,6 +53,7 @@ class NestedRidge:
     stuck: npt.NDArray[np.intp]
     layer_r2: FloatArray | None
     pairs: Pairs
+    rivals: Rivals | None
 
     def first(self, targets: int) -> NestedRidge:
         """Return what was found for the first of the targets."""
@@ -68,4 +72,5 @@ class NestedRidge:
                 layer=self.pairs.layer[:, :targets],
                 penalty=self.pairs.penalty[:, :targets],
             ),
+            None if self.rivals is None else self.rivals.first(targets),
         )

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.arrays import HOST, Arrays
@@ -18,6 +19,7 @@ from .fit import BLOCK, Fit
 from .nested import NestedRidge
 from .pairs import Pairs
 from .partition import Partition
+from .rivals import Rivals
 from .search import PENALTIES, PenaltySearch
 from .threads import single_threaded_products
 
@@ -164,7 +166,11 @@ def nested_ridge(
     # what follows from them is little work
     parts = {place: [part.on(HOST) for part in found] for place, found in fit.parts.items()}
     made_with = Pairs(partition, parts, best.layer, best.penalty)
-    return NestedRidge(*fitted, *owed, best.stuck, best.layer_r2, made_with)
+    rivals = None
+    if fit.rivals:
+        inner, penalty = map(np.stack, zip(*fit.rivals, strict=True))
+        rivals = Rivals(partition, parts, inner, penalty)
+    return NestedRidge(*fitted, *owed, best.stuck, best.layer_r2, made_with, rivals)
 
 
 def _one_ahead(

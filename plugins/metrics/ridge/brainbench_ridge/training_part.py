@@ -182,8 +182,8 @@ class TrainingPart:
         Plain residuals are smaller than the noise. Over the root of 1 - h their squares have its
         expectation (HC2; MacKinnon and White 1985, Journal of Econometrics 29), over 1 - h they are
         those of a jackknife (HC3), much too large with more features than stimuli. Halfway between
-        them, errors also make up for the choice of layers and penalties, which they do not count:
-        see the simulations in docs/methods-statistics.md. Residual and leverage are sums of what
+        them, errors also make up for the choice of penalties, which they do not count: see the
+        simulations in docs/methods-statistics.md. Residual and leverage are sums of what
         penalties take away, which stays exact where that is next to nothing.
 
         Parameters

@@ -20,15 +20,17 @@ from brainbench_audio.scores.commonality import (
     against_chance,
     brought_together,
     shares,
+    uncertainty_of_unique,
 )
 from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.score import WITHHELD, Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import checked_draws
 
 from .bands import SHARES, BandedRidge, Reduced, banded_ridge
 from .labels import counts, label
 from .memory import LARGE, Memory
 from .nested import NestedRidge
+from .normalisation import LEAST_LEARNED, learned_share
 from .partition import FloatArray, Partition
 from .solver import nested_ridge
 from .targets import Targets
@@ -99,7 +101,8 @@ class UniqueRidge:
         -------
         Score
             As `Ridge` returns it, of the unique R²: it may be below 0. ``ceiling``: reliability
-            less R² of the given model. ``raw.explained``: R² of the model, of the given one and of
+            less what the given model would explain had it learned without noise; None where that
+            is not known. ``raw.explained``: R² of the model, of the given one and of
             both, and what is unique and shared, brought together as the value.
 
         Raises
@@ -126,7 +129,7 @@ class UniqueRidge:
         found, without = fits.explained(), fits.left_out()
         parts = targets.parts(found["unique"])
         influence = partial(_influence, targets, found, without)
-        unsure = uncertainty(
+        unsure = uncertainty_of_unique(
             influence("unique"), targets.part_names, bootstrap=self.bootstrap, seed=self.seed
         )
         assert fits.model.layer_r2 is not None
@@ -137,7 +140,7 @@ class UniqueRidge:
         return Score(
             value=float(parts.mean()),
             **unsure.fields,
-            ceiling=_ceiling(targets, fits.given.r2),
+            ceiling=_ceiling(targets, fits.given),
             provenance=({} if targets.reliability is None else {WITHHELD: NOT_NORMALISED})
             | unsure.provenance
             | arrays.provenance
@@ -214,8 +217,16 @@ def _of_targets(fits: _Fits, found: Mapping[str, FloatArray], targets: Targets) 
     }
 
 
-def _ceiling(targets: Targets, given: FloatArray) -> float | None:
-    """Return what is left of the reliability, targets of which it is not known aside."""
+def _ceiling(targets: Targets, given: NestedRidge) -> float | None:
+    """Return what is left of the reliability, targets of which it is not known aside.
+
+    R² of the given model is what it has learned from noise, too; what it would explain without, as
+    of a normalised score, is no longer known where that is less than `LEAST_LEARNED` of it.
+    """
     if targets.reliability is None:
         return None
-    return bounded(float(targets.aggregate(np.maximum(targets.reliability, 0.0) - given)))
+    learned = float(targets.aggregate(learned_share(given, targets)))
+    if learned < LEAST_LEARNED:
+        return None
+    left = np.maximum(targets.reliability, 0.0) - given.r2 / learned
+    return bounded(float(targets.aggregate(left)))

@@ -110,6 +110,62 @@ def plain_pairs(
     return (owed + owed.T)[np.triu_indices(stimuli, 1)]
 
 
+def plain_moved(
+    layers: Mapping[str, npt.NDArray[Any]],
+    responses: FloatArray,
+    folds: npt.NDArray[Any],
+    found: NestedRidge,
+    number: int,
+    changes: FloatArray,
+) -> FloatArray:
+    """Return what r and R² of a target move by with layers chosen anew, (weighting, 2)."""
+    assert found.rivals is not None
+    places, y = np.unique(folds), responses - responses.mean()
+    # by layer and fold: sums over its stimuli, and what they owe to each stimulus
+    sums, owed = {}, {}
+    for place, features in enumerate(layers.values()):
+        for fold, label in enumerate(places):
+            test, train = np.flatnonzero(folds == label), np.flatnonzero(folds != label)
+            a, b = scaled(features[train], features[test], False, False)
+            to_test, to_residuals = hats(a, b, found.rivals.penalty[place, fold, number])
+            p = to_test @ y[train]
+            e = to_residuals @ y[train] / np.diag(to_residuals) ** 0.75
+            each = np.zeros((2, len(y)))
+            each[:, test] = p * y[test], p * p
+            for one, stimulus in enumerate(train):
+                moved = to_test[:, one] * e[one]
+                each[:, stimulus] = moved @ y[test], 2 * moved @ p
+            sums[place, fold], owed[place, fold] = np.array([p @ y[test], p @ p]), each
+
+    def pooled(chosen: Mapping[int, int], change: FloatArray, kept: Any) -> tuple[float, float]:
+        products, squares = sum(sums[layer, fold] for fold, layer in chosen.items())
+        more = sum(owed[layer, fold] for fold, layer in chosen.items()) @ (change * kept)
+        own = np.sum(y[kept] ** 2)
+        r = products / np.sqrt(squares * own)
+        slope = more[0] / np.sqrt(squares * own)
+        return r, slope - r / 2 * (more[1] / squares + y[kept] ** 2 @ change[kept] / own)
+
+    result = np.empty((len(changes), 2))
+    for row, change in enumerate(changes):
+        anew = {}
+        for fold, label in enumerate(places):
+            scores = []
+            for place in range(len(layers)):
+                others = {other: place for other in range(len(places)) if other != fold}
+                r, slope = pooled(others, change, folds != label)
+                inner = found.rivals.inner[place, fold, number]
+                scores.append(inner + 2 * max(r, 0.0) * slope)
+            anew[fold] = int(np.argmax(scores))
+        every = np.ones(len(y), dtype=bool)
+        (r, more), (own, fixed) = (
+            pooled(chosen, change, every)
+            for chosen in (anew, dict(enumerate(found.layer[:, number].tolist())))
+        )
+        result[row] = r + more - own - fixed, max(r, 0.0) * (r + 2 * more)
+        result[row, 1] -= max(own, 0.0) * (own + 2 * fixed)
+    return result
+
+
 def refitted(
     layers: Mapping[str, npt.NDArray[Any]],
     targets: FloatArray,

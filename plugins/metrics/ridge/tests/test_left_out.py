@@ -15,9 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from brainbench_audio.scores.influence import sketch
+from brainbench_audio.scores.weightings import weightings
 
 sys.path.insert(0, str(Path(__file__).parent))
-from plain_influence import correlation, hats, plain_left_out, plain_pairs, refitted
+from plain_influence import correlation, hats, plain_left_out, plain_moved, plain_pairs, refitted
 
 FloatArray = npt.NDArray[np.float64]
 Layers = dict[str, FloatArray]
@@ -73,6 +74,29 @@ def test_pairs_equal_hat_matrices_written_out(features: tuple[int, ...]) -> None
     two = found.first(2)
     again = two.pairs.sketch(targets[:, :2], two.predictions, weights[:2, :2])
     np.testing.assert_allclose(again, sums[:, :2], atol=1e-15)
+
+
+def test_layers_chosen_anew_equal_loops_written_out() -> None:
+    layers, targets = problem(5, 12, 60, targets=11)
+    targets[:, 3] = 1.0  # nothing tells it from others
+    folds = mixed_folds(5)
+    found = nested_ridge(layers, targets, folds)
+    assert found.rivals is not None
+    r, squares = found.rivals.moved(targets, found.layer, np.arange(11))
+    assert not r[:, 3].any()
+    assert not squares[:, 3].any()
+    for number in (0, 5, 10):
+        plain = plain_moved(layers, targets[:, number], folds, found, number, weightings(30)[::40])
+        # other layers are chosen in some weightings, and not in others
+        assert 0 < np.count_nonzero(np.abs(plain[:, 0]) > 1e-9) < len(plain)
+        both = np.stack([r[::40, number], squares[::40, number]], axis=1)
+        np.testing.assert_allclose(both, plain, rtol=1e-6, atol=1e-10)
+    # of some targets, and of the first ones
+    some = found.first(10).rivals
+    assert some is not None
+    again = some.moved(targets[:, :10], found.first(10).layer, np.array([9, 0]))
+    np.testing.assert_allclose(again[0], r[:, [9, 0]], atol=1e-12)
+    assert nested_ridge(layers, targets, folds, profile=False).rivals is None
 
 
 @pytest.mark.parametrize("features", [4, 60])

@@ -24,6 +24,7 @@ from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.chance import orders
 from brainbench_audio.scores.influence import stored_influence
+from brainbench_audio.scores.weightings import added_variance, weightings
 
 FOLDS = np.arange(30) % 3
 Layers = dict[str, npt.NDArray[np.float64]]
@@ -54,38 +55,56 @@ def jackknife(without: npt.NDArray[np.float64]) -> float:
     return float(np.sqrt((size - 1) / size * sum((one - without.mean()) ** 2 for one in without)))
 
 
+def with_the_choice(
+    without: npt.NDArray[np.float64], choice: Any, pairs: Any = 0.0
+) -> npt.NDArray[np.float64]:
+    """Return standard errors, (part,), pairs counted once and the choice made anew."""
+    size, owed = len(without), without - without.mean(axis=0)
+    squares = (owed**2).sum(axis=0)
+    less = np.minimum(2 * np.square(pairs).sum(axis=0), squares) / 2
+    added = added_variance(-weightings(size) @ owed, np.asarray(choice, dtype=np.float64))
+    return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 2))
+
+
 def test_components_are_means_over_sounds() -> None:
     layers, target = made_up(4)
     names = list("abcd")
     target = named(target.values, component=names)
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     without = np.maximum(fit.left_out, 0) ** 2
+    # what pairs of sounds owe counts once
+    weights = Targets.from_assembly(target).shares(fit.r2, without)
+    np.testing.assert_array_equal(weights, np.eye(4))
+    weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
+    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
+    np.testing.assert_allclose(score.raw["pair_sketch"], pairs * np.sqrt(2), atol=1e-6)
+    # and what the choice of layers adds is stored
+    assert fit.rivals is not None
+    r, moved = fit.rivals.moved(target.values, fit.layer, np.arange(4))
+    np.testing.assert_allclose(score.raw["choice_sketch"], moved, atol=1e-6)
+    assert "choice_sketch" not in Ridge()({"one": layers["one"]}, target, FOLDS).raw
     assert score.value == pytest.approx(fit.r2.mean())
-    error = jackknife(without.mean(axis=1))
+    mean = [one.mean(axis=1, keepdims=True) for one in (without, moved, pairs)]
+    error = with_the_choice(*mean).item()
     assert score.error == pytest.approx(error)
+    part_errors = with_the_choice(without, moved, pairs)
+    of_roots = with_the_choice(fit.left_out, r)
     assert score.provenance["error_over"] == "sounds"
     root = np.sqrt(score.value)
     margin = 2.0452296 * error / (2 * root) / (1 - root**2)
     edges = np.tanh(np.arctanh(root) + np.array([-margin, margin])) ** 2
     assert score.interval == pytest.approx(tuple(edges), rel=1e-6)
     for number, name in enumerate(names):
-        assert score.part_errors[name] == pytest.approx(jackknife(without[:, number]))
+        assert score.part_errors[name] == pytest.approx(part_errors[number])
         # of the correlation, whose square the part is
-        r = fit.correlations[number]
-        margin = 2.0452296 * jackknife(fit.left_out[:, number]) / (1 - r**2)
-        edges = np.maximum(np.tanh(np.arctanh(r) + np.array([-margin, margin])), 0) ** 2
+        root = fit.correlations[number]
+        margin = 2.0452296 * of_roots[number] / (1 - root**2)
+        edges = np.maximum(np.tanh(np.arctanh(root) + np.array([-margin, margin])), 0) ** 2
         assert score.part_intervals[name] == pytest.approx(tuple(edges), rel=1e-6)
     stored = score.raw["influence"]
     assert stored.dims == ("left_out", "part")
     assert stored["part"].values.tolist() == names
     np.testing.assert_allclose(stored, without - without.mean(axis=0), atol=1e-12)
-    # differences are relieved of half of half of what pairs of sounds owe
-    weights = Targets.from_assembly(target).shares(fit.r2, without)
-    np.testing.assert_array_equal(weights, np.eye(4))
-    weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
-    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
-    np.testing.assert_allclose(score.raw["difference_sketch"], pairs * np.sqrt(0.5), atol=1e-6)
-    assert "pair_sketch" not in score.raw
 
 
 def test_listeners_are_drawn_beside_sounds() -> None:
@@ -94,18 +113,24 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     targets = Targets.from_assembly(target)
     without = targets.without(fit.r2, np.maximum(fit.left_out, 0) ** 2)
     parts = np.array(list(score.parts.values()))
-    over = jackknife(without.mean(axis=1)) ** 2
-    both = sum(jackknife(one) ** 2 for one in without.T) / 9
+    assert fit.rivals is not None
+    moved = fit.rivals.moved(target.values, fit.layer, np.arange(9))[1]
+    choice = moved @ targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
+    np.testing.assert_allclose(score.raw["choice_sketch"], choice, atol=1e-6)
+    mean = [one.mean(axis=1, keepdims=True) for one in (without, choice)]
+    over = with_the_choice(*mean).item() ** 2
+    both = np.square(with_the_choice(without, choice)).sum() / 9
     assert score.error == pytest.approx(np.sqrt(over + max(0, parts.var(ddof=1) / 3 - both)))
     assert score.provenance["error_over"] == "sounds and listeners"
     assert list(score.part_errors) == ["s0", "s1", "s2"]
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
-    assert score.part_errors["s1"] == pytest.approx(jackknife(without[:, 1]))
-    assert "difference_sketch" not in score.raw
+    assert score.part_errors["s1"] == pytest.approx(with_the_choice(without, choice)[1])
+    assert "pair_sketch" not in score.raw
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
-    assert two.error == pytest.approx(jackknife(without[:, :2].mean(axis=1)))
+    mean = [one[:, :2].mean(axis=1, keepdims=True) for one in (without, choice)]
+    assert two.error == pytest.approx(with_the_choice(*mean).item())
 
 
 def test_too_few_sounds_and_listeners_have_no_error() -> None:
@@ -132,7 +157,8 @@ def test_voxels_of_nobody_are_one_unnamed_whole() -> None:
     layers, target = made_up(5)
     score = Ridge()(layers, target.drop_vars("subject"), FOLDS)
     assert (score.parts, score.part_errors) == ({}, {})
-    assert "difference_sketch" not in score.raw
+    assert "pair_sketch" not in score.raw
+    assert "choice_sketch" not in score.raw
     assert score.error is not None
     assert score.provenance["error_over"] == "sounds"
     assert "part" not in score.raw.coords
@@ -150,8 +176,8 @@ def test_corrected_errors_hold_reliabilities_fixed() -> None:
         low, high = score.part_intervals[name]
         assert low < score.parts[name] < high
     np.testing.assert_allclose(score.raw["influence"], plain.raw["influence"] * scale)
-    expected = plain.raw["difference_sketch"] * scale
-    np.testing.assert_allclose(score.raw["difference_sketch"], expected, atol=1e-7)
+    for name in ("pair_sketch", "choice_sketch"):
+        np.testing.assert_allclose(score.raw[name], plain.raw[name] * scale, atol=1e-6)
 
 
 def test_draws_are_kept_if_asked_for() -> None:
@@ -163,7 +189,8 @@ def test_draws_are_kept_if_asked_for() -> None:
     assert score.raw["bootstrap"].std() == pytest.approx(score.error)
     owed = stored_influence(score.raw, score.parts, score.value, "listeners")
     assert owed is not None
-    np.testing.assert_array_equal(score.raw["bootstrap"], owed.draws(4000, 3))
+    # what is stored of the choice is rounded
+    np.testing.assert_allclose(score.raw["bootstrap"], owed.draws(4000, 3), rtol=1e-5)
     assert (score.raw.attrs["bootstrap"], score.raw.attrs["seed"]) == (4000, 3)
     assert "bootstrap" not in plain.raw
     assert "seed" not in plain.raw.attrs

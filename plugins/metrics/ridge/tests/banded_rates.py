@@ -1,6 +1,6 @@
 """How often intervals and p of `-ridge-unique` err, in worlds whose truth is known.
 
-python plugins/metrics/ridge/tests/unique_rates.py [WORLDS]
+python plugins/metrics/ridge/tests/banded_rates.py [WORLDS]
 """
 
 from __future__ import annotations

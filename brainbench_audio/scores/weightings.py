@@ -1,0 +1,72 @@
+"""What choosing anew adds to the variance of a score: random weights of stimuli, twice over."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from brainbench_audio.scores.statistics import Array
+
+# so many weightings of the stimuli; then groups of weightings that have moved together before
+ONCE, GROUPS, GROUP = 500, 50, 10
+
+
+@lru_cache(maxsize=4)  # each layer, target and model is asked with the same ones
+def weightings(stimuli: int) -> Array:
+    """Return normal changes of the weights of stimuli, (weighting, stimulus), the same for all.
+
+    First `ONCE` from the sample as it is, then groups of `GROUP` that start from another sample.
+    Each comes with its opposite, so that what is linear and what is even in them never mix.
+    """
+    generator = np.random.default_rng(1)  # a constant: what two models owe to them is subtracted
+    once = _opposites(generator.standard_normal((1, ONCE // 2, stimuli)))
+    starts = _opposites(generator.standard_normal((1, GROUPS // 2, stimuli))).swapaxes(0, 1)
+    again = starts + _opposites(generator.standard_normal((GROUPS, GROUP // 2, stimuli)))
+    changes = np.concatenate([once.reshape(ONCE, -1), again.reshape(GROUPS * GROUP, -1)])
+    changes.flags.writeable = False
+    return changes
+
+
+def added_variance(fixed: Array, rest: Array) -> Array:
+    r"""Return what a choice made anew adds to the variance of sums, (sum,); it may be negative.
+
+    The variance over weightings, of which the sample is one itself, is the same functional of a
+    sample with more noise, so it is off by what one more noise changes in it, and that is known:
+
+    .. math:: 2 V_1 - V_2
+
+    with :math:`V_1` the variance over weightings of the sample, and :math:`V_2` the mean variance
+    over weightings of samples that are weightings of it. Exact for what is linear or quadratic.
+
+    Parameters
+    ----------
+    fixed : float64 array (weighting, sum)
+        What sums move by with everything as it was chosen.
+    rest : float64 array (weighting, sum)
+        What they move by beyond that, with everything chosen anew.
+
+    Notes
+    -----
+    The bootstrap iterated once: Hall 1992, "The bootstrap and Edgeworth expansion", section 1.4.
+    """
+    once, again = (_variances(fixed + rest)[at] - _variances(fixed)[at] for at in (0, 1))
+    return np.asarray(2 * once - again)
+
+
+def _variances(values: Array) -> tuple[Array, Array]:
+    """Return the variance over the first weightings, and the mean of those within groups."""
+    groups = values[ONCE:].reshape(GROUPS, GROUP, -1)
+    return _variance(values[np.newaxis, :ONCE]), _variance(groups)
+
+
+def _variance(groups: Array) -> Array:
+    """Return the mean variance, (sum,), within groups of weightings and their opposites."""
+    there, back = np.split(groups, 2, axis=1)
+    # the mean of what is odd is 0
+    odd, even = np.square(there - back).mean(axis=1) / 4, (there + back).var(axis=1, ddof=1) / 4
+    return np.asarray((odd + even).mean(axis=0))
+
+
+def _opposites(changes: Array) -> Array:
+    return np.concatenate([changes, -changes], axis=1)

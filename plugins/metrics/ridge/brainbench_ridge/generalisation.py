@@ -1,0 +1,103 @@
+"""What a score by ridge regression owes to each stimulus, to pairs of them, and to the choice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from brainbench_audio.scores.influence import Influence
+
+from .correction import Correction, divisor
+from .nested import NestedRidge
+from .partition import FloatArray, IndexArray
+from .targets import Targets
+
+# layers are chosen anew in so many folds, of all targets together, where there are as many
+FOLDS = 1200
+
+
+def influences(
+    fit: NestedRidge, targets: Targets, correction: Correction | None, known: IndexArray
+) -> tuple[Influence, Influence | None]:
+    """Return the influence of stimuli on the parts that are known, reliabilities held fixed.
+
+    Returns
+    -------
+    Influence, Influence or None
+        The second on correlations, where each part is the square of one.
+    """
+    units = "listeners" if targets.subjects is not None else ""
+    without, r2 = np.square(np.maximum(fit.left_out, 0.0)), fit.r2
+    scale, roots = np.ones(r2.size), None
+    if correction is not None:
+        scale, r2 = divisor(correction.measured, correction.predicted), correction.r2
+        without = without / scale
+    elif not units and len(targets.part_names) == r2.size:
+        # one target a part, whose correlation has a sign
+        roots = Influence.of_left_out(fit.correlations, fit.left_out)
+    influence = Influence.of_left_out(
+        targets.parts(r2)[known], targets.without(r2, without)[:, known], units
+    )
+    if targets.part_names:
+        weights = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.shares(r2, without)[:, known]
+        influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
+        if not units:
+            owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
+            influence = replace(influence, pairs=_pairs(fit, targets.responses, owed))
+    return influence, roots
+
+
+def _pairs(fit: NestedRidge, responses: npt.NDArray[Any], weights: FloatArray) -> FloatArray:
+    """Return the sketch of what sums of correlations owe to pairs, so that pairs count once.
+
+    Of a pair one stimulus is learned from and the other predicted, so three of them owe next to
+    nothing together, and all of the squares can go, not the half that goes of other sketches. Over
+    listeners none go: what the choice of penalties adds, which is not counted, is as large; see the
+    worlds of docs/methods-statistics.md. Nor do they go from intervals of single components.
+    """
+    return np.asarray(np.sqrt(2) * fit.pairs.sketch(responses, fit.predictions, weights))
+
+
+def _chosen_anew(
+    fit: NestedRidge,
+    responses: npt.NDArray[Any],
+    weights: FloatArray,
+    influence: Influence,
+    roots: Influence | None,
+) -> tuple[Influence, Influence | None]:
+    """Return both influences with what the choice of layers adds."""
+    if fit.rivals is None or len(fit.rivals.parts) == 1:
+        return influence, roots
+    each = max(2, FOLDS // (len(fit.layer) * weights.shape[1]))
+    few = weights if influence.units == "" else some_for_all(fit.r2, weights, each)
+    places = np.flatnonzero(few.any(axis=1))
+    r, squares = fit.rivals.moved(responses, fit.layer, places)
+    influence = replace(influence, choice=squares @ few[places])
+    return influence, None if roots is None else replace(roots, choice=r)
+
+
+def some_for_all(values: FloatArray, weights: FloatArray, each: int) -> FloatArray:
+    """Return weights, (target, part), with the same sums, and 0 but for some targets of each part.
+
+    These stand for all: they are at even steps of the sum of weights, by value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> some_for_all(np.arange(6) / 10, np.array([[0.1, 0.1, 0.3, 0.3, 0.1, 0.1]]).T, 2)[:, 0]
+    array([0. , 0. , 0.5, 0.5, 0. , 0. ])
+    """
+    few = np.zeros_like(weights)
+    for mine, into in zip(weights.T, few.T, strict=True):
+        order = np.flatnonzero(mine)
+        if order.size <= each:
+            into[:] = mine
+            continue
+        order = order[np.argsort(values[order], kind="stable")]
+        sums = np.cumsum(mine[order])
+        steps = (np.arange(each) + 0.5) / each * sums[-1]
+        np.add.at(into, order[np.searchsorted(sums, steps)], sums[-1] / each)
+    return few
