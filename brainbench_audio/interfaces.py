@@ -171,14 +171,14 @@ class SecondData:
     target : xr.DataArray
         Responses, as a metric's ``target``, rows in the same order.
     folds : Folds or int array (stimulus,)
-    same : int array (stimulus,)
-        Row of the same sound in the data that are to be scored; -1 where that lacks it.
+    same : bool array (stimulus, scored stimulus)
+        Where it is the same sound as one of the data that are to be scored.
     """
 
     layers: Mapping[str, npt.NDArray[np.floating[Any]]]
     target: xr.DataArray
     folds: Folds | npt.ArrayLike
-    same: npt.NDArray[np.intp]
+    same: npt.NDArray[np.bool_]
 
 
 class Metric(Protocol):

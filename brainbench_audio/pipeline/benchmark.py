@@ -131,6 +131,11 @@ class ComposedBenchmark:
         ):
             return self.compare(activations, second)
 
+    @property
+    def data(self) -> list[ComposedBenchmark | SecondDataset]:
+        """Itself and a second data set, if there is one: each has `stimuli` and `assembly`."""
+        return [self] if self.second is None else [self, self.second]
+
     @contextmanager
     def second_layers(self, model: Model, *, anew: bool = False) -> Iterator[Layers | None]:
         """Yield a model's activations of the second data set's sounds; None if there is none."""
@@ -223,9 +228,8 @@ class ComposedBenchmark:
         """What decides a score besides the activations: data, folds, metric and its options.
 
         As they are now; and the activations of the given model, or what there is of a second data
-        set. None where that
-        cannot be told: a metric put together by hand, whose state has no hash, or a given model
-        that has no fingerprint.
+        set. None where that cannot be told: a metric put together by hand, whose state has no hash,
+        or a given model that has no fingerprint.
         """
         metric, state = self.card.metric, None
         if self._source is None:

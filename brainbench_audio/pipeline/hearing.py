@@ -108,11 +108,13 @@ class Workbench:
         if benchmark is None:
             benchmark = load_benchmark(wanted.id, given=given_model(wanted.id), **wanted.options)
         self._benchmarks[wanted.key] = benchmark
-        while sum(kept.assembly.nbytes for kept in self._benchmarks.values()) > _SHELF_BYTES:
-            if len(self._benchmarks) == 1:
-                break
+        while len(self._benchmarks) > 1 and self._bytes() > _SHELF_BYTES:
             del self._benchmarks[next(iter(self._benchmarks))]
         return benchmark
+
+    def _bytes(self) -> int:
+        kept = self._benchmarks.values()
+        return sum(data.assembly.nbytes for each in kept for data in each.data)
 
 
 def hear(

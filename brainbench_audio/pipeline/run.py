@@ -160,9 +160,8 @@ def run(
         loaded: Benchmark = load_benchmark(benchmark, given=given_model(benchmark))
     else:
         loaded = benchmark
-        loaded.stimuli.look_again()
-        if isinstance(loaded, ComposedBenchmark) and loaded.second is not None:
-            loaded.second.stimuli.look_again()
+        for data in loaded.data if isinstance(loaded, ComposedBenchmark) else [loaded]:
+            data.stimuli.look_again()
     keys = keys_of(lazy.identity, loaded)
     scored = score_pair(lazy, loaded, keys, recompute=recompute, hear_anew=recompute)
     return replace(scored, seconds=time.perf_counter() - started)

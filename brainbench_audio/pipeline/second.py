@@ -18,6 +18,8 @@ from brainbench_audio.names import one_form
 from brainbench_audio.pipeline.categories import SomeRows, rows_of
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
+SAME = "name or bytes of a file, each of several"
+"""Part of the key of a score: by another rule other sounds are held out."""
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 
 
@@ -78,19 +80,22 @@ class SecondDataset:
         same = self._same(stimuli, names)
         return SecondData(counted, self.assembly, self.folds, same)
 
-    def _same(self, stimuli: StimulusSet, names: list[str]) -> npt.NDArray[np.intp]:
-        """Return the row of the same sound: a file of the same bytes, or one of the same name.
+    def _same(self, stimuli: StimulusSet, names: list[str]) -> npt.NDArray[np.bool_]:
+        """Return where sounds are the same: of one name, or with a file of the same bytes.
 
-        Either is enough, so that no sound is chosen by and tested because it is stored twice.
+        Either is enough, and one may be the same as several, so that no sound is chosen by and
+        tested because it is stored twice.
         """
-        by_name = {name: row for row, name in enumerate(names)}
-        contents = dict(zip(map(one_form, stimuli.names), stimuli.hashes, strict=True))
-        by_content = {contents[name]: row for name, row in by_name.items()}
-        own = dict(zip(map(one_form, self.stimuli.names), self.stimuli.hashes, strict=True))
-        mine = stimulus_names(self.assembly)
-        return np.array(
-            [by_content.get(own[name], by_name.get(name, -1)) for name in mine], dtype=np.intp
-        )
+        rows: dict[str, list[int]] = {}
+        for row, marks in enumerate(_marks(stimuli, names)):
+            for mark in marks:
+                rows.setdefault(mark, []).append(row)
+        own = _marks(self.stimuli, stimulus_names(self.assembly))
+        same = np.zeros((len(own), len(names)), dtype=bool)
+        for place, marks in enumerate(own):
+            for mark in marks:
+                same[place, rows.get(mark, [])] = True
+        return same
 
     @property
     def fingerprint(self) -> dict[str, Any]:
@@ -100,4 +105,13 @@ class SecondDataset:
             "assembly": content_hash(self.assembly),
             "folds": self.folds.fingerprint,
             "stimuli": self.stimuli.fingerprint,
+            "same": SAME,
         }
+
+
+def _marks(stimuli: StimulusSet, names: list[str]) -> list[set[str]]:
+    """Return what tells each of some sounds: its name, and the hashes of its files at any rate."""
+    files = [stimuli.hashes, *(stimuli.at_rate(rate).hashes for rate in stimuli.recordings)]
+    marks = zip(map(one_form, stimuli.names), *files, strict=True)
+    every = {name: {name, *hashes} for name, *hashes in marks}
+    return [every[name] for name in names]

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,8 +79,8 @@ class Target:
     duration : float
         Seconds of sound in all, from the length of some.
     rows, columns, bytes : int
-        Of the responses or labels: rows, numbers a row, and memory; those of a second data set
-        are counted in.
+        Of the responses or labels: rows, numbers a row, and memory. With a second data set the
+        larger number of rows, and numbers and memory of both.
     continuous : bool
         Whether rows are volumes, while continuous sound was heard.
     """
@@ -122,7 +122,7 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         return target
     benchmark = load()
     stimuli = benchmark.stimuli
-    responses = [benchmark.assembly, *([benchmark.second.assembly] if benchmark.second else [])]
+    responses = [data.assembly for data in benchmark.data]
     target = Target(
         benchmark=wanted,
         id=benchmark.card.id,
@@ -131,12 +131,12 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         heard=heard_at_rates(stimuli),
         sounds=len(stimuli),
         duration=_duration(stimuli),
-        rows=len(benchmark.assembly),
+        rows=max(map(len, responses)),
         columns=sum(int(np.prod(each.shape[1:])) for each in responses),
         bytes=sum(int(each.nbytes) for each in responses),
         continuous=isinstance(stimuli, ContinuousStimuli),
     )
-    _remember(file, target, card, stimuli)
+    _remember(file, target, card, [data.stimuli for data in benchmark.data])
     return target
 
 
@@ -212,14 +212,22 @@ def _remembered(file: Path | None, wanted: Loadable, card: BenchmarkCard) -> Tar
         return None
 
 
-def _remember(file: Path | None, target: Target, card: BenchmarkCard, stimuli: StimulusSet) -> None:
+def _remember(
+    file: Path | None, target: Target, card: BenchmarkCard, heard: Sequence[StimulusSet]
+) -> None:
     """Keep what was found out, if it is known which files it was found in."""
     folders = _folders(card, target.benchmark)
     if file is None or None in folders or target.fingerprint is None:
         return
-    recordings = [path for files in stimuli.recordings.values() for path in files]
     data = [path for folder in folders if folder for path in _below(folder)]
-    paths = sorted({os.fspath(path) for path in (*data, *stimuli.files, *recordings)})
+    # they may lie elsewhere
+    sounds = [
+        path
+        for stimuli in heard
+        for files in (stimuli.files, *stimuli.recordings.values())
+        for path in files
+    ]
+    paths = sorted({os.fspath(path) for path in (*data, *sounds)})
     try:
         marks, newest = _marks(paths)
         if time.time_ns() - newest < _SETTLED:

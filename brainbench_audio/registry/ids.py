@@ -4,7 +4,7 @@ model      [distribution:]id[@control|@step=N|@project=N][#version]
            scheme:rest[@control|@project=N][#version]    such as hf:owner/name
            PATH.py:ClassName[@step=N|@project=N][#version]
 benchmark  [distribution:]dataset[.subset]["["category,…"]"]-metric[-variant][=model]
-           …-metric-from=[distribution:]dataset[.subset]
+           …-metric-from=[distribution:]dataset[.subset]["["category,…"]"]
 """
 
 from __future__ import annotations

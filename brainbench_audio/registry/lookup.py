@@ -234,7 +234,8 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
     """Return the ids that patterns with ``* ? []`` match, in order, each once.
 
     A pattern without such a sign is returned as it is, so that looking it up can say what is wrong.
-    ``beats-*@permuted`` gives the control of each model that ``beats-*`` matches.
+    ``beats-*@permuted`` gives the control of each model that ``beats-*`` matches, and
+    ``NH2015.*-ridge-from=B2021`` names B2021 behind each benchmark; what is named is no pattern.
 
     Raises
     ------
@@ -243,12 +244,13 @@ def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
     """
     found: dict[str, None] = {}
     for pattern in patterns:
-        # a file may lie in a folder called a[1]
         parsed = ModelId.parse(pattern) if kind == "model" else None
-        if not is_pattern(pattern) or (parsed and parsed.file is not None):
+        plain, sign, behind = (pattern, "", "") if parsed else pattern.partition("=")
+        # a file may lie in a folder called a[1]
+        if not is_pattern(plain) or (parsed and parsed.file is not None):
             found[pattern] = None
             continue
-        plain, variant = (parsed.name, parsed.variant) if parsed else (pattern, "")
+        plain, variant = (parsed.name, parsed.variant) if parsed else (plain, f"{sign}{behind}")
         known = list_ids(kind)
         matched = [f"{each}{variant}" for each in known if fnmatchcase(each, plain)]
         if kind == "benchmark" and not matched:

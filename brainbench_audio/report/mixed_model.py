@@ -101,9 +101,11 @@ def fit_groups(y: Array, x: Array, groups: Sequence[str], ratio: float | None = 
         ratio = _likeliest_ratio(y, x, same)
     root = _inverse_root(np.eye(rows) + (ratio or 0.0) * same)
     left, right = root @ x, root @ y
-    inverse = np.linalg.inv(left.T @ left)
-    hat = left @ inverse @ left.T
-    outside = np.eye(rows) - hat
+    # not by way of X' X: of a column such as years, far from 0 beside how far they differ, its
+    # inverse loses twice as many digits
+    basis, triangle = np.linalg.qr(left)
+    solve = np.linalg.inv(triangle)
+    outside = np.eye(rows) - basis @ basis.T
     residual = outside @ right
     _check_left(residual @ residual, right)
     # a row a group: what the errors of all rows do to the coefficients by way of this group
@@ -111,16 +113,17 @@ def fit_groups(y: Array, x: Array, groups: Sequence[str], ratio: float | None = 
     for place in range(len(names)):
         here = which == place
         part = _inverse_root(outside[np.ix_(here, here)])
-        ways[place] = inverse @ left[here].T @ part @ outside[here]
+        ways[place] = solve @ basis[here].T @ part @ outside[here]
     shared = np.einsum("gcr,hcr->cgh", ways, ways)
     traces = np.trace(shared, axis1=1, axis2=2)
     errors = np.sqrt(((ways @ right) ** 2).sum(axis=0))
+    variances = (solve**2).sum(axis=1)
     # what the squared errors are on average; less where a group's rows decide a coefficient alone
-    if not (traces > 0.99 * np.diag(inverse)).all():
+    if not (traces > 0.99 * variances).all():
         raise DataError("A difference rests on one family alone.")
-    _check_left(errors**2 / np.diag(inverse), right)
+    _check_left(errors**2 / variances, right)
     return GroupFit(
-        estimates=inverse @ (left.T @ right),
+        estimates=solve @ (basis.T @ right),
         errors=errors,
         freedom=traces**2 / (shared**2).sum(axis=(1, 2)),
         ratio=ratio,

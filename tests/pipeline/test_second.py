@@ -27,7 +27,7 @@ from brainbench_audio.pipeline.plan import plan_work
 from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.pipeline.targets import look_at
 from brainbench_audio.registry.ids import BenchmarkId
-from brainbench_audio.registry.lookup import find_benchmark, needs_named
+from brainbench_audio.registry.lookup import expand, find_benchmark, needs_named
 
 pytest.importorskip("brainbench_ridge")
 pytestmark = pytest.mark.usefixtures("two")
@@ -41,6 +41,7 @@ class OtherSource(TinySource):
 
     def load(self, card, subset=None):
         folder = settings.data_home() / "other-sounds"
+        (settings.data_home() / "other").mkdir(parents=True, exist_ok=True)
         whole = dummy_dataset(replace(card, stimuli=70), folder)
         old = whole.stimuli.names[30:]
         named = {name: f"other-{number}" for number, name in enumerate(old)}
@@ -53,7 +54,7 @@ class OtherSource(TinySource):
         return replace(whole, stimuli=stimuli, assembly=rows, folds=folds)
 
     def locate(self, card, subset=None):
-        folder = settings.data_home() / "other-sounds"
+        folder = settings.data_home() / "other"  # sounds lie elsewhere
         return folder if folder.is_dir() else None
 """
 CARD = """
@@ -83,7 +84,9 @@ def rows(capsys: Told, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
+def test_both_data_sets_are_part_of_id_key_and_provenance(
+    capsys: Told, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (row,) = rows(capsys, "-m", "tiny-plain", "-b", f"{FROM}=Other")
     assert row["benchmark"] == f"{FROM}=Other"
     assert (row["n"]["stimulus"], row["n"]["second_stimulus"]) == (40, 40)
@@ -98,8 +101,16 @@ def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
     second = benchmark.second
     assert second is not None
     # ten sounds are files of the same bytes, whatever their names
-    same = second.seen({}, benchmark.stimuli, list(benchmark.stimuli.names)).same
-    assert same.tolist() == [*range(30, 40), *[-1] * 30]
+    names = list(benchmark.stimuli.names)
+    same = second.seen({}, benchmark.stimuli, names).same
+    assert np.argwhere(same).tolist() == [[place, 30 + place] for place in range(10)]
+    # a name is enough, too; so one may be the same as two, or a file be there under two names
+    named = replace(benchmark.stimuli, names=("other-1", *names[1:]))
+    both = second.seen({}, named, ["other-1", *names[1:]]).same
+    assert np.flatnonzero(both[1]).tolist() == [0, 31]
+    files = (*benchmark.stimuli.files[:39], benchmark.stimuli.files[30])
+    both = second.seen({}, replace(benchmark.stimuli, files=files), names).same
+    assert np.flatnonzero(both[0]).tolist() == [30, 39]
     held_out = np.bincount(np.asarray(benchmark.folds)[30:], minlength=3)
     assert provenance["choice"]["stimuli"] == (40 - held_out).tolist()
     metric: Any = load_metric("ridge-from")
@@ -112,12 +123,21 @@ def test_both_data_sets_are_part_of_id_key_and_provenance(capsys: Told) -> None:
     assert by_hand.value == pytest.approx(row["score"], abs=1e-6)
     assert benchmark(load_model("tiny-plain")).value == pytest.approx(row["score"], abs=1e-9)
     assert "second data: Other" in repr(benchmark)
-    some = score("tiny-plain", f"{FROM}=Other[tone,noise]")
-    assert some.n["second_stimulus"] == 27
+    (one,) = rows(capsys, "-m", "tiny-plain", "-b", f"{FROM}=Other[tone,noise]")
+    assert one["n"]["second_stimulus"] == 27
+    some = score("tiny-plain", one["benchmark"])
     assert some.provenance["second"]["data"] == "Other[tone,noise]"
+    # what is named behind = is no pattern, but a part of each benchmark that the front matches
+    listed = expand(["Tin?-ridge-fr*=Other[tone]", "Tiny[a,b]-ridge-from=Other[c]"], "benchmark")
+    assert listed == [f"{FROM}=Other[tone]", "Tiny[a,b]-ridge-from=Other[c]"]
     # other responses of the second data set are another score
     before = benchmark.fingerprint
     benchmark.second = replace(second, assembly=second.assembly * 2)
+    assert benchmark.fingerprint != before
+    # so are other sounds that are held out
+    benchmark.second = second
+    assert benchmark.fingerprint == before
+    monkeypatch.setattr("brainbench_audio.pipeline.second.SAME", "bytes alone")
     assert benchmark.fingerprint != before
     with pytest.raises(ContractError, match="sounds of Other, too"):
         benchmark.compare(_layers(benchmark.stimuli))
@@ -214,14 +234,20 @@ def test_what_is_known_and_needed_of_both(capsys: Told) -> None:
 def test_a_change_of_either_data_set_is_noticed(monkeypatch: pytest.MonkeyPatch, two: Path) -> None:
     monkeypatch.setattr("brainbench_audio.pipeline.targets._SETTLED", 0)
     wanted = Loadable(f"{FROM}=Other")
-    load_benchmark(wanted.id)
+    second = load_benchmark(wanted.id).second
+    assert second is not None
 
     def never() -> Any:
         raise AssertionError("read again")
 
     first = look_at(wanted, lambda: load_benchmark(wanted.id))
     assert first.columns == 2 * 3
-    assert look_at(wanted, never) == first
-    (settings.data_home() / "other-sounds" / "more.txt").touch()
-    with pytest.raises(AssertionError, match="read again"):
-        look_at(wanted, never)
+    for file in (settings.data_home() / "other" / "more.txt", second.stimuli.files[-1]):
+        assert look_at(wanted, never) == first
+        file.touch()
+        with pytest.raises(AssertionError, match="read again"):
+            look_at(wanted, never)
+        look_at(wanted, lambda: load_benchmark(wanted.id))
+    # of some sounds to be scored, all of the second data set are decomposed
+    few = Loadable("Tiny[tone,noise]-ridge-from=Other")
+    assert look_at(few, lambda: load_benchmark(few.id)).rows == 40

@@ -73,11 +73,14 @@ def test_estimates_and_mean_squared_errors_are_those_of_generalised_least_square
     roots = np.linalg.cholesky(v).T
     squares = sum(fit_groups(root, x, groups, ratio).errors ** 2 for root in roots)
     assert squares == pytest.approx(np.diag(inverse))
-    # and neither the unit of a column nor the order of rows matters
-    turned = fit_groups(y[::-1], x[::-1] * [1, 1, 1000, 1], groups[::-1], ratio)
+    # and neither unit nor zero of a column nor the order of rows matters
     same = fit_groups(y, x, groups, ratio)
-    assert turned.errors * [1, 1, 1000, 1] == pytest.approx(same.errors)
-    assert turned.freedom == pytest.approx(same.freedom)
+    unit = np.array([1, 1, 1000, 1])
+    for zero, first in ((0, 0), (1e6, 1)):  # the intercept is at zero
+        moved = x[::-1] * unit + [0, zero, 0, 0]
+        turned = fit_groups(y[::-1], moved, groups[::-1], ratio)
+        assert (turned.errors * unit)[first:] == pytest.approx(same.errors[first:])
+        assert turned.freedom[first:] == pytest.approx(same.freedom[first:])
 
 
 def test_families_of_one_size_are_their_means_and_families_of_one_have_hc2() -> None:

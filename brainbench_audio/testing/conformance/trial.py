@@ -94,8 +94,8 @@ class Trial:
         if isinstance(heard, Watched):  # only the first data set is watched
             heard = heard.layers
         responses = self.target if target is None else target
-        rows = np.arange(responses.sizes["stimulus"])
-        return SecondData(heard, responses, self.folds if folds is None else folds, rows)
+        same = np.eye(responses.sizes["stimulus"], dtype=bool)
+        return SecondData(heard, responses, self.folds if folds is None else folds, same)
 
     def plain(self) -> Score:
         """Return the score of what is made up, as it is, computed once."""

@@ -146,7 +146,4 @@ class RidgeFrom:
 
 def _held_out(second: SecondData, folds: npt.NDArray[Any]) -> npt.NDArray[np.bool_]:
     """Return, (outer fold, stimulus), where the second data set has a sound of that fold."""
-    same = np.asarray(second.same)
-    fold_of = np.unique(folds, return_inverse=True)[1]
-    where = np.where(same >= 0, fold_of[same], -1)
-    return np.asarray(where == np.arange(fold_of.max() + 1)[:, np.newaxis])
+    return np.stack([second.same[:, folds == fold].any(axis=1) for fold in np.unique(folds)])

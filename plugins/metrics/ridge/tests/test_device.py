@@ -105,8 +105,8 @@ def test_scores_are_those_of_the_cpu_and_say_where_they_were_computed(variant: s
             given = {"few": layers["few"]}
             return UniqueRidge(device=device)({"more": layers["more"]}, target, FOLDS, given)
         if variant == "from":
-            rows = np.arange(STIMULI)
-            second = SecondData(layers, target[::-1], FOLDS[::-1], rows[::-1])
+            same = np.eye(STIMULI, dtype=bool)[::-1]
+            second = SecondData(layers, target[::-1], FOLDS[::-1], same)
             return RidgeFrom(Ridge(variant="scaled", device=device))(layers, target, FOLDS, second)
         return Ridge(variant=variant, device=device)(layers, target, FOLDS)
 
