@@ -114,7 +114,7 @@ class TrainingPart:
             rough, measured = held_out.single(), coarse[held_out.rows]
             for some in _chunks(measured.shape[1]):
                 found[place, some] += rough.gains(measured[:, some], single[:, some])
-        margin = _MARGIN * norms * np.square(responses).sum(axis=0)
+        margin = _MARGIN * norms * np.einsum("rv,rv->v", responses, responses)
         return np.asarray(found + margin >= (found - margin).max(axis=0))
 
     def gains(

@@ -198,7 +198,7 @@ class UniqueEncoding(Encoding):
             .assign(unsure.raw)
             .assign(profile=("layer", profile))
             .assign_attrs(
-                unsure.attributes, delays=list(self.timing(voxels.runs)[0]), variant="unique"
+                unsure.attributes, delays=list(self._timing(voxels.runs).delays), variant="unique"
             ),
         )
 
@@ -216,10 +216,10 @@ class UniqueEncoding(Encoding):
             The fits; all side by side, delayed, each of the same size, in no more coordinates than
             rows, which changes no inner product; the names of what was fitted.
         """
-        found = Fits(voxels, 0, *self.timing(voxels.runs), relearn=True)
+        found = Fits(voxels, 0, relearn=True)
         everywhere = np.ones(found.layer.shape, dtype=bool)
         names: list[str] = []
-        timing = self.timing(voxels.runs)
+        timing = self._timing(voxels.runs)
         beside = np.zeros((voxels.runs.rows, 0))
         for name, values in chain(layers.items(), _onsets(target) if self.words else ()):
             design = _unit(voxels.runs.design(found.checked(name, values), *timing))
@@ -240,7 +240,7 @@ class UniqueEncoding(Encoding):
         self, layers: Layers, beside: FloatArray, voxels: Voxels, model: Fits, given: Fits
     ) -> Fits:
         """Fit both together, where each alone has its part from the fits that are there."""
-        both = Fits(voxels, 0, *self.timing(voxels.runs), relearn=True)
+        both = Fits(voxels, 0, relearn=True)
         both.add_fitted(0, given)
         both.add_fitted(len(SHARES) - 1, model)
         with progress_bar(len(layers), "both together", "layer", smoothing=0) as bar:
@@ -248,7 +248,7 @@ class UniqueEncoding(Encoding):
                 here = model.layer == number
                 if here.any() and beside.any():
                     values = model.checked(name, layers[name])
-                    design = voxels.runs.design(values, *self.timing(voxels.runs))
+                    design = voxels.runs.design(values, *self._timing(voxels.runs))
                     both.block = self._memory(
                         voxels, design.shape[1] + beside.shape[1], len(layers)
                     ).block()

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import xarray as xr
 from brainbench_encoding.correlation import correlations, unit
+from brainbench_encoding.memory import needed
 from brainbench_encoding.metric import Encoding
 from brainbench_encoding.reduction import principal_components
 from brainbench_encoding.runs import Runs, zscored
@@ -84,6 +87,19 @@ def test_planted_lags_and_features_are_found() -> None:
         for lag in range(1, 10)
     ]
     assert (1 + np.argmax(alone, axis=0)).tolist() == world.lags.tolist() == [2, 5, 8, 3, 6]
+
+
+def test_memory_is_told_from_sizes_and_options() -> None:
+    _, target, folds = SoundWorld(sounds=20, rows=20).draw(3)
+    layers = {"layer": np.random.default_rng(3).standard_normal((400, 1500))}
+    every: tuple[dict[str, Any], ...] = ({}, {"components": 9}, {"components": 0, "delays": (1, 2)})
+    for options in every:
+        tracemalloc.start()
+        Encoding(permutations=0, **options)(layers, target, folds)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        told = needed(400, 5, 1500, 0.04, folder="data", **options)
+        assert taken < told < 2 * taken
 
 
 def test_errors_and_chance_are_over_sounds() -> None:
