@@ -43,11 +43,7 @@ def run(options: argparse.Namespace) -> int:
     from brainbench_audio.progress import progress_bar
     from brainbench_audio.testing.conformance import checks
 
-    found = [
-        check
-        for name in options.plugins
-        for check in checks(name, every_model=options.all, weights=options.weights, build=True)
-    ]
+    found = checks(*options.plugins, every_model=options.all, weights=options.weights, build=True)
     outcomes = []
     with progress_bar(len(found), "checking", "check") as bar:
         for check in found:

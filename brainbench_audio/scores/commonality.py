@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.score import CHANCE
+from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD
+from brainbench_audio.scores.uncertainty import Uncertainty, uncertainty
 
 FloatArray = npt.NDArray[np.float64]
 
 NOT_NORMALISED = (
     "How much of what a given model leaves unexplained can be learned from noisy responses is not "
     "known, so a score beyond another model is not divided by its ceiling."
+)
+_LEFT_OUT = (
+    "The fit of both leaves one of the two models out throughout, so nothing tells how the score "
+    "varies: whether the model is left out is chosen, and that would change with other sounds."
 )
 
 
@@ -72,6 +78,16 @@ def brought_together(
         "explained_interval": (("quantity", "bound"), np.array(bounds)),
         "explained_part": (("quantity", "part"), np.stack([parts(one) for one in found.values()])),
     }
+
+
+def uncertainty_of_unique(
+    influence: Influence, names: Sequence[str], *, bootstrap: int | None, seed: int
+) -> Uncertainty:
+    """Return how far what is unique may be off, see `uncertainty`; withheld where that is 0."""
+    unsure = uncertainty(influence, names, bootstrap=bootstrap, seed=seed)
+    if unsure.error != 0:
+        return unsure
+    return replace(unsure, error=None, interval=None, provenance={ERROR_WITHHELD: _LEFT_OUT})
 
 
 def against_chance(influence: Influence) -> dict[str, Any]:

@@ -85,8 +85,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "conformance" not in metafunc.fixturenames:
         return
     names = metafunc.config.getoption("--brainbench-check")
-    found = [check for name in names for check in checks(name)]
-    metafunc.parametrize("conformance", found, ids=str)
+    metafunc.parametrize("conformance", checks(*names), ids=str)
 
 
 def hold(check: Check) -> None:

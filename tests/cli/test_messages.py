@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,8 +44,13 @@ FOREIGN = {
 PROSE = {"is", "has", "sets", "can", "command", "itself", "and", "does", "needs", "reads"}
 
 
-def literals(path: Path) -> Iterator[str]:
-    """Yield the text of every literal; a value that is put in becomes ``X``."""
+@functools.cache
+def literals(path: Path) -> list[str]:
+    """Return the text of every literal; a value that is put in becomes ``X``."""
+    return list(_literals(path))
+
+
+def _literals(path: Path) -> Iterator[str]:
     if path.suffix == ".tmpl":
         yield path.read_text(encoding="utf-8")
         return

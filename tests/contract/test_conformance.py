@@ -36,10 +36,9 @@ def one_home(isolated: None, home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def found() -> list[object]:
     """Return all checks; a model's behaviour takes minutes over all families."""
     listed: list[object] = []
-    for distribution in DISTRIBUTIONS:
-        for check in checks(distribution):
-            behaviour = check.subject.startswith("model ") and check.name not in OF_CARDS
-            listed.append(pytest.param(check, id=str(check), marks=[pytest.mark.slow] * behaviour))
+    for check in checks(*DISTRIBUTIONS):
+        behaviour = check.subject.startswith("model ") and check.name not in OF_CARDS
+        listed.append(pytest.param(check, id=str(check), marks=[pytest.mark.slow] * behaviour))
     return listed
 
 

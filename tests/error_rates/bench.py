@@ -94,6 +94,19 @@ def metrics() -> dict[str, Callable[..., Any]]:
     }
 
 
+def more_metrics() -> dict[str, Callable[..., Any]]:
+    """Return variants, and metrics of other kinds of fits, which no test simulates."""
+    from brainbench_mapping.metric import LinearMap
+    from brainbench_rsa.metric import RSA
+
+    return {
+        "rsa-cv": RSA(variant="cv", permutations=0),
+        "rsa-plain": RSA(zscore=False, permutations=0),
+        "pls": LinearMap(map="pls"),
+        "procrustes": LinearMap(map="procrustes"),
+    }
+
+
 def probe() -> Callable[..., Any]:
     """Return a small probe, trained in a fraction of a second."""
     import torch
@@ -109,7 +122,7 @@ def probe() -> Callable[..., Any]:
 def _metric(metric: str | Scores) -> Scores:
     if not isinstance(metric, str):
         return metric
-    return probe() if metric == "probe" else metrics()[metric]
+    return probe() if metric == "probe" else (metrics() | more_metrics())[metric]
 
 
 def once(world: World | Clips, metric: str | Scores, seed: int) -> tuple[Any, ...]:
@@ -181,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("times", type=int)
     parser.add_argument("--worlds", default="", help="some text in their names")
-    parser.add_argument("--metrics", nargs="+", default=[*metrics(), "probe"])
+    parser.add_argument("--metrics", nargs="+", default=[*metrics(), *more_metrics(), "probe"])
     parser.add_argument("--first", type=int, default=0, help="seed of the first simulation")
     options = parser.parse_args(arguments)
     print(HEADER)

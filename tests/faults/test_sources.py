@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import functools
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -80,22 +79,28 @@ def dotted(node: ast.expr) -> str:
     return f"{dotted(node.value)}.{node.attr}" if isinstance(node, ast.Attribute) else "?"
 
 
-def calls() -> Iterator[tuple[str, str, ast.Call]]:
-    """Yield file, function as it is written and the call."""
-    for path in sources():
-        for node in ast.walk(tree(path)):
-            if isinstance(node, ast.Call):
-                yield short(path), dotted(node.func), node
+@functools.cache
+def calls() -> list[tuple[str, str, ast.Call]]:
+    """Return file, function as it is written and the call."""
+    return [
+        (short(path), dotted(node.func), node)
+        for path in sources()
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.Call)
+    ]
 
 
-def imports() -> Iterator[tuple[str, str]]:
-    """Yield file and full name of all that is imported, wherever in a file."""
+@functools.cache
+def imports() -> list[tuple[str, str]]:
+    """Return file and full name of all that is imported, wherever in a file."""
+    found: list[tuple[str, str]] = []
     for path in sources():
         for node in ast.walk(tree(path)):
             if isinstance(node, ast.Import):
-                yield from ((short(path), name.name) for name in node.names)
+                found += ((short(path), name.name) for name in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-                yield from ((short(path), f"{node.module}.{name.name}") for name in node.names)
+                found += ((short(path), f"{node.module}.{name.name}") for name in node.names)
+    return found
 
 
 def keyword(call: ast.Call, name: str) -> object:

@@ -8,8 +8,9 @@ import random
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -70,6 +71,53 @@ print(json.dumps({
 }))
 """
 
+# Forks a process that has what most modules import, so that it is imported once for all of them.
+_FORKS = """
+import json, os, sys
+import torch, xarray
+import brainbench_audio.activations.torch_model
+for name in sys.argv[1:]:
+    if os.fork():
+        os.wait()
+        continue
+    __import__(name)
+    print(json.dumps([name, sorted(sys.modules)]), flush=True)
+    os._exit(0)
+"""
+
+
+class Imports:
+    """What importing modules imports.
+
+    Parameters
+    ----------
+    modules : collection of str
+        Those that will be asked about, if there are many: one process then imports for all what
+        they have in common, which takes most of the time. Others take a process each.
+    """
+
+    def __init__(self, modules: Collection[str] = ()) -> None:
+        self._modules = modules
+
+    def of(self, module: str, own: str) -> set[str]:
+        """Return the plugin packages that importing a module imports, and ``own`` if it does."""
+        loaded = self._together.get(module) or _alone(module)
+        roots = {name.partition(".")[0] for name in loaded}
+        return {name for name in roots if name.startswith("brainbench_") or name == own}
+
+    @cached_property
+    def _together(self) -> dict[str, list[str]]:
+        if len(self._modules) < 2 or not hasattr(os, "fork"):
+            return {}
+        done = run_python(["-c", _FORKS, *self._modules], timeout=30 * len(self._modules))
+        found = {}
+        for line in done.stdout.splitlines():
+            # what a module prints; one that fails is asked about again, alone, and says why
+            with suppress(ValueError, TypeError):
+                module, loaded = json.loads(line)
+                found[module] = loaded
+        return found
+
 
 def import_is_light(name: str) -> None:
     """Fail if handing over the cards imports something heavy or changes the process."""
@@ -88,12 +136,12 @@ def import_is_light(name: str) -> None:
     )
 
 
-def key_covers_sources(cards: tuple[Card, ...], package: str) -> None:
+def key_covers_sources(cards: tuple[Card, ...], package: str, imports: Imports) -> None:
     """Fail if what a loader imports could change without changing the cache key."""
     own = package.partition(".")[0]
-    for module in sorted(set(map(_module, cards))):
-        sharing = [card for card in cards if _module(card) == module]
-        used = _imported_by(module, own)
+    for module in sorted(set(map(module_of, cards))):
+        sharing = [card for card in cards if module_of(card) == module]
+        used = imports.of(module, own)
         for card in sharing:
             missing = sorted(used - {"brainbench_audio"} - _roots(card))
             require(
@@ -201,16 +249,14 @@ def _state() -> dict[str, Any]:
     }
 
 
-def _imported_by(module: str, own: str) -> set[str]:
-    """Return the plugin packages that importing a module imports, in a process of its own."""
+def _alone(module: str) -> list[str]:
     code = f"import sys, json, {module}; print(json.dumps(sorted(sys.modules)))"
     done = run_python(["-c", code], timeout=300)
     require(done.returncode == 0, f"{module} cannot be imported: {last_lines(done.stderr, 3)}")
-    loaded = (name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1]))
-    return {name for name in loaded if name.startswith("brainbench_") or name == own}
+    return list(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _module(card: Card) -> str:
+def module_of(card: Card) -> str:
     """Return the module that is imported when the card's thing is loaded."""
     path = card.data if isinstance(card, DatasetCard) else card.loader
     return path.partition(":")[0]

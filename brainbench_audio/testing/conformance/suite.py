@@ -17,36 +17,41 @@ from brainbench_audio.testing.conformance.built import built_is_whole
 from brainbench_audio.testing.conformance.cards import card_checks
 from brainbench_audio.testing.conformance.check import Check, Doubtful, Failed
 from brainbench_audio.testing.conformance.datasets import dataset_checks
-from brainbench_audio.testing.conformance.imports import import_is_light, key_covers_sources
+from brainbench_audio.testing.conformance.imports import (
+    Imports,
+    import_is_light,
+    key_covers_sources,
+    module_of,
+)
 from brainbench_audio.testing.conformance.metrics import metric_checks
 from brainbench_audio.testing.conformance.models import model_checks
 
 
 def checks(
-    name: str,
-    *,
+    *names: str,
     every_model: bool = False,
     weights: str | Path | None = None,
     build: bool = False,
 ) -> list[Check]:
-    """Return the checks of an installed distribution, none of them run yet.
+    """Return the checks of installed distributions, none of them run yet.
 
     Parameters
     ----------
-    name : str
-        Of the distribution, as pip has it, or the path of its folder, see `distribution_of`.
+    *names : str
+        Of distributions, as pip has them, or the paths of their folders, see `distribution_of`.
+        Several at once share what is slow to import.
     every_model : bool
-        The behaviour of all its models; by default of the smallest. Cards are all checked anyway.
+        The behaviour of all their models; by default of the smallest. Cards are all checked anyway.
     weights : path, optional
-        A local checkpoint for its models. By default they have untrained weights, so that nothing
+        A local checkpoint for their models. By default they have untrained weights, so that nothing
         is downloaded.
     build : bool
-        Also what is built from its folder, which takes some seconds.
+        Also what is built from their folders, which takes some seconds.
 
     Raises
     ------
     DataError
-        It is not installed, or no plugin.
+        One is not installed, or no plugin.
 
     Examples
     --------
@@ -57,13 +62,37 @@ def checks(
             outcome = check.outcome()
             assert outcome.state != "failed", outcome.message
     """
-    name = distribution_of(name)
+    found = {name: _plugins_of(name) for name in map(distribution_of, names)}
+    cards = [card for each in found.values() for plugin in each for card in plugin.cards]
+    imports = Imports(sorted(set(map(module_of, cards))))
+    return [
+        check
+        for name, each in found.items()
+        for check in _checks(
+            name, each, imports, every_model=every_model, weights=weights, build=build
+        )
+    ]
+
+
+def _plugins_of(name: str) -> list[Plugin]:
     found = [plugin for plugin in plugins() if canonicalize_name(plugin.distribution) == name]
     if not found:
         raise DataError(
             f"{name} is installed, but is no plugin: its pyproject.toml has no "
             f"[project.entry-points.brainbench_audio]."
         )
+    return found
+
+
+def _checks(
+    name: str,
+    found: list[Plugin],
+    imports: Imports,
+    *,
+    every_model: bool,
+    weights: str | Path | None,
+    build: bool,
+) -> list[Check]:
     listed: list[Check] = []
     for plugin in found:
         listed.append(Check(f"plugin {name}", "can be imported", lambda p=plugin: _imports(p)))  # type: ignore[misc]
@@ -74,7 +103,7 @@ def checks(
             Check(
                 f"plugin {name}",
                 "caches see its sources",
-                lambda p=plugin: key_covers_sources(p.cards, p.module),  # type: ignore[misc]
+                lambda p=plugin: key_covers_sources(p.cards, p.module, imports),  # type: ignore[misc]
             )
         )
         listed.append(Check(f"plugin {name}", "says what it works with", lambda: _range(name)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, ClassVar
@@ -20,10 +20,10 @@ from brainbench_audio.scores.commonality import (
     against_chance,
     brought_together,
     shares,
+    uncertainty_of_unique,
 )
 from brainbench_audio.scores.influence import LEAST_STIMULI, Influence
 from brainbench_audio.scores.score import WITHHELD, Score
-from brainbench_audio.scores.uncertainty import uncertainty
 
 from .ceiling import LEAST_ROWS
 from .correlation import signed_squares
@@ -73,7 +73,7 @@ class UniqueEncoding(Encoding):
 
     with A the layer that predicts a voxel best alone and B all layers of the given model side by
     side, both delayed as by `Encoding` and of mean squared norm 1. Alone, the given model predicts
-    a voxel from its best layer, or from B.
+    a voxel from its best layer, from B, or from both of these together as above.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ class UniqueEncoding(Encoding):
         Whether onsets of words, and of phones where there are some, are a layer of the given model:
         the coordinates ``words`` and ``phones`` of responses, onsets a volume.
     delays, components, block, bootstrap, seed, max_memory
-        See `Encoding`; the layers of the model stay in memory besides. There are no
+        See `Encoding`; the layers of both models stay in memory besides. There are no
         ``permutations``: p is from the error.
 
     Notes
@@ -172,7 +172,7 @@ class UniqueEncoding(Encoding):
         layers, given_layers = names
         listeners = [name for name in voxels.parts if name]
         parts = both.by_part(found["unique"])
-        unsure = uncertainty(
+        unsure = uncertainty_of_unique(
             influence("unique"), listeners, bootstrap=self.bootstrap, seed=self.seed
         )
         ceiling = _ceiling(both, found["given"])
@@ -216,13 +216,15 @@ class UniqueEncoding(Encoding):
             The fits; all side by side, delayed, each of the same size, in no more coordinates than
             rows, which changes no inner product; the names of what was fitted.
         """
+        timing = self._timing(voxels.runs)
         found = Fits(voxels, 0, relearn=True)
         everywhere = np.ones(found.layer.shape, dtype=bool)
         names: list[str] = []
-        timing = self._timing(voxels.runs)
+        kept: list[npt.NDArray[np.floating[Any]]] = []
         beside = np.zeros((voxels.runs.rows, 0))
         for name, values in chain(layers.items(), _onsets(target) if self.words else ()):
-            design = _unit(voxels.runs.design(found.checked(name, values), *timing))
+            kept.append(found.checked(name, values))
+            design = _unit(voxels.runs.design(kept[-1], *timing))
             largest = max(features, design.shape[1]) + beside.shape[1]
             found.block = self._memory(voxels, largest, 0).block()
             found.add_to_some(len(names), design, everywhere)
@@ -232,7 +234,12 @@ class UniqueEncoding(Encoding):
                 beside = np.asarray(np.linalg.qr(beside.T, mode="r")).T
         beside = _unit(beside)
         if len(names) > 1:
+            best = found.layer.copy()
             found.add_to_some(len(names), beside, everywhere)
+            # what another model may have, a layer with a penalty of its own, is its own first
+            for number, values in enumerate(kept):
+                design = _unit(voxels.runs.design(values, *timing))
+                self._join(found, [len(names)] * len(SHARES), design, beside, best == number)
             names.append(TOGETHER)
         return found, beside, tuple(names)
 
@@ -252,18 +259,24 @@ class UniqueEncoding(Encoding):
                     both.block = self._memory(
                         voxels, design.shape[1] + beside.shape[1], len(layers)
                     ).block()
-                    self._join(both, _unit(design), beside, here)
+                    self._join(both, range(len(SHARES)), _unit(design), beside, here)
                 bar.update()
         return both
 
     def _join(
-        self, both: Fits, design: FloatArray, beside: FloatArray, here: npt.NDArray[np.bool_]
+        self,
+        fits: Fits,
+        numbers: Sequence[int],
+        design: FloatArray,
+        beside: FloatArray,
+        here: npt.NDArray[np.bool_],
     ) -> None:
-        if not design.any():
+        """Fit a layer beside all given ones, with each share under its number."""
+        if not (design.any() and here.any()):
             return
-        for place, share in enumerate(SHARES[1:-1], start=1):
+        for number, share in list(zip(numbers, SHARES, strict=True))[1:-1]:
             joint = np.hstack([np.sqrt(share) * design, np.sqrt(1 - share) * beside])
-            both.add_to_some(place, joint, here)
+            fits.add_to_some(number, joint, here)
 
 
 def _left_out(found: Evaluation, fits: Fits) -> FloatArray:

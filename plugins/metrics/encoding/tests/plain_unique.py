@@ -86,7 +86,10 @@ def _found(problem: Problem, layers: list[Array], given: list[Array]) -> Plain:
         rows = np.isin(problem.run, test)
         alone = [problem.fitted(layer, test) for layer in layers]
         best = int(np.argmin([error for error, _ in alone]))
-        others = [problem.fitted(one, test) for one in (*given, beside)]
+        others = [problem.fitted(one, test) for one in given]
+        own = given[int(np.argmin([error for error, _ in others]))]
+        joint = [np.hstack([np.sqrt(s) * own, np.sqrt(1 - s) * beside]) for s in SHARES[1:-1]]
+        others += [problem.fitted(one, test) for one in (beside, *joint) if len(given) > 1]
         every = {0.0: min(others, key=lambda one: one[0]), 1.0: alone[best]}
         for share in SHARES[1:-1]:
             joint = np.hstack([np.sqrt(share) * layers[best], np.sqrt(1 - share) * beside])

@@ -20,10 +20,11 @@ from brainbench_audio.scores.commonality import (
     against_chance,
     brought_together,
     shares,
+    uncertainty_of_unique,
 )
 from brainbench_audio.scores.influence import Influence
-from brainbench_audio.scores.score import ERROR_WITHHELD, WITHHELD, Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.score import WITHHELD, Score
+from brainbench_audio.scores.uncertainty import checked_draws
 
 from .bands import SHARES, BandedRidge, Reduced, banded_ridge
 from .labels import counts, label
@@ -35,11 +36,6 @@ from .solver import nested_ridge
 from .targets import Targets
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
-
-_LEFT_OUT = (
-    "The fit of both leaves one of the two models out throughout, so nothing tells how the score "
-    "varies: whether the model is left out is chosen, and that would change with other sounds."
-)
 
 
 @dataclass(frozen=True)
@@ -133,13 +129,9 @@ class UniqueRidge:
         found, without = fits.explained(), fits.left_out()
         parts = targets.parts(found["unique"])
         influence = partial(_influence, targets, found, without)
-        unsure = uncertainty(
+        unsure = uncertainty_of_unique(
             influence("unique"), targets.part_names, bootstrap=self.bootstrap, seed=self.seed
         )
-        if unsure.error == 0:
-            unsure = replace(
-                unsure, error=None, interval=None, provenance={ERROR_WITHHELD: _LEFT_OUT}
-            )
         assert fits.model.layer_r2 is not None
         profile = targets.aggregate(fits.model.layer_r2)
         raw = label(_as_nested(fits), targets, None).assign_coords(
