@@ -102,7 +102,7 @@ def test_memory_is_told_from_sizes_and_options() -> None:
         assert taken < told < 2 * taken
 
 
-def test_errors_and_chance_are_over_sounds() -> None:
+def test_errors_and_chance_are_over_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
     layers, target, folds = replace(SMALL, noise=0.5).draw(2)
     found = Encoding(bootstrap=30)(layers, target, folds)
     assert found.provenance["error_over"] == "sounds"
@@ -116,7 +116,8 @@ def test_errors_and_chance_are_over_sounds() -> None:
     assert np.corrcoef(stored.stimuli.ravel(), _learned_anew(found, layers, target, folds).ravel())[
         0, 1
     ] == pytest.approx(1, abs=0.01)
-    # rows in another order of sounds
+    # rows in another order of sounds, and two components at a time
+    monkeypatch.setattr("brainbench_encoding.memory.BLOCK", 2)
     order = np.arange(len(folds)).reshape(25, 14)[::-1].ravel()
     again = Encoding(bootstrap=30)(
         {name: values[order] for name, values in layers.items()}, target[order], folds[order]
