@@ -90,15 +90,15 @@ def test_planted_lags_and_features_are_found() -> None:
 
 
 def test_memory_is_told_from_sizes_and_options() -> None:
-    _, target, folds = SoundWorld(sounds=20, rows=20).draw(3)
-    layers = {"layer": np.random.default_rng(3).standard_normal((400, 1500))}
+    _, target, folds = SoundWorld(sounds=15, rows=15).draw(3)
+    layers = {"layer": np.random.default_rng(3).standard_normal((225, 1500))}
     every: tuple[dict[str, Any], ...] = ({}, {"components": 9}, {"components": 0, "delays": (1, 2)})
     for options in every:
         tracemalloc.start()
         Encoding(permutations=0, **options)(layers, target, folds)
         taken = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
-        told = needed(400, 5, 1500, 0.04, folder="data", **options)
+        told = needed(225, 5, 1500, 0.04, folder="data", **options)
         assert taken < told < 2 * taken
 
 
