@@ -124,6 +124,11 @@ def _in_image(file: DataFile, path: Path, voxels: Mapping[str, Array]) -> tuple[
     image = open_image(path, 3)
     places = np.stack([np.asarray(voxels[axis], np.float64) for axis in "xyz"], axis=1)
     known = np.isfinite(places).all(axis=1)
+    if not np.linalg.det(image.affine):
+        raise DataError(
+            f"The header puts all voxels of the image into a plane, by the affine "
+            f"{image.affine[:3].tolist()}: write its sform again."
+        )
     to_index = np.linalg.inv(image.affine)
     index = np.rint(places[known] @ to_index[:3, :3].T + to_index[:3, 3]).astype(np.int64)
     outside = ((index < 0) | (index >= image.shape)).any(axis=1)
@@ -210,17 +215,17 @@ def _annotation(path: Path) -> Array:
     """Return the parcel of each vertex."""
     try:
         ids, table, names = load_nibabel(path, "nifti").freesurfer.read_annot(path, orig_ids=True)
-        known = dict(
-            zip(table[:, 4].tolist(), (name.decode("utf-8") for name in names), strict=True)
-        )
+        parcels = [_parcel(name.decode("utf-8")) for name in names]
+        known = dict(zip(table[:, 4].tolist(), parcels, strict=True))
     except DataError:
         raise
     except Exception as error:  # nibabel raises many kinds on a damaged file
         raise DataError(f"It cannot be read as an annotation of FreeSurfer: {error}.") from error
     known.setdefault(0, "")  # no parcel
-    if unknown := sorted(set(ids.tolist()) - known.keys()):
+    values, value_of = np.unique(ids, return_inverse=True)
+    if unknown := sorted(set(values.tolist()) - known.keys()):
         raise DataError(f"Its table has no name for the value {unknown[0]}: take a whole file.")
-    return np.array([_parcel(known[one]) for one in ids.tolist()], dtype=object)
+    return np.array([known[value] for value in values.tolist()], dtype=object)[value_of]
 
 
 def _parcel(name: str) -> str:

@@ -53,6 +53,11 @@ class Surface:
         """Whether all vertices lie in the plane z = 0."""
         return not self.places[:, 2].any()
 
+    @property
+    def middle(self) -> float:
+        """Mean of x, which grows from left to right."""
+        return float(self.places[:, 0].mean())
+
 
 @dataclass(frozen=True)
 class Placed:
@@ -122,6 +127,8 @@ def read_surface(path: Path) -> Surface:
         ) from error
     if places.ndim != 2 or places.shape[1] != 3 or not np.isfinite(places).all():
         raise DataError(f"{path} has no x, y and z for each vertex: copy the file again.")
+    if not len(places):
+        raise DataError(f"{path} has no vertices: copy the file again.")
     return Surface(path, np.arange(len(places)), places, whole=True)
 
 

@@ -68,14 +68,14 @@ def export_surfaces(
     ------
     DataError
         nibabel is not installed, no score keeps anything of voxels, two files would have one name,
-        or see `placed`.
+        or see `placed`; it names the score.
     """
     load_nibabel(folder, "surface")
     found: list[Written] = []
     for result in results:
-        if result.path is None or result.published:
+        if result.arrays is None:
             continue
-        raw = read_raw(result.path, *NEEDED)
+        raw = read_raw(result.arrays, *NEEDED)
         if layer_targets(raw) is None or not coordinates(raw)[1].keys() & {"x", "vertex"}:
             found.append(Written(result.model, result.benchmark))
             continue
@@ -94,7 +94,10 @@ def export_surfaces(
 def _export(
     result: Result, raw: xr.Dataset, folder: Path, space: Space, *, group: bool, taken: set[Path]
 ) -> Written:
-    where = placed(raw, space)
+    try:
+        where = placed(raw, space)
+    except DataError as error:
+        raise DataError(f"{result.model} on {result.benchmark}: {error}") from error
     distance = where.distance[where.vertex >= 0]
     known = Written(
         model=result.model,
@@ -104,6 +107,9 @@ def _export(
         median=float(np.median(distance)),
         farthest=float(distance.max()),
     )
+    # where voxels have vertices no surface was looked at
+    meshes = {} if "vertex" in coordinates(raw)[1] else space.meshes
+    mesh = ", ".join(surface.path.name for surface in meshes.values())
     stem = f"{folder_name(result.benchmark)}_{folder_name(result.model)}"
     layers = names_along(present(layer_targets(raw), "layer_score"), "layer")
     files: list[Path] = []
@@ -117,8 +123,13 @@ def _export(
                     f"Two files would have the name {name}: choose one of the models (--model), "
                     f"and a folder for each."
                 )
-            about = {"AnatomicalStructurePrimary": structure, "subject": subject}
-            _write(folder / name, each, layers, about | _about(known, result, space, layers))
+            about = {
+                "AnatomicalStructurePrimary": structure,
+                "subject": subject,
+                "space": space.template,
+                "mesh": mesh or "none: voxels have vertices",
+            }
+            _write(folder / name, each, layers, about | _about(known, result, layers))
             files.append(folder / name)
     return replace(known, files=tuple(files))
 
@@ -128,17 +139,14 @@ def _of_group(subjects: Iterable[tuple[str, list[Map]]]) -> Iterator[tuple[str, 
         yield GROUP, maps
 
 
-def _about(known: Written, result: Result, space: Space, layers: Sequence[str]) -> dict[str, str]:
-    """Return what a file tells of itself."""
-    mesh = ", ".join(surface.path.name for surface in space.meshes.values())
+def _about(known: Written, result: Result, layers: Sequence[str]) -> dict[str, str]:
+    """Return what a file tells of the score."""
     return {
         "model": result.model,
         "model_version": result.version,
         "model_source": result.source,
         "benchmark": result.benchmark,
         "layers": json.dumps(layers, ensure_ascii=False),
-        "space": space.template,
-        "mesh": mesh if known.farthest else "none: voxels have vertices",
         "median_distance_mm": f"{known.median:.3f}",
         "farthest_distance_mm": f"{known.farthest:.3f}",
         "voxels_without_place": str(known.lost),

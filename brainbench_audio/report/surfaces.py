@@ -60,7 +60,7 @@ class Space:
     Raises
     ------
     DataError
-        The template is not known, or a surface is of another one.
+        The template is not known, a surface is of another one, or the left one is the right one.
     """
 
     template: str = "fsaverage"
@@ -77,6 +77,13 @@ class Space:
                     f"{surface.path} has {last} vertices, {self.template} {self.vertices} a "
                     f"hemisphere: give a surface of {self.template}, or name its own template."
                 )
+        left, right = (self.meshes.get(side) for side in SIDES)
+        # flattened ones lie around the same point
+        if left and right and not left.flat and left.middle > right.middle:
+            raise DataError(
+                f"{left.path} lies to the right of {right.path}: name the surface of the left "
+                f"hemisphere first."
+            )
 
     @property
     def vertices(self) -> int:
@@ -110,9 +117,14 @@ def space_of(template: str, mesh: Sequence[Path] = (), within: float | None = No
     Raises
     ------
     DataError
-        A file cannot be read, or see `Space`.
+        There are not two files, one cannot be read, or see `Space`.
     """
     files = list(mesh)
+    if len(files) not in (0, len(SIDES)):
+        raise DataError(
+            f"The surfaces are {', '.join(map(str, files))}, expected two files: that of the left "
+            f"hemisphere, then that of the right one."
+        )
     if not files and (subjects := subjects_folder()) is not None:
         files = [subjects / template / "surf" / name for name in ("lh.white", "rh.white")]
         files = files if all(path.is_file() for path in files) else []

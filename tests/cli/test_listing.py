@@ -93,13 +93,16 @@ def test_many_subsets_are_listed_where_asked_for(
 
 
 @pytest.mark.usefixtures("tiny")
-def test_only_what_has_a_stored_score(capsys: Captured) -> None:
+def test_only_what_has_a_stored_score(capsys: Captured, monkeypatch: pytest.MonkeyPatch) -> None:
     assert listed(capsys, "models", "--stored") == listed(capsys, "benchmarks", "--stored") == []
     assert main(["score", "-m", "tiny-wide", "-b", "Tiny.a-match"]) == 0
     capsys.readouterr()
     assert [row["model"] for row in listed(capsys, "models", "--stored")] == ["tiny-wide"]
     (row,) = listed(capsys, "benchmarks", "--stored")
     assert row["benchmark"] == "Tiny.a-match"
+    monkeypatch.setattr(listing, "_MANY", 1)
+    assert main(["list", "benchmarks", "--stored"]) == 0
+    assert "Tiny.a-match " in capsys.readouterr().out
     assert listed(capsys, "benchmarks", "--stored", "--metric", "match-many") == []
 
 

@@ -83,6 +83,12 @@ def test_parcels_of_vertices_become_the_published_regions(tmp_path: Path) -> Non
     (tmp_path / "responses.npy").rename(tmp_path / "sub-1_responses.npy")
     again = read_voxels(tmp_path)
     assert again["region"].values.tolist() == found["region"].values.tolist()
+    path = tmp_path / "lh.HCP-MMP1.annot"
+    content = bytearray(path.read_bytes())
+    vertex = 4 + 8 * CHOSEN[0][1]
+    content[vertex + 4 : vertex + 8] = bytes(4)  # 0 is no parcel, whatever the table has
+    path.write_bytes(content)
+    assert read_voxels(tmp_path)["parcel"].values.tolist() == ["", *parcels[1:]]
 
 
 def test_the_published_regions() -> None:
@@ -116,7 +122,11 @@ INDICES = [(0, 0, 0), (0, 0, 1), (1, 2, 3), (2, 3, 4), (2, 0, 1), (1, 1, 1)]
 
 
 def in_image(folder: Path) -> None:
-    rows = [[10 - 2 * i + 0.9, -5 + 3 * j - 1.4, 1 + 2 * k + 0.9] for i, j, k in INDICES]
+    """Voxels a little off those of the image; one is nowhere."""
+    rows: list[list[Any]] = [
+        [10 - 2 * i + 0.9, -5 + 3 * j - 1.4, 1 + 2 * k + 0.9] for i, j, k in INDICES
+    ]
+    rows[2][1] = ""
     responses(folder, ["x", "y", "z"], rows)
 
 
@@ -128,6 +138,8 @@ def test_parcels_of_a_label_image(tmp_path: Path) -> None:
     for i, j, k in INDICES:
         value = (20 * i + 5 * j + k) % (len(PARCELS) + 1)
         expected.append("" if value == 0 else PARCELS[value - 1])
+    assert expected[2]
+    expected[2] = ""  # without y
     assert found["parcel"].values.tolist() == expected
     assert found["region"].values.tolist() == [GLASSER.get(parcel, "") for parcel in expected]
 
@@ -173,6 +185,16 @@ def _renamed(folder: Path) -> None:
     content = bytearray(path.read_bytes())
     content[8:12] = (1 << 20).to_bytes(4, "big")
     path.write_bytes(content)
+
+
+def _flattened(folder: Path) -> None:
+    """An image with an sform of zeros, as some tools leave it."""
+    path = folder / "atlas.nii.gz"
+    values = np.asarray(nibabel.load(path).dataobj)
+    header = nibabel.Nifti1Header()
+    header.set_data_shape(values.shape)
+    header["sform_code"], header["srow_x"][:3] = 1, (2, 0, 0)
+    nibabel.save(nibabel.Nifti1Image(values, None, header), path)
 
 
 REFUSED = {
@@ -226,6 +248,7 @@ REFUSED = {
         _imaged(_table("atlas.tsv", ["index", "name"], [1, "A1"])),
         "has no row with the index 2, which atlas.nii.gz has: add it",
     ),
+    "an image in a plane": (_imaged(_flattened), "into a plane, by the affine [[2.0, 0.0, 0.0"),
     "an image without names": (
         _imaged(lambda folder: (folder / "atlas.tsv").unlink()),
         "Nothing names its values: write atlas.tsv",

@@ -123,6 +123,8 @@ def test_maps_of_listeners_and_of_the_group_are_the_plain_loop(
     assert f"{folder}: net on My-ridge, 4 files; 58 voxels" in told.out
     assert "2 voxels without a place left out" in told.out
     assert "net on Other-rsa is left out" in told.err
+    assert main([*asked, "--within", "0.1"]) == 1
+    assert "net on My-ridge: 58 of 58 voxels are more than 0.1 mm" in capsys.readouterr().err
     expected = {}
     for side in ("left", "right"):
         for subject in ("ann", "ben"):
@@ -143,7 +145,10 @@ def test_maps_of_listeners_and_of_the_group_are_the_plain_loop(
             assert 0 < float(about["median_distance_mm"]) < float(about["farthest_distance_mm"]) < 2
     labels = nibabel.load(path).labeltable
     assert labels.get_labels_as_dict() == dict(enumerate(LAYERS))
-    assert len({tuple(one.rgba) for one in labels.labels}) == 3
+    dark_blue, between, yellow = (one.rgba[:3] for one in labels.labels)
+    assert dark_blue[2] > max(dark_blue[:2])
+    assert yellow[2] < min(yellow[:2])
+    np.testing.assert_allclose(between, np.add(dark_blue, yellow) / 2, atol=1e-4)
     assert [one.meta["Units"] for one in nibabel.load(path).darrays][:2] == ["index", "1"]
 
     export(folder, "net", surface="fsaverage3", group=True)
@@ -183,11 +188,32 @@ def test_places_are_those_of_the_scanner(tmp_path: Path) -> None:
     to_scanner = matrices[0] @ np.linalg.inv(matrices[1])
     expected = points @ to_scanner[:3, :3].T + to_scanner[:3, 3]
     np.testing.assert_allclose(read_surface(path).places, expected, atol=1e-3)
+    about["valid"] = "0  # volume info invalid"
+    nibabel.freesurfer.write_geometry(path, points, np.array([[0, 1, 2]]), volume_info=about)
+    np.testing.assert_allclose(read_surface(path).places, points, atol=1e-4)
     array = nibabel.gifti.GiftiDataArray(points.astype(np.float32), "NIFTI_INTENT_POINTSET")
     (tmp_path / "lh.surf.gii").write_bytes(nibabel.GiftiImage(darrays=[array]).to_bytes())
     found = read_surface(tmp_path / "lh.surf.gii")
     np.testing.assert_allclose(found.places, points, atol=1e-4)
     assert (found.whole, found.flat) == (True, False)
+
+
+@pytest.mark.usefixtures("subjects")
+def test_a_voxel_without_a_hemisphere_goes_to_the_nearer_one() -> None:
+    told = in_space()
+    told["y"][3] = np.nan
+    space = space_of("fsaverage3")
+    wanted = placed(score_of(told), space)
+    assert np.flatnonzero(wanted.vertex < 0).tolist() == [3, 7, 40]
+    known = wanted.vertex >= 0
+    np.testing.assert_array_equal(wanted.side, np.where(known, told["hemisphere"], ""))
+    places = {name: told[name] for name in "xyz"}
+    some = {**places, "hemisphere": np.where(np.arange(60) % 2, told["hemisphere"], "")}
+    for coordinates in (places, some):
+        found = placed(score_of(coordinates), space)
+        np.testing.assert_array_equal(found.side, wanted.side)
+        np.testing.assert_array_equal(found.vertex, wanted.vertex)
+        np.testing.assert_array_equal(found.distance, wanted.distance)
 
 
 def patch(path: Path, vertices: Array, places: Array) -> Path:
@@ -199,11 +225,14 @@ def patch(path: Path, vertices: Array, places: Array) -> Path:
     return path
 
 
-def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path) -> None:
+def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path, capsys: Told) -> None:
     """As those of NH2015: x and y alone, and the vertices of a part of each hemisphere."""
     generator = np.random.default_rng(2)
     vertices = generator.permutation(VERTICES)[:200]
-    flat = {side: generator.uniform(-40, 40, (200, 3)) * [1, 1, 0] for side in ("left", "right")}
+    flat = {
+        side: np.round(generator.uniform(-320, 320, (200, 3))) / 8 * [1, 1, 0]
+        for side in ("left", "right")
+    }
     mesh = [
         patch(tmp_path / f"{side[0]}h.patch.flat", vertices, flat[side]).as_posix()
         for side in ("left", "right")
@@ -211,7 +240,7 @@ def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path) -> None:
     side = generator.choice(["left", "right"], 60)
     side[:2] = "left"
     near = np.stack([flat[one][row] for row, one in enumerate(side.tolist())])
-    voxels = {"x": np.round(near[:, 0], 1), "y": np.round(near[:, 1], 1), "hemisphere": side}
+    voxels = {"x": near[:, 0], "y": near[:, 1], "hemisphere": side}
     voxels["x"][1], voxels["y"][1], voxels["hemisphere"][1] = (
         voxels["x"][0],
         voxels["y"][0],
@@ -219,22 +248,34 @@ def test_voxels_on_a_flattened_surface(keep: Keep, tmp_path: Path) -> None:
     )
     raw = score_of(voxels)
     keep("net", "My-ridge", 0.4, raw=raw)
-    assert main(["export", "--surface", "fsaverage3", "-o", str(tmp_path), "--mesh", *mesh]) == 0
+    asked = ["export", "--surface", "fsaverage3", "-o", str(tmp_path)]
+    assert main(asked) == 1
+    assert "net on My-ridge: The voxels of this score have x and y" in capsys.readouterr().err
+    assert main([*asked, "--mesh", *mesh]) == 0
     points = np.full((VERTICES, 3), np.inf)
     points[vertices] = flat["left"].astype(np.float32)
     wanted = loop(raw, "ann", "left", points)
-    found = opened(tmp_path / "My-ridge_net_ann_space-fsaverage3_hemi-L.func.gii")
+    path = tmp_path / "My-ridge_net_ann_space-fsaverage3_hemi-L.func.gii"
+    found = opened(path)
     for name, values in wanted.items():
         np.testing.assert_allclose(found[name], values, rtol=1e-6, err_msg=name)
+    about = nibabel.load(path).meta
+    assert (about["farthest_distance_mm"], about["mesh"]) == (
+        "0.000",
+        "lh.patch.flat, rh.patch.flat",
+    )
 
 
-def test_voxels_that_are_vertices_need_no_surface(keep: Keep, tmp_path: Path) -> None:
-    """As text, as tables of voxels have them."""
+def test_voxels_that_are_vertices_need_no_surface(
+    keep: Keep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As text, as tables of voxels have them; and FreeSurfer without this template."""
+    monkeypatch.setenv("SUBJECTS_DIR", str(tmp_path))
     vertex = np.array([str(number) for number in range(600, 630)] * 2)
     vertex[3] = ""
     keep("net", "My-ridge", 0.4, raw=score_of({"vertex": vertex, "hemisphere": np.full(60, "rh")}))
     export(tmp_path / "maps", surface="fsaverage3")
-    (left, right) = sorted((tmp_path / "maps").iterdir())
+    left, right = sorted((tmp_path / "maps").iterdir())
     assert "ann" in left.name
     assert "ben" in right.name
     known = np.flatnonzero(np.isfinite(opened(left)["R²"])).tolist()
@@ -264,14 +305,23 @@ REFUSED = {
         [],
         "vertex 642, expected a whole number from 0 to 641",
     ),
+    "vertex below 0": (
+        {"vertex": np.full(60, -1), "hemisphere": np.full(60, "lh")},
+        [],
+        "vertex -1, expected a whole number",
+    ),
     "vertex of no side": ({"vertex": np.full(60, 3)}, [], "a vertex and no hemisphere"),
     "flat and no side": ({"x": X, "y": X}, ["FLAT"], "need a hemisphere"),
     "flat for voxels in space": (in_space(), ["FLAT"], "a surface in space"),
     "a surface of another size": (in_space(), ["SMALL"], "has 9 vertices, fsav"),
+    "a patch of a larger one": (in_space(), ["LARGE"], "LARGE has 643 vertices, fsav"),
     "a damaged surface": (in_space(), ["CUT"], "CUT cannot be read as a surface"),
     "a damaged patch": (in_space(), ["CUTFLAT"], "CUTFLAT is cut off"),
     "no surface": (in_space(), ["lh.no"], "lh.no cannot be read: No such file"),
     "text": (in_space(), ["TEXT"], "TEXT cannot be read as a surface"),
+    "nothing": (in_space(), ["NOTHING"], "NOTHING has no vertices"),
+    "right before left": (in_space(), ["rh.white", "lh.white"], "rh.white lies to the right of"),
+    "three surfaces": (in_space(), ["SMALL"] * 3, "are SMALL, SMALL, SMALL, expected two files"),
 }
 
 
@@ -282,12 +332,30 @@ def test_what_does_not_fit_is_refused(
     coordinates, mesh, message = REFUSED[case]
     monkeypatch.chdir(tmp_path)
     whole = patch(Path("FLAT"), np.arange(9), np.ones((9, 3)) * [1, 1, 0]).read_bytes()
+    patch(Path("LARGE"), np.array([VERTICES]), np.ones((1, 3)))
     Path("CUTFLAT").write_bytes(whole[:-3])
     Path("TEXT").write_text("a surface")
     nibabel.freesurfer.write_geometry("SMALL", np.eye(9)[:, :3], np.array([[0, 1, 2]]))
+    nibabel.freesurfer.write_geometry("NOTHING", np.zeros((0, 3)), np.zeros((0, 3)))
+    files = [subjects / one if one.endswith(".white") else Path(one) for one in mesh]
     Path("CUT").write_bytes((subjects / "lh.white").read_bytes()[:300])
     with pytest.raises(DataError, match=message):
-        placed(score_of(coordinates), space_of("fsaverage3", [Path(one) for one in 2 * mesh]))
+        placed(score_of(coordinates), space_of("fsaverage3", files * (2 if len(mesh) == 1 else 1)))
+
+
+def test_two_files_of_one_name_are_refused(keep: Keep, tmp_path: Path) -> None:
+    places = {"vertex": np.arange(60), "hemisphere": np.full(60, "lh")}
+    for key, model in (("a", "a/b"), ("b", "a_b")):
+        keep(model, "My-ridge", 0.4, raw=score_of(places), key=key)
+    message = "Two files would have the name My-ridge_a_b_{}_space-fsaverage3_hemi-L.func.gii"
+    with pytest.raises(DataError, match=message.format("ann")):
+        export(tmp_path / "maps", surface="fsaverage3")
+    raw = score_of(places).assign_coords(
+        subject=("voxel", np.where(np.arange(60) % 2, "x y", "x_y"))
+    )
+    keep("a/b", "My-ridge", 0.4, raw=raw, created="2026-02-01T00:00:00", key="c")
+    with pytest.raises(DataError, match=message.format("x_y")):
+        export(tmp_path / "maps", "a/b", surface="fsaverage3")
 
 
 def test_nothing_to_show_and_wrong_usage(

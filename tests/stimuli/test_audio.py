@@ -13,6 +13,7 @@ import soundfile
 import soxr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.stimuli import audio
 from brainbench_audio.stimuli.audio import read_waveform, resample
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -136,10 +137,16 @@ def test_stereo(tmp_path: Path) -> None:
     refuse(path, "2 channels.*mono")
 
 
-def test_silent(tmp_path: Path) -> None:
+def test_silent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All of it, however many pieces it is decoded in: one of them may be silent."""
     path = tmp_path / "silent.wav"
-    soundfile.write(path, np.zeros(100), RATE)
-    refuse(path, "silent")
+    for block in (1000, 30):
+        monkeypatch.setattr(audio, "_BLOCK", block)
+        soundfile.write(path, np.zeros(100), RATE)
+        refuse(path, "silent")
+        sound = np.where(np.arange(100) == 40, 0.5, 0.0)
+        soundfile.write(path, sound, RATE)
+        np.testing.assert_array_equal(read_waveform(path, RATE), sound)
 
 
 def test_no_samples(tmp_path: Path) -> None:

@@ -108,6 +108,19 @@ def test_memory_holds_a_window_and_not_the_run(tmp_path: Path) -> None:
     assert len(pickle.dumps(story)) < 1e4
 
 
+def test_a_sound_that_cannot_be_kept_is_refused(
+    stimuli: ContinuousStimuli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was opened to read takes no more than a full disk does."""
+    full = stimuli.files[0].open("rb", buffering=0)
+    monkeypatch.setattr(continuous.tempfile, "TemporaryFile", lambda **_: full)
+    with pytest.raises(
+        DataError, match=r"sound of .*one\.wav cannot be kept in .*: .* with TMPDIR"
+    ):
+        stimuli.waveforms([0], RATE)
+    assert full.closed
+
+
 def test_hashes_follow_content_place_and_windows(stimuli: ContinuousStimuli) -> None:
     assert len(set(stimuli.hashes)) == 10
     changes = ({"context": 2.0}, {"stride": 0.4}, {"clip": 0.5}, {"causal": False})

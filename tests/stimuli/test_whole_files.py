@@ -12,6 +12,7 @@ import pytest
 import soundfile
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.stimuli import audio
 from brainbench_audio.stimuli.audio import Waveform, read_waveform, told_length
 from brainbench_audio.stimuli.codecs import check_flac, check_mpeg
 
@@ -95,11 +96,17 @@ def test_behind_a_tag(tmp_path: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 25])
-def test_gsm_ends_with_its_blocks(tmp_path: Path, blocks: int) -> None:
+def test_gsm_ends_with_its_blocks(
+    tmp_path: Path, blocks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """An odd number of them is padded by a byte, which libsndfile decodes as one more block."""
     path = tmp_path / "sound.wav"
     soundfile.write(path, NOISE[: 320 * blocks], RATE, "GSM610")
-    assert len(read_waveform(path, RATE)) == 320 * blocks
+    whole = read_waveform(path, RATE)
+    assert len(whole) == 320 * blocks
+    # what is too much begins in one piece that is decoded, and goes on in the next
+    monkeypatch.setattr(audio, "_BLOCK", 320 * blocks + 100)
+    np.testing.assert_array_equal(read_waveform(path, RATE), whole)
 
 
 @pytest.mark.parametrize(("kind", "width"), [("IRCAM", 2), ("PVF", 2)])

@@ -85,6 +85,10 @@ def test_onsets_of_words_and_phones(small: Path) -> None:
     halves = np.where(np.abs(shifted) < 3, np.sinc(shifted) * np.sinc(shifted / 3), 0).sum(axis=1)
     np.testing.assert_allclose(of_story["phones"], expected + halves)
     assert of_story["words"].mean() == pytest.approx(2 * spoken.size / 41, rel=0.2)
+    relabelled(grid, "<exists>\n2", "<exists>\n3")
+    with grid.open("a") as file:
+        file.write('"TextTier"\n"notes"\n0\n41\n1\n7\n"a note"\n')
+    assert SOURCE.load(CARD, "uts03").assembly.equals(rows)
     tests = rows["words"].values[rows["run"].values == TEST].reshape(10, 10)
     np.testing.assert_array_equal(tests, np.tile(tests[:1], (10, 1)))
 
@@ -365,7 +369,13 @@ def test_installed_from_a_folder(
     assert target == settings.data_home() / "ds003020" == SOURCE.locate(CARD, "uts04")
     assert SOURCE.sizes(CARD, "uts04") == {}
     assert list(SOURCE.sizes(CARD, "uts03")) == [f"{UTS03}, 3 files"]
-    SOURCE.fetch(CARD, "uts04", target)  # from itself
+    damaged = target / "stimuli" / "souls.wav"
+    damaged.write_text("damaged")
+    SOURCE.fetch(CARD, "uts04", small.parent)
+    assert damaged.read_bytes() == (small / "stimuli" / "souls.wav").read_bytes()
+    before = {file: file.stat().st_ino for file in target.rglob("*")}
+    SOURCE.fetch(CARD, "uts04", target)  # from itself: nothing is copied
+    assert {file: file.stat().st_ino for file in target.rglob("*")} == before
     shutil.rmtree(small / "stimuli")
     with pytest.raises(DataError, match=r"lacks 3 of 8 files, the first is stimuli/souls\.wav"):
         SOURCE.fetch(CARD, "uts04", small)

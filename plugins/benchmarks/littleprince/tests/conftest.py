@@ -1,4 +1,4 @@
-"""Miniatures in the published layout: an English and a French listener, nine short sections."""
+"""Miniatures in the published layout: English and French listeners, nine short sections."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from brainbench_littleprince.published import LANGUAGES, SECTIONS, runs, sound_p
 
 from brainbench_audio.stimuli.audio import write_waveform
 
-LISTENERS = {"EN": "EN058", "FR": "FR001"}
-SECONDS = 16.6  # 8 volumes have their middle in it
+LISTENERS = {"EN": ("EN058", "EN059"), "FR": ("FR001",)}
+SECONDS = (15.4, 16.6)  # of every second section; 8 volumes have their middle in each
 VOLUMES = tuple(12 + number % 2 for number in range(SECTIONS))
 GRID = (7, 6, 4)
 # 2 mm voxels, the first axis from right to left
@@ -33,15 +33,16 @@ def write_run(file: Path, values: np.ndarray, affine: np.ndarray = AFFINE) -> No
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("published")
     random = np.random.default_rng(0)
-    for language, listener in LISTENERS.items():
-        for path in sound_paths(language).values():
+    for language, listeners in LISTENERS.items():
+        for number, path in enumerate(sound_paths(language).values()):
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
-            noise = random.uniform(-0.1, 0.1, round(SECONDS * 8000))
+            noise = random.uniform(-0.1, 0.1, round(SECONDS[number % 2] * 8000))
             write_waveform(folder / path, noise, 8000)
-        for number, path in enumerate(runs()[listener]):
-            values = 100 + random.standard_normal((*GRID, VOLUMES[number]))
-            values[:2] = 0  # outside of the brain
-            write_run(folder / path, values)
+        for place, listener in enumerate(listeners):
+            for number, path in enumerate(runs()[listener]):
+                values = 100 + random.standard_normal((*GRID, VOLUMES[number]))
+                values[: 2 + 2 * place] = 0  # outside of the brain
+                write_run(folder / path, values)
     return folder
 
 
@@ -54,6 +55,6 @@ def small(written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
     short = {name: replace(each, volumes=VOLUMES) for name, each in LANGUAGES.items()}
     for name, language in short.items():
         monkeypatch.setitem(LANGUAGES, name, language)
-    monkeypatch.setattr(published, "speaking", lambda language: (LISTENERS[language],))
+    monkeypatch.setattr(published, "speaking", LISTENERS.get)
     monkeypatch.setattr(os, "fsync", lambda _: None)
     return folder

@@ -11,7 +11,16 @@ import pytest
 from brainbench_littleprince import published, responses
 from brainbench_littleprince.cards import CARDS
 from brainbench_littleprince.dataset import Audiobook
-from brainbench_littleprince.published import LANGUAGES, SUBSETS, chosen, registry, remotes, runs
+from brainbench_littleprince.published import (
+    LANGUAGES,
+    SUBSETS,
+    chosen,
+    registry,
+    remotes,
+    runs,
+    sound_paths,
+    speaking,
+)
 
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
@@ -62,7 +71,12 @@ def test_a_listener(small: Path) -> None:
 
 def test_languages_have_their_own_sounds(small: Path) -> None:
     whole, french = SOURCE.load(CARD), SOURCE.load(CARD, "fr")
-    assert set(whole.assembly["subject"].values) == {"EN058"}
+    subjects = whole.assembly["subject"].values
+    # of the first, 3 x 3 x 2 blocks but for 3 x 2 outside of the brain; of the second, twice these
+    assert subjects.tolist() == 12 * ["EN058"] + 6 * ["EN059"]
+    for listener in ("en058", "en059"):
+        alone = SOURCE.load(CARD, listener).assembly
+        assert alone.equals(whole.assembly[:, subjects == listener.upper()])
     assert set(french.assembly["subject"].values) == {"FR001"}
     assert french.assembly.equals(SOURCE.load(CARD, "fr001").assembly)
     assert french.stimuli.fingerprint != whole.stimuli.fingerprint
@@ -81,6 +95,16 @@ def test_what_is_published() -> None:
         assert remote.urls[0].startswith("https://s3.amazonaws.com/openneuro.org/ds003643/")
     # renamed after it was stored
     assert "sub-EN058_task-lppEN_run-08_bold.nii.gz?versionId=" in registry()[FIRST].urls[0]
+    for language, (fewest, most) in {"EN": (4, 5), "FR": (2, 3)}.items():
+        volumes = np.array(LANGUAGES[language].volumes)
+        # as the lengths that the README tells: one channel of 16 bits at 44.1 kHz
+        sizes = [registry()[path].size - 44 for path in sound_paths(language).values()]
+        after = volumes - [int(size / 88200 / 2 + 0.5) for size in sizes]
+        assert (after.min(), after.max()) == (fewest, most)
+        # a section takes as much room as it has volumes, so runs are in the order of sections
+        for listener in speaking(language):
+            room = [registry()[path].size for path in runs()[listener]]
+            assert np.corrcoef(room, volumes)[0, 1] > 0.98, listener
     wanted = remotes(*chosen("en058"))
     assert len(wanted) == 18
     assert SOURCE.sizes(CARD, "en058") == {
@@ -111,10 +135,14 @@ def test_sizes_of_the_page_are_those_of_the_files() -> None:
     assert [size for size in (one, english, french) if f"| {size} |" not in page] == []
 
 
-def changed(file: Path, change: Callable[[np.ndarray], np.ndarray]) -> None:
+def changed(
+    file: Path, change: Callable[[np.ndarray], np.ndarray] = np.array, shift: float = 0.0
+) -> None:
     image = nibabel.load(file)
     values = change(np.asarray(image.dataobj).copy())
-    nibabel.Nifti1Image(values, image.affine).to_filename(file)
+    affine = image.affine.copy()
+    affine[0, 3] += shift
+    nibabel.Nifti1Image(values, affine).to_filename(file)
 
 
 def with_nan(values: np.ndarray) -> np.ndarray:
@@ -132,6 +160,7 @@ ODD = [
         lambda file: changed(file, lambda values: values[:-1]),
         r"run-09.* is on another grid .* EN058: \(7, 6, 4\) and \(6, 6, 4\)",
     ),
+    (lambda file: changed(file, shift=1.0), r"run-09.* is on another grid than the first section"),
     (lambda file: changed(file, with_nan), r"run-08.* has NaN or infinite responses"),
     (lambda file: changed(file, np.zeros_like), r"No voxel of EN058 varies in all sections"),
     (
@@ -163,7 +192,13 @@ def test_a_sound_that_is_too_long_is_refused(small: Path) -> None:
 def test_what_does_not_fit_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(responses, "available_memory", lambda: 2 * 6000)
     with pytest.raises(DataError, match=r"responses of 1 listeners take about 0.0 GB"):
-        SOURCE.load(CARD)
+        SOURCE.load(CARD, "en058")
     needed = 2 * 72 * 12 * 4
     monkeypatch.setattr(responses, "available_memory", lambda: 2 * needed)
+    SOURCE.load(CARD, "en058")
+    # as if all had as many voxels as the first; the second has half of them
+    monkeypatch.setattr(responses, "available_memory", lambda: 3 * needed)
+    with pytest.raises(DataError, match=r"2 listeners .*: score one of them, `LittlePrince.en058`"):
+        SOURCE.load(CARD)
+    monkeypatch.setattr(responses, "available_memory", lambda: 4 * needed)
     SOURCE.load(CARD)
