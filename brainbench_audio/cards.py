@@ -251,9 +251,10 @@ class MetricCard:
         Options of the loader that change a score by rounding at most, besides ``max_memory``: they
         are no part of its key.
     memory : str or None
-        ``"module:function"``, called as ``function(rows, columns, features)`` with the size of the
-        responses and the features of the largest layer; returns about how many bytes the metric
-        takes besides the two. None: as for a metric that holds all of them in float64.
+        ``"module:function"``, called as ``function(rows, columns, features, step, **options)`` with
+        the size of the responses, the features of the largest layer, the seconds between rows
+        (None: rows are sounds) and options of the benchmark; returns about how many bytes the
+        metric takes besides the two. None: as for a metric that holds all of them in float64.
     stores : frozenset of str
         Names of `scores.profiles.SCHEMA` that ``raw`` of every score has, whatever the variant and
         the data.

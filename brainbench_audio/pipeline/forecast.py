@@ -206,7 +206,7 @@ def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> For
     if state not in (SCORE, EXTRACT):
         return Forecast(card.id, target.id, state)
     # rows of all sounds are read where only some categories count
-    read = target.rows if target.continuous else target.sounds
+    read = target.sounds if target.step is None else target.rows
     largest = _FLOAT * read * max(card.dims, default=0)
     least, memory = target.bytes + largest, _scoring(card, target, largest)
     responses = target.rows * target.columns / 1000
@@ -228,9 +228,11 @@ def _scoring(card: ModelCard, target: Target, largest: int) -> int:
     with suppress(BrainbenchError):  # whoever loads the metric says what is wrong
         metric = find_metric(BenchmarkId.parse(target.id).measure)[0].card
         if metric.memory is not None:
-            needed = load_attribute(metric.memory)(target.rows, target.columns, features)
+            needed = load_attribute(metric.memory)(
+                target.rows, target.columns, features, target.step, **target.benchmark.options
+            )
             return target.bytes + largest + int(needed)
-    kernels = 0 if target.continuous else _DOUBLE * target.rows**2 * len(card.layers)
+    kernels = 0 if target.step else _DOUBLE * target.rows**2 * len(card.layers)
     # responses as doubles, predictions and labels; a layer as it is read and as it is scored
     return 3 * _DOUBLE * target.rows * target.columns + 3 * largest + kernels
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from brainbench_audio import revisions, settings
 from brainbench_audio.activations.identity import Identity
+from brainbench_audio.assemblies.continuous import repetition_time
 from brainbench_audio.errors import BrainbenchError, CacheError, DataError
 from brainbench_audio.files import atomic_file, explained, hash_json
 from brainbench_audio.hashing.sources import package_hash
@@ -81,8 +82,8 @@ class Target:
     rows, columns, bytes : int
         Of the responses or labels: rows, numbers a row, and memory. With a second data set the
         larger number of rows, and numbers and memory of both.
-    continuous : bool
-        Whether rows are volumes, while continuous sound was heard.
+    step : float or None
+        Seconds from one row to the next, while continuous sound was heard; None: rows are sounds.
     """
 
     benchmark: Loadable
@@ -95,7 +96,7 @@ class Target:
     rows: int
     columns: int
     bytes: int
-    continuous: bool
+    step: float | None
 
     def keys(self, identity: Identity) -> PairKeys:
         """Return the keys of a model on the benchmark."""
@@ -122,6 +123,7 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         return target
     benchmark = load()
     stimuli = benchmark.stimuli
+    continuous = isinstance(stimuli, ContinuousStimuli)
     responses = [data.assembly for data in benchmark.data]
     target = Target(
         benchmark=wanted,
@@ -134,7 +136,7 @@ def look_at(wanted: Loadable, load: Callable[[], ComposedBenchmark]) -> Target:
         rows=max(map(len, responses)),
         columns=sum(int(np.prod(each.shape[1:])) for each in responses),
         bytes=sum(int(each.nbytes) for each in responses),
-        continuous=isinstance(stimuli, ContinuousStimuli),
+        step=repetition_time(benchmark.assembly) if continuous else None,
     )
     _remember(file, target, card, [data.stimuli for data in benchmark.data])
     return target

@@ -176,7 +176,7 @@ def test_what_is_known_before_a_run(
     target = look_at(Loadable("Tiny-match"), lambda: benchmark)
     assert (target.sounds, target.rows, target.columns, target.duration) == (80, 14, 3, 80.0)
     assert target.heard == {"": stimuli.fingerprint}
-    assert target.continuous
+    assert target.step == 2.0
     # another way to resample is another score
     before = benchmark.fingerprint
     monkeypatch.setattr(benchmark_module, "METHOD", "nearest")

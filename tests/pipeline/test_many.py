@@ -315,7 +315,7 @@ def test_responses_to_continuous_sound_are_scored_in_blocks_of_voxels() -> None:
     work = plan_work(Workbench(), [(Loadable("tiny-plain"), Loadable("Tiny-match"))])
     ((model, target),) = work.pairs
     size: dict[str, Any] = {"rows": 4200, "columns": 20_000, "bytes": 4 * 4200 * 20_000}
-    size |= {"continuous": True, "id": "Tiny-encoding"}
+    size |= {"step": 2.0, "id": "Tiny-encoding"}
     (found,) = forecast(replace(work, pairs=[(model, replace(target, **size))]))
     assert 0.4e9 < found.memory - found.least < 2.2e9
     wide = size | {"columns": 40_000, "bytes": 2 * size["bytes"]}

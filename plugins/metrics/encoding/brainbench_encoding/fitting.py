@@ -27,10 +27,6 @@ class Fits:
     voxels : Voxels
     layers : int
         How many there will be.
-    delays : tuple of int
-        Rows.
-    components : int
-        Of each layer, see `Runs.design`.
     relearn : bool
         Whether to find `relearned`, where there is one split.
 
@@ -51,17 +47,8 @@ class Fits:
         Correlations when a piece of what is learned from is left out, see `TrainingPart.relearned`.
     """
 
-    def __init__(
-        self,
-        voxels: Voxels,
-        layers: int,
-        delays: tuple[int, ...],
-        components: int = 0,
-        *,
-        relearn: bool = False,
-    ) -> None:
+    def __init__(self, voxels: Voxels, layers: int, *, relearn: bool = False) -> None:
         self._voxels = voxels
-        self._delays, self._components = delays, components
         self.block = BLOCK
         self.problems = list(voxels.problems())
         # the common order to the rows that are predicted
@@ -76,9 +63,8 @@ class Fits:
         self.layer_score = np.zeros((layers, count))
         self.relearned = np.zeros((PIECES, count)) if relearn and splits == 1 else None
 
-    def add(self, number: int, features: npt.NDArray[np.floating[Any]]) -> None:
-        """Fit one more layer, (row of the assembly, feature), which is `checked`."""
-        design = self._voxels.runs.design(features, self._delays, self._components)
+    def add(self, number: int, design: FloatArray) -> None:
+        """Fit one more layer, delayed, see `Runs.design`."""
         for problem in self.problems:
             alone = np.empty((self.tested.size, problem.columns.size), dtype=np.float32)
             for place, split in enumerate(problem.splits):
@@ -120,12 +106,13 @@ class Fits:
     ) -> FloatArray:
         """Fit some voxels in a split; return the predictions, (row that is predicted, voxel)."""
         responses = self._voxels.responses(columns)
-        learned = responses[split.train]
+        learned, measured = responses[split.train], responses[split.test]
+        del responses  # as large as the two, and not needed while a part is fitted
         _, penalty, predicted = found = part.fit(learned)
         won = self._keep_better(number, place, self._place[split.test], columns, found)
         if self.relearned is not None and won.any():
-            measured = responses[split.test][:, won]
             every = part.relearned(learned[:, won], penalty[won], predicted[:, won])
+            measured = measured[:, won]
             self.relearned[:, columns[won]] = [correlations(one, measured) for one in every]
         return predicted
 

@@ -7,21 +7,45 @@ top.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from brainbench_audio.errors import DataError
+
+from .reduction import FEATURES, ROWS
+from .timing import Timing
 
 _DOUBLE, _SINGLE = 8, 4
 # more voxels at a time save little, fewer cost: weights of held-out rows are made for each block
 BLOCK = 10_000
 _SMALLEST = 16
-# of the options by default, and of rows that are predicted, where nothing is known but sizes
-_DELAYS, _TESTED = 4, 0.1
+# of rows that are predicted, where nothing is known but sizes
+_TESTED = 0.1
 
 
-def needed(rows: int, columns: int, features: int) -> int:
+def needed(
+    rows: int,
+    columns: int,
+    features: int,
+    step: float,
+    *,
+    delays: tuple[int, ...] | None = None,
+    components: int | None = None,
+    **others: Any,
+) -> int:
     """Return about how many bytes the metric takes, see `cards.MetricCard`."""
-    tested = int(_TESTED * rows)
-    size = Memory(rows, tested, 1, _DELAYS * features, columns, layers=1, splits=1)
+    del others  # they change little
+    timing = Timing.of(step, delays, components)
+    delayed = timing.delayed(features)
+    size = Memory(
+        rows=rows,
+        tested=int(_TESTED * rows),
+        presentations=1,
+        features=delayed,
+        reduced=timing.may_reduce(delayed),
+        voxels=columns,
+        layers=1,
+        splits=1,
+    )
     return size.whole(min(BLOCK, columns))
 
 
@@ -37,6 +61,8 @@ class Memory:
         Largest number of presentations of a run.
     features : int
         Delayed features of the largest layer.
+    reduced : bool
+        Whether they are of principal components.
     voxels, layers, splits : int
     fits : int
         Of a model, or of two and both together, whose results are kept.
@@ -48,6 +74,7 @@ class Memory:
     tested: int
     presentations: int
     features: int
+    reduced: bool
     voxels: int
     layers: int
     splits: int
@@ -88,8 +115,11 @@ class Memory:
         )
         side = min(self.rows, self.features)
         # the layer delayed, its rows that are learned from, and their coordinates
-        layer = self.rows * (2 * self.features + side)
-        return results + _DOUBLE * (layer + 3 * side**2 + 3 * self.rows * side)
+        layer = self.rows * (2 * self.features + side) + 3 * side**2 + 3 * self.rows * side
+        if self.reduced:
+            # features that are standardised together, with what that takes; rows by rows
+            layer = max(layer, 6 * self.rows * FEATURES + 3 * min(self.rows, ROWS) ** 2)
+        return results + _DOUBLE * layer
 
     @property
     def _per_voxel(self) -> int:

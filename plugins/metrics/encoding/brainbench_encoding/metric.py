@@ -28,13 +28,10 @@ from .memory import Memory
 from .relearning import owed
 from .runs import FloatArray, Runs
 from .sounds import Sounds
+from .timing import Timing
 from .voxels import Voxels
 
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
-# s between rows: responses that are sampled as often are no volumes, but those of neurons
-_FAST = 0.2
-# s: the longest delay of these, and how many principal components of a layer are delayed
-_LATEST, _COMPONENTS = 0.4, 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,42 +173,34 @@ class Encoding:
             .assign_coords(layer=list(layers))
             .assign(unsure.raw)
             .assign(profile=("layer", profile))
-            .assign_attrs(unsure.attributes, delays=list(self.timing(voxels.runs)[0])),
+            .assign_attrs(unsure.attributes, delays=list(self._timing(voxels.runs).delays)),
         )
 
     def _fit(self, layers: Layers, voxels: Voxels) -> tuple[Fits, int]:
         """Fit the layers; return what was found, and the largest number of delayed features."""
         fits, largest = None, 0
-        delays, components = self.timing(voxels.runs)
+        timing = self._timing(voxels.runs)
         longest = max(len(first) for first, *_ in voxels.runs.presentations.values())
-        if max(delays) >= longest:
+        if max(timing.delays) >= longest:
             raise DataError(
-                f"Features are delayed by up to {max(delays)} rows, and the longest run has "
+                f"Features are delayed by up to {max(timing.delays)} rows, and the longest run has "
                 f"{longest}: leave out `delays` of {longest} and more."
             )
         with progress_bar(len(layers), "encoding", "layer", smoothing=0) as bar:
             for number, name in enumerate(layers):
                 if fits is None:
-                    fits = Fits(voxels, len(layers), delays, components, relearn=self.relearn)
+                    fits = Fits(voxels, len(layers), relearn=self.relearn)
                 features = fits.checked(name, layers[name])
-                width = min(features.shape[1], components or features.shape[1])
-                largest = max(largest, width * len(delays))
+                largest = max(largest, timing.delayed(features.shape[1]))
                 fits.block = self._memory(voxels, largest, len(layers)).block()
-                fits.add(number, features)
+                fits.add(number, voxels.runs.design(features, *timing))
                 bar.update()
         if fits is None:
             raise DataError("There is no layer to predict responses from.")
         return fits, largest
 
-    def timing(self, runs: Runs) -> tuple[tuple[int, ...], int]:
-        """Return the delays, in rows, and how many components of a layer are delayed (0: all)."""
-        fast = runs.step < _FAST
-        usual = tuple(range(int(_LATEST / runs.step + 1e-6) + 1)) if fast else (1, 2, 3, 4)
-        components = _COMPONENTS if fast else 0
-        return (
-            usual if self.delays is None else self.delays,
-            components if self.components is None else self.components,
-        )
+    def _timing(self, runs: Runs) -> Timing:
+        return Timing.of(runs.step, self.delays, self.components)
 
     def _owed(
         self, layers: Layers, voxels: Voxels, fits: Fits, blocks: Blocks
@@ -219,7 +208,7 @@ class Encoding:
         """Return what predictions owe to sounds that are learned from, see `relearning.owed`."""
         if not isinstance(blocks, Sounds) or voxels.runs.repeated:
             return None
-        names, timing = list(layers), self.timing(voxels.runs)
+        names, timing = list(layers), self._timing(voxels.runs)
 
         def design(number: int) -> FloatArray:
             return voxels.runs.design(fits.checked(names[number], layers[names[number]]), *timing)
@@ -233,6 +222,7 @@ class Encoding:
             tested=runs.places(runs.tested).size,
             presentations=max(map(len, runs.presentations.values())),
             features=features,
+            reduced=self._timing(runs).may_reduce(features),
             voxels=voxels.kept.size,
             layers=layers,
             splits=1 if runs.repeated else len({*runs.folds.values()}),

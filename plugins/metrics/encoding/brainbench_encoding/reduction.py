@@ -12,8 +12,8 @@ import scipy.linalg
 FloatArray = npt.NDArray[np.float64]
 # Axes are found on so many rows at most, spread evenly: neighbours in time are much alike.
 ROWS = 2048
-# features treated at once
-_CHUNK = 2048
+# features treated at once: more take memory and save no time
+FEATURES = 512
 
 
 def principal_components(
@@ -32,7 +32,7 @@ def principal_components(
         From some features, (row of the assembly, feature), to what is learned from, (row, feature),
         with columns of mean 0.
     features : float array (row of the assembly, feature)
-        More than ``components``; a few thousand at a time are in memory in float64.
+        More than ``components``; `FEATURES` at a time are in memory in float64.
     components : int
 
     Returns
@@ -40,10 +40,10 @@ def principal_components(
     float64 array (row, component)
         Fewer components where the features span no more.
     """
-    starts = range(0, features.shape[1], _CHUNK)
+    starts = range(0, features.shape[1], FEATURES)
     gram, every = np.zeros((0, 0)), slice(None)
     for start in starts:
-        values = standardised(features[:, start : start + _CHUNK])
+        values = standardised(features[:, start : start + FEATURES])
         every = slice(None, None, -(-len(values) // ROWS))
         some = values[every]
         gram = some @ some.T + (gram if gram.size else 0.0)
@@ -54,6 +54,6 @@ def principal_components(
     axes = axes[:, there] / np.sqrt(squares[there])
     found = 0.0
     for start in starts:
-        values = standardised(features[:, start : start + _CHUNK])
+        values = standardised(features[:, start : start + FEATURES])
         found = found + values @ (values[every].T @ axes)
     return np.asarray(found)

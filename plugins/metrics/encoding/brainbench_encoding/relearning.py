@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import scipy.linalg
 
 from .fitting import Fits
 from .runs import FloatArray, IndexArray
 from .solver import TrainingPart
-from .voxels import Voxels
+from .voxels import Split, Voxels
 
 
 def owed(
@@ -39,37 +38,38 @@ def owed(
     found = np.zeros((3, starts.size, voxels.kept.size))
     for number in np.unique(fits.layer).tolist():
         features = design(number)
-        for problem in fits.problems:
-            for place, split in enumerate(problem.splits):
-                here = problem.columns[fits.layer[place, problem.columns] == number]
-                if not here.size:
-                    continue
-                part = TrainingPart.of(features, split)
-                sounds = np.searchsorted(starts, split.train, side="right") - 1
-                for penalty in np.unique(fits.penalty[place, here]):
-                    some = here[fits.penalty[place, here] == penalty]
-                    responses = voxels.responses(some)
-                    predicted = fits.prediction[np.ix_(split.test, some)]
-                    sides = np.stack([np.ones_like(predicted), predicted, responses[split.test]])
-                    products = part.test.T @ sides
-                    for sound, weights in _moved(part, sounds, responses[split.train], penalty):
-                        found[:, sound, some] += (products * weights).sum(axis=1)
+        for split, alike in _alike(fits, number):
+            part = TrainingPart.of(features, split)
+            sounds = np.searchsorted(starts, split.train, side="right") - 1
+            for penalty, some in alike:
+                responses = voxels.responses(some)
+                predicted = fits.prediction[np.ix_(split.test, some)]
+                sides = np.stack([np.ones_like(predicted), predicted, responses[split.test]])
+                products = part.test.T @ sides
+                for sound, weights in _moved(part, sounds, responses[split.train], penalty):
+                    found[:, sound, some] += (products * weights).sum(axis=1)
     return found
+
+
+def _alike(fits: Fits, number: int) -> Iterator[tuple[Split, list[tuple[float, IndexArray]]]]:
+    """Yield splits in which voxels have a layer; penalties and these voxels, a block at a time."""
+    for problem in fits.problems:
+        for place, split in enumerate(problem.splits):
+            found = []
+            for _, columns in fits.blocks(problem):
+                here = columns[fits.layer[place, columns] == number]
+                penalties = fits.penalty[place, here]
+                found += [(one, here[penalties == one]) for one in np.unique(penalties).tolist()]
+            if found:
+                yield split, found
 
 
 def _moved(
     part: TrainingPart, sounds: IndexArray, responses: FloatArray, penalty: float
 ) -> Iterator[tuple[int, FloatArray]]:
-    """Yield each sound, and by how much weights, (coordinate, voxel), change without it.
-
-    With Z its rows, A the damped Gram matrix and e the errors, A⁻¹ Zᵀ (I - Z A⁻¹ Zᵀ)⁻¹ e less.
-    """
-    damped = part.squares + penalty
-    weights = (part.train.T @ responses) / damped[:, np.newaxis]
-    errors = responses - part.train @ weights
+    """Yield each sound, and by how much weights, (coordinate, voxel), change without it."""
+    products = part.train.T @ responses
     for sound in np.unique(sounds).tolist():
-        rows = sounds == sound
-        held = part.train[rows]
-        own = np.eye(len(held)) - (held / damped) @ held.T
-        left = scipy.linalg.solve(own, errors[rows], assume_a="pos", check_finite=False)
-        yield sound, -(held.T @ left) / damped[:, np.newaxis]
+        rows = np.flatnonzero(sounds == sound)
+        (held_out,) = part.held_out(rows, [penalty])
+        yield sound, -held_out.owed @ held_out.errors(responses[rows], products)

@@ -114,7 +114,7 @@ class TrainingPart:
             rough, measured = held_out.single(), coarse[held_out.rows]
             for some in _chunks(measured.shape[1]):
                 found[place, some] += rough.gains(measured[:, some], single[:, some])
-        margin = _MARGIN * norms * np.square(responses).sum(axis=0)
+        margin = _MARGIN * norms * np.einsum("rv,rv->v", responses, responses)
         return np.asarray(found + margin >= (found - margin).max(axis=0))
 
     def gains(
@@ -173,28 +173,31 @@ class TrainingPart:
         products = self.train.T @ responses
         values, which = np.unique(penalty, return_inverse=True)
         for rows in np.array_split(np.arange(len(self.train)), PIECES):
-            held, found = self.train[rows], predicted.copy()
-            every = _HeldOut.each(rows, held, (self.squares + value for value in values))
-            for place, held_out in enumerate(every):
+            found = predicted.copy()
+            for place, held_out in enumerate(self.held_out(rows, values.tolist())):
                 columns = np.flatnonzero(which == place)
                 measured = responses[np.ix_(rows, columns)]
                 errors = held_out.errors(measured, products[:, columns])
-                found[:, columns] -= self.test @ (held_out.features.T / held_out.roots) @ errors
+                found[:, columns] -= self.test @ held_out.owed @ errors
             yield found
+
+    def held_out(self, rows: IndexArray, penalties: Iterable[float]) -> Iterator[HeldOut]:
+        """Yield some rows as they are predicted from the others, with each penalty."""
+        damped = (self.squares + penalty for penalty in penalties)
+        return HeldOut.each(rows, self.train[rows], damped)
 
     def _held_out(
         self, tried: Iterable[int] = range(len(PENALTIES))
-    ) -> Iterator[tuple[int, _HeldOut]]:
+    ) -> Iterator[tuple[int, HeldOut]]:
         """Yield places of penalties, each with each group of rows."""
         for group in np.unique(self.groups):
             rows = np.flatnonzero(self.groups == group)
-            held = self.train[rows]
-            damped = (self.squares + self.penalties[place] for place in tried)
-            yield from zip(tried, _HeldOut.each(rows, held, damped), strict=True)
+            penalties = [self.penalties[place] for place in tried]
+            yield from zip(tried, self.held_out(rows, penalties), strict=True)
 
 
 @dataclass(frozen=True)
-class _HeldOut:
+class HeldOut:
     """A group of rows that is predicted from the others, with one penalty; see `gains`.
 
     Features A are divided by the roots of S + α: A A' has the rows' side, A' A that of coordinates.
@@ -240,6 +243,11 @@ class _HeldOut:
     def norm(self) -> float:
         """A bound of the 2-norm of the inverse, 1 at least."""
         return float(np.abs(self.inverse).sum(axis=0).max(initial=1.0))
+
+    @property
+    def owed(self) -> Numbers:
+        """What weights owe to an error of these rows, (coordinate, row)."""
+        return np.asarray(self.features.T / self.roots)
 
     def single(self) -> Self:
         """Return it in single precision."""

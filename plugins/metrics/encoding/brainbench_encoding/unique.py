@@ -198,7 +198,7 @@ class UniqueEncoding(Encoding):
             .assign(unsure.raw)
             .assign(profile=("layer", profile))
             .assign_attrs(
-                unsure.attributes, delays=list(self.timing(voxels.runs)[0]), variant="unique"
+                unsure.attributes, delays=list(self._timing(voxels.runs).delays), variant="unique"
             ),
         )
 
@@ -216,8 +216,8 @@ class UniqueEncoding(Encoding):
             The fits; all side by side, delayed, each of the same size, in no more coordinates than
             rows, which changes no inner product; the names of what was fitted.
         """
-        timing = self.timing(voxels.runs)
-        found = Fits(voxels, 0, *timing, relearn=True)
+        timing = self._timing(voxels.runs)
+        found = Fits(voxels, 0, relearn=True)
         everywhere = np.ones(found.layer.shape, dtype=bool)
         names: list[str] = []
         kept: list[npt.NDArray[np.floating[Any]]] = []
@@ -247,7 +247,7 @@ class UniqueEncoding(Encoding):
         self, layers: Layers, beside: FloatArray, voxels: Voxels, model: Fits, given: Fits
     ) -> Fits:
         """Fit both together, where each alone has its part from the fits that are there."""
-        both = Fits(voxels, 0, *self.timing(voxels.runs), relearn=True)
+        both = Fits(voxels, 0, relearn=True)
         both.add_fitted(0, given)
         both.add_fitted(len(SHARES) - 1, model)
         with progress_bar(len(layers), "both together", "layer", smoothing=0) as bar:
@@ -255,7 +255,7 @@ class UniqueEncoding(Encoding):
                 here = model.layer == number
                 if here.any() and beside.any():
                     values = model.checked(name, layers[name])
-                    design = voxels.runs.design(values, *self.timing(voxels.runs))
+                    design = voxels.runs.design(values, *self._timing(voxels.runs))
                     both.block = self._memory(
                         voxels, design.shape[1] + beside.shape[1], len(layers)
                     ).block()

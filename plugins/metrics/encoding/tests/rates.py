@@ -52,9 +52,9 @@ class Rates:
     ----------
     times : int
     mean, deviation, error : float
-        Of the score over simulations; root mean square of its standard errors.
+        Of the score over simulations; root mean square of its standard errors, withheld ones 0.
     covered : float
-        Share of 95 % intervals with the mean score in them.
+        Share of 95 % intervals with the mean score in them; withheld ones miss it.
     false : float
         Share of comparisons of two equally good models with p < .05.
     chance : float
@@ -105,15 +105,15 @@ def rates(
         scores.append(both[0])
         p.append((_influence(both[0], world) - _influence(both[1], world)).estimate().p)
     values = np.array([score.value for score in scores])
-    low, high = np.array([score.interval for score in scores]).T
+    within = [one.interval is not None and _within(values.mean(), one.interval) for one in scores]
     return Rates(
         times=times,
         mean=float(values.mean()),
         deviation=float(values.std()),
-        error=float(np.sqrt(np.mean([score.error**2 for score in scores]))),
-        covered=float(np.mean((low <= values.mean()) & (values.mean() <= high))),
+        error=float(np.sqrt(np.mean([(score.error or 0.0) ** 2 for score in scores]))),
+        covered=float(np.mean(within)),
         false=float(np.mean(np.array(p) < 0.05)),
-        chance=float(np.mean([score.p < 0.05 for score in scores])),
+        chance=float(np.mean([one.p is not None and one.p < 0.05 for one in scores])),
         ceiling=float(np.mean([np.nan if one.ceiling is None else one.ceiling for one in scores])),
     )
 
@@ -125,6 +125,10 @@ def noisy(values: Array, target: xr.DataArray, generator: np.random.Generator) -
     keys = zip(target["run"].values.tolist(), target["time"].values.tolist(), strict=True)
     rows = [first.setdefault(key, row) for row, key in enumerate(keys)]
     return values + drawn[rows]
+
+
+def _within(value: float, interval: tuple[float, float]) -> bool:
+    return interval[0] <= value <= interval[1]
 
 
 def _influence(score: Score, world: World | SoundWorld) -> Influence:

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 from brainbench_encoding.ceiling import reachable, withheld
 from brainbench_encoding.metric import Encoding
+from brainbench_encoding.unique import UniqueEncoding
 from scipy.stats import binom
 
 from brainbench_audio.assemblies.continuous import build_in_time, folds_of_runs
 from brainbench_audio.scores.ceilings import session_reliability
+from brainbench_audio.scores.score import Score
 
 from . import unique_rates
 from .continuous import World
@@ -51,6 +53,18 @@ def _check_unique(world: unique_rates.Beyond, times: int) -> None:
     else:
         assert found.chance <= binom.ppf(1 - 5e-4, times, 0.065) / times, told
         assert found.mean < 0.005, told
+
+
+def test_what_is_withheld_counts_as_missed() -> None:
+    def silent(world: World | SoundWorld, seed: int) -> tuple[Score, Score]:
+        layers, target, folds = world.draw(seed)
+        flat = {"flat": np.ones((len(target), 1))}
+        score = UniqueEncoding()(flat, target, folds, given=layers)
+        assert score.error is None
+        return score, score
+
+    found = rates(SHORT, 2, silent)
+    assert (found.mean, found.error, found.covered, found.chance) == (0.0, 0.0, 0.0, 0.0)
 
 
 def test_the_ceiling_is_the_true_one() -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
 import xarray as xr
 from brainbench_encoding.correlation import correlations, unit
+from brainbench_encoding.memory import needed
 from brainbench_encoding.metric import Encoding
 from brainbench_encoding.reduction import principal_components
 from brainbench_encoding.runs import Runs, zscored
@@ -86,7 +89,20 @@ def test_planted_lags_and_features_are_found() -> None:
     assert (1 + np.argmax(alone, axis=0)).tolist() == world.lags.tolist() == [2, 5, 8, 3, 6]
 
 
-def test_errors_and_chance_are_over_sounds() -> None:
+def test_memory_is_told_from_sizes_and_options() -> None:
+    _, target, folds = SoundWorld(sounds=15, rows=15).draw(3)
+    layers = {"layer": np.random.default_rng(3).standard_normal((225, 1500))}
+    every: tuple[dict[str, Any], ...] = ({}, {"components": 9}, {"components": 0, "delays": (1, 2)})
+    for options in every:
+        tracemalloc.start()
+        Encoding(permutations=0, **options)(layers, target, folds)
+        taken = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        told = needed(225, 5, 1500, 0.04, folder="data", **options)
+        assert taken < told < 2 * taken
+
+
+def test_errors_and_chance_are_over_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
     layers, target, folds = replace(SMALL, noise=0.5).draw(2)
     found = Encoding(bootstrap=30)(layers, target, folds)
     assert found.provenance["error_over"] == "sounds"
@@ -100,7 +116,8 @@ def test_errors_and_chance_are_over_sounds() -> None:
     assert np.corrcoef(stored.stimuli.ravel(), _learned_anew(found, layers, target, folds).ravel())[
         0, 1
     ] == pytest.approx(1, abs=0.01)
-    # rows in another order of sounds
+    # rows in another order of sounds, and two components at a time
+    monkeypatch.setattr("brainbench_encoding.memory.BLOCK", 2)
     order = np.arange(len(folds)).reshape(25, 14)[::-1].ravel()
     again = Encoding(bootstrap=30)(
         {name: values[order] for name, values in layers.items()}, target[order], folds[order]
