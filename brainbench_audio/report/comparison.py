@@ -82,7 +82,7 @@ def compare(results: Iterable[Result]) -> list[Comparison]:
     ------
     DataError
         A score is published or does not tell what it owes to stimuli or subjects; or two are of
-        other stimuli or subjects.
+        other stimuli or subjects, or were made by other versions of the metric.
     """
     by_benchmark: dict[str, list[Result]] = {}
     for result in results:
@@ -100,25 +100,30 @@ def compare(results: Iterable[Result]) -> list[Comparison]:
 def differences(results: Iterable[Result]) -> list[Comparison]:
     """Compare every two results of one benchmark that can be compared, as `compare` does.
 
-    Published ones, and those of other sounds or listeners, are left out; q is p, as nobody asked
-    for all pairs together.
+    Published ones, and those of other sounds, listeners or versions of the metric, are left out; q
+    is p, as nobody asked for all pairs together.
     """
     ordered = sorted(results, key=lambda result: -result.value)
     known = [(one, evidence) for one in ordered if (evidence := _usable(one)) is not None]
     pairs = [
         (one, other, first.influence - second.influence)
         for (one, first), (other, second) in combinations(known, 2)
-        if first.origin == second.origin
+        if first.is_paired(second)
     ]
     return [_estimated(*pair) for pair in pairs if not pair[2].trouble()]
 
 
 def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> Comparison:
-    if first.origin != second.origin:
+    if not first.is_paired(second):
+        differs, same = (
+            ("by other versions of the metric on", "by the same version")
+            if first.origin == second.origin
+            else ("on other sounds or listeners of", "with the same data")
+        )
         raise DataError(
-            f"{one.model} and {other.model} were scored on other sounds or listeners of "
-            f"{one.benchmark}. Score both with the same data: brainbench score --model "
-            f"{asked_for(one)} {asked_for(other)} --benchmark {one.benchmark} --recompute"
+            f"{one.model} and {other.model} were scored {differs} {one.benchmark}. Score both "
+            f"{same}: brainbench score --model {asked_for(one)} {asked_for(other)} --benchmark "
+            f"{one.benchmark} --recompute"
         )
     difference = first.influence - second.influence
     if reason := difference.trouble():
@@ -156,7 +161,8 @@ class Rank:
     group : int or None
         Results of one group do not differ from its best after control of false discoveries.
     paired : bool
-        Whether another result is of the same stimuli and subjects; else the error alone was used.
+        Whether another result is of the same stimuli, subjects and version of the metric; else the
+        error alone was used.
     """
 
     place: int
@@ -195,7 +201,7 @@ def ranking(results: Sequence[Result], draws: int = DRAWS, seed: int = 0) -> lis
     ranges = rank_ranges(drawn)
     unsure = [index for index, column in enumerate(drawn.T) if np.ptp(column) > 0]
     groups = _groups(results, evidence, unsure)
-    origins = [None if one is None else one.origin for one in evidence]
+    origins = [None if one is None else (one.origin, one.code) for one in evidence]
     return [
         Rank(
             place=int(places[index]),
@@ -250,7 +256,7 @@ def _groups(
 
 
 def _p(one: Result, first: Evidence | None, other: Result, second: Evidence | None) -> float:
-    if first is not None and second is not None and first.origin == second.origin:
+    if first is not None and second is not None and first.is_paired(second):
         return (first.influence - second.influence).estimate().p
     error = float(np.hypot(_error(one), _error(other)))
     return Estimate(one.value - other.value, error, np.inf, "").p

@@ -33,10 +33,13 @@ class Evidence:
     influence : Influence
     origin : tuple
         Which stimuli and listeners; equal for scores that are paired.
+    code : tuple
+        Revisions of what made it; what others made may count other things, so these are no pair.
     """
 
     influence: Influence
     origin: tuple[Any, ...]
+    code: tuple[Any, ...]
 
     @classmethod
     def read(cls, result: Result) -> Evidence | None:
@@ -54,7 +57,12 @@ class Evidence:
         if influence is None:
             return None
         size = influence.stimuli.shape
-        return cls(influence, (size, _data(result.provenance), tuple(result.parts), units))
+        origin = size, _data(result.provenance), tuple(result.parts), units
+        return cls(influence, origin, _code(result.provenance))
+
+    def is_paired(self, other: Evidence) -> bool:
+        """Return whether the two may be subtracted."""
+        return (self.origin, self.code) == (other.origin, other.code)
 
 
 def _stored(file: Path) -> xr.Dataset:
@@ -83,6 +91,13 @@ def _data(provenance: Mapping[str, Any]) -> Any:
     if isinstance(inputs, dict):
         return inputs.get("assembly"), inputs.get("folds")
     return provenance.get("stimuli")
+
+
+def _code(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return revisions, or hashes, of the core's statistics and of the metric, where known."""
+    inputs = provenance.get("inputs")
+    known = inputs if isinstance(inputs, dict) else {}
+    return known.get("revision"), known.get("metric")
 
 
 def unit(result: Result) -> str | None:

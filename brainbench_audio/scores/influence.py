@@ -36,13 +36,17 @@ class Influence:
         The part without that stimulus, weights learned anew, less the mean of these over stimuli.
     pairs : float64 array (bin, part) or None
         Of a metric that compares pairs of stimuli, or learns from one to predict another: `sketch`
-        of what the part owes to each pair.
+        of what the part owes to each pair, half of whose squares is taken off the variance; times
+        the root of 2 where all of them can go.
     units : str
         What parts are a sample of: ``listeners`` or ``folds``; empty for components.
     kind : str
         What the stimuli are, in words: ``sounds``, or blocks of time of a continuous one.
     least : int
         Fewer stimuli say nothing of others.
+    choice : float64 array (weighting, part) or None
+        Of a metric that chooses, as among layers: what parts move by, in each of the `weightings`,
+        with the choice made anew, beyond what they move by as it is.
     """
 
     parts: Array

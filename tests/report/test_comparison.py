@@ -17,7 +17,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.report import evidence
-from brainbench_audio.report.comparison import Comparison, compare, ranking
+from brainbench_audio.report.comparison import Comparison, compare, differences, ranking
 from brainbench_audio.report.evidence import Evidence, asked_for, unit
 from brainbench_audio.report.results import Result, all_results, published_results, stored_results
 from brainbench_audio.scores import profiles
@@ -198,22 +198,27 @@ def test_a_part_of_a_stored_whole(keep: Keep) -> None:
 
 
 @pytest.mark.parametrize(
-    ("other", "provenance"),
+    ("other", "inputs", "told"),
     [
-        ({}, {"inputs": {"assembly": "b", "folds": "f"}}),
-        ({}, {"inputs": {"assembly": "a", "folds": "g"}}),
-        ({"stimuli": 41}, None),
-        ({"names": list("abd")}, None),
+        ({}, {"assembly": "b"}, "other sounds or listeners"),
+        ({}, {"folds": "g"}, "other sounds or listeners"),
+        ({"stimuli": 41}, {}, "other sounds or listeners"),
+        ({"names": list("abd")}, {}, "other sounds or listeners"),
+        # what an earlier version stored may count other things
+        ({}, {"revision": 6}, "other versions of the metric"),
+        ({}, {"metric": 5}, "other versions of the metric"),
     ],
 )
-def test_scores_of_other_data_are_refused(
-    keep: Keep, other: dict[str, Any], provenance: dict[str, Any] | None
+def test_scores_of_other_data_or_versions_are_refused(
+    keep: Keep, other: dict[str, Any], inputs: dict[str, Any], told: str
 ) -> None:
-    keep_influence(keep, "one", 0.5)
-    keep_influence(keep, "two", 0.4, provenance=provenance, **other)
-    with pytest.raises(DataError, match=r"one and two .* other sounds or listeners.*--recompute"):
-        compare(stored_results())
+    known = {**DATA["inputs"], "revision": 7, "metric": 6}
+    keep_influence(keep, "one", 0.5, provenance={"inputs": known})
+    keep_influence(keep, "two", 0.4, provenance={"inputs": {**known, **inputs}}, **other)
     results = stored_results()
+    with pytest.raises(DataError, match=rf"one and two .* {told}.*--recompute"):
+        compare(results)
+    assert differences(results) == []
     assert [rank.paired for rank in ranking(results)] == [False, False]
 
 
