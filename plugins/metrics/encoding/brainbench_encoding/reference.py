@@ -18,7 +18,7 @@ DELAYS = (1, 2, 3, 4)
 def score(
     layers: Mapping[str, npt.NDArray[np.floating[Any]]], target: xr.DataArray, folds: npt.ArrayLike
 ) -> float:
-    """Return the value of `encoding` for volumes of passages without gaps, sessions, subjects."""
+    """Return the value for volumes of passages without gaps, sessions and subjects."""
     names, repeats = target["run"].values.astype(str), target["repeat"].values
     times, labels = target["time"].values, np.asarray(folds)
     rows = {
