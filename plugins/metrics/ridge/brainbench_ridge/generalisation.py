@@ -72,7 +72,7 @@ def _chosen_anew(
     if fit.rivals is None or len(fit.rivals.parts) == 1:
         return influence, roots
     each = max(2, FOLDS // (len(fit.layer) * weights.shape[1]))
-    few = weights if influence.units == "" else some_for_all(fit.r2, weights, each)
+    few = some_for_all(fit.r2, weights, each)
     places = np.flatnonzero(few.any(axis=1))
     r, squares = fit.rivals.moved(responses, fit.layer, places)
     influence = replace(influence, choice=squares @ few[places])

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from brainbench_audio.scores.choice import REACH
 from brainbench_audio.scores.weightings import weightings
 
 from .partition import FloatArray, IndexArray, Partition
@@ -143,8 +144,16 @@ class _Block:
         )
 
     def choose(self, inner: FloatArray) -> FloatArray:
-        """Return `scores` with layers chosen by inner scores, (layer, fold, target), anew."""
-        return self.scores((inner[:, :, np.newaxis] + self.inner).argmax(axis=0))
+        """Return `scores` with layers chosen by inner scores, (layer, fold, target), anew.
+
+        Among those within reach of the best: what a poor layer moves by, to first order, may be
+        far beyond what its score can be.
+        """
+        best = inner.argmax(axis=0)[np.newaxis]
+        spread = np.take_along_axis(self.inner, best[:, :, np.newaxis], axis=0)[0].std(axis=1)
+        least = np.take_along_axis(inner, best, axis=0) - REACH * spread
+        near = np.where(inner >= least, inner, -np.inf)
+        return self.scores((near[:, :, np.newaxis] + self.inner).argmax(axis=0))
 
     def scores(self, layer: IndexArray) -> FloatArray:
         """Return correlations and R², (2, weighting, target), of layers, (fold, weighting, target).

@@ -117,8 +117,9 @@ def plain_moved(
     found: NestedRidge,
     number: int,
     changes: FloatArray,
+    some: slice,
 ) -> FloatArray:
-    """Return what r and R² of a target move by with layers chosen anew, (weighting, 2)."""
+    """Return what r and R² of a target move by with layers chosen anew, (some weightings, 2)."""
     assert found.rivals is not None
     places, y = np.unique(folds), responses - responses.mean()
     # by layer and fold: sums over its stimuli, and what they owe to each stimulus
@@ -145,17 +146,24 @@ def plain_moved(
         slope = more[0] / np.sqrt(squares * own)
         return r, slope - r / 2 * (more[1] / squares + y[kept] ** 2 @ change[kept] / own)
 
-    result = np.empty((len(changes), 2))
-    for row, change in enumerate(changes):
+    scores = found.rivals.inner[:, :, number]
+
+    def of_inner(place: int, fold: int, change: FloatArray) -> float:
+        others = {other: place for other in range(len(places)) if other != fold}
+        r, slope = pooled(others, change, folds != places[fold])
+        return 2 * max(r, 0.0) * slope
+
+    near = []  # of each fold, the layers within four deviations of the best
+    for fold in range(len(places)):
+        best = int(scores[:, fold].argmax())
+        spread = np.std([of_inner(best, fold, change) for change in changes])
+        near.append(np.flatnonzero(scores[:, fold] >= scores[best, fold] - 4 * spread).tolist())
+    result = np.empty((len(changes[some]), 2))
+    for row, change in enumerate(changes[some]):
         anew = {}
-        for fold, label in enumerate(places):
-            scores = []
-            for place in range(len(layers)):
-                others = {other: place for other in range(len(places)) if other != fold}
-                r, slope = pooled(others, change, folds != label)
-                inner = found.rivals.inner[place, fold, number]
-                scores.append(inner + 2 * max(r, 0.0) * slope)
-            anew[fold] = int(np.argmax(scores))
+        for fold, within in enumerate(near):
+            moved = [scores[place, fold] + of_inner(place, fold, change) for place in within]
+            anew[fold] = within[int(np.argmax(moved))]
         every = np.ones(len(y), dtype=bool)
         (r, more), (own, fixed) = (
             pooled(chosen, change, every)

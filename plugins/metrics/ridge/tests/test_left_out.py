@@ -86,15 +86,16 @@ def test_layers_chosen_anew_equal_loops_written_out() -> None:
     assert not r[:, 3].any()
     assert not squares[:, 3].any()
     for number in (0, 5, 10):
-        plain = plain_moved(layers, targets[:, number], folds, found, number, weightings(30)[::40])
+        some = slice(0, None, 40)
+        plain = plain_moved(layers, targets[:, number], folds, found, number, weightings(30), some)
         # other layers are chosen in some weightings, and not in others
         assert 0 < np.count_nonzero(np.abs(plain[:, 0]) > 1e-9) < len(plain)
         both = np.stack([r[::40, number], squares[::40, number]], axis=1)
         np.testing.assert_allclose(both, plain, rtol=1e-6, atol=1e-10)
     # of some targets, and of the first ones
-    some = found.first(10).rivals
-    assert some is not None
-    again = some.moved(targets[:, :10], found.first(10).layer, np.array([9, 0]))
+    first = found.first(10).rivals
+    assert first is not None
+    again = first.moved(targets[:, :10], found.first(10).layer, np.array([9, 0]))
     np.testing.assert_allclose(again[0], r[:, [9, 0]], atol=1e-12)
     assert nested_ridge(layers, targets, folds, profile=False).rivals is None
 
