@@ -27,8 +27,9 @@ class CrepeNetwork(nn.Module):
     batch norm and a max-pool that halves the samples; then one linear layer. Parameters have
     torchcrepe's names.
 
-    A frame depends on its 64 ms alone, so one that several sounds of a batch share, as windows of
-    continuous sound do, goes through the network once.
+    A frame depends on its 64 ms alone, so where sounds of a batch share most frames, as windows of
+    continuous sound do, each goes through the network once. Else sounds are heard one at a time, and
+    rounding does not depend on the batch.
 
     The axis that the convolutions run along is time within a frame, so a layer is the mean over it
     and over the frames.
@@ -59,9 +60,15 @@ class CrepeNetwork(nn.Module):
     def forward(self, waveforms: Tensor) -> Tensor:
         """Return the mean logits (batch, 360) of waveforms (batch, sample)."""
         frames, counts = _distinct(cut(waveforms))
-        means = self._means(frames, counts / counts.sum(dim=1, keepdim=True))
+        shares = counts / counts.sum(dim=1, keepdim=True)
+        if 2 * len(frames) <= counts.sum():
+            means = [self._means(frames, shares)]
+        else:
+            alone = shares.new_full((1, 1 + waveforms.shape[1] // HOP), 1.0)
+            alone /= alone.shape[1]
+            means = [self._means(cut(waveform), alone) for waveform in waveforms]
         for layer, read_out in self.read_outs.items():
-            logits: Tensor = read_out(means[layer])
+            logits: Tensor = read_out(torch.cat([mean[layer] for mean in means]))
         return logits
 
     def stages(self, frames: Tensor) -> Iterator[tuple[str, Tensor]]:
