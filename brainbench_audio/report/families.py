@@ -61,7 +61,7 @@ FAMILIES: dict[str, Look] = {
     "spectrotemporal": Look("#7B7B7B", "D"),
     "crepe": Look("#AD6A00", ">"),
     "resemblyzer": Look("#3A86A8", "<"),
-    "lowlevel": Look("#7B7B7B", "h"),
+    "lowlevel": Look("#7B7B7B", "X"),
 }
 # of strangers: markers that no family of the table has
 _SPARE = tuple(
