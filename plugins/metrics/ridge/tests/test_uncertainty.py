@@ -358,18 +358,18 @@ def test_memory_stays_below_the_limit_when_one_stimulus_is_left_out_at_a_time(
     variant: str | None,
 ) -> None:
     generator = np.random.default_rng(0)
-    layers = {"l": generator.standard_normal((60, 200)).astype(np.float32)}
+    layers = {"l": generator.standard_normal((40, 200)).astype(np.float32)}
     target = build(
-        layers["l"][:, :40] + generator.standard_normal((60, 40)),
-        [f"stim{number}" for number in range(60)],
+        layers["l"][:, :20] + generator.standard_normal((40, 20)),
+        [f"stim{number}" for number in range(40)],
         "voxel",
-        {"subject": ["a"] * 40},
+        {"subject": ["a"] * 20},
     )
-    folds = np.arange(60)
+    folds = np.arange(40)
     free = Ridge(variant=variant)(layers, target, folds)
-    limit = 20 * 10**6
-    assert Memory(60, 40, 1, 60).share() == (512, 60)
-    assert Memory(60, 40, 1, 60, limit).share()[1] < 30
+    limit = 8 * 10**6
+    assert Memory(40, 20, 1, 40).share() == (512, 40)
+    assert Memory(40, 20, 1, 40, limit).share()[1] < 20
     tracemalloc.start()
     try:
         bounded = Ridge(variant=variant, max_memory=limit)(layers, target, folds)
