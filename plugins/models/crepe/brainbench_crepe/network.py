@@ -28,8 +28,8 @@ class CrepeNetwork(nn.Module):
     torchcrepe's names.
 
     A frame depends on its 64 ms alone, so where sounds of a batch share most frames, as windows of
-    continuous sound do, each goes through the network once. Else sounds are heard one at a time, and
-    rounding does not depend on the batch.
+    continuous sound do, each goes through the network once. Else sounds are heard one at a time,
+    and rounding does not depend on the batch.
 
     The axis that the convolutions run along is time within a frame, so a layer is the mean over it
     and over the frames.
