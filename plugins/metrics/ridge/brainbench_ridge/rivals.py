@@ -18,8 +18,8 @@ from .responses import Responses, is_defined
 from .threads import single_threaded_products
 from .training_part import TrainingPart
 
-# sums treated together, of layers, folds and targets, in 1,000 weightings: 10 MB
-_BLOCK = 200
+# folds times targets treated together, in 1,000 weightings: 640 KB an array
+_BLOCK = 80
 
 
 @dataclass(frozen=True)
@@ -67,81 +67,75 @@ class Rivals:
         -------
         two float64 arrays (weighting, some)
         """
+        changes = weightings(self.partition.stimuli)[:, self.partition.order]
 
         def of_block(some: IndexArray) -> FloatArray:
             measured = Responses.measure(responses[:, some], self.partition)
-            block = _Block.weigh([self._owed(one, measured, some) for one in self.parts], measured)
-            anew = block.choose(self.inner[..., some]) - block.scores(layer[:, np.newaxis, some])
-            return np.asarray(anew)
+            owed = [self._owed(one, measured, some) for one in self.parts]
+            block = _Block.weigh(owed, measured, changes)
+            return block.choose(self.inner[..., some]) - block.scores(*block.held(layer[:, some]))
 
-        size = max(1, _BLOCK // (len(self.parts) * self.partition.folds))
+        size = max(1, _BLOCK // self.partition.folds)
         blocks = [targets[at : at + size] for at in range(0, len(targets), size)]
         with single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
             r, squares = np.concatenate(list(pool.map(of_block, blocks)), axis=2)
         return r, squares
 
     def _owed(self, layer: int, measured: Responses, targets: IndexArray) -> FloatArray:
-        """Return what sums over a fold owe to each stimulus, (sum, fold, stimulus, target).
+        """Return what sums over a fold owe to each stimulus, (sum, stimulus, fold, target).
 
         Of products of predictions and responses, and of squares of predictions, see `LeftOut`.
         """
         y = measured.centred
-        owed = np.empty((2, self.partition.folds, *y.shape))
+        owed = np.empty((2, len(y), self.partition.folds, y.shape[1]))
         for fold, part in enumerate(self.parts[layer]):
             penalty = self.penalty[layer, fold, targets]
             training, test = self.partition.training(fold), self.partition.test(fold)
             predicted = part.predict(fold, y[training], penalty)
             change = part.scaled_residuals(y[training], penalty)
-            owed[:, fold, test] = predicted * y[test], predicted**2
-            owed[0, fold, training] = change * part.transposed(fold, y[test], penalty)
-            owed[1, fold, training] = 2 * change * part.transposed(fold, predicted, penalty)
+            owed[:, test, fold] = predicted * y[test], predicted**2
+            owed[0, training, fold] = change * part.transposed(fold, y[test], penalty)
+            owed[1, training, fold] = 2 * change * part.transposed(fold, predicted, penalty)
         return owed
 
 
 @dataclass(frozen=True)
 class _Block:
-    """Sums over folds of all layers for some targets, and what they move by in each weighting.
+    """Sums over folds of all layers for some targets, and what they owe to stimuli.
+
+    What these come to in the weightings is worked out a layer at a time: that of all layers is too
+    large for a core's cache.
 
     Attributes
     ----------
-    partition : Partition
-    sums : float64 array (sum, layer, fold, 1, target)
-    moved : float64 array (sum, layer, fold, weighting, target)
-    inner : float64 array (layer, fold, weighting, target)
-        What inner scores move by.
+    changes : float64 array (weighting, stimulus)
+    sums : float64 array (layer, sum, fold, target)
+    owed : float64 array (layer, sum, stimulus, fold, target)
+    inner : float64 array (layer, stimulus, fold, target)
+        What inner scores owe to each stimulus.
     squares, own : float64 arrays (target,), (weighting, target)
         Sum of squares of responses, and what it moves by.
     """
 
+    changes: FloatArray
     sums: FloatArray
-    moved: FloatArray
+    owed: FloatArray
     inner: FloatArray
     squares: FloatArray
     own: FloatArray
 
     @classmethod
-    def weigh(cls, owed: list[FloatArray], measured: Responses) -> _Block:
+    def weigh(cls, owed: list[FloatArray], measured: Responses, changes: FloatArray) -> _Block:
         """Build from what the sums of each layer owe to stimuli."""
         partition = measured.partition
-        changes = weightings(partition.stimuli)[:, partition.order]
         tests = [partition.test(fold) for fold in range(partition.folds)]
-        sums = np.stack(
-            [[one[:, fold, test].sum(axis=1) for fold, test in enumerate(tests)] for one in owed]
-        )
-        inner = [
-            [
-                changes @ _of_inner(one, total.sum(axis=0) - total[fold], fold, test, measured)
-                for fold, test in enumerate(tests)
-            ]
-            for one, total in zip(owed, sums, strict=True)
+        sums = [
+            np.stack([one[:, test, fold].sum(axis=1) for fold, test in enumerate(tests)], axis=1)
+            for one in owed
         ]
-        return cls(
-            np.moveaxis(sums, 2, 0)[:, :, :, np.newaxis],
-            np.stack([changes @ one for one in owed], axis=1),
-            np.array(inner),
-            measured.squares,
-            changes @ np.square(measured.centred),
-        )
+        inner = [_of_inner(*both, tests, measured) for both in zip(owed, sums, strict=True)]
+        own = changes @ np.square(measured.centred)
+        return cls(changes, np.stack(sums), np.stack(owed), np.stack(inner), measured.squares, own)
 
     def choose(self, inner: FloatArray) -> FloatArray:
         """Return `scores` with layers chosen by inner scores, (layer, fold, target), anew.
@@ -149,39 +143,61 @@ class _Block:
         Among those within reach of the best: what a poor layer moves by, to first order, may be
         far beyond what its score can be.
         """
-        best = inner.argmax(axis=0)[np.newaxis]
-        spread = np.take_along_axis(self.inner, best[:, :, np.newaxis], axis=0)[0].std(axis=1)
-        least = np.take_along_axis(inner, best, axis=0) - REACH * spread
-        near = np.where(inner >= least, inner, -np.inf)
-        return self.scores((near[:, :, np.newaxis] + self.inner).argmax(axis=0))
+        best = inner.argmax(axis=0)
+        spread = self._weighed(_of_layers(self.inner, best)).std(axis=0)
+        near = inner >= _of_layers(inner, best) - REACH * spread
+        highest = np.full((len(self.changes), *spread.shape), -np.inf)
+        sums, moved = (np.zeros((2, *highest.shape)) for _ in range(2))
+        for layer in np.flatnonzero(near.any(axis=(1, 2))):
+            anew = np.where(near[layer], inner[layer] + self._weighed(self.inner[layer]), -np.inf)
+            wins = anew > highest
+            np.copyto(highest, anew, where=wins)
+            np.copyto(sums, self.sums[layer][:, np.newaxis], where=wins)
+            np.copyto(moved, self._weighed(self.owed[layer]), where=wins)
+        return self.scores(sums, moved)
 
-    def scores(self, layer: IndexArray) -> FloatArray:
-        """Return correlations and R², (2, weighting, target), of layers, (fold, weighting, target).
+    def held(self, layer: IndexArray) -> tuple[FloatArray, FloatArray]:
+        """Return sums with layers, (fold, target), as chosen, and what they move by."""
+        sums = _of_layers(self.sums, layer)[:, np.newaxis]
+        return sums, self._weighed(_of_layers(self.owed, layer))
 
-        To first order in the weights.
+    def scores(self, sums: FloatArray, moved: FloatArray) -> FloatArray:
+        """Return correlations and R², (2, weighting, target), to first order in the weights.
+
+        Parameters
+        ----------
+        sums, moved : float64 arrays (sum, weighting, fold, target)
         """
-        shape = self.inner.shape[1:]
-        chosen = np.broadcast_to(layer, shape)[np.newaxis, np.newaxis]
-        sums, moved = (
-            np.take_along_axis(np.broadcast_to(one, self.moved.shape), chosen, axis=1)[:, 0].sum(1)
-            for one in (self.sums, self.moved)
-        )
-        r, change = _moved(sums, moved, self.squares, self.own)
+        r, change = _moved(sums.sum(axis=2), moved.sum(axis=2), self.squares, self.own)
         return np.stack([r + change, np.maximum(r, 0.0) * (r + 2 * change)])
+
+    def _weighed(self, owed: FloatArray) -> FloatArray:
+        """Return what is owed to stimuli, (..., stimulus, fold, target), in each weighting."""
+        *sums, stimuli, folds, targets = owed.shape
+        moved = self.changes @ owed.reshape(*sums, stimuli, folds * targets)
+        return np.asarray(moved.reshape(*sums, -1, folds, targets))
+
+
+def _of_layers(values: FloatArray, layer: IndexArray) -> FloatArray:
+    """Return values, (layer, ..., fold, target), of one layer for each fold and target."""
+    chosen = np.expand_dims(layer, tuple(range(values.ndim - layer.ndim)))
+    return np.asarray(np.take_along_axis(values, chosen, axis=0)[0])
 
 
 def _of_inner(
-    owed: FloatArray, sums: FloatArray, fold: int, test: slice, measured: Responses
+    owed: FloatArray, sums: FloatArray, tests: list[slice], measured: Responses
 ) -> FloatArray:
-    """Return what the inner score of a fold owes to each stimulus, (stimulus, target).
+    """Return what inner scores of each fold owe to each stimulus, (stimulus, fold, target).
 
     As the outer scores of the other folds do, which are learned from the fold itself, too.
     """
-    own = np.square(measured.centred)
-    own[test] = 0.0
-    others = owed.sum(axis=1) - owed[:, fold]
-    others[:, test] = 0.0
-    r, change = _moved(sums, others, own.sum(axis=0), own)
+    others = owed.sum(axis=2, keepdims=True) - owed
+    own = np.repeat(np.square(measured.centred)[:, np.newaxis], len(tests), axis=1)
+    for fold, test in enumerate(tests):
+        others[:, test, fold] = 0.0
+        own[test, fold] = 0.0
+    of_others = sums.sum(axis=1, keepdims=True) - sums
+    r, change = _moved(of_others, others, own.sum(axis=0), own)
     return np.asarray(2 * np.maximum(r, 0.0) * change)
 
 
