@@ -48,6 +48,7 @@ class Fit:
         block: int,
         leaders: IndexArray | None,
         apart: int,
+        rivals: bool,
         arrays: Arrays,
     ) -> None:
         self._leaders = leaders
@@ -65,10 +66,11 @@ class Fit:
             for at in range(start, end, block)
         ]
         self._local = local()
-        # outer training parts of all layers; without a profile, of those chosen so far
+        # outer training parts of layers chosen so far; of all layers where there are rivals
         self.parts: dict[int, list[TrainingPart]] = {}
-        # with a profile, of layers to choose from: inner scores and penalties, (fold, target)
-        self.rivals: list[tuple[FloatArray, FloatArray]] = []
+        # inner scores and penalties of layers to choose from, (2, layer, fold, target)
+        shape = (2, len(best.stuck), partition.folds, self._apart)
+        self.rivals: FloatArray | None = np.empty(shape) if rivals else None
         self.correlations = np.zeros(targets.shape[1])
         self.left_out = np.zeros(targets.shape)
 
@@ -81,9 +83,9 @@ class Fit:
         self._best.stuck[number] = search.stuck.sum(axis=0)
         if self._leaders is not None:
             wins = wins[:, self._leaders]
-        if self._best.layer_r2 is not None:
+        if self.rivals is not None:
             own = slice(0, self._apart)
-            self.rivals.append((search.grid_score[:, own].copy(), search.penalty[:, own].copy()))
+            self.rivals[:, number] = search.grid_score[:, own], search.penalty[:, own]
         self._keep(number, search, wins)
 
     def add_chosen(self, number: int, search: PenaltySearch, chosen: Choice) -> None:
@@ -98,7 +100,7 @@ class Fit:
         np.copyto(self._best.penalty, search.penalty, where=wins)
         outer = [search.layer.outer(fold) for fold in range(self._partition.folds)]
         chosen = set(np.unique(self._best.layer).tolist())
-        if self._best.layer_r2 is not None:
+        if self.rivals is not None:
             chosen.update(range(number + 1))
         self.parts = {
             place: parts

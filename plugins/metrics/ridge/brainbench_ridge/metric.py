@@ -232,7 +232,15 @@ class Ridge:
         own = responses.shape[1]
         together = np.hstack([responses, mixed]) if mixed.size else responses
         every = self._nested(
-            layers, together, folds, arrays, "ridge regression", leaders=leaders, apart=own
+            layers,
+            together,
+            folds,
+            arrays,
+            "ridge regression",
+            leaders=leaders,
+            apart=own,
+            # the choice of layers counts in errors of named parts only
+            rivals=bool(targets.part_names),
         )
         found, by_chance = every.first(own), every.r2[own:]
         if sessions is None:

@@ -40,7 +40,7 @@ class NestedRidge:
     pairs : Pairs
         What the predictions were made with.
     rivals : Rivals or None
-        What they could have been made with, where there is a profile.
+        What they could have been made with, where it is kept.
     """
 
     r2: FloatArray

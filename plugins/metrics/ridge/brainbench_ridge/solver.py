@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.arrays import HOST, Arrays
@@ -33,6 +32,7 @@ def nested_ridge(
     zscore: bool = False,
     unit: bool = False,
     profile: bool = True,
+    rivals: bool = True,
     leaders: npt.ArrayLike | None = None,
     progress: Callable[[int], object] | None = None,
     block: int | None = None,
@@ -70,6 +70,9 @@ def nested_ridge(
         squared norm of its demeaned rows is 1: then the unit of the features does not matter.
     profile : bool
         Whether to evaluate each layer alone, too.
+    rivals : bool
+        Whether to keep what layers can be chosen anew from; never without ``profile`` or with
+        ``chosen``.
     leaders : int array (target,), optional
         For each target the place of another one, or its own: it takes the layers that this one has
         chosen, but chooses its own penalties. By default each target leads itself.
@@ -132,6 +135,7 @@ def nested_ridge(
             block=block or BLOCK,
             leaders=followed,
             apart=apart,
+            rivals=rivals and profile and chosen is None,
             arrays=arrays,
         )
         size = group or partition.folds
@@ -166,11 +170,8 @@ def nested_ridge(
     # what follows from them is little work
     parts = {place: [part.on(HOST) for part in found] for place, found in fit.parts.items()}
     made_with = Pairs(partition, parts, best.layer, best.penalty)
-    rivals = None
-    if fit.rivals:
-        inner, penalty = map(np.stack, zip(*fit.rivals, strict=True))
-        rivals = Rivals(partition, parts, inner, penalty)
-    return NestedRidge(*fitted, *owed, best.stuck, best.layer_r2, made_with, rivals)
+    others = None if fit.rivals is None else Rivals(partition, parts, *fit.rivals)
+    return NestedRidge(*fitted, *owed, best.stuck, best.layer_r2, made_with, others)
 
 
 def _one_ahead(

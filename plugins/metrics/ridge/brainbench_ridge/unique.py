@@ -181,7 +181,7 @@ class _Spaces:
         block, group = Memory(stimuli, columns, parts, np.unique(folds).size, *limits).share()
         share: dict[str, Any] = {"block": block, "group": group, "arrays": self.arrays}
         model, given = (
-            nested_ridge(layers, responses, folds, unit=True, **share)
+            nested_ridge(layers, responses, folds, unit=True, rivals=False, **share)
             for layers in (self.model, self.given)
         )
         spaces = ([*self.model.values()], [*self.given.values()])

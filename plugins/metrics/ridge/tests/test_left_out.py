@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pytest
+from brainbench_ridge.best import Choice
 from brainbench_ridge.partition import Partition
 from brainbench_ridge.solver import nested_ridge
 from brainbench_ridge.training_part import TrainingPart
@@ -97,7 +99,14 @@ def test_layers_chosen_anew_equal_loops_written_out() -> None:
     assert first is not None
     again = first.moved(targets[:, :10], found.first(10).layer, np.array([9, 0]))
     np.testing.assert_allclose(again[0], r[:, [9, 0]], atol=1e-12)
-    assert nested_ridge(layers, targets, folds, profile=False).rivals is None
+    # not kept where nobody asks for them, nor training parts of layers that are not chosen
+    layers["flat"] = np.ones((30, 1))
+    chosen = Choice(np.zeros(5, dtype=np.intp), np.ones((4, 5)), np.ones((4, 5)))
+    every: list[dict[str, Any]] = [{"profile": False}, {"rivals": False}, {"chosen": chosen}]
+    for options in every:
+        other = nested_ridge(layers, targets, folds, **options)
+        assert other.rivals is None
+        assert set(other.pairs.parts) == set(np.unique(other.layer).tolist())
 
 
 @pytest.mark.parametrize("features", [4, 60])
