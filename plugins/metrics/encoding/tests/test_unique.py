@@ -129,6 +129,31 @@ def test_without_a_piece_is_as_if_it_had_not_been_learned_from() -> None:
             np.testing.assert_allclose(found, model.predict(design[split.test]), atol=1e-8)
 
 
+def test_errors_add_the_jackknife_over_pieces_to_that_over_time() -> None:
+    model, _, target = halves(SMALL)
+    model, flat = {"high": model["high"]}, {"flat": np.ones((len(target), 3))}
+    found = scored(UniqueEncoding(block=6.0), model, flat, target)
+    owed = found.raw["influence"].values[:, 0]
+    every = owed.size
+    assert every - PIECES == found.n["block"] == 25
+    assert found.error == pytest.approx(np.sqrt((every - 1) / every * np.square(owed).sum()))
+    # beyond what says nothing is all that the model says
+    voxels = Voxels.of(target, folds_of(target))
+    ((split,),) = (problem.splits for problem in voxels.problems())
+    part = TrainingPart.of(voxels.runs.design(model["high"], (1, 2, 3, 4)), split)
+    responses = voxels.responses(np.arange(4))
+    learned, measured = responses[split.train], responses[split.test]
+    _, penalty, predicted = part.fit(learned)
+    pieces = np.zeros(PIECES)
+    for piece, other in enumerate(part.relearned(learned, penalty, predicted)):
+        r = [np.corrcoef(*pair)[0, 1] for pair in zip(other.T, measured.T, strict=True)]
+        pieces[piece] = np.mean(np.multiply(r, np.abs(r)))
+    own = (PIECES - 1) / PIECES * np.square(pieces - pieces.mean()).sum()
+    assert own > 1e-5
+    share = np.square(owed[-PIECES:]).sum()
+    assert (every - 1) / every * share == pytest.approx(own)
+
+
 def test_in_any_unit_and_block_of_voxels() -> None:
     model, given, target = halves(SMALL)
     found = scored(UniqueEncoding(), model, given, target)
