@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli.selection import read_results
 from brainbench_audio.cli.table import print_json
 from brainbench_audio.files import size_in_words
+
+if TYPE_CHECKING:
+    from brainbench_audio.cli.site_sounds import Encoded
 
 CHOICES = ("add", "none", "only")
 
@@ -62,9 +65,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def build(
-    options: argparse.Namespace, folder: Path, given: Path | None = None, *, live: bool = False
+    options: argparse.Namespace,
+    folder: Path,
+    given: Path | None = None,
+    *,
+    live: bool = False,
+    encoded: Encoded | None = None,
 ) -> Any:
-    """Write the site that the options describe to a folder, of the store or of given results."""
+    """Write the site that the options describe to a folder, of the store or of given results.
+
+    ``encoded`` are sounds of its pages that an earlier call has encoded; it adds its own.
+    """
     from brainbench_audio.cli.site_sounds import SoundFinder
     from brainbench_audio.report.folder_results import folder_results
     from brainbench_audio.report.results import published_results
@@ -73,7 +84,7 @@ def build(
 
     check_folder(folder)
     title = options.title or TITLE
-    clips = SoundFinder() if options.sounds else None
+    clips = SoundFinder({} if encoded is None else encoded) if options.sounds else None
     if given is None:
         results = read_results(options.published)
         return build_site(results, folder, title, live=live, clips=clips)

@@ -15,6 +15,7 @@ from brainbench_audio.errors import BrainbenchError
 
 if TYPE_CHECKING:
     from brainbench_audio.cli.site_server import SiteServer
+    from brainbench_audio.cli.site_sounds import Encoded
 
 HOST, PORT = "127.0.0.1", 8000
 
@@ -76,9 +77,11 @@ def serving(options: argparse.Namespace, folder: Path) -> Iterator[SiteServer]:
     from brainbench_audio.cli.site_server import SiteServer
     from brainbench_audio.cli.watching import Watcher
 
+    encoded: Encoded = {}
+
     def again() -> None:
         try:
-            build(options, folder, live=True)
+            build(options, folder, live=True, encoded=encoded)
         except BrainbenchError as error:
             print(f"The pages stay as they are: {error}", file=sys.stderr)
         else:
@@ -86,7 +89,7 @@ def serving(options: argparse.Namespace, folder: Path) -> Iterator[SiteServer]:
 
     # before the first pages: what is stored while these are written is a change
     watcher = Watcher(again)
-    build(options, folder, live=True)
+    build(options, folder, live=True, encoded=encoded)
     try:
         server = SiteServer(folder, (HOST, options.port), options.host)
     except (OSError, OverflowError) as error:

@@ -6,7 +6,7 @@ import io
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import soundfile
@@ -23,14 +23,23 @@ if TYPE_CHECKING:
 ALLOWING = re.compile(r"(CC0|CC-BY|CC-BY-SA|PDDL|ODC-By)-\d\.\d")
 _RATE, _SECONDS = 16_000, 10
 _log = logging.getLogger(__name__)
+Encoded = dict[frozenset[str], dict[str, Clip]]
+"""Sounds as FLAC, by their names, of sets by the fingerprints of their recordings."""
 
 
 class SoundFinder:
-    """Gives the sounds of a score, or says why they are not played; nothing is downloaded."""
+    """Gives the sounds of a score, or says why they are not played; nothing is downloaded.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    encoded : dict
+        Sounds that an earlier one has encoded, to which this one adds its own.
+    """
+
+    def __init__(self, encoded: Encoded) -> None:
         # scores of other models, and by other metrics, have the same sounds
         self._known: dict[str, _Playable | str] = {}
+        self._encoded = encoded
 
     def __call__(self, result: Result, names: Sequence[str]) -> Clips:
         """Return some sounds, by their names."""
@@ -54,7 +63,7 @@ class SoundFinder:
                 f"score says"
             )
         try:
-            files = found.files(names)
+            files = found.files(names, self._encoded.setdefault(found.fingerprints, {}))
         except BrainbenchError as error:
             return _refused(_unreadable(name, error))
         return Clips(found.words, files) if files else _refused("the score does not name them")
@@ -62,23 +71,23 @@ class SoundFinder:
 
 @dataclass(frozen=True)
 class _Playable:
-    """Sounds of a data set, those that were asked for as FLAC."""
+    """Sounds of a data set, and the licence that allows to play them."""
 
     stimuli: StimulusSet
     fingerprints: frozenset[str]
     words: str
-    made: dict[str, Clip] = field(default_factory=dict)
 
-    def files(self, names: Sequence[str]) -> dict[str, Clip]:
+    def files(self, names: Sequence[str], made: dict[str, Clip]) -> dict[str, Clip]:
+        """Return some sounds, by their names; what is not made yet is added."""
         places = {name: place for place, name in enumerate(self.stimuli.names)}
-        lacking = [name for name in names if name in places and name not in self.made]
+        lacking = [name for name in names if name in places and name not in made]
         waveforms = self.stimuli.in_turn([places[name] for name in lacking], _RATE)
         for name, waveform in zip(lacking, waveforms, strict=True):
             content = io.BytesIO()
             cut = waveform[: _SECONDS * _RATE]
             soundfile.write(content, cut, _RATE, "PCM_16", format="FLAC")
-            self.made[name] = Clip(content.getvalue())
-        return {name: self.made[name] for name in names if name in self.made}
+            made[name] = Clip(content.getvalue())
+        return {name: made[name] for name in names if name in made}
 
 
 def _look(card: DatasetCard, subset: str | None, name: str) -> _Playable | str:

@@ -68,9 +68,7 @@ def export_layers(results: Sequence[Result], path: Path, by: By = "part") -> int
         Another ending, or no score that keeps anything for each layer, see `layer_tables`.
     """
     check_format(path, [one for one in _WRITERS if one != ".nc"])
-    files = [
-        (one.model, one.benchmark, one.path) for one in results if one.path and not one.published
-    ]
+    files = [(one.model, one.benchmark, one.arrays) for one in results if one.arrays]
     tables = layer_tables(files, by)
     suffix = path.suffix.lower()
     if suffix == ".tex":

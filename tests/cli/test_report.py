@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import signal
@@ -11,8 +12,11 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
@@ -20,6 +24,7 @@ import soundfile
 import xarray as xr
 
 from brainbench_audio.cli.main import main
+from brainbench_audio.cli.serve import serving
 from brainbench_audio.cli.site_sounds import ALLOWING
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 
@@ -105,6 +110,29 @@ def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
     waveform, rate = soundfile.read(folder / "sounds" / first, dtype="float32")
     assert rate == 16_000
     np.testing.assert_allclose(waveform, stimuli.waveforms([0], rate)[0], atol=2**-14)
+    # pages that follow the stored scores encode only what has changed
+    monkeypatch.setattr("brainbench_audio.cli.watching.SECONDS", 0.05)
+    encode = Mock(wraps=soundfile.write)
+    monkeypatch.setattr("brainbench_audio.cli.site_sounds.soundfile.write", encode)
+    options = argparse.Namespace(port=0, host=[], published="none", sounds=True, title=None)
+
+    def encoded(model: str, provenance: dict[str, Any]) -> int:
+        shown, deadline = server.version, time.monotonic() + 20
+        keep(model, "Tiny-match-many", 0.4, raw=raw, provenance=provenance)
+        while server.version == shown and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "Licence: CC0" in (folder / "sounds" / f"{model}.html").read_text(encoding="utf-8")
+        return encode.call_count
+
+    with serving(options, folder) as server:
+        assert encode.call_count == 40
+        assert encoded("second", heard) == 40
+        others = replace(stimuli, files=stimuli.files[::-1])
+        monkeypatch.setattr(
+            "brainbench_audio.pipeline.loading.load_dataset",
+            lambda name: SimpleNamespace(stimuli=others),
+        )
+        assert encoded("third", {"stimuli": others.at_rate(8000).fingerprint}) == 80
     # those of an earlier site go
     monkeypatch.setattr(StimulusSet, "whole_files", False)
     assert "are continuous" in words("--sounds")["Tiny-match-many"]

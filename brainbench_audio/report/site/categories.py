@@ -84,13 +84,18 @@ def category_tables(
 ) -> list[CategoryTable]:
     """Return the tables of a model, one a whole data set; ``plain`` are the benchmarks of these."""
     known = {name: one.categories for name, one in found.items() if name in plain}
-    return [_table(name, errors, look) for name, errors in known.items() if errors]
+    return [
+        _table(name, errors, look, f"axis-{place}")
+        for place, (name, errors) in enumerate(known.items())
+        if errors
+    ]
 
 
-def _table(benchmark: str, errors: Sequence[CategoryError], look: Look) -> CategoryTable:
+def _table(benchmark: str, errors: Sequence[CategoryError], look: Look, name: str) -> CategoryTable:
     shown = [one for one in errors if one.category != ALL]
     ends = [end for one in shown for end in one.interval or ()]
-    axis = Axis.around([max(one, _LOWEST) for one in (*(each.explained for each in shown), *ends)])
+    every = (*(one.explained for one in shown), *ends)
+    axis = Axis.around([max(one, _LOWEST) for one in every], name=name)
     lines = [(one, _dot(one, axis, look)) for one in errors]
     return CategoryTable(benchmark, axis.heading(), lines)
 

@@ -177,12 +177,15 @@ class Axis:
         From the lowest to the highest that is known.
     baseline : float or None
         Value of the model that others are held against.
+    name : str
+        Tells it from the others of its page: rows take their lines from the heading by it.
     """
 
     low: float
     high: float
     ceiling: tuple[float, float] | None = None
     baseline: float | None = None
+    name: str = "axis"
 
     @classmethod
     def around(
@@ -190,25 +193,36 @@ class Axis:
         values: Iterable[float],
         ceiling: tuple[float, float] | None = None,
         baseline: float | None = None,
+        name: str = "axis",
     ) -> Axis:
         """Return one that holds 0 and all of these."""
         every = [0.0, *values, *(ceiling or ())]
         low, high = min(every), max(*every, 1e-3)
         room = 0.03 * (high - low)
-        return cls(low - room if low < 0 else 0.0, high + room, ceiling, baseline)
+        return cls(low - room if low < 0 else 0.0, high + room, ceiling, baseline, name)
 
     def place(self, value: float) -> float:
         """Return where a value stands across the drawing."""
         return _EDGE + (_WIDTH - 2 * _EDGE) * (value - self.low) / (self.high - self.low)
 
     def heading(self) -> Markup:
-        """Draw the axis with its numbers, to stand above the rows."""
+        """Draw the axis with its numbers, to stand above the rows, and what lies behind these."""
         digits = 1 if self.high - self.low > 0.6 else 2
-        parts = [
+        shown = ticks(self.low, self.high, 4)
+        behind = [_upright(self.place(one), "grid") for one in shown]
+        if self.ceiling is not None:
+            left, right = (self.place(one) for one in self.ceiling)
+            known = {"x": f"{left - 1:.1f}", "width": f"{right - left + 2:.1f}"}
+            behind.append(tag("rect", **known, y=0, height=_HEIGHT, class_="ceiling"))
+        if self.baseline is not None:
+            behind.append(_upright(self.place(self.baseline), "baseline"))
+        numbers = [
             tag("text", number(one, digits), x=f"{self.place(one):.1f}", y=14, text_anchor="middle")
-            for one in ticks(self.low, self.high, 4)
+            for one in shown
         ]
-        return self._svg(parts, aria_hidden="true")
+        # once, not in each row: a site has thousands of rows
+        drawn_by_rows = tag("defs", tag("g", behind, id=self.name))
+        return self._svg([drawn_by_rows, *numbers], aria_hidden="true")
 
     def row(
         self,
@@ -220,13 +234,7 @@ class Axis:
         published: bool = False,
     ) -> Markup:
         """Draw one value: its marker, hollow if it is published, and its interval as a line."""
-        parts = [_upright(self.place(one), "grid") for one in ticks(self.low, self.high, 4)]
-        if self.ceiling is not None:
-            left, right = (self.place(one) for one in self.ceiling)
-            known = {"x": f"{left - 1:.1f}", "width": f"{right - left + 2:.1f}"}
-            parts.append(tag("rect", **known, y=0, height=_HEIGHT, class_="ceiling"))
-        if self.baseline is not None:
-            parts.append(_upright(self.place(self.baseline), "baseline"))
+        parts = [tag("use", href=f"#{self.name}")]
         middle = _HEIGHT / 2
         if bounds is not None:
             ends = {"x1": f"{self.place(bounds[0]):.1f}", "x2": f"{self.place(bounds[1]):.1f}"}

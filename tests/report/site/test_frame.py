@@ -81,6 +81,14 @@ def test_the_policy_comes_before_what_it_could_forbid() -> None:
     assert text.index("Content-Security-Policy") < text.index("<style") < text.index("<script")
 
 
+def test_all_scripts_together_are_small() -> None:
+    # docs/architecture.md holds it against libraries that draw
+    static = resources.files("brainbench_audio.report.site") / "static"
+    sizes = [len(one.read_bytes()) for one in static.iterdir() if one.name.endswith(".js")]
+    assert len(sizes) > 5
+    assert sum(sizes) < 64_000
+
+
 def test_words_are_escaped() -> None:
     text = written()
     assert "made &lt;today&gt;" in text

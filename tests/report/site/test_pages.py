@@ -17,13 +17,15 @@ import pytest
 import xarray as xr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.families import FAMILIES, OTHER, looks
 from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site import build_site
 from brainbench_audio.report.site.board_data import column_groups
+from brainbench_audio.report.site.categories import category_tables
 from brainbench_audio.report.site.content import gather
 from brainbench_audio.report.site.precision import error_text, printed
-from brainbench_audio.report.site.stored import read_stored
+from brainbench_audio.report.site.stored import Stored, read_stored
 from brainbench_audio.report.table1 import published_tables
 from brainbench_audio.scores.score import Score
 
@@ -208,6 +210,7 @@ def test_pages_say_what_the_results_say(pages: Path, results: list[Result]) -> N
     music, _, other = kinds.partition('scope="row">Music')[2].partition('scope="row">')
     assert re.findall(r'"number">([^<]*)<', music) == ["0.750", "0.750 to 0.750", "0.211", "6"]
     assert other.startswith("&lt;img")
+    assert 'class="grid"' not in "".join(re.findall(r"<tbody>.*?</tbody>", kinds, re.DOTALL))
     assert "0.330" in text
     assert "published" in text
     assert "somebody &amp; &lt;img" in text
@@ -531,3 +534,17 @@ def test_categories_of_sounds_are_seen_on_both_papers() -> None:
     for colour in colours:
         assert contrast(colour, PAPER_COLOUR) >= 3
         assert contrast(colour, DARK_COLOUR) >= 3
+
+
+def test_rows_of_categories_take_their_lines_from_their_own_heading() -> None:
+    known = CategoryError(
+        category="Music", sounds=6, explained=0.5, interval=(0.4, 0.6), over="sounds", share=0.1
+    )
+    stored = {name: Stored(categories=(known, known)) for name in ("Left-ridge", "Right-ridge")}
+    tables = category_tables(stored, stored, OTHER)
+    drawn = [[one.axis, *(dot for _, dot in one.lines)] for one in tables]
+    ids = [re.findall(r'id="([^"]*)"', "".join(one)) for one in drawn]
+    assert [len(one) for one in ids] == [1, 1]
+    assert ids[0] != ids[1]
+    taken = [re.findall(r'href="#([^"]*)"', "".join(one)) for one in drawn]
+    assert taken == [2 * one for one in ids]

@@ -26,7 +26,10 @@ SECONDS, BYTES = 30, 5e6
 
 
 def voxels(seed: int) -> xr.Dataset:
-    """Return what a ridge score keeps, but for responses and predictions, which nobody reads."""
+    """Return what a ridge score keeps of voxels, layers and listeners, not of single sounds.
+
+    So there are no pages of sounds and no tables of categories, which take more than all the rest.
+    """
     generator = np.random.default_rng(seed)
     subject = np.repeat(np.arange(SUBJECTS), VOXELS // SUBJECTS)
     r2 = generator.random((LAYERS, VOXELS))
