@@ -8,6 +8,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from brainbench_audio.errors import DataError
+
 try:
     import resource
 except ImportError:  # not on Windows
@@ -47,6 +49,33 @@ def available_memory() -> int:
     """
     left = [*_system_free(), *_containers_free(), *_process_free()]
     return max(0, min(left, default=_UNKNOWN))
+
+
+def refuse_larger(told: str, needed: int, smaller: str, most: int | None = None) -> None:
+    """Refuse data that do not fit into memory.
+
+    Parameters
+    ----------
+    told : str
+        Begins the message, such as ``"The responses of 2 listeners take"``.
+    needed : int
+        Bytes.
+    smaller : str
+        What else to do than to use a larger machine, ``"..., or "``; may be empty.
+    most : int, optional
+        Bytes that they may take; by default half of what is free.
+
+    Raises
+    ------
+    DataError
+        They take more, with both numbers.
+    """
+    left = available_memory() // 2 if most is None else most
+    if needed > left:
+        raise DataError(
+            f"{told} {needed / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB may be taken, half "
+            f"of what is free: {smaller}use a larger machine."
+        )
 
 
 def peak_memory() -> int:

@@ -14,7 +14,7 @@ import xarray as xr
 from brainbench_audio.assemblies.continuous import build_in_time
 from brainbench_audio.errors import DataError
 from brainbench_audio.hdf5_rows import Hdf5Reader, hdf5_reader
-from brainbench_audio.machine import available_memory
+from brainbench_audio.machine import refuse_larger
 from brainbench_audio.stimuli.audio import told_length
 from brainbench_lebel2023.published import (
     SHARED,
@@ -193,16 +193,14 @@ def _voxels(folder: Path, listener: str, files: Mapping[str, Presentations]) -> 
 def _check_memory(
     shape: tuple[int, int], listeners: Sequence[str], stories: Sequence[str], most: int | None
 ) -> None:
-    needed = 4 * shape[0] * shape[1]
-    left = available_memory() // 2 if most is None else most
-    if needed > left:
-        smaller = len(listeners) > 1 or len(stories) > len(SHARED)
-        advice = f"score `LeBel2023.{listeners[0].lower()}`, or " if smaller else ""
-        raise DataError(
-            f"The responses of {len(listeners)} listeners ({shape[0]} volumes x {shape[1]} voxels) "
-            f"take {needed / 1e9:.1f} GB of memory, and {left / 1e9:.1f} GB may be taken, half of "
-            f"what is free: {advice}use a larger machine."
-        )
+    smaller = len(listeners) > 1 or len(stories) > len(SHARED)
+    refuse_larger(
+        f"The responses of {len(listeners)} listeners ({shape[0]} volumes x {shape[1]} voxels) "
+        f"take",
+        4 * shape[0] * shape[1],
+        f"score `LeBel2023.{listeners[0].lower()}`, or " if smaller else "",
+        most,
+    )
 
 
 def _fill(

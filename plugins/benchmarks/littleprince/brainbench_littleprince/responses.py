@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import xarray as xr
 
 from brainbench_audio.assemblies.continuous import build_in_time
 from brainbench_audio.errors import DataError
-from brainbench_audio.machine import available_memory
+from brainbench_audio.machine import refuse_larger
 from brainbench_audio.own_data.images import image_volumes, open_image
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.stimuli.audio import told_length
@@ -83,12 +83,17 @@ def read_responses(
         name: _rows(sound, expected)
         for (name, sound), expected in zip(sounds.items(), LANGUAGES[language].volumes, strict=True)
     }
-    limit = available_memory() // 2 if most is None else most
     brains: list[Brain] = []
+
+    def check(voxels: int) -> None:
+        every = [*(len(brain.index) for brain in brains), voxels]
+        _check_memory(sum(rows.values()), every, listeners, most)
+
     with progress_bar(len(listeners) * len(rows), "responses", "run") as bar:
         for listener in listeners:
-            brains.append(_brain(folder, listener, language, list(rows.values()), bar))
-            _check_memory(brains, listeners, limit)
+            brains.append(
+                _brain(folder, listener, language, list(rows.values()), check=check, bar=bar)
+            )
     counts = [len(brain.index) for brain in brains]
     index = np.concatenate([brain.index for brain in brains])
     places = np.concatenate([brain.places for brain in brains])
@@ -124,10 +129,21 @@ def _rows(sound: Path, published: int) -> int:
     return rows
 
 
-def _brain(folder: Path, listener: str, language: str, rows: Sequence[int], bar: Any) -> Brain:
-    """Read all sections of a listener, and choose the voxels that vary in each of them."""
+def _brain(
+    folder: Path,
+    listener: str,
+    language: str,
+    rows: Sequence[int],
+    *,
+    check: Callable[[int], None],
+    bar: Any,
+) -> Brain:
+    """Read all sections of a listener, and choose the voxels that vary in each of them.
+
+    ``check`` is told how many vary in the first, and may refuse to read on.
+    """
     sections: list[Floats] = []
-    inside: npt.NDArray[np.bool_] | None = None
+    varying: list[npt.NDArray[np.bool_]] = []
     grid: Any = None
     for path, published, count in zip(
         runs()[listener], LANGUAGES[language].volumes, rows, strict=True
@@ -147,17 +163,21 @@ def _brain(folder: Path, listener: str, language: str, rows: Sequence[int], bar:
                 f"{image.shape[:3]} and {grid.shape[:3]} voxels. {_AGAIN}."
             )
         values = _blocks(image, file)[:count]
-        varies = np.ptp(values, axis=0) > 0
-        inside = varies if inside is None else inside & varies
-        sections.append(values)
+        varying.append(np.ptp(values, axis=0) > 0)
+        # most of the grid lies outside of the brain
+        sections.append(values[:, varying[-1]])
+        if len(sections) == 1:
+            check(sections[0].shape[1])
         bar.update()
-    if inside is None or not inside.any():
+    inside = np.all(varying, axis=0)
+    if not inside.any():
         raise DataError(f"No voxel of {listener} varies in all sections: {folder} is damaged.")
     shape = tuple(side // EDGE for side in grid.shape[:3])
     index = np.argwhere(inside.reshape(shape))
     middles = EDGE * index + (EDGE - 1) / 2
     places = middles @ grid.affine[:3, :3].T + grid.affine[:3, 3]
-    return Brain(np.concatenate([values[:, inside] for values in sections]), index, places)
+    chosen = [values[:, inside[varies]] for values, varies in zip(sections, varying, strict=True)]
+    return Brain(np.concatenate(chosen), index, places)
 
 
 def _blocks(image: Any, file: Path) -> Floats:
@@ -177,15 +197,15 @@ def _blocks(image: Any, file: Path) -> Floats:
     return found.reshape(len(found), -1)
 
 
-def _check_memory(brains: Sequence[Brain], listeners: Sequence[str], limit: int) -> None:
-    """Refuse what will not fit, as far as the first listeners tell."""
-    read = sum(brain.values.nbytes for brain in brains)
-    # all are brought together in one matrix, and the parts are still there
-    needed = 2 * read * len(listeners) // len(brains)
-    if needed > limit:
-        one = f": score one of them, `LittlePrince.{listeners[0].lower()}`, or"
-        raise DataError(
-            f"The responses of {len(listeners)} listeners take about {needed / 1e9:.1f} GB of "
-            f"memory while they are read, and {limit / 1e9:.1f} GB may be taken, half of what is "
-            f"free{one if len(listeners) > 1 else ':'} use a larger machine."
-        )
+def _check_memory(
+    rows: int, voxels: Sequence[int], listeners: Sequence[str], most: int | None
+) -> None:
+    """Refuse what will not fit, as far as the voxels of the first listeners tell."""
+    one = f"score one of them, `LittlePrince.{listeners[0].lower()}`, or "
+    refuse_larger(
+        f"The responses of {len(listeners)} listeners take about",
+        # all are brought together in one matrix, and the parts are still there
+        2 * 4 * rows * sum(voxels) * len(listeners) // len(voxels),
+        one if len(listeners) > 1 else "",
+        most,
+    )

@@ -8,7 +8,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
-from brainbench_littleprince import published, responses
+from brainbench_littleprince import published
 from brainbench_littleprince.cards import CARDS
 from brainbench_littleprince.dataset import Audiobook
 from brainbench_littleprince.published import (
@@ -22,6 +22,7 @@ from brainbench_littleprince.published import (
     speaking,
 )
 
+from brainbench_audio import machine
 from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import hash_file
 from brainbench_audio.stimuli.audio import write_waveform
@@ -190,15 +191,20 @@ def test_a_sound_that_is_too_long_is_refused(small: Path) -> None:
 
 
 def test_what_does_not_fit_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(responses, "available_memory", lambda: 2 * 6000)
+    monkeypatch.setattr(machine, "available_memory", lambda: 2 * 6000)
     with pytest.raises(DataError, match=r"responses of 1 listeners take about 0.0 GB"):
         SOURCE.load(CARD, "en058")
     needed = 2 * 72 * 12 * 4
-    monkeypatch.setattr(responses, "available_memory", lambda: 2 * needed)
+    monkeypatch.setattr(machine, "available_memory", lambda: 2 * needed)
     SOURCE.load(CARD, "en058")
     # as if all had as many voxels as the first; the second has half of them
-    monkeypatch.setattr(responses, "available_memory", lambda: 3 * needed)
+    monkeypatch.setattr(machine, "available_memory", lambda: 3 * needed)
     with pytest.raises(DataError, match=r"2 listeners .*: score one of them, `LittlePrince.en058`"):
         SOURCE.load(CARD)
-    monkeypatch.setattr(responses, "available_memory", lambda: 4 * needed)
+    monkeypatch.setattr(machine, "available_memory", lambda: 4 * needed)
     SOURCE.load(CARD)
+    # refused before the second section is read
+    (small / runs()["EN058"][1]).write_text("no image")
+    monkeypatch.setattr(machine, "available_memory", lambda: 3 * needed)
+    with pytest.raises(DataError, match=r"2 listeners take about"):
+        SOURCE.load(CARD)
