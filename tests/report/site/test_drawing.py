@@ -130,8 +130,12 @@ def test_a_dot_stands_where_its_value_is() -> None:
     drawn = axis.row(0.2, OTHER, "a <b>: 0.2", (0.1, 0.4))
     assert f"translate({axis.place(0.2):.1f} 11.0)" in drawn
     assert f'x1="{axis.place(0.1):.1f}" x2="{axis.place(0.4):.1f}"' in drawn
-    assert f'width="{axis.place(0.8) - axis.place(0.7) + 2:.1f}"' in drawn
-    assert drawn.count('class="baseline"') == 1
+    # what lies behind all rows is drawn once
+    behind = axis.heading()
+    assert f'width="{axis.place(0.8) - axis.place(0.7) + 2:.1f}"' in behind
+    assert behind.count('class="baseline"') == 1
+    assert f'<use href="#{axis.name}">' in drawn
+    assert f'id="{axis.name}"' in behind
     assert "a &lt;b&gt;: 0.2" in drawn
     hollow = axis.row(0.2, OTHER, "a", published=True)
     assert 'class="hollow"' in hollow
