@@ -8,6 +8,7 @@ validate after each: ours all settings together, the others one after the other.
 sides in turns, so that a busy machine slows all alike. The loop draws minibatches from memory;
 the Lightning side does it as the released code of the paper does, by a DataLoader with 4 workers.
 On a GPU the loop has all embeddings in the GPU's memory from the start; ours has to bring them.
+Besides, one setting is trained in four of five folds of the same clips, together and apart.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ import statistics
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from importlib.util import find_spec
 from itertools import pairwise
 from time import perf_counter
@@ -28,15 +30,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from brainbench_probe.batches import Fold
 from brainbench_probe.embeddings import Embeddings
 from brainbench_probe.settings import GRID, Protocol, Setting
-from brainbench_probe.task import Split, Task
+from brainbench_probe.task import Split, Task, splits
 from brainbench_probe.training import Trainer
 from brainbench_probe.workers import Workers
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 Tensor = torch.Tensor
-UNITS, BATCH, DROPOUT, LOADERS = 1024, 1024, 0.1, 4
+UNITS, BATCH, DROPOUT, LOADERS, FOLDS = 1024, 1024, 0.1, 4, 5
 # How many times as long as ours the others should take; of our bare products we may take 1.5 times.
 GOALS = {"lightning": 3.0, "plain loop": 1.5, "bare products": 1 / 1.5}
 
@@ -56,34 +59,35 @@ class Problem:
         self.epochs, self.device = args.epochs, args.device
 
 
-def ours(problem: Problem) -> None:
+@contextmanager
+def filled(problem: Problem) -> Iterator[tuple[Trainer, Embeddings]]:
+    """Give what trains, and the embeddings."""
     clips, layers, features = problem.embeddings.shape
-    onehot = np.eye(problem.labels, dtype=np.float32)[problem.known.numpy()]
-    names = [str(number) for number in range(problem.labels)]
-    task = Task(onehot, names, False, ("top1_acc",))
-    held_out = np.arange(problem.train, clips)
-    split = Split("test", np.arange(problem.train), held_out, held_out)
-    protocol = Protocol(max_epochs=problem.epochs, patience=problem.epochs)
-    # filling the store counts: it is what takes the place of the others' data sets
-    device, at_once = problem.device, 1 if problem.device == "cpu" else len(GRID)
-    with (
-        Embeddings(clips, layers, features, 1 << 62, device) as embeddings,
-        Workers(device) as workers,
-    ):
+    onehot, device = np.eye(problem.labels, dtype=np.float32)[problem.known], problem.device
+    task = Task(onehot, [str(label) for label in range(problem.labels)], False, ("top1_acc",))
+    with Embeddings(clips, layers, features, 1 << 62) as embeddings, Workers(device) as workers:
         for layer in range(layers):
             embeddings.fill(layer, str(layer), problem.embeddings[:, layer].numpy())
-        trainer = Trainer(
-            embeddings,
-            task,
-            split,
-            protocol,
-            seed=0,
-            fold=0,
-            workers=workers,
-            device=device,
-            at_once=at_once,
-        )
-        trainer.train(dict(enumerate(GRID)))
+        protocol = Protocol(max_epochs=problem.epochs, patience=problem.epochs)
+        settings = dict(enumerate(GRID))
+        yield Trainer(task, settings, protocol, seed=0, workers=workers, device=device), embeddings
+
+
+def ours(problem: Problem) -> None:
+    held_out = np.arange(problem.train, len(problem.embeddings))
+    split = Split("test", np.arange(problem.train), held_out, held_out)
+    # filling the store counts: it takes the place of the others' data sets
+    with filled(problem) as (trainer, embeddings):
+        trainer.train([(Fold(0, split, embeddings), place) for place in range(len(GRID))])
+
+
+def folds_apart(problem: Problem) -> float:
+    """Return how many times as long all folds but the first take one after the other."""
+    with filled(problem) as (trainer, embeddings):
+        rounds = splits(np.arange(len(problem.embeddings)) % FOLDS)[1:]
+        networks = [(Fold(n, one, embeddings), len(GRID) - 1) for n, one in enumerate(rounds, 1)]
+        together = seconds(trainer.train, networks)
+        return sum(seconds(trainer.train, [network]) for network in networks) / together
 
 
 class Network(torch.nn.Module):
@@ -261,30 +265,26 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     pools = (True, False) if args.device == "cpu" else (False,)
     sides: dict[str, Callable[[], float]] = {
         "brainbench": lambda: seconds(ours, problem),
-        "bare products": lambda: min(
-            seconds(bare_products, problem, pooled=pooled) for pooled in pools
-        ),
+        "bare products": lambda: min(seconds(bare_products, problem, pooled=p) for p in pools),
         "plain loop": lambda: seconds(plain_loop, problem, *there),
     }
     skipped = {}
     if args.no_lightning or find_spec("lightning") is None:
-        reason = "not asked for" if args.no_lightning else "lightning is not installed"
-        skipped["lightning"] = reason
+        skipped["lightning"] = "not asked for" if args.no_lightning else "not installed"
     else:
         sides["lightning"] = lambda: seconds(with_lightning, problem)
     warm = argparse.Namespace(**vars(args) | {"clips": 64, "epochs": 1})
     ours(Problem(warm))
+    folds_apart(Problem(warm))
     taken: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(args.repeats):
         for side, run in sides.items():
             taken[side].append(run())
     median = {side: statistics.median(times) for side, times in taken.items()}
+    base = taken.pop("brainbench")
     own = {
-        side: statistics.median(
-            one / base for one, base in zip(taken[side], taken["brainbench"], strict=True)
-        )
-        for side in taken
-        if side != "brainbench"
+        side: statistics.median(one / mine for one, mine in zip(times, base, strict=True))
+        for side, times in taken.items()
     }
     return {
         "shape": {key: getattr(args, key) for key in SHAPE},
@@ -297,6 +297,7 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         },
         "times_ours": own,
         "goal_met": {side: own[side] >= GOALS[side] for side in own},
+        "folds_apart": statistics.median(folds_apart(problem) for _ in range(args.repeats)),
         "skipped": skipped,
     }
 
@@ -315,6 +316,7 @@ def show(found: dict[str, Any]) -> None:
             met = "met" if found["goal_met"][side] else "MISSED"
             line += f" {found['times_ours'][side]:11.2f} {GOALS[side]:6.2f} {met}"
         print(line)
+    print(f"{FOLDS - 1} folds, one setting: apart {found['folds_apart']:.2f} times as long")
     for side, reason in found["skipped"].items():
         print(f"{side:14} skipped: {reason}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from brainbench_cka.metric import CKA
+from brainbench_probe.batches import Fold
 from brainbench_probe.embeddings import Embeddings
 from brainbench_probe.settings import GRID, Protocol
 from brainbench_probe.task import Split, Task
@@ -49,23 +50,14 @@ def learned(device: str) -> list[Trained]:
     split = Split("test", *np.split(np.arange(clips), [400, 500]))
     protocol = Protocol(hidden_units=64, batch_size=100, max_epochs=5)
     mixing = generator.standard_normal((labels, features))
-    with Embeddings(clips, layers, features, 1 << 30, device) as embeddings:
+    with Embeddings(clips, layers, features, 1 << 30) as embeddings:
         for layer in range(layers):
             noise = 2 * generator.standard_normal((clips, features))
             embeddings.fill(layer, str(layer), (onehot @ mixing + noise).astype(np.float32))
         with Workers(device) as workers:
-            trainer = Trainer(
-                embeddings,
-                task,
-                split,
-                protocol,
-                seed=0,
-                fold=0,
-                workers=workers,
-                device=device,
-                at_once=1 if device == "cpu" else 2,
-            )
-            return trainer.train(dict(enumerate(GRID[:2])))
+            settings = dict(enumerate(GRID[:2]))
+            trainer = Trainer(task, settings, protocol, seed=0, workers=workers, device=device)
+            return trainer.train([(Fold(0, split, embeddings), place) for place in (0, 1)])
 
 
 def test_a_probe_learns_as_on_the_cpu() -> None:

@@ -26,7 +26,6 @@ def collect(
     *,
     clips: int,
     in_memory: int,
-    device: str,
     stack: ExitStack,
 ) -> list[Embeddings]:
     """Return the embeddings for each round of training and testing.
@@ -45,7 +44,6 @@ def collect(
     clips : int
     in_memory : int
         Bytes of embeddings that may be in memory.
-    device : str
     stack : ExitStack
         Closes the embeddings.
 
@@ -63,9 +61,7 @@ def collect(
             values = _checked(layers, name, clips)
             sizes.append(values.shape[1])
             if shared is None:
-                shared = opened.enter_context(
-                    Embeddings(clips, len(names), sizes[0], in_memory, device)
-                )
+                shared = opened.enter_context(Embeddings(clips, len(names), sizes[0], in_memory))
             if sizes[place] == sizes[0]:
                 shared.fill(place, name, values)
         if shared is not None and len(set(sizes)) == 1:
@@ -78,7 +74,6 @@ def collect(
                 len(names),
                 min(*sizes, len(split.train)),
                 in_memory // len(rounds),
-                device,
             )
         )
         for split in rounds

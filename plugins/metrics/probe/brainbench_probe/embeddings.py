@@ -7,6 +7,7 @@ by a plain cast. The mean over layers takes the factor back.
 
 from __future__ import annotations
 
+import math
 import tempfile
 from types import TracebackType
 from typing import Any
@@ -31,18 +32,13 @@ class Embeddings:
     in_memory : int
         Bytes above which a temporary file is used. Files are read, not mapped, so that what was
         read does not count as memory of the process.
-    device : str
-        Where minibatches are put.
     """
 
-    def __init__(
-        self, clips: int, layers: int, features: int, in_memory: int, device: str = "cpu"
-    ) -> None:
+    def __init__(self, clips: int, layers: int, features: int, in_memory: int) -> None:
         self.clips, self.layers, self.features = clips, layers, features
         self.scale = torch.ones(layers)
-        self._device = device
         self._memory: torch.Tensor | None = None
-        self._buffers: dict[str, torch.Tensor] = {}
+        self._half = torch.empty(0, dtype=torch.float16)
         if self.nbytes <= in_memory:
             self._memory = torch.empty(clips, layers, features, dtype=torch.float16)
         else:
@@ -61,7 +57,7 @@ class Embeddings:
         if self._memory is None:
             self._file.close()
         self._memory = None
-        self._buffers.clear()
+        self._half = torch.empty(0, dtype=torch.float16)
 
     @property
     def nbytes(self) -> int:
@@ -107,19 +103,21 @@ class Embeddings:
             self._file.seek(_HALF * self.features * (clip * self.layers + layer))
             self._file.write(row.tobytes())
 
-    def batch(self, rows: torch.Tensor) -> torch.Tensor:
-        """Return some clips as float32 tensor (layer, clip, feature); the next call overwrites it.
+    def batch(self, rows: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """Write some clips into a float tensor (layer, clip, feature), and return it.
 
-        What is returned is still to be multiplied by `scale`.
+        They are still to be multiplied by `scale`.
         """
         shape = (len(rows), self.layers, self.features)
-        half = self._buffer("half", torch.float16, "cpu", *shape)
+        size = math.prod(shape)
+        if self._half.numel() < size:
+            self._half = torch.empty(size, dtype=torch.float16)
+        half = self._half[:size].view(shape)
         if self._memory is not None:
             torch.index_select(self._memory, 0, rows, out=half)
         else:
             self._read(rows, half)
-        full = self._buffer("full", torch.float32, self._device, shape[1], shape[0], shape[2])
-        return full.copy_(half.to(self._device).permute(1, 0, 2))
+        return out.copy_(half.to(out.device).permute(1, 0, 2))
 
     def _read(self, rows: torch.Tensor, out: torch.Tensor) -> None:
         size = _HALF * self.layers * self.features
@@ -127,10 +125,3 @@ class Embeddings:
             self._file.seek(place * size)
             if self._file.readinto(memoryview(row).cast("B")) != size:
                 raise DataError("The temporary file of the embeddings was cut short.")
-
-    def _buffer(self, name: str, kind: torch.dtype, device: str, *shape: int) -> torch.Tensor:
-        size = shape[0] * shape[1] * shape[2]
-        found = self._buffers.get(name)
-        if found is None or found.numel() < size:
-            found = self._buffers[name] = torch.empty(size, dtype=kind, device=device)
-        return found[:size].view(shape)

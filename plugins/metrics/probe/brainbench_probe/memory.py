@@ -36,33 +36,36 @@ def embeddings_bytes(limit: int | None) -> int:
     return (default_limit() if limit is None else limit) // 2
 
 
-def settings_together(
+def trained_together(
     settings: Sequence[Setting],
     protocol: Protocol,
     *,
+    folds: int,
     layers: int,
     features: int,
     labels: int,
     validation: int,
     limit: int | None,
 ) -> int:
-    """Return how many settings may be trained together in the other half of the limit.
+    """Return how many networks may be trained together in the other half of the limit.
 
     Parameters
     ----------
     settings : sequence of Setting
-        All that are to be tried.
+        Of all networks.
     protocol : Protocol
+    folds : int
+        One, or as many as there are networks.
     layers, features, labels : int
     validation : int
         Clips that are validated on.
     limit : int or None
-        Bytes; None: see `default_limit`, but at least one setting.
+        Bytes; None: see `default_limit`, but at least one network.
 
     Raises
     ------
     DataError
-        The limit is too low for a single setting.
+        The limit is too low for a single network.
     """
     units, clips = protocol.hidden_units, protocol.batch_size + 1
     depth = max(setting.hidden_layers for setting in settings)
@@ -71,7 +74,9 @@ def settings_together(
     fixed = clips * (layers * features * 3 // 2 + (3 * depth + 2) * units) + 2 * weights
     each = _COPIES * weights + clips * features + 2 * validation * labels
     allowed = default_limit() if limit is None else limit
-    together = (allowed // 2 // _SINGLE - fixed) // each
+    numbers = allowed // 2 // _SINGLE
+    # settings of one fold share a minibatch, and have their activations one after the other
+    together = (numbers - fixed) // each if folds == 1 else numbers // (fixed + each)
     if limit is None:
         together = max(1, together)
     if together < 1:

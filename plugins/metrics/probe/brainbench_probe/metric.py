@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
@@ -23,10 +23,11 @@ from brainbench_audio.scores.influence import Influence
 from brainbench_audio.scores.score import ERROR_WITHHELD, GUESSING, OVER, Score
 from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
 
+from .batches import Fold
 from .collection import Layers, collect
 from .labels import Round, counts, label
 from .left_out import over_folds, without_groups
-from .memory import embeddings_bytes, settings_together
+from .memory import embeddings_bytes, trained_together
 from .settings import GRID, Protocol, Setting
 from .task import Split, Task, splits
 from .training import Trained, Trainer
@@ -213,65 +214,55 @@ class Probe:
     def _rounds(
         self, layers: Layers, names: Sequence[str], task: Task, rounds: Sequence[Split]
     ) -> list[Round]:
-        """Choose a setting in the first round, and train and test it in each."""
+        """Choose a setting in the first round, train it anew in all others, and test it in each."""
         device = _device(self.device)
-        done: list[Round] = []
         with ExitStack() as stack:
-            in_memory = embeddings_bytes(self.max_memory)
             embeddings = collect(
                 layers,
                 names,
                 rounds,
                 clips=len(task.labels),
-                in_memory=in_memory,
-                device=device,
+                in_memory=embeddings_bytes(self.max_memory),
                 stack=stack,
             )
             total = self.protocol.max_epochs * len(rounds)
-            workers = stack.enter_context(Workers(device))
+            trainer = Trainer(
+                task,
+                dict(enumerate(self.settings)),
+                self.protocol,
+                seed=self.seed,
+                workers=stack.enter_context(Workers(device)),
+                device=device,
+            )
             bar = stack.enter_context(progress_bar(total, "probe", "epoch", smoothing=0))
-            settings = dict(enumerate(self.settings))
-            for fold, (split, own) in enumerate(zip(rounds, embeddings, strict=True)):
-                trainer = Trainer(
-                    own,
-                    task,
-                    split,
-                    self.protocol,
-                    seed=self.seed,
-                    fold=fold,
-                    workers=workers,
-                    device=device,
-                    at_once=1 if device == "cpu" else len(settings),
-                )
-                trained = self._train(trainer, settings, bar)
-                chosen = max(trained, key=lambda one: one.best)
-                logits = trainer.predict(chosen, split.test)
-                done.append(Round(split, trained, chosen, task.predictions(split.test, logits)))
-                settings = {chosen.place: self.settings[chosen.place]}
+            first, *others = map(Fold, range(len(rounds)), rounds, embeddings)
+            tried = self._train(trainer, [(first, place) for place in trainer.settings], bar)
+            done = [_tested(trainer, first, tried)]
+            again = [(fold, done[0].chosen.place) for fold in others]
+            for (fold, _), one in zip(again, self._train(trainer, again, bar), strict=True):
+                done.append(_tested(trainer, fold, [one]))
         return done
 
-    def _train(self, trainer: Trainer, settings: Mapping[int, Setting], bar: Any) -> list[Trained]:
-        """Train the settings, as many at a time as memory allows."""
-        own = trainer.embeddings
-        together = settings_together(
-            list(settings.values()),
+    def _train(
+        self, trainer: Trainer, networks: Sequence[tuple[Fold, int]], bar: Any
+    ) -> list[Trained]:
+        """Train settings in one fold or one in several, as many at a time as memory allows."""
+        if not networks:
+            return []
+        folds = {fold.number: fold for fold, _ in networks}.values()
+        together = trained_together(
+            [self.settings[place] for _, place in networks],
             self.protocol,
-            layers=own.layers,
-            features=own.features,
+            folds=len(folds),
+            layers=networks[0][0].embeddings.layers,
+            features=max(fold.embeddings.features for fold in folds),
             labels=len(trainer.task.names),
-            validation=len(trainer.split.valid),
+            validation=max(len(fold.split.valid) for fold in folds),
             limit=self.max_memory,
         )
-        places = list(settings)
         trained: list[Trained] = []
-        for start in range(0, len(places), together):
-            some = places[start : start + together]
-            trained += trainer.train({place: settings[place] for place in some}, bar.update)
-        if not any(one.parameters for one in trained):
-            raise DataError(
-                f"No setting had a validation score ({trainer.task.metrics[0]} of "
-                f"{len(trainer.split.valid)} clips): training diverged, or validation lacks labels."
-            )
+        for start in range(0, len(networks), together):
+            trained += trainer.train(networks[start : start + together], bar.update)
         return trained
 
 
@@ -313,6 +304,18 @@ def load(
         settings=tuple(settings),
         protocol=Protocol(**protocol),
     )
+
+
+def _tested(trainer: Trainer, fold: Fold, trained: list[Trained]) -> Round:
+    """Return what became of a fold: the best setting is tested."""
+    chosen, task = max(trained, key=lambda one: one.best), trainer.task
+    if not chosen.parameters:
+        raise DataError(
+            f"No setting had a validation score ({task.metrics[0]} of {len(fold.split.valid)} "
+            f"clips): training diverged, or validation lacks labels."
+        )
+    logits = trainer.predict(chosen, fold, fold.split.test)
+    return Round(fold.split, trained, chosen, task.predictions(fold.split.test, logits))
 
 
 def _guessing(done: Sequence[Round], task: Task, metric: str) -> dict[str, float]:

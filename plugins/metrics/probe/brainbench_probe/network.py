@@ -17,12 +17,13 @@ is kept longer than until its parameter has moved.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch.optim.adam import adam
 
 from .settings import Protocol, Setting
+from .workspace import Workspace
 
 Tensor = torch.Tensor
 _MOMENTUM, _EPSILON = 0.1, 1e-5
@@ -80,24 +81,6 @@ def mixing(mix: Tensor) -> Tensor:
     return size / size.sum(dim=-1, keepdim=True)
 
 
-class Workspace:
-    """Temporary arrays that are made once and used again, by name."""
-
-    def __init__(self, device: str = "cpu") -> None:
-        self._device = device
-        self._arrays: dict[str, Tensor] = {}
-
-    def take(self, name: str, *shape: int) -> Tensor:
-        """Return a contiguous array of this shape, whose values are left from its last use."""
-        size = 1
-        for length in shape:
-            size *= length
-        found = self._arrays.get(name)
-        if found is None or found.numel() < size:
-            found = self._arrays[name] = torch.empty(size, device=self._device)
-        return found[:size].view(shape)
-
-
 class Stack:
     """Networks of one depth, their state in training and their best state.
 
@@ -105,18 +88,24 @@ class Stack:
     ----------
     single : sequence of dict of tensors
         The parameters of each network, see `initial_parameters`.
-    places : sequence of int
-        Places of their settings in the grid.
+    places : sequence of (int, int)
+        Number of the fold, and place of the setting in the grid. Networks of a fold stand beside
+        each other.
     rates : sequence of float
         Their learning rates.
     norm_after_activation : bool
     device : str
+
+    Attributes
+    ----------
+    loss : float32 tensor (network,)
+        For the sum of the loss over the clips of an epoch.
     """
 
     def __init__(
         self,
         single: Sequence[Mapping[str, Tensor]],
-        places: Sequence[int],
+        places: Sequence[tuple[int, int]],
         rates: Sequence[float],
         *,
         norm_after_activation: bool = False,
@@ -132,6 +121,7 @@ class Stack:
         self.first = {name: torch.zeros_like(self.values[name]) for name in learned}
         self.second = {name: torch.zeros_like(self.values[name]) for name in learned}
         self.steps = {name: torch.zeros(len(single), device=device) for name in learned}
+        self.loss = torch.zeros(len(single), device=device)
 
     def __len__(self) -> int:
         return len(self.places)
@@ -143,13 +133,19 @@ class Stack:
         for state in (self.values, self.first, self.second, self.steps):
             for name, value in state.items():
                 state[name] = value[list(rows)]
+        self.loss = self.loss[list(rows)]
+
+    def of(self, folds: Collection[int]) -> slice:
+        """Return which networks are of some folds that stand beside each other."""
+        rows = [row for row, (fold, _) in enumerate(self.places) if fold in folds]
+        return slice(rows[0], rows[-1] + 1) if rows else slice(0, 0)
 
     def copy(self, row: int) -> dict[str, Tensor]:
         """Return a copy of the parameters of one network."""
         return {name: value[row].clone() for name, value in self.values.items()}
 
     def forward(
-        self, inputs: Tensor, part: slice, space: Workspace, masks: Sequence[Tensor] | None
+        self, inputs: Tensor, part: slice, space: Workspace, masks: Tensor | None
     ) -> tuple[Tensor, list[dict[str, Tensor]]]:
         """Return the logits of some networks, and what `backward` needs.
 
@@ -161,8 +157,9 @@ class Stack:
             Which networks of the stack.
         space : Workspace
             What is returned lies in it.
-        masks : sequence of float32 tensor (unit, clip), optional
-            Dropout of each hidden layer; None: not in training.
+        masks : float32 tensor (hidden layer, network, unit, clip), optional
+            Dropout, or (hidden layer, 1, unit, clip), the same for all networks; None: not in
+            training.
 
         Returns
         -------

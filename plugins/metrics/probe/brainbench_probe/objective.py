@@ -14,18 +14,20 @@ def cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     Parameters
     ----------
     logits : float32 tensor (network, label, clip)
-    labels : int64 tensor (clip,)
+    labels : int64 tensor (network, clip)
+        Or (1, clip), the same for all networks.
 
     Returns
     -------
     float32 tensor (network,), float32 tensor (network, label, clip)
     """
     logarithm = F.log_softmax(logits, dim=1)
-    clips = torch.arange(len(labels), device=labels.device)
-    loss = -logarithm[:, labels, clips].mean(dim=1)
+    networks, clips = (torch.arange(logits.shape[axis], device=labels.device) for axis in (0, 2))
+    true = (networks[:, None], labels, clips)
+    loss = -logarithm[true].mean(dim=1)
     gradient = logarithm.exp_()
-    gradient[:, labels, clips] -= 1
-    return loss, gradient.div_(len(labels))
+    gradient[true] -= 1
+    return loss, gradient.div_(len(clips))
 
 
 def binary_cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -34,14 +36,13 @@ def binary_cross_entropy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor
     Parameters
     ----------
     logits : float32 tensor (network, label, clip)
-    labels : float32 tensor (clip, label)
-        0 or 1.
+    labels : float32 tensor (network, label, clip)
+        0 or 1; or (1, label, clip), the same for all networks.
 
     Returns
     -------
     float32 tensor (network,), float32 tensor (network, label, clip)
     """
-    known = labels.mT
     # softplus() turns linear at 20, which is exact in float32
-    loss = (F.softplus(logits) - known * logits).mean(dim=(1, 2))
-    return loss, torch.sigmoid(logits).sub_(known).div_(known.numel())
+    loss = (F.softplus(logits) - labels * logits).mean(dim=(1, 2))
+    return loss, torch.sigmoid(logits).sub_(labels).div_(labels[0].numel())

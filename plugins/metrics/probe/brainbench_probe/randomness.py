@@ -57,8 +57,6 @@ class DropoutMasks:
 
     Parameters
     ----------
-    units, clips : int
-        The largest mask.
     layers : int
         Hidden layers, each with a stream of its own.
     probability : float
@@ -67,28 +65,15 @@ class DropoutMasks:
     """
 
     def __init__(
-        self,
-        units: int,
-        clips: int,
-        layers: int,
-        probability: float,
-        *,
-        seed: int,
-        fold: int,
-        device: str = "cpu",
+        self, layers: int, probability: float, *, seed: int, fold: int, device: str = "cpu"
     ) -> None:
-        self.scale = 1 / (1 - probability)
         self._keep = 1 - probability
-        self._units = units
-        self._memory = [torch.empty(units * clips, device=device) for _ in range(layers)]
         self._generators = [
             _generator(device, seed, fold, _DROPOUT, layer) for layer in range(layers)
         ]
 
-    def draw(self, clips: int) -> list[torch.Tensor]:
-        """Return a mask (unit, clip) for each hidden layer; the next call overwrites it."""
-        found = []
-        for memory, generator in zip(self._memory, self._generators, strict=True):
-            mask = memory[: self._units * clips].view(self._units, clips)
-            found.append(mask.bernoulli_(self._keep, generator=generator).mul_(self.scale))
-        return found
+    def draw(self, out: torch.Tensor) -> torch.Tensor:
+        """Fill masks (hidden layer, unit, clip), each contiguous, and return them."""
+        for mask, generator in zip(out, self._generators, strict=True):
+            mask.bernoulli_(self._keep, generator=generator).mul_(1 / self._keep)
+        return out

@@ -1,11 +1,12 @@
-"""Train many settings together, each until validation stops getting better."""
+"""Train many networks together, each until validation stops getting better."""
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,17 @@ import torch
 from brainbench_audio.errors import DataError
 from brainbench_audio.tf32 import float32_products
 
-from .embeddings import Embeddings
-from .network import Stack, Workspace, initial_parameters, mixing
+from .batches import Batch, Fold, Reader
+from .network import Stack, initial_parameters, mixing
 from .objective import binary_cross_entropy, cross_entropy
 from .randomness import DropoutMasks, Minibatches, weights_generator
 from .settings import Protocol, Setting
-from .task import Rows, Split, Task
+from .shares import Mixer, Share
+from .task import Rows, Task
 from .workers import Workers
 
 Tensor = torch.Tensor
-_PIECE = 1 << 16  # columns of the layer mixing that stay in the cache
+Key = tuple[int, int]  # number of the fold, place of the setting
 
 
 @dataclass
@@ -60,257 +62,231 @@ class Trained:
 
 
 class Trainer:
-    """Trains networks on one split of a task.
+    """Trains networks on a task, in one fold or in several at a time.
 
     Parameters
     ----------
-    embeddings : Embeddings
     task : Task
-    split : Split
+    settings : mapping of int to Setting
+        By place in the grid.
     protocol : Protocol
-    seed, fold : int
-    device : str
+    seed : int
     workers : Workers
-    at_once : int
-        Networks of one matrix product: all on a GPU; one on a processor, whose cache it fits.
+    device : str
+    at_once : int, optional
+        Networks of one matrix product. None: all on a GPU, which one leaves idle; one on a
+        processor, whose cache it fits.
     """
 
     def __init__(
         self,
-        embeddings: Embeddings,
         task: Task,
-        split: Split,
+        settings: Mapping[int, Setting],
         protocol: Protocol,
         *,
         seed: int,
-        fold: int,
         workers: Workers,
         device: str = "cpu",
-        at_once: int = 1,
+        at_once: int | None = None,
     ) -> None:
-        if len(split.train) < 2:
-            raise DataError(f"{len(split.train)} training clips are too few: at least 2.")
-        self.embeddings, self.task, self.split = embeddings, task, split
-        self.protocol, self.seed, self.fold = protocol, seed, fold
-        self.device, self.at_once = device, at_once
+        self.task, self.settings, self.protocol, self.seed = task, settings, protocol, seed
+        self.device, self.at_once = device, at_once or (1 if device == "cpu" else sys.maxsize)
         self._targets = task.targets(device)
-        self._scale = embeddings.scale.to(device)
-        self._workers, self._space = workers, Workspace(device)
+        self._workers, self._mixer = workers, Mixer(workers, self.at_once, device)
         self._loss = binary_cross_entropy if task.multilabel else cross_entropy
 
     @float32_products()
     def train(
-        self, settings: Mapping[int, Setting], progress: Callable[[], Any] = lambda: None
+        self,
+        networks: Sequence[tuple[Fold, int]],
+        progress: Callable[[int], Any] = lambda folds: None,
     ) -> list[Trained]:
-        """Return what became of some settings, in the order of their places.
+        """Return what became of each network.
+
+        It learns the same alone as among others but for rounding; where products are those of one
+        network, by as many threads, to the bit.
 
         Parameters
         ----------
-        settings : mapping of int to Setting
-            By place in the grid.
+        networks : sequence of (Fold, int)
+            What each is trained on, and the place of its setting.
         progress : callable
-            Called after each epoch.
+            Called after each epoch, with the number of folds that it trained.
+
+        Raises
+        ------
+        DataError
+            A fold has fewer than two training clips.
         """
-        stacks = self._stacks(settings)
-        found = {place: Trained(place) for place in settings}
-        protocol, rows = self.protocol, torch.from_numpy(self.split.train)
-        batches = Minibatches(rows, protocol.batch_size, self.seed, self.fold)
-        masks = DropoutMasks(
-            protocol.hidden_units,
-            min(protocol.batch_size + 1, len(rows)),
-            max(setting.hidden_layers for setting in settings.values()),
-            protocol.dropout,
-            seed=self.seed,
-            fold=self.fold,
-            device=self.device,
-        )
-        for _ in range(protocol.max_epochs):
+        folds = sorted({fold.number: fold for fold, _ in networks}.values(), key=_size)
+        few = min(len(fold.split.train) for fold in folds)
+        if few < 2:
+            raise DataError(f"{few} training clips are too few: at least 2.")
+        stacks = self._stacks(networks)
+        found = {(fold.number, place): Trained(place) for fold, place in networks}
+        depth = stacks[-1].depth
+        # networks share products with others of their fold, or with one of each other fold
+        together = self.at_once if len(networks) == len(folds) else 1
+        reader = self._reader(folds, depth, together)
+        order, masks = self._randomness(folds, depth)
+        while folds:
             self._workers.share(sum(map(len, stacks)))
-            losses = [torch.zeros(len(stack), device=self.device) for stack in stacks]
-            for batch in batches.epoch():
-                self._step(stacks, batch, masks, losses)
-            for stack, loss in zip(stacks, losses, strict=True):
-                for place, value in zip(stack.places, (loss / len(rows)).tolist(), strict=True):
-                    found[place].loss.append(value)
-            self._validate(stacks, found)
+            epoch = {fold.number: order[fold.number].epoch() for fold in folds}
+            for batches in reader.read(epoch, masks):
+                self._step(stacks, batches)
+            self._close_epoch(stacks, reader, folds, found)
+            progress(len(folds))
             stacks = [stack for stack in stacks if len(stack)]
-            progress()
-            if not stacks:
-                break
-        return [found[place] for place in sorted(found)]
+            going = {fold for stack in stacks for fold, _ in stack.places}
+            folds = [fold for fold in folds if fold.number in going]
+        return [found[fold.number, place] for fold, place in networks]
 
     @float32_products()
-    def predict(self, trained: Trained, rows: Rows) -> npt.NDArray[np.float32]:
-        """Return the logits (clip, label) of the best state of a setting."""
-        stack = Stack(
-            [trained.parameters],
-            [trained.place],
-            [0.0],
+    def predict(self, trained: Trained, fold: Fold, rows: Rows) -> npt.NDArray[np.float32]:
+        """Return the logits (clip, label) of the best state of a setting in a fold."""
+        key = (fold.number, trained.place)
+        stack = self._stack([trained.parameters], [key], [0.0])
+        return self._logits([stack], self._reader([fold]), {fold.number: rows})[key]
+
+    def _stacks(self, networks: Sequence[tuple[Fold, int]]) -> list[Stack]:
+        """Return the networks before training, those of one shape in a stack, deep ones last."""
+
+        def shape(network: tuple[Fold, int]) -> tuple[int, int]:
+            fold, place = network
+            return self.settings[place].hidden_layers, fold.embeddings.features
+
+        stacks = []
+        ordered = sorted(networks, key=lambda network: (shape(network), _size(network[0])))
+        for _, same in groupby(ordered, shape):
+            group = list(same)
+            single = [
+                initial_parameters(
+                    self.settings[place],
+                    self.protocol,
+                    layers=fold.embeddings.layers,
+                    features=fold.embeddings.features,
+                    labels=self.task.labels.shape[1],
+                    generator=weights_generator(self.seed, fold.number, place),
+                )
+                for fold, place in group
+            ]
+            keys = [(fold.number, place) for fold, place in group]
+            rates = [self.settings[place].learning_rate for _, place in group]
+            stacks.append(self._stack(single, keys, rates))
+        return stacks
+
+    def _stack(
+        self, single: Sequence[Mapping[str, Tensor]], keys: Sequence[Key], rates: Sequence[float]
+    ) -> Stack:
+        return Stack(
+            single,
+            keys,
+            rates,
             norm_after_activation=self.protocol.norm_after_activation,
             device=self.device,
         )
-        return self._logits([stack], rows)[trained.place]
 
-    def _stacks(self, settings: Mapping[int, Setting]) -> list[Stack]:
-        ordered = sorted(settings, key=lambda place: (settings[place].hidden_layers, place))
-        stacks = []
-        for _, group in groupby(ordered, key=lambda place: settings[place].hidden_layers):
-            places = list(group)
-            single = [
-                initial_parameters(
-                    settings[place],
-                    self.protocol,
-                    layers=self.embeddings.layers,
-                    features=self.embeddings.features,
-                    labels=self.task.labels.shape[1],
-                    generator=weights_generator(self.seed, self.fold, place),
-                )
-                for place in places
-            ]
-            stacks.append(
-                Stack(
-                    single,
-                    places,
-                    [settings[place].learning_rate for place in places],
-                    norm_after_activation=self.protocol.norm_after_activation,
-                    device=self.device,
-                )
+    def _reader(self, folds: Sequence[Fold], depth: int = 0, together: int = 1) -> Reader:
+        return Reader(
+            folds,
+            self._targets,
+            self.protocol,
+            hidden_layers=depth,
+            together=together,
+            device=self.device,
+        )
+
+    def _randomness(
+        self, folds: Sequence[Fold], depth: int
+    ) -> tuple[dict[int, Minibatches], dict[int, DropoutMasks]]:
+        """Return the order of clips and the dropout of each fold, by its number."""
+        order, masks = {}, {}
+        for fold in folds:
+            rows, number = torch.from_numpy(fold.split.train), fold.number
+            order[number] = Minibatches(rows, self.protocol.batch_size, self.seed, number)
+            masks[number] = DropoutMasks(
+                depth, self.protocol.dropout, seed=self.seed, fold=number, device=self.device
             )
-        return stacks
+        return order, masks
 
-    def _mixed(self, stacks: Sequence[Stack], embedded: Tensor) -> list[Tensor]:
-        """Return the mean of the layers (network, clip, feature) that each network sees."""
-        layers, clips, features = embedded.shape
-        if layers == 1:
-            # a single layer has weight 1, so all networks see the same
-            only = embedded.mul_(self._scale[:, None, None])
-            return [only.expand(len(stack), clips, features) for stack in stacks]
-        weights = mixing(torch.cat([stack.values["mix"] for stack in stacks])) * self._scale
-        mixed = self._space.take("mixed", len(weights), clips, features)
-        flat, wide = embedded.view(layers, -1), mixed.view(len(weights), -1)
+    def _step(self, stacks: Sequence[Stack], batches: Sequence[Batch]) -> None:
+        """Take one step of all networks whose fold has a minibatch."""
+        shares = self._mixer.shares(stacks, batches)
+        several, keep = batches[0].layers > 1, 1 - self.protocol.dropout
 
-        def mix(piece: slice) -> None:
-            for part in self._together(len(weights)):
-                torch.mm(weights[part], flat[:, piece], out=wide[part, piece])
-
-        self._workers.map(mix, _pieces(flat.shape[1]))
-        ends = np.cumsum([len(stack) for stack in stacks]).tolist()
-        return [mixed[end - len(stack) : end] for stack, end in zip(stacks, ends, strict=True)]
-
-    def _step(
-        self, stacks: Sequence[Stack], batch: Tensor, masks: DropoutMasks, losses: list[Tensor]
-    ) -> None:
-        """Take one step of all networks."""
-        embedded = self.embeddings.batch(batch)
-        inputs = self._mixed(stacks, embedded)
-        targets = self._targets[batch.to(self.device)]
-        drawn = masks.draw(len(batch))
-        several, keep = len(embedded) > 1, 1 - self.protocol.dropout
-
-        def train(task: tuple[int, slice]) -> None:
-            index, part = task
-            stack, mixed, space = stacks[index], inputs[index], self._workers.space
-            logits, trace = stack.forward(mixed[part], part, space, drawn)
-            value, gradient = self._loss(logits, targets)
-            losses[index][part] += value * len(batch)
+        def train(share: Share) -> None:
+            stack, rows, batch, space = share.stack, share.rows, share.batch, self._workers.space
+            logits, trace = stack.forward(share.inputs, rows, space, batch.masks)
+            value, gradient = self._loss(logits, batch.targets)
+            stack.loss[rows] += value * batch.clips
             # the gradient takes the place of the inputs, which nobody needs any more
-            back = mixed[part] if several else None
-            stack.backward(gradient, trace, part, space, keep=keep, inputs=back)
+            back = share.inputs if several else None
+            stack.backward(gradient, trace, rows, space, keep=keep, inputs=back)
 
-        self._workers.map(train, self._parts(stacks))
+        self._workers.map(train, _deep_first(shares))
         if several:
-            self._move_mixing(stacks, embedded, inputs)
+            self._mixer.learn(shares)
 
-    def _move_mixing(
-        self, stacks: Sequence[Stack], embedded: Tensor, gradients: Sequence[Tensor]
-    ) -> None:
-        """Take one step of the weights of the layers."""
-        flat = embedded.view(len(embedded), -1)
-        for stack, gradient in zip(stacks, gradients, strict=True):
-            wide = gradient.reshape(len(stack), -1)
-
-            def project(piece: slice, wide: Tensor = wide) -> Tensor:
-                parts = self._together(len(wide))
-                return torch.cat([wide[part, piece] @ flat[:, piece].T for part in parts])
-
-            # summed in a fixed order, so that the same seed gives the same score
-            by_weight = sum(self._workers.map(project, _pieces(flat.shape[1]))) * self._scale
-            mix = stack.values["mix"]
-            weights = mixing(mix)
-            common = (by_weight * weights).sum(dim=1, keepdim=True)
-            change = mix.sign() / mix.abs().sum(dim=1, keepdim=True) * (by_weight - common)
-            stack.move({"mix": change}, slice(0, len(stack)))
-
-    def _logits(self, stacks: Sequence[Stack], rows: Rows) -> dict[int, npt.NDArray[np.float32]]:
-        """Return the logits (clip, label) of all networks, by place."""
-        labels = self.task.labels.shape[1]
+    def _logits(
+        self, stacks: Sequence[Stack], reader: Reader, rows: Mapping[int, Rows]
+    ) -> dict[Key, npt.NDArray[np.float32]]:
+        """Return the logits (clip, label) of all networks for some clips of each fold."""
+        labels, size = self.task.labels.shape[1], self.protocol.batch_size
         found = {
-            place: np.empty((len(rows), labels), dtype=np.float32)
+            key: np.empty((len(rows[key[0]]), labels), dtype=np.float32)
             for stack in stacks
-            for place in stack.places
+            for key in stack.places
         }
-        for begin in range(0, len(rows), self.protocol.batch_size):
-            end = begin + self.protocol.batch_size
-            embedded = self.embeddings.batch(torch.from_numpy(rows[begin:end]))
-            inputs = self._mixed(stacks, embedded)
+        parts = {fold: torch.split(torch.from_numpy(clips), size) for fold, clips in rows.items()}
+        for number, batches in enumerate(reader.read(parts)):
 
-            def predict(
-                task: tuple[int, slice],
-                begin: int = begin,
-                end: int = end,
-                inputs: list[Tensor] = inputs,
-            ) -> None:
-                index, part = task
-                stack, space = stacks[index], self._workers.space
-                logits, _ = stack.forward(inputs[index][part], part, space, None)
-                for place, one in zip(stack.places[part], logits.cpu(), strict=True):
-                    found[place][begin:end] = one.T.numpy()
+            def predict(share: Share, begin: int = number * size) -> None:
+                stack, space = share.stack, self._workers.space
+                logits, _ = stack.forward(share.inputs, share.rows, space, None)
+                for key, one in zip(stack.places[share.rows], logits.cpu(), strict=True):
+                    found[key][begin : begin + one.shape[1]] = one.T.numpy()
 
-            self._workers.map(predict, self._parts(stacks))
+            self._workers.map(predict, _deep_first(self._mixer.shares(stacks, batches)))
         return found
 
-    def _parts(self, stacks: Sequence[Stack]) -> list[tuple[int, slice]]:
-        """Return which networks are computed together: the number of their stack, and places.
-
-        Deep networks come first, so that no worker is left with one when others are done.
-        """
-        return [
-            (index, part)
-            for index, stack in reversed(list(enumerate(stacks)))
-            for part in self._together(len(stack))
-        ]
-
-    def _together(self, networks: int) -> list[slice]:
-        """Return which of some networks share a product.
-
-        A product of more rows is rounded otherwise, which the biases make visible in validation. So
-        networks that are computed alone are so in every product, and none depends on the others.
-        """
-        return [
-            slice(start, min(start + self.at_once, networks))
-            for start in range(0, networks, self.at_once)
-        ]
-
-    def _validate(self, stacks: Sequence[Stack], found: Mapping[int, Trained]) -> None:
-        """Score all networks; those without hope leave their stack."""
-        logits = self._logits(stacks, self.split.valid)
+    def _close_epoch(
+        self,
+        stacks: Sequence[Stack],
+        reader: Reader,
+        folds: Sequence[Fold],
+        found: Mapping[Key, Trained],
+    ) -> None:
+        """Note loss and validation score of all networks; those that are done leave their stack."""
+        splits = {fold.number: fold.split for fold in folds}
+        logits = self._logits(stacks, reader, {n: split.valid for n, split in splits.items()})
         for stack in stacks:
+            clips = [len(splits[fold].train) for fold, _ in stack.places]
+            losses = (stack.loss / torch.tensor(clips, device=self.device)).tolist()
+            stack.loss.zero_()
             going = []
-            for row, place in enumerate(stack.places):
-                one = found[place]
-                predicted = self.task.predictions(self.split.valid, logits[place])
+            for row, (key, loss) in enumerate(zip(stack.places, losses, strict=True)):
+                one = found[key]
+                one.loss.append(loss)
+                predicted = self.task.predictions(splits[key[0]].valid, logits[key])
                 score = predicted.score(self.task.metrics[0])
-                finite = math.isfinite(score) and bool(np.isfinite(logits[place]).all())
+                finite = math.isfinite(score) and bool(np.isfinite(logits[key]).all())
                 one.validation.append(score if finite else math.nan)
                 if finite and score > one.best:
                     one.best, one.best_epoch = score, len(one.validation) - 1
                     one.parameters = stack.copy(row)
-                waited = len(one.validation) - 1 - one.best_epoch
-                if finite and waited < self.protocol.patience:
+                epochs = len(one.validation)
+                waited = epochs - 1 - one.best_epoch < self.protocol.patience
+                if finite and waited and epochs < self.protocol.max_epochs:
                     going.append(row)
             if len(going) < len(stack):
                 stack.keep(going)
 
 
-def _pieces(columns: int) -> list[slice]:
-    return [slice(start, start + _PIECE) for start in range(0, columns, _PIECE)]
+def _size(fold: Fold) -> tuple[int, int, int]:
+    """Return a key by which folds that can share products stand beside each other."""
+    return fold.embeddings.features, len(fold.split.train), fold.number
+
+
+def _deep_first(shares: Sequence[Sequence[Share]]) -> list[Share]:
+    """Return all shares in an order in which no worker is left with a deep one in the end."""
+    return sorted(chain(*shares), key=lambda share: -share.stack.depth)

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import torch
 
-from .network import Workspace
+from .workspace import Workspace
 
 T = TypeVar("T")
 R = TypeVar("R")

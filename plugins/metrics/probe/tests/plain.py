@@ -46,6 +46,12 @@ class Plain(torch.nn.Module):
         return found
 
 
+def clips_of(embeddings: Embeddings, rows: torch.Tensor) -> torch.Tensor:
+    """Return some clips (layer, clip, feature), as they were before they were scaled."""
+    out = torch.empty(embeddings.layers, len(rows), embeddings.features)
+    return embeddings.batch(rows, out) * embeddings.scale[:, None, None]
+
+
 def plain_training(
     embeddings: Embeddings,
     task: Task,
@@ -53,6 +59,7 @@ def plain_training(
     protocol: Protocol,
     place: int,
     setting: Setting,
+    fold: int = 0,
 ) -> tuple[list[float], list[float], Plain]:
     """Train one setting for all epochs: validation scores, training losses, last state."""
     start = initial_parameters(
@@ -61,35 +68,32 @@ def plain_training(
         layers=embeddings.layers,
         features=embeddings.features,
         labels=len(task.names),
-        generator=weights_generator(0, 0, place),
+        generator=weights_generator(0, fold, place),
     )
     model = Plain(start, setting.hidden_layers, protocol.norm_after_activation)
     optimiser = torch.optim.Adam(model.parameters(), lr=setting.learning_rate)
     rows = torch.from_numpy(split.train)
-    batches = Minibatches(rows, protocol.batch_size, 0, 0)
-    clips = protocol.batch_size + 1
-    masks = DropoutMasks(
-        protocol.hidden_units, clips, 2, protocol.dropout, seed=0, fold=0, device="cpu"
-    )
+    batches = Minibatches(rows, protocol.batch_size, 0, fold)
+    masks = DropoutMasks(2, protocol.dropout, seed=0, fold=fold)
     loss_of = torch.nn.BCEWithLogitsLoss() if task.multilabel else torch.nn.CrossEntropyLoss()
     targets = task.targets("cpu")
-    scale = embeddings.scale[:, None, None]
     scores, losses = [], []
     for _ in range(protocol.max_epochs):
         model.train()
         total = 0.0
         for batch in batches.epoch():
-            for module, mask in zip(model.masks, masks.draw(len(batch)), strict=False):
+            drawn = masks.draw(torch.empty(2, protocol.hidden_units, len(batch)))
+            for module, mask in zip(model.masks, drawn, strict=False):
                 module.mask = mask
             optimiser.zero_grad()
-            loss = loss_of(model(embeddings.batch(batch) * scale), targets[batch])
+            loss = loss_of(model(clips_of(embeddings, batch)), targets[batch])
             loss.backward()
             optimiser.step()
             total += loss.item() * len(batch)
         losses.append(total / len(rows))
         model.eval()
         with torch.no_grad():
-            logits = model(embeddings.batch(torch.from_numpy(split.valid)) * scale).numpy()
+            logits = model(clips_of(embeddings, torch.from_numpy(split.valid))).numpy()
         scores.append(task.predictions(split.valid, logits).score(task.metrics[0]))
     return scores, losses, model
 

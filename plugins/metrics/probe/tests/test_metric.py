@@ -18,6 +18,7 @@ from brainbench_probe.metric import Probe, load
 from brainbench_probe.scoring import Predictions
 from brainbench_probe.settings import GRID, Setting
 from brainbench_probe.task import splits
+from brainbench_probe.training import Trainer
 
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import ContractError, DataError
@@ -321,6 +322,26 @@ def test_memory_limit_changes_no_result() -> None:
         xr.testing.assert_equal(everything.raw[name], little.raw[name])
     with pytest.raises(DataError, match="allow that much"):
         scored(max_memory=1000)
+
+
+def test_folds_are_trained_as_many_at_a_time_as_memory_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    trained = Trainer.train
+    sizes: list[tuple[int, int]] = []
+
+    def watched(self: Trainer, networks: Any, progress: Any) -> Any:
+        sizes.append((len(networks), len({fold.number for fold, _ in networks})))
+        return trained(self, networks, progress)
+
+    monkeypatch.setattr(Trainer, "train", watched)
+    everything = scored(folds=FIVE, patience=3)
+    assert sizes == [(2, 1), (4, 4)]
+    sizes.clear()
+    little = scored(folds=FIVE, patience=3, max_memory=140_000)
+    assert sizes in ([(2, 1), (3, 3), (1, 1)], [(2, 1), (2, 2), (2, 2)])  # by the chosen depth
+    for name in ("fold_learning_curve", "layer_weights", "logit", "influence"):
+        xr.testing.assert_equal(everything.raw[name], little.raw[name])
 
 
 class Counted(Mapping[str, np.ndarray]):

@@ -9,18 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from brainbench_probe.batches import Fold
 from brainbench_probe.embeddings import Embeddings
-from brainbench_probe.network import Stack, Workspace, initial_parameters, mixing
+from brainbench_probe.network import Stack, initial_parameters, mixing
 from brainbench_probe.objective import binary_cross_entropy, cross_entropy
 from brainbench_probe.randomness import DropoutMasks, Minibatches, weights_generator
 from brainbench_probe.settings import GRID, Protocol, Setting
 from brainbench_probe.task import Split, Task
 from brainbench_probe.training import Trained, Trainer
 from brainbench_probe.workers import Workers
+from brainbench_probe.workspace import Workspace
 
 from brainbench_audio.tf32 import float32_products
 
-from .plain import made_up, plain_parameters, plain_training
+from .plain import clips_of, made_up, plain_parameters, plain_training
 
 PROTOCOL = Protocol(hidden_units=16, batch_size=25, max_epochs=4)
 NAMES = ["a", "b", "c", "d"]
@@ -31,10 +33,9 @@ def problem(
     multilabel: bool = False,
     clips: int = 120,
     factor: float = 1,
-    kind: type[Embeddings] = Embeddings,
 ) -> tuple[Embeddings, Task, Split]:
     values, known = made_up(clips, layers=layers, multilabel=multilabel)
-    embeddings = kind(clips, layers, 12, 1 << 30)
+    embeddings = Embeddings(clips, layers, 12, 1 << 30)
     for place, (name, layer) in enumerate(values.items()):
         embeddings.fill(place, name, layer * np.float32(factor))
     task = Task(known.astype(np.float32), NAMES, multilabel, ("mAP",))
@@ -50,16 +51,10 @@ def trained(
     at_once: int = 1,
     seed: int = 0,
 ) -> list[Trained]:
+    embeddings, task, split = given
     with Workers() as workers:
-        trainer = Trainer(*given, protocol, seed=seed, fold=0, workers=workers, at_once=at_once)
-        return trainer.train(settings)
-
-
-class Double(Embeddings):
-    """Embeddings whose minibatches are in double precision."""
-
-    def batch(self, rows: torch.Tensor) -> torch.Tensor:
-        return super().batch(rows).double()
+        trainer = Trainer(task, settings, protocol, seed=seed, workers=workers, at_once=at_once)
+        return trainer.train([(Fold(0, split, embeddings), place) for place in settings])
 
 
 @pytest.fixture
@@ -81,13 +76,14 @@ def test_products_are_in_float32_whatever_the_process_is_set_to(
         return forward(*arguments)
 
     monkeypatch.setattr(Stack, "forward", watched)
-    given = problem()
+    embeddings, task, split = problem()
+    fold = Fold(0, split, embeddings)
     with float32_products(tf32=True), Workers() as workers:
-        trainer = Trainer(*given, PROTOCOL, seed=0, fold=0, workers=workers)
-        (one,) = trainer.train({0: GRID[0]})
+        trainer = Trainer(task, {0: GRID[0]}, PROTOCOL, seed=0, workers=workers)
+        (one,) = trainer.train([(fold, 0)])
         assert seen == {"ieee"}
         seen.clear()
-        trainer.predict(one, given[2].test)
+        trainer.predict(one, fold, split.test)
         assert seen == {"ieee"}
         assert torch.backends.cuda.matmul.fp32_precision == "tf32"
 
@@ -100,7 +96,7 @@ def test_stacked_training_is_one_by_one_training(
     multilabel: bool, after: bool, at_once: int
 ) -> None:
     """In double precision, where the rounding that moves the biases is far below Adam's 1e-8."""
-    given = problem(multilabel=multilabel, kind=Double)
+    given = problem(multilabel=multilabel)
     protocol = replace(PROTOCOL, norm_after_activation=after)
     found = trained(given, dict(enumerate(GRID)), protocol, at_once)
     for place in range(len(GRID)) if at_once == 3 and not after else (0, 12):
@@ -112,7 +108,7 @@ def test_stacked_training_is_one_by_one_training(
 @pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("place", [1, 9])
 def test_parameters_are_those_of_one_by_one_training(place: int) -> None:
-    given = problem(kind=Double)
+    given = problem()
     protocol = replace(PROTOCOL, max_epochs=1)
     found = trained(given, {place: GRID[place]}, protocol)[0].parameters
     model = plain_training(*given, protocol, place, GRID[place])[2]
@@ -223,10 +219,11 @@ def test_diverged_settings_are_dropped() -> None:
 
 def test_prediction_is_that_of_the_best_state() -> None:
     embeddings, task, split = problem()
+    fold = Fold(0, split, embeddings)
     with Workers() as workers:
-        trainer = Trainer(embeddings, task, split, PROTOCOL, seed=0, fold=0, workers=workers)
-        one = trainer.train({3: GRID[3]})[0]
-        logits = trainer.predict(one, split.valid)
+        trainer = Trainer(task, {3: GRID[3]}, PROTOCOL, seed=0, workers=workers)
+        one = trainer.train([(fold, 3)])[0]
+        logits = trainer.predict(one, fold, split.valid)
     assert task.predictions(split.valid, logits).score("mAP") == one.best
 
 
@@ -245,10 +242,10 @@ def test_gradients_are_those_of_autograd(after: bool) -> None:
         )
         for i in range(2)
     ]
-    stack = Stack(single, [0, 1], [0.1, 0.1], norm_after_activation=after)
+    stack = Stack(single, [(0, 0), (0, 1)], [0.1, 0.1], norm_after_activation=after)
     inputs = torch.randn(2, 7, 4, generator=torch.Generator().manual_seed(0))
     labels = torch.arange(7) % 3
-    masks = DropoutMasks(5, 7, 2, 0.3, seed=0, fold=0, device="cpu").draw(7)
+    masks = DropoutMasks(2, 0.3, seed=0, fold=0).draw(torch.empty(2, 5, 7))
     leaves = {
         name: torch.stack([one[name] for one in single]).requires_grad_() for name in stack.first
     }
@@ -259,10 +256,10 @@ def test_gradients_are_those_of_autograd(after: bool) -> None:
     )
     (loss / 7).backward()
     space, part = Workspace(), slice(0, 2)
-    own, trace = stack.forward(inputs, part, space, masks)
+    own, trace = stack.forward(inputs, part, space, masks[:, None])
     torch.testing.assert_close(own.mT, logits)
     back = torch.empty_like(inputs)
-    stack.backward(cross_entropy(own, labels)[1], trace, part, space, keep=0.7, inputs=back)
+    stack.backward(cross_entropy(own, labels[None])[1], trace, part, space, keep=0.7, inputs=back)
     torch.testing.assert_close(back, wanted.grad, rtol=1e-4, atol=1e-6)
     for name in set(stack.first) - {"mix"}:
         torch.testing.assert_close(
@@ -271,7 +268,7 @@ def test_gradients_are_those_of_autograd(after: bool) -> None:
 
 
 def _by_autograd(
-    leaves: dict[str, torch.Tensor], inputs: torch.Tensor, masks: list[torch.Tensor], after: bool
+    leaves: dict[str, torch.Tensor], inputs: torch.Tensor, masks: torch.Tensor, after: bool
 ) -> torch.Tensor:
     def norm(values: torch.Tensor, k: int) -> torch.Tensor:
         spread, centre = torch.var_mean(values, dim=1, correction=0, keepdim=True)
@@ -293,12 +290,12 @@ def test_losses_are_those_of_pytorch() -> None:
     logits = (30 * torch.randn(2, 3, 6, generator=generator)).requires_grad_()
     labels = torch.arange(6) % 3
     wanted = torch.nn.functional.cross_entropy(logits[1].T, labels)
-    loss, gradient = cross_entropy(logits.detach(), labels)
+    loss, gradient = cross_entropy(logits.detach(), labels[None])
     torch.testing.assert_close(loss[1], wanted.detach())
     torch.testing.assert_close(gradient[1], torch.autograd.grad(wanted, logits)[0][1])
     known = torch.eye(3)[labels]
     wanted = torch.nn.functional.binary_cross_entropy_with_logits(logits[0].T, known)
-    loss, gradient = binary_cross_entropy(logits.detach(), known)
+    loss, gradient = binary_cross_entropy(logits.detach(), known.T[None])
     torch.testing.assert_close(loss[0], wanted.detach())
     torch.testing.assert_close(gradient[0], torch.autograd.grad(wanted, logits)[0][0])
 
@@ -313,8 +310,7 @@ def test_minibatches_take_every_clip_once_and_never_one_alone() -> None:
 
 
 def test_masks_keep_nine_in_ten() -> None:
-    masks = DropoutMasks(200, 100, 2, 0.1, seed=0, fold=0, device="cpu").draw(90)
-    assert [mask.shape for mask in masks] == [(200, 90)] * 2
+    masks = DropoutMasks(2, 0.1, seed=0, fold=0).draw(torch.empty(2, 200, 90))
     assert not torch.equal(*masks)
     assert masks[0].unique().tolist() == pytest.approx([0, 1 / 0.9])
     assert masks[0].mean() == pytest.approx(1, abs=0.01)
@@ -350,8 +346,8 @@ def test_embeddings_in_a_file_equal_those_in_memory(tmp_path: Path) -> None:
             inside.fill(place, name, layer)
             outside.fill(place, name, layer)
         rows = torch.tensor([4, 49, 0])
-        torch.testing.assert_close(inside.batch(rows), outside.batch(rows), rtol=0, atol=0)
-        full = inside.batch(rows) * inside.scale[:, None, None]
+        full = clips_of(inside, rows)
+        assert torch.equal(full, clips_of(outside, rows))
         plain = np.stack([layer[rows.numpy()] for layer in values.values()])
         assert np.array_equal(full.numpy(), plain.astype(np.float16).astype(np.float32))
 
@@ -361,6 +357,6 @@ def test_very_large_and_tiny_activations_keep_their_precision() -> None:
     with Embeddings(20, 3, 3, 1 << 30) as found:
         for place, factor in enumerate((1e8, 1e-12, 0.0)):
             found.fill(place, "l", values * np.float32(factor))
-        full = found.batch(torch.arange(20)) * found.scale[:, None, None]
+        full = clips_of(found, torch.arange(20))
     for place, factor in enumerate((1e8, 1e-12, 0.0)):
         np.testing.assert_allclose(full[place].numpy(), values * factor, rtol=1e-3)
