@@ -56,9 +56,8 @@ def trained_together(
     protocol : Protocol
     folds : int
         One, or as many as there are networks.
-    layers, features, labels : int
-    validation : int
-        Clips that are validated on.
+    layers, features, labels, validation : int
+        How many there are; ``validation``: clips that are validated on.
     limit : int or None
         Bytes; None: see `default_limit`, but at least one network.
 
