@@ -28,7 +28,7 @@ PROBE = MetricCard(
     licence="MIT",
     packages=("brainbench_probe",),
     loader="brainbench_probe.metric:load",
-    revision=3,
+    revision=4,
     stores=frozenset({"layer_weights", "learning_curve"}),
 )
 
