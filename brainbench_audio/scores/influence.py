@@ -22,9 +22,9 @@ LEAST_STIMULI, LEAST_PARTS = 20, 3
 BINS = 1024
 # what stimuli are unless it is said, and the attribute of what is stored that says it
 SOUNDS, KIND = "sounds", "kind"
-# share of the squares of pairs that is taken off, see `Influence._variance`; the attribute of what
-# is stored that says another one of differences
-HALF, APART = 0.5, "of_differences"
+# share of the squares of pairs that is taken off, see `Influence._variance`; attributes of what is
+# stored that say another one, and that of differences
+HALF, SHARE, APART = 0.5, "share", "share_of_differences"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Influence:
         The part without that stimulus, weights learned anew, less the mean of these over stimuli.
     pairs : float64 array (bin, part) or None
         Of a metric that compares pairs of stimuli, or learns from one to predict another: `sketch`
-        of what the part owes to each pair, half of whose squares is taken off the variance.
+        of what the part owes to each pair.
     units : str
         What parts are a sample of: ``listeners`` or ``folds``; empty for components.
     kind : str
@@ -49,8 +49,8 @@ class Influence:
     choice : float64 array (weighting, part) or None
         Of a metric that chooses, as among layers: what parts move by, in each of the `weightings`,
         with the choice made anew, beyond what they move by as it is.
-    apart : float
-        Share of the squares of pairs that is taken off the variance of a difference of two scores.
+    share, apart : float
+        Share of the squares of pairs that is taken off the variance; that of a difference of two.
     """
 
     parts: Array
@@ -60,6 +60,7 @@ class Influence:
     kind: str = SOUNDS
     least: int = LEAST_STIMULI
     choice: Array | None = None
+    share: float = HALF
     apart: float = HALF
 
     @classmethod
@@ -112,11 +113,12 @@ class Influence:
             raise DataError("Scores of other stimuli or parts cannot be subtracted.")
         pairs, choice = None, self.choice
         if self.pairs is not None and other.pairs is not None:
-            pairs = np.sqrt(self.apart / HALF) * (self.pairs - other.pairs)
+            pairs = self.pairs - other.pairs
         if other.choice is not None:  # else nothing else could be chosen
             choice = (0.0 if choice is None else choice) - other.choice
         parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
-        return Influence(parts, stimuli, pairs, self.units, self.kind, self.least, choice)
+        kept = replace(self, parts=parts, stimuli=stimuli, share=self.apart)
+        return replace(kept, pairs=pairs, choice=choice)
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
@@ -228,7 +230,7 @@ class Influence:
             # stimuli owe together counts k times, and is in k (k - 1) / 2 pairs. Half of the
             # squares of pairs is the most that can go if it is to count once at least, up to k = 4.
             twice = np.square(self.pairs @ weights).sum(axis=0)
-            squares = squares - HALF * np.minimum(twice, squares)
+            squares = np.maximum(squares - self.share * twice, squares / 2)
         if self.choice is not None:
             # a stimulus that counts for more is the opposite of one that is left out
             fixed = -weightings(stimuli) @ self.stimuli @ weights
@@ -276,7 +278,8 @@ def stored_influence(
             )
         stored = {name: array.sel(part=list(parts)) for name, array in stored.items()}
     arrays = {name: array.values for name, array in stored.items()}
-    pairs, choice = stored.get("pair_sketch"), arrays.get("choice_sketch")
+    told = stored["pair_sketch"].attrs if "pair_sketch" in stored else {}
+    choice = arrays.get("choice_sketch")
     if choice is not None and len(choice) != WEIGHTINGS:
         return None
     return Influence(
@@ -286,7 +289,8 @@ def stored_influence(
         units,
         kind=str(stored["influence"].attrs.get(KIND, SOUNDS)),
         choice=choice,
-        apart=HALF if pairs is None else float(pairs.attrs.get(APART, HALF)),
+        share=float(told.get(SHARE, HALF)),
+        apart=float(told.get(APART, HALF)),
     )
 
 

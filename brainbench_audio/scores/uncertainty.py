@@ -11,7 +11,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
-from brainbench_audio.scores.influence import APART, HALF, KIND, SOUNDS, Influence
+from brainbench_audio.scores.influence import APART, HALF, KIND, SHARE, SOUNDS, Influence
 from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
 
 Interval = tuple[float, float]
@@ -126,9 +126,10 @@ def uncertainty(
     raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli, kind)}
     if names:
         raw["part"] = ("part", list(names))
-    apart = {} if influence.apart == HALF else {APART: influence.apart}
+    shares = {SHARE: influence.share, APART: influence.apart}
+    shares = {name: share for name, share in shares.items() if share != HALF}
     for name, along, sums, told in (
-        ("pair_sketch", "bin", influence.pairs, apart),
+        ("pair_sketch", "bin", influence.pairs, shares),
         ("choice_sketch", "weighting", influence.choice, {}),
     ):
         if sums is not None:

@@ -414,7 +414,7 @@ def test_stored_influence_follows_the_names_of_parts() -> None:
 
 def test_all_squares_of_pairs_go_from_differences_where_it_is_stored() -> None:
     raw = stored(pairs=True)
-    raw["pair_sketch"].attrs["of_differences"] = 1.0
+    raw["pair_sketch"].attrs["share_of_differences"] = 1.0
     del raw["choice_sketch"]
     first = stored_influence(raw, {"a": 0.1, "b": 0.2}, 0.15)
     assert first is not None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.influence import HALF, Influence
 
 from .correction import Correction, divisor
 from .nested import NestedRidge
@@ -44,15 +44,15 @@ def influences(
     if targets.part_names:
         weights = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.shares(r2, without)[:, known]
         influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
-        if not units:
-            owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
-            # Of a pair one stimulus is learned from and the other predicted, so three of them owe
-            # next to nothing together, and all of the squares could go. Half of them stay in place
-            # of the choice of penalties, which is not counted, but for differences of two models,
-            # whose penalties vary by the same responses. Over listeners none go, nor from intervals
-            # of single components: see the worlds of docs/methods-statistics.md.
-            pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-            influence = replace(influence, pairs=pairs, apart=1.0)
+        owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
+        # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
+        # to nothing together, and all of the squares could go. Half of them stay in place of the
+        # choice of penalties, which is not counted, and all over listeners, for all of whom the
+        # same sounds choose; but not of differences, as two models choose by the same responses.
+        # None go from intervals of single components: see docs/methods-statistics.md.
+        pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
+        share = 0.0 if units else HALF
+        influence = replace(influence, pairs=pairs, share=share, apart=1.0)
     return influence, roots
 
 

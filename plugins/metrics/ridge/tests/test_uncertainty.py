@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -81,7 +80,7 @@ def test_components_are_means_over_sounds() -> None:
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value)
     assert owed is not None
-    np.testing.assert_allclose((owed - replace(owed, pairs=0 * pairs)).pairs, owed.pairs * 2**0.5)
+    assert (owed.share, owed.apart, (owed - owed).share) == (0.5, 1.0, 1.0)
     # and what the choice of layers adds is stored
     assert fit.rivals is not None
     r, moved = fit.rivals.moved(target.values, fit.layer, np.arange(4))
@@ -130,7 +129,15 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
     assert score.part_errors["s1"] == pytest.approx(with_the_choice(without, choice)[1])
-    assert "pair_sketch" not in score.raw
+    # pairs stay, but not in differences
+    owed = stored_influence(score.raw, score.parts, score.value, "listeners")
+    assert owed is not None
+    assert owed.pairs is not None
+    assert (owed.share, owed.apart) == (0.0, 1.0)
+    slopes = 2 * np.maximum(fit.correlations, 0)[:, np.newaxis]
+    weights = slopes * targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
+    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
+    np.testing.assert_allclose(owed.pairs, pairs, atol=1e-6)
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
     mean = [one[:, :2].mean(axis=1, keepdims=True) for one in (without, choice)]
