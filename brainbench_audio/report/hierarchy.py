@@ -42,7 +42,8 @@ class Deepening:
         95 % interval, Student's t over listeners; None with fewer than 3, or if all are the same:
         positions are steps of layers, so that does not say that there is no error.
     p : float or None
-        Two-sided, that the mean is 0, from the same t.
+        Two-sided, that the mean is 0, from the same t: of a trend, for this training. What all
+        listeners share counts as one, also where the layers of a training wander.
     listeners : int
         Those with a predicted voxel in the primary region and in another.
     primary, others : float or None
