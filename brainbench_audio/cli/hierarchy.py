@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     head = ("benchmark", "model", "what", "primary", "others", "value", "low", "high", "p")
     print_table((*head, "listeners"), [_row(one) for one in found], names=2)
-    print("low, high, p: over listeners, for these sounds")
+    print("low, high, p: over listeners, for these sounds and models")
     return 0
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -42,7 +42,8 @@ class Deepening:
         95 % interval, Student's t over listeners; None with fewer than 3, or if all are the same:
         positions are steps of layers, so that does not say that there is no error.
     p : float or None
-        Two-sided, that the mean is 0, from the same t.
+        Two-sided, that the mean is 0, from the same t: of a trend, for this training. What all
+        listeners share counts as one, also where the layers of a training wander.
     listeners : int
         Those with a predicted voxel in the primary region and in another.
     primary, others : float or None
@@ -91,10 +92,9 @@ def hierarchy(results: Iterable[Result], primary: str = PRIMARY) -> list[Deepeni
         one = parsed_model(result.id or result.model)
         if one.step is not None:
             name = str(replace(one, step=None, version=None))
-            each = positions.sel(side="others") - positions.sel(side="primary")
-            courses.setdefault((name, result.benchmark), []).append((one.step, each))
+            courses.setdefault((name, result.benchmark), []).append((one.step, positions))
     trends = [
-        _trend(*pair, course)
+        trend(*pair, course)
         for pair, course in courses.items()
         if len({step for step, _ in course}) >= _LEAST_STEPS
     ]
@@ -104,7 +104,7 @@ def hierarchy(results: Iterable[Result], primary: str = PRIMARY) -> list[Deepeni
             f"with two layers or more, on data with a region {primary} and another one, by a "
             f"metric that keeps a score of each layer for each voxel, as ridge does."
         )
-    return [*found, *(trend for trend in trends if trend is not None)]
+    return [*found, *(one for one in trends if one is not None)]
 
 
 def positions_of(raw: xr.Dataset, primary: str = PRIMARY) -> xr.DataArray | None:
@@ -161,12 +161,27 @@ def difference(model: str, benchmark: str, positions: xr.DataArray) -> Deepening
     )
 
 
-def _trend(model: str, benchmark: str, course: list[tuple[int, xr.DataArray]]) -> Deepening | None:
-    """Return the trend over those listeners who have a difference at each step."""
+def trend(
+    model: str, benchmark: str, course: Sequence[tuple[int, xr.DataArray]]
+) -> Deepening | None:
+    """Return the trend of the difference over those listeners who have one at each step.
+
+    Parameters
+    ----------
+    model, benchmark : str
+    course : sequence of (int, xr.DataArray)
+        Steps and what `positions_of` returns of them.
+
+    Returns
+    -------
+    Deepening or None
+        None where no listener has a difference at each step.
+    """
     import scipy.stats
 
     steps = [step for step, _ in course]
-    every = xr.concat([each for _, each in course], "step", join="inner")
+    differences = [each.sel(side="others") - each.sel(side="primary") for _, each in course]
+    every = xr.concat(differences, "step", join="inner")
     values = every.transpose("step", "subject").values
     # of one that never changes, a rank correlation is not defined: no trend
     changes = np.ptp(values, axis=0) > 0

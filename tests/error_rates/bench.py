@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unuse
 from brainbench_audio.scores.influence import Influence, stored_influence
 from brainbench_audio.scores.score import Score
 
-from .worlds import CLIPS, COMPONENTS, LISTENERS, Clips, World
+from .worlds import CLIPS, COMPONENTS, LISTENERS, SESSIONS, Clips, World
 
 Scores = Callable[..., Any]
 
@@ -40,7 +40,7 @@ class Rates:
     above : float
         Share of 95 % intervals that lie above 0; of noise, where there is no test against chance.
     parts_covered : float
-        As ``covered``, for parts; NaN without.
+        As ``covered``, for parts, of the intervals that are given; NaN without.
     difference_deviation, difference_error : float
         As ``deviation`` and ``error``, of the difference of both models.
     false_positives : float
@@ -67,7 +67,7 @@ class Rates:
     def line(self) -> str:
         """Return a row of the table, with the Monte-Carlo error of shares near .05."""
         return (
-            f"{self.world:38} {self.metric:10} {self.mean:6.3f} {self.deviation:7.4f} "
+            f"{self.world:38} {self.metric:17} {self.mean:6.3f} {self.deviation:7.4f} "
             f"{self.error:7.4f} {self.covered:6.3f} {self.above:6.3f} {self.parts_covered:6.3f} "
             f"{self.difference_deviation:7.4f} {self.difference_error:7.4f} "
             f"{self.false_positives:6.3f}  {(0.05 * 0.95 / self.times) ** 0.5:.3f}"
@@ -78,7 +78,7 @@ class Rates:
 OTHERS = 3000
 
 HEADER = (
-    f"{'world':38} {'metric':10} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'> 0':>6} "
+    f"{'world':38} {'metric':17} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'> 0':>6} "
     f"{'parts':>6} "
     f"{'diff sd':>7} {'error':>7} {'false':>6}  Monte-Carlo error"
 )
@@ -101,9 +101,12 @@ def metrics() -> dict[str, Callable[..., Any]]:
 def more_metrics() -> dict[str, Callable[..., Any]]:
     """Return variants, and metrics of other kinds of fits, which no test simulates."""
     from brainbench_mapping.metric import LinearMap
+    from brainbench_ridge.metric import Ridge
     from brainbench_rsa.metric import RSA
 
+    variants = ("corrected", "zscored", "zscored-all")
     return {
+        **{f"ridge-{one}": Ridge(variant=one, permutations=0) for one in variants},
         "rsa-cv": RSA(variant="cv", permutations=0),
         "rsa-plain": RSA(zscore=False, permutations=0),
         "pls": LinearMap(map="pls"),
@@ -142,7 +145,8 @@ def once(world: World | Clips, metric: str | Scores, seed: int) -> tuple[Any, ..
         models, responses, folds = world.draw(seed, OTHERS)
         truth, other = (scored(layers, responses, folds).value for layers in models)
         apart = truth - other
-    parts = [(first.parts[name], *one) for name, one in first.part_intervals.items()]
+    none = (np.nan, np.nan)  # of a part whose R² is 0, no interval is known
+    parts = [(one, *first.part_intervals.get(name, none)) for name, one in first.parts.items()]
     if world.units:
         parts = []  # listeners are others each time, so there is no true value of a part
     return (
@@ -186,7 +190,7 @@ def rates(
         above=float((intervals[:, 0] > 0).mean()),
         covered=_covered(np.where(np.isnan(truths), values.mean(), truths), intervals),
         parts_covered=_covered(parts[..., 0].mean(axis=0), parts[..., 1:])
-        if parts.size
+        if parts.size and np.isfinite(parts).all(axis=-1).any()
         else np.nan,
         difference_deviation=float(differences.std()),
         difference_error=float(np.sqrt(np.mean(wrong**2))),
@@ -196,7 +200,15 @@ def rates(
 
 
 def _covered(truth: Any, intervals: Any) -> float:
-    return float(np.mean((intervals[..., 0] <= truth) & (truth <= intervals[..., 1])))
+    """Return the share of intervals, as far as there are any, with the truth in them."""
+    inside = (intervals[..., 0] <= truth) & (truth <= intervals[..., 1])
+    return float(inside[np.isfinite(intervals).all(axis=-1)].mean())
+
+
+def _fit(world: World | Clips, metric: str) -> bool:
+    if isinstance(world, Clips):
+        return metric == "probe"
+    return metric != "probe" and (world.sessions > 0 or metric != "ridge-corrected")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -210,9 +222,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     print(HEADER)
     with ProcessPoolExecutor(2) as pool:
-        for world in (*COMPONENTS, *LISTENERS, *CLIPS):
+        for world in (*COMPONENTS, *LISTENERS, *SESSIONS, *CLIPS):
             for metric in options.metrics:
-                if options.worlds in world.name and (metric == "probe") == isinstance(world, Clips):
+                if options.worlds in world.name and _fit(world, metric):
                     drawn = world.silent() if options.silent and isinstance(world, World) else world
                     found = rates(drawn, metric, options.times, pool, options.first)
                     print(found.line(), flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,13 +11,23 @@ import pytest
 from scipy.stats import binom
 
 from .bench import metrics, rates
-from .worlds import CLIPS, COMPONENTS, LISTENERS, Clips, World
+from .worlds import CLIPS, COMPONENTS, LISTENERS, SESSIONS, Clips, World
 
 SMALL = (
     World("small", sounds=40, targets=3, dimensions=5, features=5, layers=1, noise=0.7),
     World(
         "small, listeners", sounds=30, listeners=4, targets=3, dimensions=5, features=5, layers=1
     ),
+)
+REPEATED = World(
+    "small, sessions",
+    sounds=40,
+    targets=3,
+    dimensions=5,
+    features=5,
+    layers=1,
+    noise=0.7,
+    sessions=2,
 )
 
 
@@ -49,6 +60,26 @@ def test_rates(world: World) -> None:
     with ProcessPoolExecutor(2) as pool:
         for metric in metrics():
             _check(world, metric, 200, pool)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", SESSIONS, ids=lambda world: world.name)
+def test_rates_of_corrected_scores(world: World) -> None:
+    with ProcessPoolExecutor(2) as pool:
+        _check(world, "ridge-corrected", 200, pool)
+
+
+def test_rates_of_corrected_scores_in_a_small_world() -> None:
+    _check(REPEATED, "ridge-corrected", 20)
+
+
+def test_sessions_share_a_signal_but_no_noise() -> None:
+    (_, responses, _), (_, again, _) = REPEATED.draw(0), replace(REPEATED, noise=0.0).draw(0)
+    assert responses.dims == ("stimulus", "component", "session")
+    noise = responses.values - again.values
+    assert np.ptp(again.values, axis=2).max() == 0
+    assert noise.std() == pytest.approx(REPEATED.noise, rel=0.15)
+    assert abs(np.corrcoef(noise.reshape(-1, 2).T)[0, 1]) < 0.25
 
 
 @pytest.mark.slow

@@ -34,13 +34,15 @@ class World:
     steps : float
         How much noisier each layer is than the one before.
     noise : float
-        Of responses, beside a signal of deviation 1.
+        Of responses, of each session where there are sessions, beside a signal of deviation 1.
     kinds : int
         Clusters that sounds come from, the same each time; 0: none.
     tuning : float
         How far the tuning of a listener is from that of all; 0: shared.
     signal : float
         0: responses are noise.
+    sessions : int
+        0: responses without the dimension.
     """
 
     name: str
@@ -55,6 +57,7 @@ class World:
     kinds: int = 0
     tuning: float = 0.3
     signal: float = 1.0
+    sessions: int = 0
 
     def draw(self, seed: int) -> tuple[list[Layers], xr.DataArray, np.ndarray[Any, Any]]:
         """Return the layers of two equally good models, responses and folds."""
@@ -78,6 +81,8 @@ class World:
             ]
         )
         responses = np.concatenate([self.signal * heard @ tuning for tuning in tunings], axis=1)
+        if self.sessions:
+            responses = np.repeat(responses[..., np.newaxis], self.sessions, axis=2)
         responses += self.noise * generator.standard_normal(responses.shape)
         models = [
             {
@@ -93,16 +98,17 @@ class World:
         return models, self._labelled(responses), folds
 
     def _labelled(self, responses: np.ndarray[Any, Any]) -> xr.DataArray:
-        stimuli = [f"sound {place}" for place in range(self.sounds)]
-        if not self.listeners:
-            names = [f"component {place}" for place in range(self.targets)]
-            return xr.DataArray(
-                responses, {"stimulus": stimuli, "component": names}, ("stimulus", "component")
-            )
-        subjects = np.repeat([f"subject-{one}" for one in range(self.listeners)], self.targets)
-        return xr.DataArray(
-            responses, {"stimulus": stimuli, "subject": ("voxel", subjects)}, ("stimulus", "voxel")
-        )
+        across = "voxel" if self.listeners else "component"
+        coordinates: dict[str, Any] = {
+            "stimulus": [f"sound {place}" for place in range(self.sounds)]
+        }
+        if self.listeners:
+            subjects = np.repeat([f"subject-{one}" for one in range(self.listeners)], self.targets)
+            coordinates["subject"] = (across, subjects)
+        else:
+            coordinates[across] = [f"component {place}" for place in range(self.targets)]
+        sessions = ("session",) if self.sessions else ()
+        return xr.DataArray(responses, coordinates, ("stimulus", across, *sessions))
 
     @property
     def units(self) -> str:
@@ -215,4 +221,18 @@ LISTENERS = (
     ),
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
+)
+SESSIONS = (
+    World("components, 3 sessions", sessions=3),
+    World("components, 3 noisy sessions", sounds=165, noise=2.0, sessions=3),
+    World(
+        "components, few features, 3 sessions",
+        sounds=120,
+        dimensions=5,
+        features=5,
+        layers=1,
+        sessions=3,
+    ),
+    World("components, 40 sounds, 3 sessions", sounds=40, noise=0.5, sessions=3),
+    World("8 listeners, 3 sessions", listeners=8, targets=15, sessions=3),
 )
