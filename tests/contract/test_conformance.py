@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from brainbench_audio.registry.lookup import find_metric
 from brainbench_audio.testing.conformance import Check, checks
 
 PLUGINS = {
@@ -42,9 +43,10 @@ def one_home(isolated: None, home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 @pytest.fixture(autouse=True)
-def few_groups(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let errors of maps be of few groups: no check looks at their size, and they take longest."""
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take few groups for errors of maps, and a narrow probe: checks look at neither."""
     monkeypatch.setattr("brainbench_mapping.nested.GROUPS", 5)
+    monkeypatch.setitem(find_metric("probe")[0].card.check_options, "hidden_units", 64)
 
 
 def found() -> list[object]:
