@@ -56,8 +56,14 @@ for line in sys.stdin:
             os.dup2(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
         os.chdir(folder)
         sys.argv = ["-c", argument]
-        exec(code, {"__name__": "__main__"})
-        sys.exit()
+        status = 0
+        try:
+            exec(code, {"__name__": "__main__"})
+        except SystemExit as stop:
+            print(stop, file=sys.stderr)
+            status = 1
+        sys.stdout.flush()
+        os._exit(status)  # taking modules down would take longer than all else
     print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 _BENCHMARKS = Path(__file__).parent / "plugins" / "benchmarks"
