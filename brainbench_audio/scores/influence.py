@@ -14,7 +14,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.profiles import influences
 from brainbench_audio.scores.statistics import Array
-from brainbench_audio.scores.weightings import added_variance, weightings
+from brainbench_audio.scores.weightings import WEIGHTINGS, added_variance, weightings
 
 # fewer say nothing of others
 LEAST_STIMULI, LEAST_PARTS = 20, 3
@@ -22,6 +22,9 @@ LEAST_STIMULI, LEAST_PARTS = 20, 3
 BINS = 1024
 # what stimuli are unless it is said, and the attribute of what is stored that says it
 SOUNDS, KIND = "sounds", "kind"
+# share of the squares of pairs that is taken off, see `Influence._variance`; the attribute of what
+# is stored that says another one of differences
+HALF, APART = 0.5, "of_differences"
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,7 @@ class Influence:
         The part without that stimulus, weights learned anew, less the mean of these over stimuli.
     pairs : float64 array (bin, part) or None
         Of a metric that compares pairs of stimuli, or learns from one to predict another: `sketch`
-        of what the part owes to each pair, half of whose squares is taken off the variance; times
-        the root of 2 where all of them can go.
+        of what the part owes to each pair, half of whose squares is taken off the variance.
     units : str
         What parts are a sample of: ``listeners`` or ``folds``; empty for components.
     kind : str
@@ -47,6 +49,8 @@ class Influence:
     choice : float64 array (weighting, part) or None
         Of a metric that chooses, as among layers: what parts move by, in each of the `weightings`,
         with the choice made anew, beyond what they move by as it is.
+    apart : float
+        Share of the squares of pairs that is taken off the variance of a difference of two scores.
     """
 
     parts: Array
@@ -56,6 +60,7 @@ class Influence:
     kind: str = SOUNDS
     least: int = LEAST_STIMULI
     choice: Array | None = None
+    apart: float = HALF
 
     @classmethod
     def of_left_out(
@@ -107,11 +112,11 @@ class Influence:
             raise DataError("Scores of other stimuli or parts cannot be subtracted.")
         pairs, choice = None, self.choice
         if self.pairs is not None and other.pairs is not None:
-            pairs = self.pairs - other.pairs
+            pairs = np.sqrt(self.apart / HALF) * (self.pairs - other.pairs)
         if other.choice is not None:  # else nothing else could be chosen
             choice = (0.0 if choice is None else choice) - other.choice
         parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
-        return replace(self, parts=parts, stimuli=stimuli, pairs=pairs, choice=choice)
+        return Influence(parts, stimuli, pairs, self.units, self.kind, self.least, choice)
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
@@ -223,7 +228,7 @@ class Influence:
             # stimuli owe together counts k times, and is in k (k - 1) / 2 pairs. Half of the
             # squares of pairs is the most that can go if it is to count once at least, up to k = 4.
             twice = np.square(self.pairs @ weights).sum(axis=0)
-            squares = squares - np.minimum(twice, squares) / 2
+            squares = squares - HALF * np.minimum(twice, squares)
         if self.choice is not None:
             # a stimulus that counts for more is the opposite of one that is left out
             fixed = -weightings(stimuli) @ self.stimuli @ weights
@@ -252,7 +257,7 @@ def stored_influence(
     -------
     Influence or None
         Without stimuli where the metric stores nothing of them, but the parts are a sample; None
-        where they are not.
+        where they are not, or where a choice was made anew in other weightings than today's.
 
     Raises
     ------
@@ -271,13 +276,17 @@ def stored_influence(
             )
         stored = {name: array.sel(part=list(parts)) for name, array in stored.items()}
     arrays = {name: array.values for name, array in stored.items()}
+    pairs, choice = stored.get("pair_sketch"), arrays.get("choice_sketch")
+    if choice is not None and len(choice) != WEIGHTINGS:
+        return None
     return Influence(
         values,
         arrays["influence"],
         arrays.get("pair_sketch"),
         units,
         kind=str(stored["influence"].attrs.get(KIND, SOUNDS)),
-        choice=arrays.get("choice_sketch"),
+        choice=choice,
+        apart=HALF if pairs is None else float(pairs.attrs.get(APART, HALF)),
     )
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Integral
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
-from brainbench_audio.scores.influence import KIND, SOUNDS, Influence
-from brainbench_audio.scores.score import ERROR_WITHHELD, OVER
+from brainbench_audio.scores.influence import APART, HALF, KIND, SOUNDS, Influence
+from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
 
 Interval = tuple[float, float]
+_BOLD = 0.05  # p of a score that is called above chance
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,22 @@ class Uncertainty:
             "part_errors": self.part_errors,
             "part_intervals": self.part_intervals,
         }
+
+    def with_chance(self, tested: Mapping[str, Any]) -> Uncertainty:
+        """Return it with an interval that begins at 0 where a score is not above chance.
+
+        R² of noise is above 0, and the interval is one of its mean, so it leaves out 0 more often
+        than a reader expects, and than p says.
+
+        Parameters
+        ----------
+        tested : mapping
+            From `chance.chance`; empty where there is no test, and the interval stays.
+        """
+        if self.interval is None or tested.get(CHANCE, {"p": 0.0})["p"] < _BOLD:
+            return self
+        low, high = self.interval
+        return replace(self, interval=(min(low, 0.0), high))
 
 
 def checked_draws(bootstrap: int | None) -> int | None:
@@ -109,12 +126,13 @@ def uncertainty(
     raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli, kind)}
     if names:
         raw["part"] = ("part", list(names))
-    for name, along, sums in (
-        ("pair_sketch", "bin", influence.pairs),
-        ("choice_sketch", "weighting", influence.choice),
+    apart = {} if influence.apart == HALF else {APART: influence.apart}
+    for name, along, sums, told in (
+        ("pair_sketch", "bin", influence.pairs, apart),
+        ("choice_sketch", "weighting", influence.choice, {}),
     ):
         if sums is not None:
-            raw[name] = ((along, "part"), sums.astype(np.float32))
+            raw[name] = ((along, "part"), sums.astype(np.float32), told)
     if reason := influence.trouble():
         return Uncertainty(None, None, {ERROR_WITHHELD: reason}, raw=raw)
     estimate = influence.estimate()

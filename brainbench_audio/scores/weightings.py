@@ -9,7 +9,8 @@ import numpy as np
 from brainbench_audio.scores.statistics import Array
 
 # so many weightings of the stimuli; then groups of weightings that have moved together before
-ONCE, GROUPS, GROUP = 500, 50, 10
+ONCE, GROUPS, GROUP = 1000, 100, 10
+WEIGHTINGS = ONCE + GROUPS * GROUP
 
 
 @lru_cache(maxsize=4)  # each layer, target and model is asked with the same ones
@@ -17,12 +18,21 @@ def weightings(stimuli: int) -> Array:
     """Return normal changes of the weights of stimuli, (weighting, stimulus), the same for all.
 
     First `ONCE` from the sample as it is, then groups of `GROUP` that start from another sample.
-    Each comes with its opposite, so that what is linear and what is even in them never mix.
+    Each comes with its opposite, so that what is linear and what is even in them never mix, and
+    they are at right angles to each other, as many as there are stimuli: so what is linear varies
+    over them by what it varies by over all, next to.
+
+    Notes
+    -----
+    Orthogonal random vectors: Yu et al. 2016, "Orthogonal random features", NeurIPS.
     """
     generator = np.random.default_rng(1)  # a constant: what two models owe to them is subtracted
-    once = _opposites(generator.standard_normal((1, ONCE // 2, stimuli)))
-    starts = _opposites(generator.standard_normal((1, GROUPS // 2, stimuli))).swapaxes(0, 1)
-    again = starts + _opposites(generator.standard_normal((GROUPS, GROUP // 2, stimuli)))
+    once, starts, moves = (
+        _upright(generator, number, stimuli)
+        for number in (ONCE // 2, GROUPS // 2, GROUPS * GROUP // 2)
+    )
+    once, starts = _opposites(once[np.newaxis]), _opposites(starts[np.newaxis]).swapaxes(0, 1)
+    again = starts + _opposites(moves.reshape(GROUPS, GROUP // 2, stimuli))
     changes = np.concatenate([once.reshape(ONCE, -1), again.reshape(GROUPS * GROUP, -1)])
     changes.flags.writeable = False
     return changes
@@ -66,6 +76,16 @@ def _variance(groups: Array) -> Array:
     # the mean of what is odd is 0
     odd, even = np.square(there - back).mean(axis=1) / 4, (there + back).var(axis=1, ddof=1) / 4
     return np.asarray((odd + even).mean(axis=0))
+
+
+def _upright(generator: np.random.Generator, number: int, stimuli: int) -> Array:
+    """Return normal vectors, (number, stimuli), in blocks at right angles."""
+    size = min(number, stimuli)
+    blocks = -(-number // size)
+    directions, _ = np.linalg.qr(generator.standard_normal((blocks, stimuli, size)))
+    squares = generator.chisquare(stimuli, (number, 1))
+    lengths = np.sqrt(squares * stimuli / squares.mean())  # whose mean square is not left to chance
+    return np.asarray(lengths * directions.swapaxes(1, 2).reshape(-1, stimuli)[:number])
 
 
 def _opposites(changes: Array) -> Array:

@@ -37,8 +37,10 @@ class Rates:
     covered : float
         Share of 95 % intervals with the mean score in them; of a fixed split, whose errors are for
         one training set, with the score on other clips of networks that learned from that set.
+    above : float
+        Share of 95 % intervals that lie above 0; of noise, where there is no test against chance.
     parts_covered : float
-        The same for parts; NaN without.
+        As ``covered``, for parts; NaN without.
     difference_deviation, difference_error : float
         As ``deviation`` and ``error``, of the difference of both models.
     false_positives : float
@@ -55,6 +57,7 @@ class Rates:
     deviation: float
     error: float
     covered: float
+    above: float
     parts_covered: float
     difference_deviation: float
     difference_error: float
@@ -65,7 +68,7 @@ class Rates:
         """Return a row of the table, with the Monte-Carlo error of shares near .05."""
         return (
             f"{self.world:38} {self.metric:10} {self.mean:6.3f} {self.deviation:7.4f} "
-            f"{self.error:7.4f} {self.covered:6.3f} {self.parts_covered:6.3f} "
+            f"{self.error:7.4f} {self.covered:6.3f} {self.above:6.3f} {self.parts_covered:6.3f} "
             f"{self.difference_deviation:7.4f} {self.difference_error:7.4f} "
             f"{self.false_positives:6.3f}  {(0.05 * 0.95 / self.times) ** 0.5:.3f}"
         )
@@ -75,7 +78,8 @@ class Rates:
 OTHERS = 3000
 
 HEADER = (
-    f"{'world':38} {'metric':10} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'parts':>6} "
+    f"{'world':38} {'metric':10} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'> 0':>6} "
+    f"{'parts':>6} "
     f"{'diff sd':>7} {'error':>7} {'false':>6}  Monte-Carlo error"
 )
 
@@ -142,7 +146,12 @@ def once(world: World | Clips, metric: str | Scores, seed: int) -> tuple[Any, ..
     if world.units:
         parts = []  # listeners are others each time, so there is no true value of a part
     return (
-        *(first.value, first.error, first.interval, parts),
+        *(
+            first.value,
+            np.nan if first.error is None else first.error,
+            first.interval or (np.nan, np.nan),
+            parts,
+        ),
         *(difference.value - apart, difference.error),
         *(replace(difference, value=difference.value - apart).p, not low <= apart <= high, truth),
     )
@@ -173,7 +182,8 @@ def rates(
         times=times,
         mean=float(values.mean()),
         deviation=float(values.std()),
-        error=float(np.sqrt(np.mean(errors**2))),
+        error=float(np.sqrt(np.nanmean(errors**2))),
+        above=float((intervals[:, 0] > 0).mean()),
         covered=_covered(np.where(np.isnan(truths), values.mean(), truths), intervals),
         parts_covered=_covered(parts[..., 0].mean(axis=0), parts[..., 1:])
         if parts.size
@@ -195,6 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("times", type=int)
     parser.add_argument("--worlds", default="", help="some text in their names")
     parser.add_argument("--metrics", nargs="+", default=[*metrics(), *more_metrics(), "probe"])
+    parser.add_argument("--silent", action="store_true", help="the same worlds without a signal")
     parser.add_argument("--first", type=int, default=0, help="seed of the first simulation")
     options = parser.parse_args(arguments)
     print(HEADER)
@@ -202,7 +213,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for world in (*COMPONENTS, *LISTENERS, *CLIPS):
             for metric in options.metrics:
                 if options.worlds in world.name and (metric == "probe") == isinstance(world, Clips):
-                    found = rates(world, metric, options.times, pool, options.first)
+                    drawn = world.silent() if options.silent and isinstance(world, World) else world
+                    found = rates(drawn, metric, options.times, pool, options.first)
                     print(found.line(), flush=True)
 
 

@@ -62,11 +62,16 @@ def test_rates_of_the_probe(world: Clips) -> None:
 def test_p_against_chance_is_uniform_without_a_signal(metric: str) -> None:
     world, times = SMALL[0].silent(), 60
     kind: Any = type(metrics()[metric])
-    p = []
+    p, above = [], []
     for seed in range(times):
         models, responses, folds = world.draw(seed)
-        p.append(kind(permutations=19)(models[0], responses, folds).p)
+        score = kind(permutations=19)(models[0], responses, folds)
+        p.append(score.p)
+        above.append(score.interval is not None and score.interval[0] > 0)
     values = np.array(p)
+    assert np.mean(above) <= _between(times, 0.05, 0.05)[1]
+    if metric == "ridge":
+        assert not np.any(above & (values >= 0.05))
     for level in (0.05, 0.2, 0.5):
         share, high = float((values <= level).mean()), _between(times, level, level)[1]
         assert share <= high, (level, share)

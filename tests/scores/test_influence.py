@@ -17,7 +17,7 @@ from scipy.stats import t
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.influence import BINS, Influence, sketch, stored_influence
-from brainbench_audio.scores.weightings import weightings
+from brainbench_audio.scores.weightings import WEIGHTINGS, weightings
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -337,7 +337,9 @@ def test_the_choice_made_anew_adds_to_the_variance() -> None:
     assert not (more - more).choice.any()
     assert (one - two).choice is None
     # the highest of many varies less than each, but not by less than half
-    still = replace(one, choice=changes @ one.stimuli + 0.01 * generator.standard_normal((1000, 4)))
+    still = replace(
+        one, choice=changes @ one.stimuli + 0.01 * generator.standard_normal((len(changes), 4))
+    )
     plain, found = (some.part(0).estimate().error ** 2 for some in (one, still))
     assert found == pytest.approx(plain / 2)
 
@@ -383,7 +385,8 @@ def stored(names: bool = True, pairs: bool = False) -> xr.Dataset:
     if pairs:
         sums = np.arange(8.0).reshape(4, 2).astype(np.float32)
         variables["pair_sketch"] = (("bin", "part"), sums)
-        variables["choice_sketch"] = (("weighting", "part"), 2 * sums)
+        moved = np.arange(2.0 * WEIGHTINGS).reshape(-1, 2).astype(np.float32)
+        variables["choice_sketch"] = (("weighting", "part"), moved)
     return xr.Dataset(variables, {"part": ["a", "b"]} if names else {})
 
 
@@ -396,7 +399,8 @@ def test_stored_influence_follows_the_names_of_parts() -> None:
     assert found.pairs.dtype == np.float64
     assert found.pairs[1].tolist() == [3.0, 2.0]
     assert found.choice is not None
-    assert found.choice[1].tolist() == [6.0, 4.0]
+    assert found.choice[1].tolist() == [3.0, 2.0]
+    assert (found.apart, (found - found).apart) == (0.5, 0.5)
     assert found.units == "listeners"
     one = stored_influence(stored(), {"b": 0.2}, 0.2)
     assert one is not None
@@ -404,6 +408,22 @@ def test_stored_influence_follows_the_names_of_parts() -> None:
     assert one.stimuli[2, 0] == 5.0
     with pytest.raises(DataError, match="a part 'c' of which no influence"):
         stored_influence(stored(), {"a": 0.1, "c": 0.2}, 0.15)
+    older = stored(pairs=True).isel(weighting=slice(WEIGHTINGS // 2))
+    assert stored_influence(older, {"a": 0.1, "b": 0.2}, 0.15) is None
+
+
+def test_all_squares_of_pairs_go_from_differences_where_it_is_stored() -> None:
+    raw = stored(pairs=True)
+    raw["pair_sketch"].attrs["of_differences"] = 1.0
+    del raw["choice_sketch"]
+    first = stored_influence(raw, {"a": 0.1, "b": 0.2}, 0.15)
+    assert first is not None
+    assert first.pairs is not None
+    second = replace(first, stimuli=0 * first.stimuli, pairs=0 * first.pairs)
+    owed = np.square(first.stimuli.mean(axis=1)).sum()
+    squares = np.square(first.pairs.mean(axis=1)).sum()
+    for influence, off in ((first, squares / 2), (first - second, squares)):
+        assert influence.estimate().error ** 2 == pytest.approx(29 / 30 * (owed - off))
 
 
 def test_without_names_the_value_is_the_only_part() -> None:

@@ -46,19 +46,14 @@ def influences(
         influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
         if not units:
             owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
-            influence = replace(influence, pairs=_pairs(fit, targets.responses, owed))
+            # Of a pair one stimulus is learned from and the other predicted, so three of them owe
+            # next to nothing together, and all of the squares could go. Half of them stay in place
+            # of the choice of penalties, which is not counted, but for differences of two models,
+            # whose penalties vary by the same responses. Over listeners none go, nor from intervals
+            # of single components: see the worlds of docs/methods-statistics.md.
+            pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
+            influence = replace(influence, pairs=pairs, apart=1.0)
     return influence, roots
-
-
-def _pairs(fit: NestedRidge, responses: npt.NDArray[Any], weights: FloatArray) -> FloatArray:
-    """Return the sketch of what sums of correlations owe to pairs, so that pairs count once.
-
-    Of a pair one stimulus is learned from and the other predicted, so three of them owe next to
-    nothing together, and all of the squares can go, not the half that goes of other sketches. Over
-    listeners none go: what the choice of penalties adds, which is not counted, is as large; see the
-    worlds of docs/methods-statistics.md. Nor do they go from intervals of single components.
-    """
-    return np.asarray(np.sqrt(2) * fit.pairs.sketch(responses, fit.predictions, weights))
 
 
 def _chosen_anew(

@@ -160,6 +160,7 @@ class Ridge:
             by_chance = np.concatenate([by_chance, again.r2])
         # everything is fitted anew each time, and corrected for nothing
         tested = mixed.tested(float(targets.aggregate(found.r2)), by_chance)
+        unsure = unsure.with_chance(tested)
         return Score(
             value=float(parts.mean()),
             **unsure.fields,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tracemalloc
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -58,10 +59,10 @@ def jackknife(without: npt.NDArray[np.float64]) -> float:
 def with_the_choice(
     without: npt.NDArray[np.float64], choice: Any, pairs: Any = 0.0
 ) -> npt.NDArray[np.float64]:
-    """Return standard errors, (part,), pairs counted once and the choice made anew."""
+    """Return standard errors, (part,), half of the pairs off and the choice made anew."""
     size, owed = len(without), without - without.mean(axis=0)
     squares = (owed**2).sum(axis=0)
-    less = np.minimum(2 * np.square(pairs).sum(axis=0), squares) / 2
+    less = np.minimum(np.square(pairs).sum(axis=0), squares) / 2
     added = added_variance(-weightings(size) @ owed, np.asarray(choice, dtype=np.float64))
     return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 2))
 
@@ -72,12 +73,15 @@ def test_components_are_means_over_sounds() -> None:
     target = named(target.values, component=names)
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     without = np.maximum(fit.left_out, 0) ** 2
-    # what pairs of sounds owe counts once
+    # half of what pairs of sounds owe goes from errors of a score, all of it from differences
     weights = Targets.from_assembly(target).shares(fit.r2, without)
     np.testing.assert_array_equal(weights, np.eye(4))
     weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
-    np.testing.assert_allclose(score.raw["pair_sketch"], pairs * np.sqrt(2), atol=1e-6)
+    np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
+    owed = stored_influence(score.raw, score.parts, score.value)
+    assert owed is not None
+    np.testing.assert_allclose((owed - replace(owed, pairs=0 * pairs)).pairs, owed.pairs * 2**0.5)
     # and what the choice of layers adds is stored
     assert fit.rivals is not None
     r, moved = fit.rivals.moved(target.values, fit.layer, np.arange(4))
