@@ -343,14 +343,14 @@ def test_too_little_memory_is_refused() -> None:
 
 def test_memory_stays_below_the_limit() -> None:
     generator = np.random.default_rng(0)
-    layers = {str(number): generator.standard_normal((100, 20)) for number in range(2)}
-    responses = generator.standard_normal((100, 1500))
-    names = [f"stim{number}" for number in range(100)]
-    target = build(responses, names, "voxel", {"subject": ["a"] * 750 + ["b"] * 750})
-    limit = 20 * 10**6
+    layers = {str(number): generator.standard_normal((120, 20)) for number in range(2)}
+    responses = generator.standard_normal((120, 2500))
+    names = [f"stim{number}" for number in range(120)]
+    target = build(responses, names, "voxel", {"subject": ["a"] * 1250 + ["b"] * 1250})
+    limit = 40 * 10**6
     tracemalloc.start()
     try:
-        Ridge(max_memory=limit)(layers, target, np.arange(100) % 5)
+        Ridge(max_memory=limit)(layers, target, np.arange(120) % 5)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
