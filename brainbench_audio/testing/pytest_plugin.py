@@ -25,12 +25,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from brainbench_audio.provenance import source_folder
-from brainbench_audio.testing.conformance import Check, checks
 
+# the process that only hands out tests to others, with xdist, needs neither these nor torch
 if TYPE_CHECKING:
     from torch import Tensor
 
     from brainbench_audio.activations.torch_model import TorchModel
+    from brainbench_audio.testing.conformance import Check
 
 pytest.register_assert_rewrite(
     "brainbench_audio.testing.behaviour", "brainbench_audio.testing.references"
@@ -84,6 +85,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Give the fixture `conformance` every check of the distributions that were named."""
     if "conformance" not in metafunc.fixturenames:
         return
+    from brainbench_audio.testing.conformance import checks
+
     names = metafunc.config.getoption("--brainbench-check")
     metafunc.parametrize("conformance", checks(*names), ids=str)
 

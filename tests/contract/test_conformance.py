@@ -7,13 +7,22 @@ from pathlib import Path
 
 import pytest
 
+from brainbench_audio.registry.lookup import find_metric
 from brainbench_audio.testing.conformance import Check, checks
 
-ROOT = Path(__file__).parents[2]
-DISTRIBUTIONS = [
-    tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"]
-    for file in sorted(ROOT.glob("plugins/*/*/pyproject.toml"))
-]
+PLUGINS = {
+    tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"]: file.parent
+    for file in sorted(Path(__file__).parents[2].glob("plugins/*/*/pyproject.toml"))
+}
+
+
+def holds_itself(name: str) -> bool:
+    """Return whether a plugin has this test among its own."""
+    files = PLUGINS[name].glob("tests/test_*.py")
+    return any(f'checks("{name}")' in file.read_text(encoding="utf-8") for file in files)
+
+
+DISTRIBUTIONS = [name for name in PLUGINS if not holds_itself(name)]
 OF_CARDS = (
     "card is complete",
     "citation is BibTeX",
@@ -31,6 +40,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def one_home(isolated: None, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let checks share what is generated, as they do on the command line."""
     monkeypatch.setenv("BRAINBENCH_HOME", str(home))
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take few groups for errors of maps, and a narrow probe: checks look at neither."""
+    monkeypatch.setattr("brainbench_mapping.nested.GROUPS", 5)
+    monkeypatch.setitem(find_metric("probe")[0].card.check_options, "hidden_units", 64)
 
 
 def found() -> list[object]:

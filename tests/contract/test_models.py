@@ -124,7 +124,7 @@ def test_layers_by_name(quick: tuple[Quick, TorchModel]) -> None:
         model.activations([noise(facts.short)], layers=["other"])
 
 
-@pytest.mark.parametrize("identifier", [*FIRST_OF_FAMILY, *SHALLOW])
+@pytest.mark.parametrize("identifier", dict.fromkeys([*FIRST_OF_FAMILY, *SHALLOW]))
 def test_untrained_weights_are_those_of_the_seed(identifier: str) -> None:
     options = SHALLOW.get(identifier, {})
     first, same, other = (

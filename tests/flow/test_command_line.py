@@ -80,6 +80,7 @@ def printed(row: dict[str, Any]) -> str:
     return f"{pair} {low:.3f} to {high:.3f} {' '.join(rest)} {row['layer']}"
 
 
+@pytest.mark.usefixtures("simcortex")
 def test_the_demo(brainbench: Callable[..., Any]) -> None:
     wanted = ["SimCortex-ridge", "SimCortex-rsa"]
     if "spectrotemporal" not in list_ids("model") or not set(wanted) <= set(list_ids("benchmark")):

@@ -172,8 +172,14 @@ def test_the_reference_names_what_there_is() -> None:
     ids=name,
 )
 def test_a_tutorial_does_what_it_says(
-    page: Path, tmp_path: Path, data_folder: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path,
+    tmp_path: Path,
+    data_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    if "SimCortex" in page.read_text(encoding="utf-8"):
+        request.getfixturevalue("simcortex")
     monkeypatch.chdir(tmp_path)
 
     def run(arguments: list[str]) -> None:

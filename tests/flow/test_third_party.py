@@ -61,12 +61,34 @@ def brainbench(run: Run, *arguments: str, status: int = 0) -> str:
     return done.stdout + done.stderr
 
 
+# what pip calls, in a fork for each folder: setuptools does not forget the first
+BUILD = """
+import os, sys
+from setuptools import build_meta
+for folder in sys.argv[2:]:
+    if not os.fork():
+        os.chdir(folder)
+        build_meta.build_wheel(sys.argv[1])
+        sys.exit()
+    if os.wait()[1]:
+        sys.exit(f"{folder} cannot be built")
+"""
+
+
+def build(wheels: Path, *folders: Path) -> list[str]:
+    """Build wheels with this environment's setuptools; return their paths."""
+    wheels.mkdir()
+    command = [sys.executable, "-c", BUILD, str(wheels), *map(str, folders)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    built = sorted(map(str, wheels.glob("*.whl")))
+    assert len(built) == len(folders)
+    return built
+
+
 def install(run: Run, *folders: Path) -> None:
-    """Build wheels with this environment's setuptools and install them; nothing is fetched."""
-    wheels = folders[0].parent / f"wheels-{folders[0].name}"
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "-w", str(wheels), *map(str, folders)], check=True)
-    run("-m", "pip", "install", "-q", "--no-deps", "--no-index", *map(str, wheels.glob("*.whl")))
+    """Build and install; nothing is fetched."""
+    built = build(folders[0].parent / f"wheels-{folders[0].name}", *folders)
+    run("-m", "pip", "install", "-q", "--no-deps", "--no-index", *built)
 
 
 def test_a_wheel_is_installed_scored_and_removed(run: Run, tmp_path: Path) -> None:
@@ -98,13 +120,15 @@ def test_a_wheel_is_installed_scored_and_removed(run: Run, tmp_path: Path) -> No
 
 
 def test_a_broken_plugin_is_listed_and_harms_nothing(run: Run, tmp_path: Path) -> None:
+    folders = []
     for name, fault in (("sound-net", ""), ("broken-net", "import nothing_")):
         named = names("model", name)
         folder = tmp_path / named.distribution
         write_distribution("model", named, folder)
         module = folder / named.package / "__init__.py"
         module.write_text(module.read_text() + fault)
-        install(run, folder)
+        folders.append(folder)
+    install(run, *folders)
     told = brainbench(run, "doctor", status=1)
     assert "brainbench-broken-net" in told
     assert "nothing_" in told
@@ -139,13 +163,12 @@ def test_from_wheels_to_a_figure_of_ones_own_network(tmp_path: Path) -> None:
             ROOT / source, copy, ignore=shutil.ignore_patterns(*others), dirs_exist_ok=True
         )
         copies.append(copy)
-    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation"]
-    subprocess.run([*build, "-w", str(wheels), *map(str, copies)], check=True)
+    built = build(wheels, *copies)
     installed, empty = tmp_path / "installed", tmp_path / "empty"
     empty.mkdir()
     # into a folder of its own: what is installed already is neither asked nor touched
     install = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target"]
-    subprocess.run([*install, str(installed), *map(str, wheels.glob("*.whl"))], check=True)
+    subprocess.run([*install, str(installed), *built], check=True)
 
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     script = text.partition('```python title="my_networks.py"\n')[2].partition("```")[0]

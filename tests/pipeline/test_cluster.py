@@ -159,6 +159,7 @@ def test_processes_of_this_machine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pytest.importorskip("cryptography")
+    monkeypatch.setattr(connection, "_DEATHS", 1)  # after each one Dask starts another process
     for name, value in ENVIRONMENT.items():  # those that the command itself sets
         monkeypatch.setenv(name, value)
     dead = tmp_path / "dead.py"

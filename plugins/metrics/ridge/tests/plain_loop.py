@@ -1,8 +1,8 @@
-"""The protocol of `brainbench_ridge.solver`, written out for one target, layer and penalty."""
+"""The protocol of `brainbench_ridge.solver`, written out for one target and layer."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,21 @@ def predict(
     zscore: bool,
     unit: bool = False,
 ) -> FloatArray:
+    return predict_each(train, responses, test, (penalty,), zscore, unit)[:, 0]
+
+
+def predict_each(
+    train: FloatArray,
+    responses: FloatArray,
+    test: FloatArray,
+    penalties: tuple[float, ...],
+    zscore: bool,
+    unit: bool = False,
+) -> FloatArray:
+    """Predict with each penalty, (stimulus, penalty).
+
+    To scikit-learn these are as many targets, all of them the same, so that it decomposes once.
+    """
     mean, deviation = train.mean(axis=0), np.ones(train.shape[1])
     if zscore:
         varies = train.std(axis=0) > 1e-14 * np.abs(train).max(axis=0)
@@ -50,12 +65,13 @@ def predict(
         deviation = np.sqrt(np.mean(np.sum((train - mean) ** 2, axis=1)))
     scaled = (train - mean) / deviation
     # Below this, scikit-learn divides rounding errors by the penalty; predictions change no more.
-    safe = max(penalty, 1e-22 * float(np.square(scaled).sum()))
+    safe = np.maximum(penalties, 1e-22 * float(np.square(scaled).sum()))
     model = Ridge(safe, solver="svd", fit_intercept=False)
+    centred = np.repeat((responses - responses.mean())[:, None], len(penalties), axis=1)
     with config_context(assume_finite=True, skip_parameter_validation=True):
-        model.fit(scaled, responses - responses.mean())
+        model.fit(scaled, centred)
     predicted: FloatArray = model.predict((test - mean) / deviation) + responses.mean()
-    return predicted
+    return predicted.reshape(len(test), len(penalties))
 
 
 def cross_predict(
@@ -66,19 +82,24 @@ def cross_predict(
     zscore: bool,
     unit: bool = False,
 ) -> FloatArray:
-    pooled = np.empty_like(target)
+    return cross_predict_each(features, target, folds, (penalty,), zscore, unit)[:, 0]
+
+
+def cross_predict_each(
+    features: FloatArray,
+    target: FloatArray,
+    folds: FloatArray,
+    penalties: tuple[float, ...],
+    zscore: bool,
+    unit: bool = False,
+) -> FloatArray:
+    pooled = np.empty((len(target), len(penalties)))
     for fold in np.unique(folds):
         test = folds == fold
-        pooled[test] = predict(
-            features[~test], target[~test], features[test], penalty, zscore, unit
+        pooled[test] = predict_each(
+            features[~test], target[~test], features[test], penalties, zscore, unit
         )
     return pooled
-
-
-def grid(layers: list[FloatArray], penalties: tuple[float, ...]) -> Iterator[tuple[float, int]]:
-    for penalty in penalties:
-        for layer in range(len(layers)):
-            yield penalty, layer
 
 
 def search(
@@ -89,22 +110,37 @@ def search(
     zscore: bool,
     unit: bool = False,
 ) -> tuple[float, int]:
-    def score(penalty: float, layer: int) -> float:
-        return r_squared(cross_predict(layers[layer], target, folds, penalty, zscore, unit), target)
+    def scores(tried: tuple[float, ...], layer: int) -> list[float]:
+        pooled = cross_predict_each(layers[layer], target, folds, tried, zscore, unit)
+        return [r_squared(column, target) for column in pooled.T]
 
     best, best_score = (penalties[0], 0), -1.0
-    for candidate in grid(layers, penalties):
-        if (found := score(*candidate)) > best_score:
-            best, best_score = candidate, found
-    low, high = min(penalties), max(penalties)
-    while best[0] in (low, high) and best[0] / 2 >= 1e-49 and best[0] * 2 <= 1e50:
-        if best[0] == low:
-            low = tried = best[0] / 2
-        else:
-            high = tried = best[0] * 2
-        if (found := score(tried, best[1])) > best_score:
-            best, best_score = (tried, best[1]), found
+    grid = [scores(penalties, layer) for layer in range(len(layers))]
+    for place, penalty in enumerate(penalties):
+        for layer, found in enumerate(grid):
+            if found[place] > best_score:
+                best, best_score = (penalty, layer), found[place]
+
+    def walk(factor: float) -> tuple[tuple[float, int], float]:
+        """Go on by a factor for as long as that is better, past an edge of the grid."""
+        (penalty, layer), score = best, best_score
+        # eight steps are decomposed at once
+        while steps := _within_limits(penalty * factor**step for step in range(1, 9)):
+            for tried, value in zip(steps, scores(steps, layer), strict=True):
+                if value <= score:
+                    return (penalty, layer), score
+                penalty, score = tried, value
+        return (penalty, layer), score
+
+    if best[0] == min(penalties):
+        best, best_score = walk(0.5)
+    if best[0] == max(penalties):
+        best, best_score = walk(2.0)
     return best
+
+
+def _within_limits(penalties: Iterable[float]) -> tuple[float, ...]:
+    return tuple(penalty for penalty in penalties if 1e-49 <= penalty <= 1e50)
 
 
 def plain_ridge(

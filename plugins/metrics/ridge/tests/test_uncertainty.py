@@ -350,14 +350,14 @@ def test_too_little_memory_is_refused() -> None:
 
 def test_memory_stays_below_the_limit() -> None:
     generator = np.random.default_rng(0)
-    layers = {str(number): generator.standard_normal((165, 20)) for number in range(3)}
-    responses = generator.standard_normal((165, 4000))
-    names = [f"stim{number}" for number in range(165)]
-    target = build(responses, names, "voxel", {"subject": ["a"] * 2000 + ["b"] * 2000})
-    limit = 60 * 10**6
+    layers = {str(number): generator.standard_normal((120, 20)) for number in range(2)}
+    responses = generator.standard_normal((120, 2500))
+    names = [f"stim{number}" for number in range(120)]
+    target = build(responses, names, "voxel", {"subject": ["a"] * 1250 + ["b"] * 1250})
+    limit = 40 * 10**6
     tracemalloc.start()
     try:
-        Ridge(max_memory=limit)(layers, target, np.arange(165) % 5)
+        Ridge(max_memory=limit)(layers, target, np.arange(120) % 5)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
@@ -369,18 +369,18 @@ def test_memory_stays_below_the_limit_when_one_stimulus_is_left_out_at_a_time(
     variant: str | None,
 ) -> None:
     generator = np.random.default_rng(0)
-    layers = {"l": generator.standard_normal((40, 200)).astype(np.float32)}
+    layers = {"l": generator.standard_normal((30, 150)).astype(np.float32)}
     target = build(
-        layers["l"][:, :20] + generator.standard_normal((40, 20)),
-        [f"stim{number}" for number in range(40)],
+        layers["l"][:, :20] + generator.standard_normal((30, 20)),
+        [f"stim{number}" for number in range(30)],
         "voxel",
         {"subject": ["a"] * 20},
     )
-    folds = np.arange(40)
+    folds = np.arange(30)
     free = Ridge(variant=variant)(layers, target, folds)
-    limit = 8 * 10**6
-    assert Memory(40, 20, 1, 40).share() == (512, 40)
-    assert Memory(40, 20, 1, 40, limit).share()[1] < 20
+    limit = 5 * 10**6
+    assert Memory(30, 20, 1, 30).share() == (512, 30)
+    assert Memory(30, 20, 1, 30, limit).share()[1] < 15
     tracemalloc.start()
     try:
         bounded = Ridge(variant=variant, max_memory=limit)(layers, target, folds)
