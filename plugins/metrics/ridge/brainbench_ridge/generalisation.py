@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.scores.influence import HALF, Influence
+from brainbench_audio.scores.influence import Influence
 
 from .correction import Correction, divisor
 from .nested import NestedRidge
@@ -46,12 +46,12 @@ def influences(
         influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
         owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
         # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
-        # to nothing together, and all of the squares could go. Half of them stay in place of the
-        # choice of penalties, which is not counted, and all over listeners, for all of whom the
+        # to nothing together, and all of the squares could go. A third of them stays in place of
+        # the choice of penalties, which is not counted, and all over listeners, for all of whom the
         # same sounds choose; but not of differences, as two models choose by the same responses.
         # None go from intervals of single components: see docs/methods-statistics.md.
         pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-        share = 0.0 if units else HALF
+        share = 0.0 if units else 2 / 3
         influence = replace(influence, pairs=pairs, share=share, apart=1.0)
     return influence, roots
 

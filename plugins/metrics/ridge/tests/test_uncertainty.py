@@ -58,10 +58,10 @@ def jackknife(without: npt.NDArray[np.float64]) -> float:
 def with_the_choice(
     without: npt.NDArray[np.float64], choice: Any, pairs: Any = 0.0
 ) -> npt.NDArray[np.float64]:
-    """Return standard errors, (part,), half of the pairs off and the choice made anew."""
+    """Return standard errors, (part,), two thirds of the pairs off and the choice made anew."""
     size, owed = len(without), without - without.mean(axis=0)
     squares = (owed**2).sum(axis=0)
-    less = np.minimum(np.square(pairs).sum(axis=0), squares) / 2
+    less = np.minimum(2 / 3 * np.square(pairs).sum(axis=0), squares / 2)
     added = added_variance(-weightings(size) @ owed, np.asarray(choice, dtype=np.float64))
     return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 2))
 
@@ -72,7 +72,7 @@ def test_components_are_means_over_sounds() -> None:
     target = named(target.values, component=names)
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     without = np.maximum(fit.left_out, 0) ** 2
-    # half of what pairs of sounds owe goes from errors of a score, all of it from differences
+    # most of what pairs of sounds owe goes from errors of a score, all of it from differences
     weights = Targets.from_assembly(target).shares(fit.r2, without)
     np.testing.assert_array_equal(weights, np.eye(4))
     weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
@@ -80,7 +80,7 @@ def test_components_are_means_over_sounds() -> None:
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value)
     assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share) == (0.5, 1.0, 1.0)
+    assert (owed.share, owed.apart, (owed - owed).share) == (2 / 3, 1.0, 1.0)
     # and what the choice of layers adds is stored
     assert fit.rivals is not None
     r, moved = fit.rivals.moved(target.values, fit.layer, np.arange(4))
