@@ -44,15 +44,16 @@ def influences(
     if targets.part_names:
         weights = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.shares(r2, without)[:, known]
         influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
-        owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
-        # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
-        # to nothing together, and all of the squares could go. A third of them stays in place of
-        # the choice of penalties, which is not counted, and all over listeners, for all of whom the
-        # same sounds choose; but not of differences, as two models choose by the same responses.
-        # None go from intervals of single components: see docs/methods-statistics.md.
-        pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-        share = 0.0 if units else 2 / 3
-        influence = replace(influence, pairs=pairs, share=share, apart=1.0)
+        if not units:
+            # Of a pair one stimulus is learned from and the other predicted, so three of them owe
+            # next to nothing together, and all of the squares could go. A third of them stays in
+            # place of the choice of penalties, which is not counted, but not of differences, as two
+            # models choose by the same responses. Over listeners none go, for all of whom the same
+            # sounds choose, nor from intervals of single components: see the worlds of
+            # docs/methods-statistics.md.
+            owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
+            pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
+            influence = replace(influence, pairs=pairs, share=2 / 3, apart=1.0)
     return influence, roots
 
 

@@ -129,15 +129,7 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
     assert score.part_errors["s1"] == pytest.approx(with_the_choice(without, choice)[1])
-    # pairs stay, but not in differences
-    owed = stored_influence(score.raw, score.parts, score.value, "listeners")
-    assert owed is not None
-    assert owed.pairs is not None
-    assert (owed.share, owed.apart) == (0.0, 1.0)
-    slopes = 2 * np.maximum(fit.correlations, 0)[:, np.newaxis]
-    weights = slopes * targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
-    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
-    np.testing.assert_allclose(owed.pairs, pairs, atol=1e-6)
+    assert "pair_sketch" not in score.raw
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
     mean = [one[:, :2].mean(axis=1, keepdims=True) for one in (without, choice)]
