@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -11,10 +9,6 @@ from brainbench_audio.scores.influence import Influence
 
 from .comparison import average_ranks, tie_groups
 from .rdm import FloatArray, IntArray
-
-# share of the squares of pairs that is taken off differences: half, as of a score, leaves
-# comparisons too careful in nearly all worlds of docs/methods-statistics.md, all some too bold
-APART = 0.75
 
 
 def influence(first: ArrayLike, second: ArrayLike, units: str = "") -> Influence:
@@ -36,8 +30,7 @@ def influence(first: ArrayLike, second: ArrayLike, units: str = "") -> Influence
     left, right = tie_groups(first), tie_groups(second)
     matching = np.broadcast_to(left, right.shape)
     found = [_owed(one, other) for one, other in zip(matching, right, strict=True)]
-    owed = Influence.of_pairs([rho for rho, _ in found], [owed for _, owed in found], units)
-    return replace(owed, apart=APART)
+    return Influence.of_pairs([rho for rho, _ in found], [owed for _, owed in found], units)
 
 
 def _owed(first: IntArray, second: IntArray) -> tuple[float, FloatArray]:

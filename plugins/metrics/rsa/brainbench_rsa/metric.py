@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,10 @@ VARIANTS = (None, "cv", "crossnobis")
 Layers = Mapping[str, NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
+# share of the squares of pairs that is taken off differences where the choice of layers is counted:
+# with half, as of a score, comparisons are too careful in nearly all worlds of
+# docs/methods-statistics.md, with all too bold in some
+APART = 0.75
 # arrays of the size of a layer that a device holds at a time, in float64
 _COPIES = 4
 
@@ -139,6 +143,7 @@ class RSA:
                     rho.mean(axis=1),
                     lambda place: influence(rdms[place : place + 1], subjects.arrays, units),
                 )
+                owed = replace(owed, apart=APART)
                 parts, layer = rho[best], names[best]
                 raw = self._matrices(rdms[best], subjects.arrays.mean(axis=0))
             unsure = uncertainty(
