@@ -36,9 +36,9 @@ VARIANTS = (None, "cv", "crossnobis")
 Layers = Mapping[str, NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
-# share of the squares of pairs that is taken off differences where the choice of layers is counted:
-# with half, as of a score, comparisons are too careful in nearly all worlds of
-# docs/methods-statistics.md, with all too bold in some
+# share of the squares of pairs that is taken off differences without listeners where the choice of
+# layers is counted: with half, as of a score, comparisons are too careful in nearly all worlds of
+# docs/methods-statistics.md, with all too bold in some; over 20 listeners they are with this one
 APART = 0.75
 # arrays of the size of a layer that a device holds at a time, in float64
 _COPIES = 4
@@ -143,7 +143,7 @@ class RSA:
                     rho.mean(axis=1),
                     lambda place: influence(rdms[place : place + 1], subjects.arrays, units),
                 )
-                owed = replace(owed, apart=APART)
+                owed = owed if units else replace(owed, apart=APART)
                 parts, layer = rho[best], names[best]
                 raw = self._matrices(rdms[best], subjects.arrays.mean(axis=0))
             unsure = uncertainty(
