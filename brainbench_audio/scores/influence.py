@@ -117,8 +117,9 @@ class Influence:
         if other.choice is not None:  # else nothing else could be chosen
             choice = (0.0 if choice is None else choice) - other.choice
         parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
-        kept = replace(self, parts=parts, stimuli=stimuli, share=self.apart)
-        return replace(kept, pairs=pairs, choice=choice)
+        return replace(
+            self, parts=parts, stimuli=stimuli, pairs=pairs, choice=choice, share=self.apart
+        )
 
     def part(self, place: int) -> Influence:
         """Return that on one part alone, which then is no sample of anything."""
@@ -228,7 +229,8 @@ class Influence:
         if self.pairs is not None:
             # What a pair owes together is in the sums of both its stimuli, and counts twice; what k
             # stimuli owe together counts k times, and is in k (k - 1) / 2 pairs. Half of the
-            # squares of pairs is the most that can go if it is to count once at least, up to k = 4.
+            # squares of pairs is the most that can go if it is to count once at least, up to k = 4;
+            # metrics whose pairs owe less together, or stand for something else, say another share.
             twice = np.square(self.pairs @ weights).sum(axis=0)
             squares = np.maximum(squares - self.share * twice, squares / 2)
         if self.choice is not None:

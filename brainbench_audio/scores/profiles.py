@@ -92,7 +92,12 @@ _ENTRIES = (
     Entry("r2_corrected", (PART,), "number", "`r2` corrected for noise, which the score then is"),
     Entry("bootstrap", ("draw",), "number", "score in each draw; attribute `seed`: that of draws"),
     Entry("influence", ("left_out", PART), "number", "parts without each sound, less their mean"),
-    Entry("pair_sketch", ("bin", PART), "number", "sums over pairs of stimuli, see `sketch`"),
+    Entry(
+        "pair_sketch",
+        ("bin", PART),
+        "number",
+        "sums over pairs of stimuli, see `sketch`; attributes: shares that go, if not 0.5",
+    ),
     Entry("choice_sketch", ("weighting", PART), "number", "with the choice anew, see `weightings`"),
     Entry("learning_curve", ("setting", "epoch"), "number", "validation score, NaN after the end"),
     Entry("rdm", ("pair",), "number", "distances of stimuli in the best layer, upper triangle"),

@@ -15,7 +15,7 @@ from brainbench_audio.scores.influence import APART, HALF, KIND, SHARE, SOUNDS, 
 from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
 
 Interval = tuple[float, float]
-_BOLD = 0.05  # p of a score that is called above chance
+_ABOVE_CHANCE = 0.05  # p of a score is below it
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Uncertainty:
         tested : mapping
             From `chance.chance`; empty where there is no test, and the interval stays.
         """
-        if self.interval is None or tested.get(CHANCE, {"p": 0.0})["p"] < _BOLD:
+        if self.interval is None or CHANCE not in tested or tested[CHANCE]["p"] < _ABOVE_CHANCE:
             return self
         low, high = self.interval
         return replace(self, interval=(min(low, 0.0), high))

@@ -70,7 +70,8 @@ class Rates:
             f"{self.world:38} {self.metric:17} {self.mean:6.3f} {self.deviation:7.4f} "
             f"{self.error:7.4f} {self.covered:6.3f} {self.above:6.3f} {self.parts_covered:6.3f} "
             f"{self.difference_deviation:7.4f} {self.difference_error:7.4f} "
-            f"{self.false_positives:6.3f}  {(0.05 * 0.95 / self.times) ** 0.5:.3f}"
+            f"{self.false_positives:6.3f} {self.contradictions:11}  "
+            f"{(0.05 * 0.95 / self.times) ** 0.5:.3f}"
         )
 
 
@@ -80,7 +81,7 @@ OTHERS = 3000
 HEADER = (
     f"{'world':38} {'metric':17} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'> 0':>6} "
     f"{'parts':>6} "
-    f"{'diff sd':>7} {'error':>7} {'false':>6}  Monte-Carlo error"
+    f"{'diff sd':>7} {'error':>7} {'false':>6} {'contradict':>11}  Monte-Carlo error"
 )
 
 
@@ -149,13 +150,9 @@ def once(world: World | Clips, metric: str | Scores, seed: int) -> tuple[Any, ..
     parts = [(one, *first.part_intervals.get(name, none)) for name, one in first.parts.items()]
     if world.units:
         parts = []  # listeners are others each time, so there is no true value of a part
+    error = np.nan if first.error is None else first.error
     return (
-        *(
-            first.value,
-            np.nan if first.error is None else first.error,
-            first.interval or (np.nan, np.nan),
-            parts,
-        ),
+        *(first.value, error, first.interval or none, parts),
         *(difference.value - apart, difference.error),
         *(replace(difference, value=difference.value - apart).p, not low <= apart <= high, truth),
     )

@@ -19,16 +19,7 @@ SMALL = (
         "small, listeners", sounds=30, listeners=4, targets=3, dimensions=5, features=5, layers=1
     ),
 )
-REPEATED = World(
-    "small, sessions",
-    sounds=40,
-    targets=3,
-    dimensions=5,
-    features=5,
-    layers=1,
-    noise=0.7,
-    sessions=2,
-)
+REPEATED = replace(SMALL[0], name="small, sessions", sessions=2)
 
 
 def _between(times: int, low: float, high: float) -> tuple[float, float]:

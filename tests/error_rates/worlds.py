@@ -222,17 +222,12 @@ LISTENERS = (
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
 )
-SESSIONS = (
-    World("components, 3 sessions", sessions=3),
-    World("components, 3 noisy sessions", sounds=165, noise=2.0, sessions=3),
-    World(
-        "components, few features, 3 sessions",
-        sounds=120,
-        dimensions=5,
-        features=5,
-        layers=1,
-        sessions=3,
-    ),
-    World("components, 40 sounds, 3 sessions", sounds=40, noise=0.5, sessions=3),
-    World("8 listeners, 3 sessions", listeners=8, targets=15, sessions=3),
+_AGAIN = (
+    *("components", "components, noisy", "components, few features", "components, 40 sounds"),
+    "8 listeners",
+)
+SESSIONS: tuple[World, ...] = tuple(
+    replace(world, name=f"{world.name}, 3 sessions", sessions=3)
+    for world in (*COMPONENTS, *LISTENERS)
+    if world.name in _AGAIN
 )

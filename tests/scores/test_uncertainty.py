@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -114,3 +116,14 @@ def test_what_is_stored_comes_back_from_a_file(pairs: bool, tmp_path: object) ->
     assert found is not None
     np.testing.assert_array_equal(found.stimuli, influence.stimuli)
     assert found.estimate().error == pytest.approx(unsure.error, rel=1e-6)
+
+
+@pytest.mark.parametrize(("p", "low"), [(None, 0.1), (0.049, 0.1), (0.05, 0.0), (0.6, 0.0)])
+def test_an_interval_begins_at_0_where_a_score_is_not_above_chance(
+    p: float | None, low: float
+) -> None:
+    found = replace(uncertainty(made_up(), []), interval=(0.1, 0.3))
+    tested = {} if p is None else {"chance": {"p": p}}
+    assert found.with_chance(tested).interval == (low, 0.3)
+    assert replace(found, interval=(-0.1, 0.3)).with_chance(tested).interval == (-0.1, 0.3)
+    assert replace(found, interval=None).with_chance(tested).interval is None

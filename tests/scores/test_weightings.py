@@ -68,3 +68,19 @@ def test_variances_are_those_of_other_samples(
     if score is not highest:
         # the variance over weightings alone is that of more noise
         assert moved[:ONCE].var(axis=0).mean() > 1.3 * truth
+
+
+@pytest.mark.parametrize("stimuli", [30, 700])
+def test_weightings_are_at_right_angles_and_as_long_as_normal_ones(stimuli: int) -> None:
+    once = weightings(stimuli)[: ONCE // 2]
+    products = once[:30] @ once[:30].T
+    np.testing.assert_allclose(products, np.diag(np.diag(products)), atol=1e-9)
+    assert np.square(once).mean() == pytest.approx(1)
+
+
+def test_what_is_linear_varies_over_weightings_as_over_all() -> None:
+    linear = np.random.default_rng(0).standard_normal((50, 30))
+    moved = weightings(30)[: ONCE // 2] @ linear.T
+    ratio = np.square(moved).mean(axis=0) / np.square(linear).sum(axis=1)
+    # half of what normal weightings are off by
+    assert ratio.std() < np.sqrt(2 / (ONCE // 2)) / 2

@@ -2,7 +2,7 @@
 
 Counted are the arrays that the metric makes; responses and libraries, which are there before it
 starts, and the one layer that is being read come on top. So does what `Rivals.moved` takes once the
-blocks of the fit are gone: 15 MB a thread with 13 layers of 165 stimuli, however many targets. A
+blocks of the fit are gone: 22 MB a thread with 13 layers of 165 stimuli, however many targets. A
 GPU has decompositions and blocks of targets in its own memory, within its own limit; results stay
 in that of the CPU.
 """
