@@ -24,17 +24,32 @@ class Estimate:
         Degrees of freedom of Student's t.
     over : str
         What the error generalises over, in words.
+    third, slope : float
+        How skewed the value is, in errors: its third moment, and how fast the error rises with it.
     """
 
     value: float
     error: float
     freedom: float
     over: str
+    third: float = 0.0
+    slope: float = 0.0
 
     def interval(self, level: float = LEVEL) -> tuple[float, float]:
-        """Return Student's t interval."""
-        margin = float(stdtrit(self.freedom, 0.5 + level / 2)) * self.error
-        return self.value - margin, self.value + margin
+        r"""Return Student's t interval, moved by what a skewed value moves its quantiles by.
+
+        .. math:: \frac{\mathrm{error}}{6}
+            \left((2 t^2 + 1)\,\mathrm{third} + 3 (t^2 + 1)\,\mathrm{slope}\right)
+
+        The value stays inside. Where an error is lower for lower values, intervals of these end too
+        low otherwise. Edgeworth expansion of a studentised U-statistic: Helmers 1991, Annals of
+        Statistics 19; intervals by it: Hall 1992, "The bootstrap and Edgeworth expansion".
+        """
+        quantile = float(stdtrit(self.freedom, 0.5 + level / 2))
+        square = quantile**2
+        moved = ((2 * square + 1) * self.third + 3 * (square + 1) * self.slope) / 6
+        middle = self.value + min(max(moved, -quantile), quantile) * self.error
+        return middle - quantile * self.error, middle + quantile * self.error
 
     def fisher_interval(self, level: float = LEVEL) -> tuple[float, float]:
         """Return the interval of a correlation: Student's t on the scale of artanh (Fisher 1921).
@@ -68,4 +83,4 @@ class Estimate:
         """
         root = float(np.sqrt(max(self.value, 0.0)))
         error = self.error / (2 * root) if root else np.inf
-        return replace(self, value=root, error=min(error, most))
+        return replace(self, value=root, error=min(error, most), third=0.0, slope=0.0)

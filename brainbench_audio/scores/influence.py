@@ -51,6 +51,9 @@ class Influence:
         with the choice made anew, beyond what they move by as it is.
     share, apart : float
         Share of the squares of pairs that is taken off the variance; that of a difference of two.
+    skewed : bool
+        Whether intervals are moved by how skewed the score is, see `Estimate`: of scores that are
+        made of pairs, which vary less where they are low.
     """
 
     parts: Array
@@ -62,6 +65,7 @@ class Influence:
     choice: Array | None = None
     share: float = HALF
     apart: float = HALF
+    skewed: bool = False
 
     @classmethod
     def of_left_out(
@@ -85,6 +89,7 @@ class Influence:
         units: str = "",
         *,
         alone: npt.ArrayLike = 0.0,
+        together: npt.ArrayLike = 0.0,
     ) -> Influence:
         """Return that of parts, of which the influence of each pair of stimuli is known.
 
@@ -96,6 +101,9 @@ class Influence:
         units : str
         alone : float array (part, stimulus), optional
             Derivative by the weight of what is no pair, as the diagonal of a Gram matrix.
+        together : float array (part, pair), optional
+            Second derivative by the weights of both stimuli of a pair, beyond that by its own
+            weight, which is all there is where parts are sums over pairs.
         """
         values = np.asarray(owed, dtype=np.float64)
         stimuli = int((1 + np.sqrt(1 + 8 * values.shape[1])) / 2)
@@ -104,7 +112,8 @@ class Influence:
             [np.bincount(first, one, stimuli) + np.bincount(second, one, stimuli) for one in values]
         )
         without = sums.mean(axis=1, keepdims=True) - sums
-        return cls(np.asarray(parts, dtype=np.float64), without.T, sketch(values), units)
+        pairs = sketch(values + together)
+        return cls(np.asarray(parts, dtype=np.float64), without.T, pairs, units, skewed=True)
 
     def __sub__(self, other: Influence) -> Influence:
         """Return the influence on the differences, of parts and stimuli that are the same."""
@@ -116,9 +125,15 @@ class Influence:
             pairs = self.pairs - other.pairs
         if other.choice is not None:  # else nothing else could be chosen
             choice = (0.0 if choice is None else choice) - other.choice
-        parts, stimuli = self.parts - other.parts, self.stimuli - other.stimuli
         return replace(
-            self, parts=parts, stimuli=stimuli, pairs=pairs, choice=choice, share=self.apart
+            self,
+            parts=self.parts - other.parts,
+            stimuli=self.stimuli - other.stimuli,
+            pairs=pairs,
+            choice=choice,
+            share=self.apart,
+            # or p of a comparison would depend on which model comes first
+            skewed=False,
         )
 
     def part(self, place: int) -> Influence:
@@ -183,11 +198,12 @@ class Influence:
         if stimuli < self.least:
             told = f"{self.units}, for these {self.kind}" if stimuli else self.units
             return Estimate(value, float(np.sqrt(between)), parts - 1, told)
-        over = self._variance(np.full((parts, 1), 1 / parts))[0]
+        mean = np.full((parts, 1), 1 / parts)
+        over = float(self._variance(mean)[0])
         if not self._enough:
             these = f"this {self.units.removesuffix('s')}" if parts == 1 else f"these {self.units}"
             told = f"{self.kind}, for {these}" if self.units else self.kind
-            return Estimate(value, float(np.sqrt(over)), stimuli - 1, told)
+            return Estimate(value, float(np.sqrt(over)), stimuli - 1, told, *self._skew(over, over))
         both = self._variance(np.eye(parts)) / parts**2
         variance = over + max(0.0, between - float(both.sum()))
         freedom = stimuli - 1.0
@@ -196,7 +212,20 @@ class Influence:
             # subjects say of themselves is not sure either
             unsure = (over**2 + np.square(both).sum()) / (stimuli - 1) + between**2 / (parts - 1)
             freedom = float(variance**2 / unsure)
-        return Estimate(value, float(np.sqrt(variance)), freedom, f"{self.kind} and {self.units}")
+        skew = self._skew(over, variance)
+        told = f"{self.kind} and {self.units}"
+        return Estimate(value, float(np.sqrt(variance)), freedom, told, *skew)
+
+    def _skew(self, over: float, variance: float) -> tuple[float, float]:
+        """Return how skewed the mean over parts is, given its variance over stimuli and in all."""
+        if not self.skewed or self.pairs is None or variance <= 0:
+            return 0.0, 0.0
+        owed = -self.stimuli.mean(axis=1)
+        first, second = np.triu_indices(len(owed), 1)
+        both = sketch((owed[first] * owed[second])[np.newaxis])[:, 0]
+        # moments of what stimuli owe, on the scale of the variance that is made of them
+        scale = (over / np.square(owed).sum() / variance) ** 1.5
+        return float(scale * (owed**3).sum()), float(scale * 2 * both @ self.pairs.mean(axis=1))
 
     def largest_error(self) -> float:
         """Return the largest error, over stimuli, that the root of the mean square of parts has.
@@ -237,8 +266,8 @@ class Influence:
             # a stimulus that counts for more is the opposite of one that is left out
             fixed = -weightings(stimuli) @ self.stimuli @ weights
             added = added_variance(fixed, self.choice @ weights)
-            # the highest of many equals varies by less than a half; what is estimated may by none
-            squares = np.maximum(squares + added, squares / 2)
+            # the highest of 30 equals varies by a quarter of each; what is estimated may by none
+            squares = np.maximum(squares + added, squares / 4)
         return np.asarray((stimuli - 1) / stimuli * squares)
 
 

@@ -46,6 +46,8 @@ class Rates:
     false_positives : float
         Share of comparisons of the two equally good models with p below .05; of a fixed split, of
         those that miss the difference on other clips.
+    false_in_parts : float
+        The same of comparisons of a single component; NaN without.
     contradictions : int
         Comparisons whose interval and p disagree.
     """
@@ -62,6 +64,7 @@ class Rates:
     difference_deviation: float
     difference_error: float
     false_positives: float
+    false_in_parts: float
     contradictions: int
 
     def line(self) -> str:
@@ -70,7 +73,7 @@ class Rates:
             f"{self.world:38} {self.metric:17} {self.mean:6.3f} {self.deviation:7.4f} "
             f"{self.error:7.4f} {self.covered:6.3f} {self.above:6.3f} {self.parts_covered:6.3f} "
             f"{self.difference_deviation:7.4f} {self.difference_error:7.4f} "
-            f"{self.false_positives:6.3f} {self.contradictions:11}  "
+            f"{self.false_positives:6.3f} {self.false_in_parts:6.3f} {self.contradictions:11}  "
             f"{(0.05 * 0.95 / self.times) ** 0.5:.3f}"
         )
 
@@ -81,7 +84,7 @@ OTHERS = 3000
 HEADER = (
     f"{'world':38} {'metric':17} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'> 0':>6} "
     f"{'parts':>6} "
-    f"{'diff sd':>7} {'error':>7} {'false':>6} {'contradict':>11}  Monte-Carlo error"
+    f"{'diff sd':>7} {'error':>7} {'false':>6} {'parts':>6} {'contradict':>11}  Monte-Carlo error"
 )
 
 
@@ -139,22 +142,25 @@ def once(world: World | Clips, metric: str | Scores, seed: int) -> tuple[Any, ..
     scored = _metric(metric)
     with threadpool_limits(limits=1):
         first, second = (scored(layers, responses, folds) for layers in models)
-    difference = (_influence(first, world.units) - _influence(second, world.units)).estimate()
+    owed, other = (_influence(one, world.units) for one in (first, second))
+    difference = (owed - other).estimate()
     low, high = difference.interval()
     truth, apart = np.nan, 0.0
     if isinstance(world, Clips) and not world.units:
         models, responses, folds = world.draw(seed, OTHERS)
-        truth, other = (scored(layers, responses, folds).value for layers in models)
-        apart = truth - other
+        truth, rival = (scored(layers, responses, folds).value for layers in models)
+        apart = truth - rival
     none = (np.nan, np.nan)  # of a part whose R² is 0, no interval is known
     parts = [(one, *first.part_intervals.get(name, none)) for name, one in first.parts.items()]
+    alone = [(owed.part(one) - other.part(one)).estimate().p for one in range(len(parts))]
     if world.units:
-        parts = []  # listeners are others each time, so there is no true value of a part
+        parts, alone = [], []  # listeners are others each time: there is no true value of a part
     error = np.nan if first.error is None else first.error
     return (
         *(first.value, error, first.interval or none, parts),
         *(difference.value - apart, difference.error),
         *(replace(difference, value=difference.value - apart).p, not low <= apart <= high, truth),
+        alone,
     )
 
 
@@ -177,6 +183,7 @@ def rates(
     differences, wrong, p, excluded, truths = (
         np.array([one[4 + place] for one in found]) for place in range(5)
     )
+    alone = np.array([one[9] for one in found])
     return Rates(
         world=world.name,
         metric=metric if isinstance(metric, str) else metric.__name__,
@@ -192,6 +199,7 @@ def rates(
         difference_deviation=float(differences.std()),
         difference_error=float(np.sqrt(np.mean(wrong**2))),
         false_positives=float((p < 0.05).mean()),
+        false_in_parts=float((alone < 0.05).mean()) if alone.size else np.nan,
         contradictions=int(((p < 0.05) != excluded).sum()),
     )
 

@@ -336,12 +336,63 @@ def test_the_choice_made_anew_adds_to_the_variance() -> None:
         np.testing.assert_array_equal(choice, more.choice if first is more else -more.choice)
     assert not (more - more).choice.any()
     assert (one - two).choice is None
-    # the highest of many varies less than each, but not by less than half
+    # the highest of many varies less than each, but not by less than a quarter
     still = replace(
         one, choice=changes @ one.stimuli + 0.01 * generator.standard_normal((len(changes), 4))
     )
     plain, found = (some.part(0).estimate().error ** 2 for some in (one, still))
-    assert found == pytest.approx(plain / 2)
+    assert found == pytest.approx(plain / 4)
+
+
+def skewed_mean(values: npt.NDArray[np.float64]) -> Influence:
+    """Return the influence on the mean product of two different values."""
+    first, second = np.triu_indices(len(values), 1)
+    owed = values[first] * values[second] / len(first)
+    return Influence.of_pairs([owed.sum()], owed[np.newaxis])
+
+
+def test_intervals_are_moved_by_how_skewed_a_score_is() -> None:
+    values = np.random.default_rng(0).exponential(size=60)
+    influence = skewed_mean(values)
+    estimate = influence.estimate()
+    # written out: moments of what values owe, alone and two together, in jackknife errors
+    owed, pairs = -influence.stimuli[:, 0], np.outer(values, values) / (60 * 59 / 2)
+    np.fill_diagonal(pairs, 0)
+    squares = (owed**2).sum()
+    scale = (estimate.error**2 * 60 / 59 / squares) ** 1.5 / estimate.error**3 * (59 / 60) ** 1.5
+    assert estimate.third == pytest.approx(scale * (owed**3).sum())
+    # the sketch is off by a few hundredths
+    assert estimate.slope == pytest.approx(scale * owed @ pairs @ owed, abs=0.1)
+    quantile = t.ppf(0.975, 59)
+    moved = (2 * quantile**2 + 1) * estimate.third + 3 * (quantile**2 + 1) * estimate.slope
+    middle = estimate.value + estimate.error * moved / 6
+    margin = quantile * estimate.error
+    assert estimate.interval() == pytest.approx((middle - margin, middle + margin))
+    # of a mean of squares it is the root that has an interval, and p of a difference has no order
+    assert (estimate.root().third, estimate.root().slope) == (0, 0)
+    difference = (influence - skewed_mean(values[::-1])).estimate()
+    assert (difference.third, difference.slope) == (0, 0)
+    assert influence.part(0).estimate() == estimate
+    # the value stays inside
+    low, high = Estimate(0.3, 0.1, 7, "", third=50.0).interval()
+    assert low == pytest.approx(0.3)
+    assert high > 0.3
+
+
+def test_moved_intervals_miss_on_both_sides_alike() -> None:
+    generator = np.random.default_rng(0)
+    missed = {True: [0, 0], False: [0, 0]}
+    for _ in range(1000):
+        influence = skewed_mean(generator.gamma(4.0, 0.25, size=60))
+        for moved, sides in missed.items():
+            low, high = replace(influence, skewed=moved).estimate().interval()
+            sides[0] += high < 1
+            sides[1] += low > 1
+    below, above = missed[False]
+    assert below > 5 * above
+    below, above = missed[True]
+    assert 30 <= below + above <= 75
+    assert below < 2 * above
 
 
 def test_a_part_alone() -> None:

@@ -72,7 +72,8 @@ def influence(gram: Array, subjects: Array, units: str = "") -> Influence:
     """Return the influence of stimuli on the CKA of a layer with each subject.
 
     What centring takes off is orthogonal to what it leaves, so that the weight of a pair has no
-    first-order effect through it.
+    first-order effect through it. The norms that CKA is divided by move with the weights of both
+    stimuli of a pair, too.
 
     Parameters
     ----------
@@ -85,7 +86,18 @@ def influence(gram: Array, subjects: Array, units: str = "") -> Influence:
     """
     products = gram * subjects
     cka = products.sum(axis=(1, 2))
-    owed = products - cka[:, None, None] / 2 * (gram**2 + subjects**2)
+    norms = np.broadcast_to(gram**2, products.shape), subjects**2
+    owed = products - cka[:, None, None] / 2 * (norms[0] + norms[1])
     first, second = np.triu_indices(len(gram), 1)
     diagonal = np.einsum("sii->si", owed)
-    return Influence.of_pairs(cka, 2 * owed[:, first, second], units, alone=diagonal)
+    # derivatives of the product and of both squared norms by the weight of each stimulus
+    p, k, m = (2 * one.sum(axis=2) - np.einsum("sii->si", one) for one in (products, *norms))
+
+    def twice(one: Array, other: Array) -> Array:
+        return one[:, first] * other[:, second] + one[:, second] * other[:, first]
+
+    ratio = cka[:, None] / 8 * (3 * twice(k, k) + 3 * twice(m, m) + 2 * twice(k, m))
+    together = ratio - twice(p, k + m) / 2
+    return Influence.of_pairs(
+        cka, 2 * owed[:, first, second], units, alone=diagonal, together=together
+    )

@@ -175,8 +175,34 @@ def test_influence_equals_numerical_derivatives(biased: bool, seed: int) -> None
         if biased:
             sums = [one + slope(np.diag(np.eye(9)[i])) for i, one in enumerate(sums)]
         np.testing.assert_allclose(found.stimuli[:, place], np.mean(sums) - sums, atol=1e-7)
-        np.testing.assert_allclose(found.pairs[:, place], sketch([pairs])[:, 0], atol=1e-7)
         assert found.parts[place] == pytest.approx(plain_cka(x, other, biased))
+
+
+@both
+def test_pairs_equal_numerical_second_derivatives(biased: bool) -> None:
+    layers = drawn(2, 9, 3, 5, 4)
+    layers[1][:, 0] += layers[0][:, 0]
+    gram, *others = (unit_gram(layer, biased=biased) for layer in layers)
+    assert gram is not None
+    found = influence(gram, np.stack(others), "listeners")
+
+    def weighed(other: Array, weights: Array) -> float:
+        """Return CKA of centred matrices, weights of stimuli multiplied."""
+        pairs = np.outer(weights, weights)
+        np.fill_diagonal(pairs, weights)
+        squares = (pairs * gram**2).sum() * (pairs * other**2).sum()
+        return float((pairs * gram * other).sum() / np.sqrt(squares))
+
+    for place, other in enumerate(others):
+        expected = []
+        for one, two in zip(*np.triu_indices(9, 1), strict=True):
+            change = 0.0
+            for first, second in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+                weights = np.ones(9)
+                weights[[one, two]] += 1e-3 * first, 1e-3 * second
+                change += first * second * weighed(other, weights)
+            expected.append(change / 4e-6)
+        np.testing.assert_allclose(found.pairs[:, place], sketch([expected])[:, 0], atol=1e-5)
 
 
 @both

@@ -17,7 +17,15 @@ from .best import Best, Choice
 from .influence import LeftOut
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, pooled_r2
-from .search import EDGES, FIRST_STEPS, PenaltySearch, RotatedBlock, Scratch, next_penalties
+from .search import (
+    BESIDE,
+    EDGES,
+    FIRST_STEPS,
+    PenaltySearch,
+    RotatedBlock,
+    Scratch,
+    next_penalties,
+)
 from .training_part import TrainingPart
 
 # Targets treated together: their inner predictions for all penalties fit a core's cache.
@@ -68,8 +76,8 @@ class Fit:
         self._local = local()
         # outer training parts of layers chosen so far; of all layers where there are rivals
         self.parts: dict[int, list[TrainingPart]] = {}
-        # inner scores and penalties of layers to choose from, (2, layer, fold, target)
-        shape = (2, len(best.stuck), partition.folds, self._apart)
+        # inner scores and penalties to choose from, three a layer, (2, 3, layer, fold, target)
+        shape = (2, 1 + len(BESIDE), len(best.stuck), partition.folds, self._apart)
         self.rivals: FloatArray | None = np.empty(shape) if rivals else None
         self.correlations = np.zeros(targets.shape[1])
         self.left_out = np.zeros(targets.shape)
@@ -84,8 +92,7 @@ class Fit:
         if self._leaders is not None:
             wins = wins[:, self._leaders]
         if self.rivals is not None:
-            own = slice(0, self._apart)
-            self.rivals[:, number] = search.grid_score[:, own], search.penalty[:, own]
+            self.rivals[:, :, number] = search.options(slice(0, self._apart))
         self._keep(number, search, wins)
 
     def add_chosen(self, number: int, search: PenaltySearch, chosen: Choice) -> None:

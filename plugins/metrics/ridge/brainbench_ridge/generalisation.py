@@ -44,16 +44,13 @@ def influences(
     if targets.part_names:
         weights = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.shares(r2, without)[:, known]
         influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
-        if not units:
-            # Of a pair one stimulus is learned from and the other predicted, so three of them owe
-            # next to nothing together, and all of the squares could go. A third of them stays in
-            # place of the choice of penalties, which is not counted, but not of differences, as two
-            # models choose by the same responses. Over listeners none go, for all of whom the same
-            # sounds choose, nor from intervals of single components: see the worlds of
-            # docs/methods-statistics.md.
-            owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
-            pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-            influence = replace(influence, pairs=pairs, share=2 / 3, apart=1.0)
+        # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
+        # to nothing together, and all of the squares go from differences. Of what all models learn
+        # alike from responses a third stays in errors of a score, and all of it over listeners, who
+        # hear the same sounds: see the worlds of docs/methods-statistics.md.
+        owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
+        pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
+        influence = replace(influence, pairs=pairs, share=0.0 if units else 2 / 3, apart=1.0)
     return influence, roots
 
 
@@ -65,7 +62,7 @@ def _chosen_anew(
     roots: Influence | None,
 ) -> tuple[Influence, Influence | None]:
     """Return both influences with what the choice of layers adds."""
-    if fit.rivals is None or len(fit.rivals.parts) == 1:
+    if fit.rivals is None:
         return influence, roots
     each = max(2, FOLDS // (len(fit.layer) * weights.shape[1]))
     few = some_for_all(fit.r2, weights, each)

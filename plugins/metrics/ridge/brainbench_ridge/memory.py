@@ -2,7 +2,7 @@
 
 Counted are the arrays that the metric makes; responses and libraries, which are there before it
 starts, and the one layer that is being read come on top. So does what `Rivals.moved` takes once the
-blocks of the fit are gone: 22 MB a thread with 13 layers of 165 stimuli, however many targets. A
+blocks of the fit are gone: 18 MB a thread with 13 layers of 165 stimuli, however many targets. A
 GPU has decompositions and blocks of targets in its own memory, within its own limit; results stay
 in that of the CPU.
 """
@@ -56,9 +56,10 @@ class Memory:
     def results(self) -> int:
         """Bytes of what is kept for every target."""
         # predictions, correlations without each stimulus, their squares, and the responses as they
-        # are given and once more while they are labelled; of layers also inner scores and penalties
+        # are given and once more while they are labelled; of layers also three inner scores and
+        # penalties a fold
         per_target = 5 * self.stimuli + 2 * self.layers + _FOLD_ARRAYS * self.folds
-        per_target += 2 * self.layers * self.folds
+        per_target += 6 * self.layers * self.folds
         return _DOUBLE * per_target * self.targets
 
     def block(self) -> int:

@@ -1,4 +1,4 @@
-"""What scores move by where other layers than the chosen ones turn out to be the best."""
+"""What scores move by where other layers or penalties than the chosen ones turn out the best."""
 
 from __future__ import annotations
 
@@ -24,17 +24,18 @@ _BLOCK = 80
 
 @dataclass(frozen=True)
 class Rivals:
-    """All layers that targets could choose from.
+    """All layers that targets could choose from, each with three penalties.
 
     Attributes
     ----------
     partition : Partition
     parts : mapping of int to sequence of TrainingPart, (fold,)
         Of every layer.
-    inner : float64 array (layer, fold, target)
-        Inner score by which a layer is chosen in an outer fold.
-    penalty : float64 array (layer, fold, target)
-        The best of the layer there.
+    inner : float64 array (option, fold, target)
+        Inner score by which an option is chosen in an outer fold; -inf where there is none. First
+        each layer with its best penalty, then with the one that was tried below it, then with the
+        one above.
+    penalty : float64 array (option, fold, target)
     """
 
     partition: Partition
@@ -49,11 +50,11 @@ class Rivals:
     def moved(
         self, responses: npt.NDArray[Any], layer: IndexArray, targets: IndexArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Return what correlations and R² move by with layers chosen anew, beyond layers as chosen.
+        """Return what correlations and R² move by with all chosen anew, beyond all as chosen.
 
-        In each of the `weightings` of stimuli. To first order, inner and outer scores of a layer
-        move with the weights of the stimuli that they are made from, so that another layer may be
-        the best by inner scores, in some folds or in all. Penalties stay.
+        In each of the `weightings` of stimuli. To first order, inner and outer scores of an option
+        move with the weights of the stimuli that they are made from, so that another layer or
+        penalty may be the best by inner scores, in some folds or in all.
 
         Parameters
         ----------
@@ -71,7 +72,7 @@ class Rivals:
 
         def of_block(some: IndexArray) -> FloatArray:
             measured = Responses.measure(responses[:, some], self.partition)
-            owed = [self._owed(one, measured, some) for one in self.parts]
+            owed = [self._owed(one, measured, some) for one in range(len(self.inner))]
             block = _Block.weigh(owed, measured, changes)
             return block.choose(self.inner[..., some]) - block.scores(*block.held(layer[:, some]))
 
@@ -81,15 +82,15 @@ class Rivals:
             r, squares = np.concatenate(list(pool.map(of_block, blocks)), axis=2)
         return r, squares
 
-    def _owed(self, layer: int, measured: Responses, targets: IndexArray) -> FloatArray:
+    def _owed(self, option: int, measured: Responses, targets: IndexArray) -> FloatArray:
         """Return what sums over a fold owe to each stimulus, (sum, stimulus, fold, target).
 
         Of products of predictions and responses, and of squares of predictions, see `LeftOut`.
         """
         y = measured.centred
         owed = np.empty((2, len(y), self.partition.folds, y.shape[1]))
-        for fold, part in enumerate(self.parts[layer]):
-            penalty = self.penalty[layer, fold, targets]
+        for fold, part in enumerate(self.parts[option % len(self.parts)]):
+            penalty = self.penalty[option, fold, targets]
             training, test = self.partition.training(fold), self.partition.test(fold)
             predicted = part.predict(fold, y[training], penalty)
             change = part.scaled_residuals(y[training], penalty)
@@ -101,17 +102,17 @@ class Rivals:
 
 @dataclass(frozen=True)
 class _Block:
-    """Sums over folds of all layers for some targets, and what they owe to stimuli.
+    """Sums over folds of all options for some targets, and what they owe to stimuli.
 
-    What these come to in the weightings is worked out a layer at a time: that of all layers is too
-    large for a core's cache.
+    What these come to in the weightings is worked out an option at a time: that of all is too large
+    for a core's cache.
 
     Attributes
     ----------
     changes : float64 array (weighting, stimulus)
-    sums : float64 array (layer, sum, fold, target)
-    owed : float64 array (layer, sum, stimulus, fold, target)
-    inner : float64 array (layer, stimulus, fold, target)
+    sums : float64 array (option, sum, fold, target)
+    owed : float64 array (option, sum, stimulus, fold, target)
+    inner : float64 array (option, stimulus, fold, target)
         What inner scores owe to each stimulus.
     squares, own : float64 arrays (target,), (weighting, target)
         Sum of squares of responses, and what it moves by.
@@ -126,7 +127,7 @@ class _Block:
 
     @classmethod
     def weigh(cls, owed: list[FloatArray], measured: Responses, changes: FloatArray) -> _Block:
-        """Build from what the sums of each layer owe to stimuli."""
+        """Build from what the sums of each option owe to stimuli."""
         partition = measured.partition
         tests = [partition.test(fold) for fold in range(partition.folds)]
         sums = [
@@ -138,28 +139,30 @@ class _Block:
         return cls(changes, np.stack(sums), np.stack(owed), np.stack(inner), measured.squares, own)
 
     def choose(self, inner: FloatArray) -> FloatArray:
-        """Return `scores` with layers chosen by inner scores, (layer, fold, target), anew.
+        """Return `scores` with options chosen by inner scores, (option, fold, target), anew.
 
         Among those within reach of the best: what a poor layer moves by, to first order, may be
         far beyond what its score can be.
         """
         best = inner.argmax(axis=0)
-        spread = self._weighed(_of_layers(self.inner, best)).std(axis=0)
-        near = inner >= _of_layers(inner, best) - REACH * spread
+        spread = self._weighed(_of_options(self.inner, best)).std(axis=0)
+        near = inner >= _of_options(inner, best) - REACH * spread
         highest = np.full((len(self.changes), *spread.shape), -np.inf)
         sums, moved = (np.zeros((2, *highest.shape)) for _ in range(2))
-        for layer in np.flatnonzero(near.any(axis=(1, 2))):
-            anew = np.where(near[layer], inner[layer] + self._weighed(self.inner[layer]), -np.inf)
+        for option in np.flatnonzero(near.any(axis=(1, 2))):
+            anew = np.where(
+                near[option], inner[option] + self._weighed(self.inner[option]), -np.inf
+            )
             wins = anew > highest
             np.copyto(highest, anew, where=wins)
-            np.copyto(sums, self.sums[layer][:, np.newaxis], where=wins)
-            np.copyto(moved, self._weighed(self.owed[layer]), where=wins)
+            np.copyto(sums, self.sums[option][:, np.newaxis], where=wins)
+            np.copyto(moved, self._weighed(self.owed[option]), where=wins)
         return self.scores(sums, moved)
 
-    def held(self, layer: IndexArray) -> tuple[FloatArray, FloatArray]:
-        """Return sums with layers, (fold, target), as chosen, and what they move by."""
-        sums = _of_layers(self.sums, layer)[:, np.newaxis]
-        return sums, self._weighed(_of_layers(self.owed, layer))
+    def held(self, option: IndexArray) -> tuple[FloatArray, FloatArray]:
+        """Return sums with options, (fold, target), as chosen, and what they move by."""
+        sums = _of_options(self.sums, option)[:, np.newaxis]
+        return sums, self._weighed(_of_options(self.owed, option))
 
     def scores(self, sums: FloatArray, moved: FloatArray) -> FloatArray:
         """Return correlations and R², (2, weighting, target), to first order in the weights.
@@ -178,9 +181,9 @@ class _Block:
         return np.asarray(moved.reshape(*sums, -1, folds, targets))
 
 
-def _of_layers(values: FloatArray, layer: IndexArray) -> FloatArray:
-    """Return values, (layer, ..., fold, target), of one layer for each fold and target."""
-    chosen = np.expand_dims(layer, tuple(range(values.ndim - layer.ndim)))
+def _of_options(values: FloatArray, option: IndexArray) -> FloatArray:
+    """Return values, (option, ..., fold, target), of one option for each fold and target."""
+    chosen = np.expand_dims(option, tuple(range(values.ndim - option.ndim)))
     return np.asarray(np.take_along_axis(values, chosen, axis=0)[0])
 
 

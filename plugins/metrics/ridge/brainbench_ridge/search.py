@@ -26,6 +26,9 @@ FLAT, GAIN = 0.01, 0.01
 EDGES = (0, -1)
 FIRST_STEPS = 3
 
+# steps from the best penalty to those tried below and above it
+BESIDE = (-1, 1)
+
 
 class Scratch:
     """Memory for intermediate products, kept by a thread to stay in its cache."""
@@ -169,6 +172,9 @@ class PenaltySearch:
         Its place in the grid.
     score, penalty : float64 arrays (fold, target)
         The best inner score and its penalty, on the grid or beyond.
+    beside : float64 array (2, 2, fold, target)
+        Scores and penalties of those that were tried next below and above the best one; the score
+        is -inf where there is none.
     flat : bool array (fold, target)
         Where all penalties of the grid score about the same, 0 for instance.
     stuck : bool array (fold, target)
@@ -183,6 +189,7 @@ class PenaltySearch:
         self.position = np.zeros(shape, dtype=np.intp)
         self.score = np.zeros(shape)
         self.penalty = np.zeros(shape)
+        self.beside = np.zeros((2, len(BESIDE), *shape))
         self.flat = np.zeros(shape, dtype=bool)
         self.stuck = np.zeros(shape, dtype=bool)
         self.first = {edge: next_penalties(penalties[edge], edge, FIRST_STEPS) for edge in EDGES}
@@ -231,13 +238,58 @@ class PenaltySearch:
 
     def start(self, outer: int, targets: slice | IndexArray, scores: FloatArray) -> None:
         """Choose from the grid, given its scores (penalty, target) in an outer fold."""
-        xp = namespace(scores)
-        best, lowest = on_host(xp.amax(scores, 0)), on_host(xp.amin(scores, 0))
-        position = on_host(scores.argmax(axis=0))
+        scores = on_host(scores)
+        best, position = scores.max(axis=0), scores.argmax(axis=0)
         self.grid_score[outer, targets] = self.score[outer, targets] = best
         self.position[outer, targets] = position
-        self.flat[outer, targets] = best - lowest <= FLAT
+        self.beside[0, :, outer, targets] = -np.inf
+        self._note_beside(outer, targets, np.asarray(self.penalties), scores, position)
+        self.flat[outer, targets] = best - scores.min(axis=0) <= FLAT
         self.penalty[outer, targets] = np.asarray(self.penalties)[position]
+
+    def options(self, targets: slice) -> tuple[FloatArray, FloatArray]:
+        """Return inner scores and penalties to choose from: the best one and those beside it.
+
+        Returns
+        -------
+        two float64 arrays (3, fold, target)
+            Layers are compared by their scores on the grid, so that is the score of the best; of
+            those beside it, less by what they score lower than the best.
+        """
+        scores, penalties = self.beside[..., targets]
+        grid = self.grid_score[:, targets]
+        beside = grid + (scores - self.score[:, targets])
+        return np.stack([grid, *beside]), np.stack([self.penalty[:, targets], *penalties])
+
+    def _note_beside(
+        self,
+        outer: int,
+        targets: slice | IndexArray,
+        tried: FloatArray,
+        scores: FloatArray,
+        place: IndexArray,
+    ) -> None:
+        """Keep what was tried next to the best place of each target.
+
+        Parameters
+        ----------
+        outer : int
+        targets : slice or int array (target,)
+        tried : float64 array (penalty,)
+            In the order in which they were tried, rising or falling.
+        scores : float64 array (penalty, target)
+        place : int array (target,)
+            In that order. What came before the first place is known from before.
+        """
+        rising = tried[-1] >= tried[0]
+        for step in BESIDE:
+            there = place + step
+            known = there < len(tried)
+            there = np.where(known, there, place)
+            found = np.take_along_axis(scores, np.maximum(there, 0)[np.newaxis], axis=0)[0]
+            kept = self.beside[:, int((step > 0) == rising), outer]
+            new = np.stack([np.where(known, found, -np.inf), tried[there]])
+            kept[:, targets] = np.where(there < 0, kept[:, targets], new)
 
     def at_edge(self, edge: int, targets: slice) -> npt.NDArray[np.bool_]:
         """Return where (fold, target) the best penalty is the grid's first (0) or last (-1)."""
@@ -303,12 +355,13 @@ class PenaltySearch:
         self, outer: int, targets: IndexArray, tried: tuple[float, ...], scores: FloatArray
     ) -> IndexArray:
         """Do the same, given the scores (penalty, target) of the penalties tried."""
-        rises = np.diff(scores, axis=0, prepend=self.score[np.newaxis, outer, targets]) > 0
+        scores = np.concatenate([self.score[np.newaxis, outer, targets], scores])
+        rises = np.diff(scores, axis=0) > 0
         steps = np.logical_and.accumulate(rises, axis=0).sum(axis=0)
-        moved = np.flatnonzero(steps)
-        last = steps[moved] - 1
-        self.penalty[outer, targets[moved]] = np.asarray(tried)[last]
-        self.score[outer, targets[moved]] = scores[last, moved]
+        penalties = np.array([self.penalty[outer, targets[0]], *tried])
+        self._note_beside(outer, targets, penalties, scores, steps)
+        self.penalty[outer, targets] = penalties[steps]
+        self.score[outer, targets] = np.take_along_axis(scores, steps[np.newaxis], axis=0)[0]
         survivors: IndexArray = targets[steps == len(tried)]
         return survivors
 

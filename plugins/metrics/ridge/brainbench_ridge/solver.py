@@ -71,8 +71,8 @@ def nested_ridge(
     profile : bool
         Whether to evaluate each layer alone, too.
     rivals : bool
-        Whether to keep what layers can be chosen anew from; never without ``profile`` or with
-        ``chosen``.
+        Whether to keep what layers and penalties can be chosen anew from; never without ``profile``
+        or with ``chosen``.
     leaders : int array (target,), optional
         For each target the place of another one, or its own: it takes the layers that this one has
         chosen, but chooses its own penalties. By default each target leads itself.
@@ -170,7 +170,10 @@ def nested_ridge(
     # what follows from them is little work
     parts = {place: [part.on(HOST) for part in found] for place, found in fit.parts.items()}
     made_with = Pairs(partition, parts, best.layer, best.penalty)
-    others = None if fit.rivals is None else Rivals(partition, parts, *fit.rivals)
+    others = None
+    if fit.rivals is not None:
+        options = fit.rivals.reshape(2, -1, *fit.rivals.shape[-2:])
+        others = Rivals(partition, parts, *options)
     return NestedRidge(*fitted, *owed, best.stuck, best.layer_r2, made_with, others)
 
 

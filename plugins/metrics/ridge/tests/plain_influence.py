@@ -119,12 +119,12 @@ def plain_moved(
     changes: FloatArray,
     some: slice,
 ) -> FloatArray:
-    """Return what r and R² of a target move by with layers chosen anew, (some weightings, 2)."""
+    """Return what r and R² of a target move by with all chosen anew, (some weightings, 2)."""
     assert found.rivals is not None
     places, y = np.unique(folds), responses - responses.mean()
-    # by layer and fold: sums over its stimuli, and what they owe to each stimulus
+    # by option, a layer and a penalty, and fold: sums over its stimuli, and what they owe to each
     sums, owed = {}, {}
-    for place, features in enumerate(layers.values()):
+    for place, features in enumerate([*layers.values()] * 3):
         for fold, label in enumerate(places):
             test, train = np.flatnonzero(folds == label), np.flatnonzero(folds != label)
             a, b = scaled(features[train], features[test], False, False)
@@ -153,7 +153,7 @@ def plain_moved(
         r, slope = pooled(others, change, folds != places[fold])
         return 2 * max(r, 0.0) * slope
 
-    near = []  # of each fold, the layers within four deviations of the best
+    near = []  # of each fold, the options within four deviations of the best
     for fold in range(len(places)):
         best = int(scores[:, fold].argmax())
         spread = np.std([of_inner(best, fold, change) for change in changes])

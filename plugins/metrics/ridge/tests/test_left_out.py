@@ -90,8 +90,8 @@ def test_layers_chosen_anew_equal_loops_written_out() -> None:
     for number in (0, 5, 10):
         some = slice(0, None, 40)
         plain = plain_moved(layers, targets[:, number], folds, found, number, weightings(30), some)
-        # other layers are chosen in some weightings, and not in others
-        assert 0 < np.count_nonzero(np.abs(plain[:, 0]) > 1e-9) < len(plain)
+        # something else is chosen in nearly all weightings, if only a penalty
+        assert np.count_nonzero(np.abs(plain[:, 0]) > 1e-9) > len(plain) / 2
         both = np.stack([r[::40, number], squares[::40, number]], axis=1)
         np.testing.assert_allclose(both, plain, rtol=1e-6, atol=1e-10)
     # of some targets, and of the first ones

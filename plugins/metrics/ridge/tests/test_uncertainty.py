@@ -63,7 +63,7 @@ def with_the_choice(
     squares = (owed**2).sum(axis=0)
     less = np.minimum(2 / 3 * np.square(pairs).sum(axis=0), squares / 2)
     added = added_variance(-weightings(size) @ owed, np.asarray(choice, dtype=np.float64))
-    return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 2))
+    return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 4))
 
 
 def test_components_are_means_over_sounds() -> None:
@@ -81,11 +81,11 @@ def test_components_are_means_over_sounds() -> None:
     owed = stored_influence(score.raw, score.parts, score.value)
     assert owed is not None
     assert (owed.share, owed.apart, (owed - owed).share) == (2 / 3, 1.0, 1.0)
-    # and what the choice of layers adds is stored
+    # and what the choice of layers and penalties adds is stored
     assert fit.rivals is not None
     r, moved = fit.rivals.moved(target.values, fit.layer, np.arange(4))
     np.testing.assert_allclose(score.raw["choice_sketch"], moved, atol=1e-6)
-    assert "choice_sketch" not in Ridge()({"one": layers["one"]}, target, FOLDS).raw
+    assert "choice_sketch" in Ridge()({"one": layers["one"]}, target, FOLDS).raw
     assert score.value == pytest.approx(fit.r2.mean())
     mean = [one.mean(axis=1, keepdims=True) for one in (without, moved, pairs)]
     error = with_the_choice(*mean).item()
@@ -129,7 +129,14 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
     assert score.part_errors["s1"] == pytest.approx(with_the_choice(without, choice)[1])
-    assert "pair_sketch" not in score.raw
+    # what pairs owe stays in errors of scores, and goes from differences
+    owed = stored_influence(score.raw, score.parts, score.value, "listeners")
+    assert owed is not None
+    assert (owed.share, owed.apart, (owed - owed).share) == (0.0, 1.0, 1.0)
+    weights = targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
+    weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
+    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
+    np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
     mean = [one[:, :2].mean(axis=1, keepdims=True) for one in (without, choice)]
@@ -366,8 +373,8 @@ def test_memory_stays_below_the_limit_when_one_stimulus_is_left_out_at_a_time(
         layers["l"][:, :20] + generator.standard_normal((30, 20)),
         [f"stim{number}" for number in range(30)],
         "voxel",
-        {"subject": ["a"] * 20},
-    )
+        {},
+    )  # of nobody, so that nothing is chosen anew, which comes on top
     folds = np.arange(30)
     free = Ridge(variant=variant)(layers, target, folds)
     limit = 5 * 10**6

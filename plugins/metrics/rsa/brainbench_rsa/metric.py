@@ -37,9 +37,9 @@ Layers = Mapping[str, NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
 # share of the squares of pairs that is taken off differences without listeners where the choice of
-# layers is counted: with half, as of a score, comparisons are too careful in nearly all worlds of
-# docs/methods-statistics.md, with all too bold in some; over 20 listeners they are with this one
-APART = 0.75
+# layers is counted: with half, as of a score, comparisons are too careful in many worlds of
+# docs/methods-statistics.md, with three quarters too bold in some
+APART = 2 / 3
 # arrays of the size of a layer that a device holds at a time, in float64
 _COPIES = 4
 
