@@ -84,3 +84,20 @@ def test_what_is_linear_varies_over_weightings_as_over_all() -> None:
     ratio = np.square(moved).mean(axis=0) / np.square(linear).sum(axis=1)
     # half of what normal weightings are off by
     assert ratio.std() < np.sqrt(2 / (ONCE // 2)) / 2
+
+
+def test_a_choice_between_equals_adds_little() -> None:
+    """Of two equal layers one is chosen by other noise than its score has, which adds nothing."""
+
+    def score(noise: Array) -> Array:
+        inner, outer = noise[..., :2], noise[..., 2:]
+        return np.asarray(np.where(inner[..., 0] > inner[..., 1], outer[..., 0], outer[..., 1]))
+
+    changes, samples = weightings(4), np.random.default_rng(0).standard_normal((3000, 4))
+    moved = np.stack([score(one + changes) - score(one) for one in samples], axis=1)
+    held = samples[:, 0] > samples[:, 1]
+    fixed = np.where(held, changes[:, 2:3], changes[:, 3:])
+    added = added_variance(fixed, moved - fixed).mean()
+    # 2 V1 - V2 says .1, and V1 alone .3
+    assert -0.02 < added < 0.085
+    assert moved[:ONCE].var(axis=0).mean() - 1 == pytest.approx(0.32, abs=0.04)

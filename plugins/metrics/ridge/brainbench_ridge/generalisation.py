@@ -61,7 +61,7 @@ def _chosen_anew(
     influence: Influence,
     roots: Influence | None,
 ) -> tuple[Influence, Influence | None]:
-    """Return both influences with what the choice of layers adds."""
+    """Return both influences with what the choice of layers and penalties adds."""
     if fit.rivals is None:
         return influence, roots
     each = max(2, FOLDS // (len(fit.layer) * weights.shape[1]))

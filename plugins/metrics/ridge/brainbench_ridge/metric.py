@@ -114,8 +114,8 @@ class Ridge:
             ``value``: with a coordinate ``subject``, the median R² over a subject's targets, mean
             over subjects; else the mean over components, of each the mean over its times.
             ``error`` and ``interval``: over stimuli and subjects, see
-            `brainbench_audio.scores.influence`: weights learned and layers chosen anew, penalties
-            and reliabilities held fixed. ``ceiling``: reliability of the mean over
+            `brainbench_audio.scores.influence`: weights learned, layers and penalties chosen anew,
+            reliabilities held fixed. ``ceiling``: reliability of the mean over
             sessions, brought together as the value; None without sessions; 1 for the variant
             ``corrected``. ``parts``: one value a subject or component. ``layer``: the one that
             alone gives the highest uncorrected value. ``n``: what was used and left out. ``raw``:
@@ -240,7 +240,7 @@ class Ridge:
             "ridge regression",
             leaders=leaders,
             apart=own,
-            # the choice of layers counts in errors of named parts only
+            # choices count in errors of named parts only
             rivals=bool(targets.part_names),
         )
         found, by_chance = every.first(own), every.r2[own:]

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 from brainbench_ridge.best import Choice
 from brainbench_ridge.partition import Partition
+from brainbench_ridge.search import PENALTIES
 from brainbench_ridge.solver import nested_ridge
 from brainbench_ridge.training_part import TrainingPart
 from hypothesis import given, settings
@@ -21,6 +22,7 @@ from brainbench_audio.scores.weightings import weightings
 
 sys.path.insert(0, str(Path(__file__).parent))
 from plain_influence import correlation, hats, plain_left_out, plain_moved, plain_pairs, refitted
+from plain_loop import cross_predict, r_squared
 
 FloatArray = npt.NDArray[np.float64]
 Layers = dict[str, FloatArray]
@@ -76,6 +78,52 @@ def test_pairs_equal_hat_matrices_written_out(features: tuple[int, ...]) -> None
     two = found.first(2)
     again = two.pairs.sketch(targets[:, :2], two.predictions, weights[:2, :2])
     np.testing.assert_allclose(again, sums[:, :2], atol=1e-15)
+
+
+@pytest.mark.parametrize("scale", [1e-2, 1.0, 30.0])
+def test_penalties_to_choose_from_are_those_tried_beside_the_best(scale: float) -> None:
+    layers, targets = problem(5, 12, targets=3)
+    layers = {name: scale * features for name, features in layers.items()}
+    folds = mixed_folds(5)
+    rivals = nested_ridge(layers, targets, folds).rivals
+    assert rivals is not None
+    grid = np.array(PENALTIES)
+    seen = set()
+    for place, features in enumerate(layers.values()):
+        for number, target in enumerate(targets.T):
+            for fold in range(5):
+                kept = folds != fold
+
+                def score(
+                    penalty: float,
+                    rows: npt.NDArray[np.bool_] = kept,
+                    x: FloatArray = features,
+                    y: FloatArray = target,
+                ) -> float:
+                    return r_squared(
+                        cross_predict(x[rows], y[rows], folds[rows], penalty, False), y[rows]
+                    )
+
+                inner, penalty = (
+                    one[place :: len(layers), fold, number]
+                    for one in (rivals.inner, rivals.penalty)
+                )
+                best = score(penalty[0])
+                assert inner[0] == pytest.approx(max(map(score, grid)), abs=1e-9)
+                for one, value in zip(penalty[1:], inner[1:], strict=True):
+                    if value == -np.inf:
+                        continue
+                    # layers are compared on the grid, so that the best counts as it does there
+                    assert value - inner[0] == pytest.approx(score(one) - best, abs=1e-9)
+                    seen.add("beyond" if one < grid[0] or one > grid[-1] else "grid")
+                below, above = penalty[1:]
+                if inner[1] > -np.inf:
+                    assert below < penalty[0]
+                    assert (below in grid) or below == penalty[0] / 2
+                if inner[2] > -np.inf:
+                    assert above > penalty[0]
+                    assert (above in grid) or above == penalty[0] * 2
+    assert "beyond" in seen if scale != 1 else "grid" in seen
 
 
 def test_layers_chosen_anew_equal_loops_written_out() -> None:
