@@ -72,7 +72,8 @@ def pearson(first: npt.ArrayLike, second: npt.ArrayLike, level: float = LEVEL) -
     """
     x, y = _checked(first, second)
     result = scipy.stats.pearsonr(x, y)
-    low, high = result.confidence_interval(level)
+    # of three, where r may be 1 but for rounding, SciPy subtracts infinities
+    low, high = result.confidence_interval(level) if x.size > FEWEST else (-1.0, 1.0)
     return Correlation(
         float(result.statistic), float(result.pvalue), (float(low), float(high)), x.size
     )

@@ -39,6 +39,14 @@ def test_equal_to_the_formulas(n: int, seed: int, rho: float, scale: float) -> N
     assert found.n == n
 
 
+def test_of_three_models_any_correlation_is_possible() -> None:
+    # r is 1 here, on some machines but for rounding
+    for first in ([1.0, 2.0, 3.0], [0.1, 0.2, 0.4], [0.55, 0.61, 0.73]):
+        found = pearson(first, [2 * one + 0.1 for one in first])
+        assert found.r == pytest.approx(1)
+        assert found.interval == (-1, 1)
+
+
 X = [0.637, 0.27, 0.041, 0.017, 0.813, 0.913, 0.607, 0.729, 0.544, 0.935, 0.816, 0.003]
 Y = [1.176, 0.169, 0.75, 0.184, 1.27, 0.998, 0.603, 0.787, 0.3, 0.592, 1.079, 0.649]
 

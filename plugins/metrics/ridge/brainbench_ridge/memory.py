@@ -27,7 +27,7 @@ _SMALLEST_BLOCK = 16
 # Targets treated together on a GPU: larger products make it no faster.
 _DEVICE_BLOCK = 32_768
 # Arrays of one number a fold and target, and of one a stimulus and target of a block.
-_FOLD_ARRAYS, _STIMULUS_ARRAYS = 16, 12
+_FOLD_ARRAYS, _STIMULUS_ARRAYS = 20, 12
 # square matrices of stimuli that a thread needs to decompose one training part
 _SQUARES = 6
 
