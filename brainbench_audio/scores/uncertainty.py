@@ -60,8 +60,8 @@ class Uncertainty:
     def with_chance(self, tested: Mapping[str, Any]) -> Uncertainty:
         """Return it with an interval that begins at 0 where a score is not above chance.
 
-        R² of noise is above 0, and the interval is one of its mean, so it leaves out 0 more often
-        than a reader expects, and than p says.
+        R² of noise is above 0, as is the best of several layers, and the interval is one of the
+        mean, so it leaves out 0 more often than a reader expects, and than p says.
 
         Parameters
         ----------

@@ -92,13 +92,30 @@ def test_p_against_chance_is_uniform_without_a_signal(metric: str) -> None:
         above.append(score.interval is not None and score.interval[0] > 0)
     values = np.array(p)
     assert np.mean(above) <= _between(times, 0.05, 0.05)[1]
-    if metric == "ridge":
-        assert not np.any(above & (values >= 0.05))
+    assert not np.any(above & (values >= 0.05))
     for level in (0.05, 0.2, 0.5):
         share, high = float((values <= level).mean()), _between(times, level, level)[1]
         assert share <= high, (level, share)
     # and not always near 1
     assert (values <= 0.5).mean() >= _between(times, 0.5, 0.5)[0]
+
+
+@pytest.mark.parametrize("metric", ["rsa", "cka"])
+def test_the_best_of_layers_of_noise_is_above_0_only_where_p_says_so(metric: str) -> None:
+    world = replace(SMALL[0], layers=6, steps=0.0).silent()
+    kind: Any = type(metrics()[metric])
+    lower: set[str] = set()
+    for seed in range(60):
+        models, responses, folds = world.draw(seed)
+        plain = kind(permutations=0)(models[0], responses, folds).interval
+        score = kind(permutations=39)(models[0], responses, folds)
+        if plain[0] > 0 and score.p >= 0.05:
+            assert score.interval == (0, plain[1])
+            lower.add("moved")
+        else:
+            assert score.interval == plain
+            lower.add("same")
+    assert lower == {"moved", "same"}
 
 
 @pytest.mark.parametrize("metric", ["ridge", "rsa", "cka"])

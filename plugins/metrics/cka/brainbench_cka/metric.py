@@ -147,7 +147,7 @@ class CKA:
             raw["subject_dropped"] = ("absent", list(subjects.absent))
         return Score(
             value=float(parts.mean()),
-            **unsure.fields,
+            **unsure.with_chance(chance).fields,
             ceiling=ceiling,
             provenance=unsure.provenance | chance | computed_on,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},

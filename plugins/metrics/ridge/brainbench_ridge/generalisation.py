@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.influence import HALF, Influence
 
 from .correction import Correction, divisor
 from .nested import NestedRidge
@@ -45,12 +45,14 @@ def influences(
         weights = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.shares(r2, without)[:, known]
         influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
         # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
-        # to nothing together, and all of the squares go from differences. Of what all models learn
-        # alike from responses a third stays in errors of a score, and all of it over listeners, who
-        # hear the same sounds: see the worlds of docs/methods-statistics.md.
+        # to nothing together, and all of the squares go from differences of components. Of what all
+        # models learn alike from responses a third stays in errors of a score. Over listeners, who
+        # all hear the same sounds, all stay in these, and half in differences: see the worlds of
+        # docs/methods-statistics.md.
         owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
         pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-        influence = replace(influence, pairs=pairs, share=0.0 if units else 2 / 3, apart=1.0)
+        share, apart = (0.0, HALF) if units else (2 / 3, 1.0)
+        influence = replace(influence, pairs=pairs, share=share, apart=apart)
     return influence, roots
 
 

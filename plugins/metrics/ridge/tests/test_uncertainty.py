@@ -129,10 +129,10 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
     assert score.part_errors["s1"] == pytest.approx(with_the_choice(without, choice)[1])
-    # what pairs owe stays in errors of scores, and goes from differences
+    # what pairs owe stays in errors of scores, and half of it in those of differences
     owed = stored_influence(score.raw, score.parts, score.value, "listeners")
     assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share) == (0.0, 1.0, 1.0)
+    assert (owed.share, owed.apart, (owed - owed).share) == (0.0, 0.5, 0.5)
     weights = targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
     weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
