@@ -218,7 +218,7 @@ class Influence:
 
     def _skew(self, over: float, variance: float) -> tuple[float, float]:
         """Return how skewed the mean over parts is, given its variance over stimuli and in all."""
-        if not self.skewed or self.pairs is None or variance <= 0:
+        if not self.skewed or self.pairs is None or over <= 0:
             return 0.0, 0.0
         owed = -self.stimuli.mean(axis=1)
         first, second = np.triu_indices(len(owed), 1)

@@ -373,6 +373,10 @@ def test_intervals_are_moved_by_how_skewed_a_score_is() -> None:
     difference = (influence - skewed_mean(values[::-1])).estimate()
     assert (difference.third, difference.slope) == (0, 0)
     assert influence.part(0).estimate() == estimate
+    # listeners may differ where no sound counts
+    still = Influence.of_pairs([0.1, 0.2, 0.4], np.zeros((3, 435)), "listeners").estimate()
+    assert (still.third, still.slope) == (0, 0)
+    assert still.error > 0
     # the value stays inside
     low, high = Estimate(0.3, 0.1, 7, "", third=50.0).interval()
     assert low == pytest.approx(0.3)
