@@ -112,7 +112,7 @@ class Influence:
             [np.bincount(first, one, stimuli) + np.bincount(second, one, stimuli) for one in values]
         )
         without = sums.mean(axis=1, keepdims=True) - sums
-        pairs = sketch(values + together)
+        pairs = sketch(values + np.asarray(together, dtype=np.float64))
         return cls(np.asarray(parts, dtype=np.float64), without.T, pairs, units, skewed=True)
 
     def __sub__(self, other: Influence) -> Influence:

@@ -47,11 +47,11 @@ def influences(
         # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
         # to nothing together, and all of the squares go from differences of components. Of what all
         # models learn alike from responses a third stays in errors of a score. Over listeners, who
-        # all hear the same sounds, all stay in these, and half in differences: see the worlds of
-        # docs/methods-statistics.md.
+        # all hear the same sounds, all stay in these, and half in differences; but all of corrected
+        # ones, as reliabilities vary, too. See the worlds of docs/methods-statistics.md.
         owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
         pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-        share, apart = (0.0, HALF) if units else (2 / 3, 1.0)
+        share, apart = (0.0, HALF * (correction is None)) if units else (2 / 3, 1.0)
         influence = replace(influence, pairs=pairs, share=share, apart=apart)
     return influence, roots
 

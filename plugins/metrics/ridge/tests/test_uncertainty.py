@@ -188,6 +188,15 @@ def test_corrected_errors_hold_reliabilities_fixed() -> None:
     np.testing.assert_allclose(score.raw["influence"], plain.raw["influence"] * scale)
     for name in ("pair_sketch", "choice_sketch"):
         np.testing.assert_allclose(score.raw[name], plain.raw[name] * scale, atol=1e-6)
+    # over listeners comparisons keep all that pairs owe, in place of how reliabilities vary
+    layers, target = made_up(9)
+    several = target.values[:, :, None] + generator.standard_normal((30, 9, 3))
+    listeners = named(several, subject=[f"s{one}" for one in np.arange(9) % 3])
+    for variant, apart in ((None, 0.5), ("corrected", 0.0)):
+        score = Ridge(variant=variant)(layers, listeners, FOLDS)
+        owed = stored_influence(score.raw, score.parts, score.value, "listeners")
+        assert owed is not None
+        assert (owed.share, owed.apart) == (0.0, apart)
 
 
 def test_draws_are_kept_if_asked_for() -> None:
