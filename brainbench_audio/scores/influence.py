@@ -198,8 +198,7 @@ class Influence:
         if stimuli < self.least:
             told = f"{self.units}, for these {self.kind}" if stimuli else self.units
             return Estimate(value, float(np.sqrt(between)), parts - 1, told)
-        mean = np.full((parts, 1), 1 / parts)
-        over = float(self._variance(mean)[0])
+        over = float(self._variance(np.full((parts, 1), 1 / parts))[0])
         if not self._enough:
             these = f"this {self.units.removesuffix('s')}" if parts == 1 else f"these {self.units}"
             told = f"{self.kind}, for {these}" if self.units else self.kind

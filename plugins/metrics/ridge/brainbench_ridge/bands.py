@@ -18,17 +18,10 @@ from .checks import checked_features
 from .decomposition import DecomposedLayer, signal
 from .fit import BLOCK
 from .influence import LeftOut
+from .inner_scores import RotatedBlock, Scratch
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, pooled_r2
-from .search import (
-    EDGES,
-    FIRST_STEPS,
-    PENALTIES,
-    PenaltySearch,
-    RotatedBlock,
-    Scratch,
-    next_penalties,
-)
+from .search import EDGES, FIRST_STEPS, PENALTIES, PenaltySearch, next_penalties
 from .threads import single_threaded_products
 
 # Share of the first space in the mean diagonal of the common kernel; the penalties of the two are

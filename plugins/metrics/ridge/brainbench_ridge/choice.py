@@ -16,17 +16,10 @@ from .best import Choice
 from .checks import checked_features, checked_targets
 from .decomposition import DecomposedLayer, signal
 from .fit import BLOCK
+from .inner_scores import RotatedBlock, Scratch
 from .partition import FloatArray, Partition
 from .responses import Responses
-from .search import (
-    EDGES,
-    FIRST_STEPS,
-    PENALTIES,
-    PenaltySearch,
-    RotatedBlock,
-    Scratch,
-    next_penalties,
-)
+from .search import EDGES, FIRST_STEPS, PENALTIES, PenaltySearch, next_penalties
 from .threads import single_threaded_products
 
 _Parallel = Callable[[Callable[[slice], None], list[slice]], Any]

@@ -15,17 +15,10 @@ from brainbench_audio.arrays import Arrays, on_host
 
 from .best import Best, Choice
 from .influence import LeftOut
+from .inner_scores import RotatedBlock, Scratch
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, pooled_r2
-from .search import (
-    BESIDE,
-    EDGES,
-    FIRST_STEPS,
-    PenaltySearch,
-    RotatedBlock,
-    Scratch,
-    next_penalties,
-)
+from .search import BESIDE, EDGES, FIRST_STEPS, PenaltySearch, next_penalties
 from .training_part import TrainingPart
 
 # Targets treated together: their inner predictions for all penalties fit a core's cache.

@@ -51,7 +51,9 @@ def influences(
         # ones, as reliabilities vary, too. See the worlds of docs/methods-statistics.md.
         owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
         pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-        share, apart = (0.0, HALF * (correction is None)) if units else (2 / 3, 1.0)
+        share, apart = 2 / 3, 1.0
+        if units:
+            share, apart = 0.0, HALF if correction is None else 0.0
         influence = replace(influence, pairs=pairs, share=share, apart=apart)
     return influence, roots
 

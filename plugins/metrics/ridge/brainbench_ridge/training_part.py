@@ -181,10 +181,10 @@ class TrainingPart:
 
         Plain residuals are smaller than the noise. Over the root of 1 - h their squares have its
         expectation (HC2; MacKinnon and White 1985, Journal of Econometrics 29), over 1 - h they are
-        those of a jackknife (HC3), which is too large with more features than stimuli. Stimuli are
-        others each time, and features with them, which HC2 does not count: halfway between both,
-        intervals hold in the simulations of docs/methods-statistics.md. Residual and leverage are
-        sums of what penalties take away, which stays exact where that is next to nothing.
+        those of a jackknife (HC3), which is too large with more features than stimuli. Halfway
+        between both is that with which intervals hold in the simulations of
+        docs/methods-statistics.md. Residual and leverage are sums of what penalties take away,
+        which stays exact where that is next to nothing.
 
         Parameters
         ----------
