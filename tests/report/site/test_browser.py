@@ -320,6 +320,8 @@ def test_a_cell_leads_to_its_dots_with_their_line(visit: Visit, results: list[Re
     cell = tab.locator("table.heat tbody tr").filter(has_text=SECOND).first.locator("td a").first
     r = cell.inner_text().replace("−", "-")
     cell.click()
+    # the browser tells of a new fragment once it has followed the link
+    tab.wait_for_function("axis => document.getElementById('axis-x').value === axis", arg=SECOND)
     assert tab.get_by_label("Horizontal axis").input_value() == SECOND
     assert tab.get_by_label("Vertical axis").input_value() == TASK
     told = tab.locator("#relation").inner_text().replace("−", "-")
