@@ -7,6 +7,7 @@ two processes, and prints a table; ``--worlds`` and ``--metrics`` take some of t
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
@@ -225,6 +226,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--silent", action="store_true", help="the same worlds without a signal")
     parser.add_argument("--first", type=int, default=0, help="seed of the first simulation")
     options = parser.parse_args(arguments)
+    logging.disable(logging.WARNING)  # of penalties that stick, in one simulation or another
     print(HEADER)
     with ProcessPoolExecutor(2) as pool:
         for world in (*COMPONENTS, *LISTENERS, *SESSIONS, *CLIPS):

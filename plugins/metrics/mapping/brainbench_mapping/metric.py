@@ -100,7 +100,7 @@ class LinearMap:
             found = problem.solve(checked, bar.update)
         r2 = found.r2(problem.responses)
         parts = targets.parts(r2)
-        left = targets.without(r2, problem.without(found))
+        left = targets.without_squares(found.r(problem.responses), problem.without(found))
         units = "listeners" if targets.subjects is not None else ""
         unsure = uncertainty(
             Influence.of_left_out(parts, left, units),

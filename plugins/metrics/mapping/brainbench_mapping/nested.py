@@ -43,6 +43,10 @@ class Nested:
         """Return R² of each target."""
         return squared_correlation(self.predictions, responses)
 
+    def r(self, responses: Array) -> Array:
+        """Return Pearson's r of each target."""
+        return correlation(self.predictions, responses)
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -106,7 +110,7 @@ class Problem:
         return Nested(predictions, chosen, np.stack(each), used)
 
     def without(self, found: Nested) -> Array:
-        """Return R² without each of some groups of stimuli, weights learned anew, (group, target).
+        """Return r without each of some groups of stimuli, weights learned anew, (group, target).
 
         A group is of one fold. Layers stay as they were chosen.
         """
@@ -122,7 +126,7 @@ class Problem:
                 one = found.features[int(place)]
                 anew = self.learn(one[train], coordinates[train], one[test])
                 predicted[test] = anew @ turn + self.responses.mean(axis=0)
-            left.append(squared_correlation(predicted[kept], self.responses[kept]))
+            left.append(correlation(predicted[kept], self.responses[kept]))
         return np.stack(left)
 
     def _pairs(self, features: Array, coordinates: Array, count: int) -> Array:
@@ -161,12 +165,24 @@ def reduced(values: Features) -> tuple[Array, Array]:
 
 def squared_correlation(predicted: Array, measured: Array) -> Array:
     """Return Pearson's r squared of each column; 0 where it is negative or a side constant."""
+    squares, positive = _squares(predicted, measured)
+    return np.where(positive, squares, 0.0)
+
+
+def correlation(predicted: Array, measured: Array) -> Array:
+    """Return Pearson's r of each column; 0 where a side is constant."""
+    squares, positive = _squares(predicted, measured)
+    return np.where(positive, 1.0, -1.0) * np.sqrt(squares)
+
+
+def _squares(predicted: Array, measured: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Return Pearson's r squared of each column, and whether r is positive."""
     one, other = (side - side.mean(axis=0) for side in (predicted, measured))
     products = (one * other).sum(axis=0)
     squares = np.square(one).sum(axis=0) * np.square(other).sum(axis=0)
     # predictions that differ by rounding only are constant
     scale = np.square(np.abs(predicted).max(axis=0, initial=0.0))
-    known = (squares > 0) & (np.square(one).mean(axis=0) > 1e-24 * scale) & (products > 0)
+    known = (squares > 0) & (np.square(one).mean(axis=0) > 1e-24 * scale)
     r2 = np.zeros(predicted.shape[1])
     np.divide(np.square(products), squares, out=r2, where=known)
-    return np.minimum(r2, 1.0)
+    return np.minimum(r2, 1.0), products > 0

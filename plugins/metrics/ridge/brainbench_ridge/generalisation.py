@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from brainbench_audio.scores.influence import HALF, Influence
+from brainbench_audio.scores.influence import Influence
 
 from .correction import Correction, divisor
 from .nested import NestedRidge
@@ -16,7 +14,7 @@ from .partition import FloatArray, IndexArray
 from .targets import Targets
 
 # layers are chosen anew in so many folds, of all targets together, where there are as many
-FOLDS = 1200
+FOLDS = 1000
 
 
 def influences(
@@ -30,50 +28,40 @@ def influences(
         The second on correlations, where each part is the square of one.
     """
     units = "listeners" if targets.subjects is not None else ""
-    without, r2 = np.square(np.maximum(fit.left_out, 0.0)), fit.r2
-    scale, roots = np.ones(r2.size), None
+    r, without, of_r = fit.correlations, fit.left_out, None
+    r2, scale = fit.r2, np.ones(r.size)
     if correction is not None:
-        scale, r2 = divisor(correction.measured, correction.predicted), correction.r2
-        without = without / scale
+        scale, r2 = np.sqrt(divisor(correction.measured, correction.predicted)), correction.r2
     elif not units and len(targets.part_names) == r2.size:
         # one target a part, whose correlation has a sign
-        roots = Influence.of_left_out(fit.correlations, fit.left_out)
+        of_r = Influence.of_left_out(r, without)
+    roots = r / scale, without / scale
     influence = Influence.of_left_out(
-        targets.parts(r2)[known], targets.without(r2, without)[:, known], units
+        targets.parts(r2)[known], targets.without_squares(*roots)[:, known], units
     )
     if targets.part_names:
-        weights = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.shares(r2, without)[:, known]
-        influence, roots = _chosen_anew(fit, targets.responses, weights, influence, roots)
+        slopes = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.slopes(*roots)[:, known]
+        pairs = fit.pairs.sketch(targets.responses, fit.predictions, slopes)
         # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
-        # to nothing together, and all of the squares go from differences of components. Of what all
-        # models learn alike from responses a third stays in errors of a score. Over listeners, who
-        # all hear the same sounds, all stay in these, and half in differences; but all of corrected
-        # ones, as reliabilities vary, too. See the worlds of docs/methods-statistics.md.
-        owed = 2 * np.maximum(fit.correlations, 0.0)[:, np.newaxis] * weights
-        pairs = fit.pairs.sketch(targets.responses, fit.predictions, owed)
-        share, apart = 2 / 3, 1.0
-        if units:
-            share, apart = 0.0, HALF if correction is None else 0.0
+        # to nothing together, and all of the squares go from differences. Of what all models learn
+        # alike from responses a third stays in errors of a score; all stay in corrected ones over
+        # listeners, as reliabilities vary, too. See the worlds of docs/methods-statistics.md.
+        share, apart = (0.0, 0.0) if units and correction is not None else (2 / 3, 1.0)
         influence = replace(influence, pairs=pairs, share=share, apart=apart)
-    return influence, roots
-
-
-def _chosen_anew(
-    fit: NestedRidge,
-    responses: npt.NDArray[Any],
-    weights: FloatArray,
-    influence: Influence,
-    roots: Influence | None,
-) -> tuple[Influence, Influence | None]:
-    """Return both influences with what the choice of layers and penalties adds."""
-    if fit.rivals is None:
-        return influence, roots
-    each = max(2, FOLDS // (len(fit.layer) * weights.shape[1]))
-    few = some_for_all(fit.r2, weights, each)
-    places = np.flatnonzero(few.any(axis=1))
-    r, squares = fit.rivals.moved(responses, fit.layer, places)
-    influence = replace(influence, choice=squares @ few[places])
-    return influence, None if roots is None else replace(roots, choice=r)
+        if fit.rivals is not None:
+            shares = targets.shares(*roots)[:, known]
+            some = some_for_all(r, shares, max(2, FOLDS // (len(fit.layer) * shares.shape[1])))
+            places = np.flatnonzero(some.any(axis=1))
+            moved = fit.rivals.moved(targets.responses, fit.layer, places)
+            if of_r is not None:
+                of_r = replace(of_r, choice=moved.rest())
+            moved = moved.by(scale[places])
+            if units:
+                choice = moved.mean(some[places], targets.parts(roots[0])[known]).rest_of_squares()
+            else:
+                choice = moved.rest_of_squares() @ some[places]
+            influence = replace(influence, choice=choice)
+    return influence, of_r
 
 
 def some_for_all(values: FloatArray, weights: FloatArray, each: int) -> FloatArray:

@@ -23,6 +23,42 @@ _BLOCK = 80
 
 
 @dataclass(frozen=True)
+class Moved:
+    """What correlations are in each of the `weightings`, to first order in the weights.
+
+    Attributes
+    ----------
+    r : float64 array (target,)
+        In the sample, with all as chosen.
+    held : float64 array (weighting, target)
+        What weights add to it.
+    jump, change : float64 arrays (weighting, target)
+        With all chosen anew: what it differs by in the sample, and what weights add to that.
+    """
+
+    r: FloatArray
+    held: FloatArray
+    jump: FloatArray
+    change: FloatArray
+
+    def rest(self) -> FloatArray:
+        """Return what correlations move by beyond what they do with all as chosen."""
+        return self.jump + self.change - self.held
+
+    def rest_of_squares(self) -> FloatArray:
+        """Return the same of their squares, 0 where a correlation is negative."""
+        return _squares(self.r + self.jump, self.change) - _squares(self.r, self.held)
+
+    def mean(self, weights: FloatArray, values: FloatArray) -> Moved:
+        """Return means with weights, (target, part), moved to given values, (part,)."""
+        return Moved(values, *(one @ weights for one in (self.held, self.jump, self.change)))
+
+    def by(self, scale: FloatArray) -> Moved:
+        """Return all over a scale, (target,)."""
+        return Moved(*(one / scale for one in (self.r, self.held, self.jump, self.change)))
+
+
+@dataclass(frozen=True)
 class Rivals:
     """All layers that targets could choose from, each with three penalties.
 
@@ -47,10 +83,8 @@ class Rivals:
         """Return those of the first of the targets."""
         return replace(self, inner=self.inner[..., :targets], penalty=self.penalty[..., :targets])
 
-    def moved(
-        self, responses: npt.NDArray[Any], layer: IndexArray, targets: IndexArray
-    ) -> tuple[FloatArray, FloatArray]:
-        """Return what correlations and R² move by with all chosen anew, beyond all as chosen.
+    def moved(self, responses: npt.NDArray[Any], layer: IndexArray, targets: IndexArray) -> Moved:
+        """Return what correlations move by with all as chosen, and with all chosen anew.
 
         In each of the `weightings` of stimuli. To first order, inner and outer scores of an option
         move with the weights of the stimuli that they are made from, so that another layer or
@@ -64,23 +98,26 @@ class Rivals:
         targets : int array (some,)
             Places of those that are asked for.
 
-        Returns
-        -------
-        two float64 arrays (weighting, some)
         """
         changes = weightings(self.partition.stimuli)[:, self.partition.order]
+        size = len(changes), len(targets)
+        found = Moved(np.empty(len(targets)), *(np.empty(size) for _ in range(3)))
 
-        def of_block(some: IndexArray) -> FloatArray:
+        def fill(block: slice) -> None:
+            some = targets[block]
             measured = Responses.measure(responses[:, some], self.partition)
             owed = [self._owed(one, measured, some) for one in range(len(self.inner))]
-            block = _Block.weigh(owed, measured, changes)
-            return block.choose(self.inner[..., some]) - block.scores(*block.held(layer[:, some]))
+            weighed = _Block.weigh(owed, measured, changes)
+            r, found.held[:, block] = weighed.scores(*weighed.held(layer[:, some]))
+            found.r[block] = r[0]
+            anew, found.change[:, block] = weighed.scores(*weighed.choose(self.inner[..., some]))
+            found.jump[:, block] = anew - r
 
-        size = max(1, _BLOCK // self.partition.folds)
-        blocks = [targets[at : at + size] for at in range(0, len(targets), size)]
+        each = max(1, _BLOCK // self.partition.folds)
+        blocks = [slice(at, at + each) for at in range(0, len(targets), each)]
         with single_threaded_products() as workers, ThreadPoolExecutor(workers) as pool:
-            r, squares = np.concatenate(list(pool.map(of_block, blocks)), axis=2)
-        return r, squares
+            list(pool.map(fill, blocks))  # raises what went wrong
+        return found
 
     def _owed(self, option: int, measured: Responses, targets: IndexArray) -> FloatArray:
         """Return what sums over a fold owe to each stimulus, (sum, stimulus, fold, target).
@@ -138,8 +175,8 @@ class _Block:
         own = changes @ np.square(measured.centred)
         return cls(changes, np.stack(sums), np.stack(owed), np.stack(inner), measured.squares, own)
 
-    def choose(self, inner: FloatArray) -> FloatArray:
-        """Return `scores` with options chosen by inner scores, (option, fold, target), anew.
+    def choose(self, inner: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return sums with options chosen by inner scores, (option, fold, target), and changes.
 
         Among those within reach of the best: what a poor layer moves by, to first order, may be
         far beyond what its score can be.
@@ -157,28 +194,33 @@ class _Block:
             np.copyto(highest, anew, where=wins)
             np.copyto(sums, self.sums[option][:, np.newaxis], where=wins)
             np.copyto(moved, self._weighed(self.owed[option]), where=wins)
-        return self.scores(sums, moved)
+        return sums, moved
 
     def held(self, option: IndexArray) -> tuple[FloatArray, FloatArray]:
         """Return sums with options, (fold, target), as chosen, and what they move by."""
         sums = _of_options(self.sums, option)[:, np.newaxis]
         return sums, self._weighed(_of_options(self.owed, option))
 
-    def scores(self, sums: FloatArray, moved: FloatArray) -> FloatArray:
-        """Return correlations and R², (2, weighting, target), to first order in the weights.
+    def scores(self, sums: FloatArray, moved: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return correlations and what they move by to first order, (weighting, target) each.
 
         Parameters
         ----------
         sums, moved : float64 arrays (sum, weighting, fold, target)
         """
         r, change = _moved(sums.sum(axis=2), moved.sum(axis=2), self.squares, self.own)
-        return np.stack([r + change, np.maximum(r, 0.0) * (r + 2 * change)])
+        return r, change
 
     def _weighed(self, owed: FloatArray) -> FloatArray:
         """Return what is owed to stimuli, (..., stimulus, fold, target), in each weighting."""
         *sums, stimuli, folds, targets = owed.shape
         moved = self.changes @ owed.reshape(*sums, stimuli, folds * targets)
         return np.asarray(moved.reshape(*sums, -1, folds, targets))
+
+
+def _squares(r: FloatArray, change: FloatArray) -> FloatArray:
+    """Return squares, 0 of what is negative, moved to first order."""
+    return np.asarray(np.maximum(r, 0.0) * (r + 2 * change))
 
 
 def _of_options(values: FloatArray, option: IndexArray) -> FloatArray:

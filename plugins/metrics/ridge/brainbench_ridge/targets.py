@@ -152,8 +152,39 @@ class Targets:
         """
         if not self.part_names:
             return left_out
-        known = np.where(np.isfinite(values), left_out, 0.0)
-        return np.asarray(known @ self.shares(values, left_out))
+        moved = np.where(np.isfinite(values), left_out - values, 0.0)
+        return np.asarray(self.parts(values) + moved @ self.shares(values, left_out))
+
+    def without_squares(self, roots: FloatArray, left_out: FloatArray) -> FloatArray:
+        """Return the `parts` of squares, without each stimulus, of roots that may be negative.
+
+        These count as 0. A median of squares is the square of the median, and moves as this does:
+        squares near 0 hardly move, and those that are 0 not at all, though they may be the median.
+
+        Parameters
+        ----------
+        roots : float64 array (target,)
+            As correlations are.
+        left_out : float64 array (stimulus, target)
+            The roots without each stimulus.
+        """
+        if self.subjects is None:
+            return self.without(_squares(roots), _squares(left_out))
+        return _squares(self.without(roots, left_out))
+
+    def slopes(self, roots: FloatArray, left_out: FloatArray) -> FloatArray:
+        """Return what `parts` of squares change by with each root, (target, part).
+
+        Parameters
+        ----------
+        roots, left_out
+            As `without_squares` takes them.
+        """
+        if self.subjects is None:
+            slopes = 2 * _positive(roots)[:, np.newaxis]
+        else:
+            slopes = 2 * _positive(self.parts(roots))
+        return np.nan_to_num(slopes) * self.shares(roots, left_out)
 
     def shares(self, values: FloatArray, left_out: FloatArray) -> FloatArray:
         """Return how much of each target, (target, part), is in changes of `parts` that have names.
@@ -186,6 +217,14 @@ def median(values: FloatArray) -> FloatArray:
     if not finite.any(axis=-1).all():
         return np.full(values.shape[:-1], np.nan)
     return np.asarray(np.nanmedian(values, axis=-1))
+
+
+def _positive(values: FloatArray) -> FloatArray:
+    return np.asarray(np.maximum(values, 0.0))
+
+
+def _squares(roots: FloatArray) -> FloatArray:
+    return np.square(_positive(roots))
 
 
 def _median_weights(values: FloatArray, left_out: FloatArray) -> FloatArray:

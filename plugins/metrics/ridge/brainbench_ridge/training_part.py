@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -42,6 +42,9 @@ class TrainingPart:
     singular: FloatArray
     projections: dict[int, FloatArray]
     arrays: Arrays = HOST
+    _summed: dict[tuple[int, float], tuple[FloatArray, FloatArray]] = field(
+        init=False, repr=False, default_factory=dict
+    )
 
     @classmethod
     def decompose(
@@ -157,7 +160,8 @@ class TrainingPart:
     def hat(self, fold: int, penalty: float) -> FloatArray:
         """Return what `predict` multiplies training responses by, (held-out stimulus, stimulus)."""
         shrunk = self.rotation * self.shrink(np.array([penalty]))
-        return np.asarray(self.projections[fold] @ shrunk)
+        hat: FloatArray = self.projections[fold] @ shrunk
+        return hat
 
     def transposed(self, fold: int, values: FloatArray, penalty: FloatArray) -> FloatArray:
         """Return what `predict` weighs each training response by, summed with given values.
@@ -176,13 +180,40 @@ class TrainingPart:
         weighed: FloatArray = self.rotation.T @ summed
         return weighed
 
+    def columns(self, fold: int, penalty: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return sums over a held-out fold of what responses are multiplied by, and of its squares.
+
+        Parameters
+        ----------
+        fold : int
+        penalty : float64 array (target,)
+
+        Returns
+        -------
+        two float64 arrays (stimulus of the part, target)
+        """
+        values, which = np.unique(penalty, return_inverse=True)
+        each = [self._column_sums(fold, value) for value in values.tolist()]
+        where = self.arrays.places(which)
+        sums, squares = (
+            namespace(one[0]).stack(one, 1)[:, where] for one in zip(*each, strict=True)
+        )
+        return sums, squares
+
+    def _column_sums(self, fold: int, penalty: float) -> tuple[FloatArray, FloatArray]:
+        """Return those of one penalty, (stimulus of the part,), worked out once."""
+        if (fold, penalty) not in self._summed:
+            hat = self.hat(fold, penalty)
+            self._summed[fold, penalty] = hat.sum(0), (hat**2).sum(0)
+        return self._summed[fold, penalty]
+
     def scaled_residuals(self, responses: FloatArray, penalty: FloatArray) -> FloatArray:
         """Return residuals of the part over a power of one less their leverages.
 
         Plain residuals are smaller than the noise. Over the root of 1 - h their squares have its
         expectation (HC2; MacKinnon and White 1985, Journal of Econometrics 29), over 1 - h they are
-        those of a jackknife (HC3), which is too large with more features than stimuli. Halfway
-        between both is that with which intervals hold in the simulations of
+        what the fit to the others leaves (HC3), whose squares are too large with more features than
+        stimuli. Halfway between both is that with which intervals hold in the simulations of
         docs/methods-statistics.md. Residual and leverage are sums of what penalties take away,
         which stays exact where that is next to nothing.
 

@@ -53,7 +53,7 @@ def plain_left_out(
     zscore: bool = False,
     unit: bool = False,
 ) -> FloatArray:
-    """Return Pearson's r without each stimulus, (stimulus, target), to first order."""
+    """Return Pearson's r without each stimulus, (stimulus, target)."""
     features = [np.asarray(layer, dtype=np.float64) for layer in layers.values()]
     stimuli = len(targets)
     result = np.empty(targets.shape)
@@ -68,18 +68,9 @@ def plain_left_out(
             predicted[test] = to_test @ y[train]
             own = to_residuals @ y[train] / np.diag(to_residuals) ** 0.75
             change[np.ix_(train, test)] = -(to_test * own).T
-        p = predicted - predicted.mean()
-        products, squares, own = p @ y, p @ p, y @ y
-        r = products / np.sqrt(squares * own)
         for gone in range(stimuli):
-            # sums without a stimulus, and with the others' predictions changed
-            less, fewer = -p[gone] * y[gone], -(p[gone] ** 2)
-            for other in range(stimuli):
-                less += change[gone, other] * y[other]
-                fewer += 2 * change[gone, other] * p[other]
-            slope = less / np.sqrt(squares * own)
-            slope -= r / 2 * (fewer / squares - y[gone] ** 2 / own)
-            result[gone, number] = min(1.0, max(-1.0, r + slope))
+            others = np.arange(stimuli) != gone
+            result[gone, number] = correlation((predicted + change[gone])[others], y[others])
     return result
 
 
@@ -119,7 +110,7 @@ def plain_moved(
     changes: FloatArray,
     some: slice,
 ) -> FloatArray:
-    """Return what r and R² of a target move by with all chosen anew, (some weightings, 2)."""
+    """Return what r of a target moves by with all chosen anew, (some weightings,)."""
     assert found.rivals is not None
     places, y = np.unique(folds), responses - responses.mean()
     # by option, a layer and a penalty, and fold: sums over its stimuli, and what they owe to each
@@ -158,7 +149,7 @@ def plain_moved(
         best = int(scores[:, fold].argmax())
         spread = np.std([of_inner(best, fold, change) for change in changes])
         near.append(np.flatnonzero(scores[:, fold] >= scores[best, fold] - 4 * spread).tolist())
-    result = np.empty((len(changes[some]), 2))
+    result = np.empty(len(changes[some]))
     for row, change in enumerate(changes[some]):
         anew = {}
         for fold, within in enumerate(near):
@@ -169,8 +160,7 @@ def plain_moved(
             pooled(chosen, change, every)
             for chosen in (anew, dict(enumerate(found.layer[:, number].tolist())))
         )
-        result[row] = r + more - own - fixed, max(r, 0.0) * (r + 2 * more)
-        result[row, 1] -= max(own, 0.0) * (own + 2 * fixed)
+        result[row] = r + more - own - fixed
     return result
 
 
@@ -179,19 +169,27 @@ def refitted(
     targets: FloatArray,
     folds: npt.NDArray[Any],
     found: NestedRidge,
+    *,
+    zscore: bool = False,
+    unit: bool = False,
 ) -> FloatArray:
-    """Return Pearson's r without each stimulus, (stimulus, target), all weights learned anew."""
-    features = list(layers.values())
+    """Return Pearson's r without each stimulus, (stimulus, target), all weights learned anew.
+
+    What features are divided by stays as it was.
+    """
+    features = [np.asarray(layer, dtype=np.float64) for layer in layers.values()]
+    stimuli = len(targets)
     result = np.empty(targets.shape)
-    for number in range(targets.shape[1]):
-        for gone in range(len(targets)):
-            kept = np.arange(len(targets)) != gone
-            predicted = np.full(len(targets), np.nan)
+    for number, responses in enumerate(targets.T):
+        for gone in range(stimuli):
+            predicted = np.full(stimuli, np.nan)
             for place, fold in enumerate(np.unique(folds)):
-                test, train = kept & (folds == fold), kept & (folds != fold)
+                test, train = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
                 layer = features[found.layer[place, number]]
-                a, b = scaled(layer[train], layer[test], False, False)
-                to_test, _ = hats(a, b, found.penalty[place, number])
-                predicted[test] = to_test @ targets[train, number]
-            result[gone, number] = correlation(predicted[kept], targets[kept, number])
+                a, b = scaled(layer[train], layer[test], zscore, unit)
+                kept, mean = train != gone, a[train != gone].mean(axis=0)
+                to_test, _ = hats(a[kept] - mean, b - mean, found.penalty[place, number])
+                predicted[test] = to_test @ responses[train[kept]]
+            others = np.arange(stimuli) != gone
+            result[gone, number] = correlation(predicted[others], responses[others])
     return result

@@ -66,6 +66,10 @@ def with_the_choice(
     return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 4))
 
 
+def squared(r: npt.NDArray[np.float64], change: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    return np.where(r > 0, r * r + 2 * r * change, 0.0)
+
+
 def test_components_are_means_over_sounds() -> None:
     layers, target = made_up(4)
     names = list("abcd")
@@ -73,9 +77,8 @@ def test_components_are_means_over_sounds() -> None:
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     without = np.maximum(fit.left_out, 0) ** 2
     # most of what pairs of sounds owe goes from errors of a score, all of it from differences
-    weights = Targets.from_assembly(target).shares(fit.r2, without)
-    np.testing.assert_array_equal(weights, np.eye(4))
-    weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
+    weights = Targets.from_assembly(target).slopes(fit.correlations, fit.left_out)
+    np.testing.assert_array_equal(weights, np.diag(2 * np.maximum(fit.correlations, 0)))
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value)
@@ -83,7 +86,9 @@ def test_components_are_means_over_sounds() -> None:
     assert (owed.share, owed.apart, (owed - owed).share) == (2 / 3, 1.0, 1.0)
     # and what the choice of layers and penalties adds is stored
     assert fit.rivals is not None
-    r, moved = fit.rivals.moved(target.values, fit.layer, np.arange(4))
+    found = fit.rivals.moved(target.values, fit.layer, np.arange(4))
+    r = found.jump + found.change - found.held
+    moved = squared(found.r + found.jump, found.change) - squared(found.r, found.held)
     np.testing.assert_allclose(score.raw["choice_sketch"], moved, atol=1e-6)
     assert "choice_sketch" in Ridge()({"one": layers["one"]}, target, FOLDS).raw
     assert score.value == pytest.approx(fit.r2.mean())
@@ -114,32 +119,35 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     layers, target = made_up(9)
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     targets = Targets.from_assembly(target)
-    without = targets.without(fit.r2, np.maximum(fit.left_out, 0) ** 2)
+    without = targets.without_squares(fit.correlations, fit.left_out)
     parts = np.array(list(score.parts.values()))
     assert fit.rivals is not None
-    moved = fit.rivals.moved(target.values, fit.layer, np.arange(9))[1]
-    choice = moved @ targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
+    slopes = targets.slopes(fit.correlations, fit.left_out)
+    # the median moves as what is near it, and its square is the part
+    shares = targets.shares(fit.correlations, fit.left_out)
+    found = fit.rivals.moved(target.values, fit.layer, np.arange(9))
+    medians = np.median(fit.correlations.reshape(3, 3), axis=1)
+    choice = squared(medians + found.jump @ shares, found.change @ shares)
+    choice -= squared(medians, found.held @ shares)
     np.testing.assert_allclose(score.raw["choice_sketch"], choice, atol=1e-6)
-    mean = [one.mean(axis=1, keepdims=True) for one in (without, choice)]
-    over = with_the_choice(*mean).item() ** 2
-    both = np.square(with_the_choice(without, choice)).sum() / 9
+    # most of what pairs owe goes from errors of scores, and all of it from those of differences
+    pairs = fit.pairs.sketch(target.values, fit.predictions, slopes)
+    np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
+    owed = stored_influence(score.raw, score.parts, score.value, "listeners")
+    assert owed is not None
+    assert (owed.share, owed.apart, (owed - owed).share) == (2 / 3, 1.0, 1.0)
+    each = without, choice, pairs
+    over = with_the_choice(*(one.mean(axis=1, keepdims=True) for one in each)).item() ** 2
+    both = np.square(with_the_choice(*each)).sum() / 9
     assert score.error == pytest.approx(np.sqrt(over + max(0, parts.var(ddof=1) / 3 - both)))
     assert score.provenance["error_over"] == "sounds and listeners"
     assert list(score.part_errors) == ["s0", "s1", "s2"]
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
-    assert score.part_errors["s1"] == pytest.approx(with_the_choice(without, choice)[1])
-    # what pairs owe stays in errors of scores, and half of it in those of differences
-    owed = stored_influence(score.raw, score.parts, score.value, "listeners")
-    assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share) == (0.0, 0.5, 0.5)
-    weights = targets.shares(fit.r2, np.maximum(fit.left_out, 0) ** 2)
-    weights = weights * 2 * np.maximum(fit.correlations, 0)[:, None]
-    pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
-    np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
+    assert score.part_errors["s1"] == pytest.approx(with_the_choice(*each)[1])
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
-    mean = [one[:, :2].mean(axis=1, keepdims=True) for one in (without, choice)]
+    mean = [one[:, :2].mean(axis=1, keepdims=True) for one in each]
     assert two.error == pytest.approx(with_the_choice(*mean).item())
 
 
@@ -188,15 +196,15 @@ def test_corrected_errors_hold_reliabilities_fixed() -> None:
     np.testing.assert_allclose(score.raw["influence"], plain.raw["influence"] * scale)
     for name in ("pair_sketch", "choice_sketch"):
         np.testing.assert_allclose(score.raw[name], plain.raw[name] * scale, atol=1e-6)
-    # over listeners comparisons keep all that pairs owe, in place of how reliabilities vary
+    # over listeners all that pairs owe is kept, in place of how reliabilities vary
     layers, target = made_up(9)
     several = target.values[:, :, None] + generator.standard_normal((30, 9, 3))
     listeners = named(several, subject=[f"s{one}" for one in np.arange(9) % 3])
-    for variant, apart in ((None, 0.5), ("corrected", 0.0)):
+    for variant, shares in ((None, (2 / 3, 1.0)), ("corrected", (0.0, 0.0))):
         score = Ridge(variant=variant)(layers, listeners, FOLDS)
         owed = stored_influence(score.raw, score.parts, score.value, "listeners")
         assert owed is not None
-        assert (owed.share, owed.apart) == (0.0, apart)
+        assert (owed.share, owed.apart) == shares
 
 
 def test_draws_are_kept_if_asked_for() -> None:
@@ -234,11 +242,19 @@ def test_a_median_moves_with_the_targets_near_it() -> None:
     found = targets.without(values, left_out)
     error = np.median([left_out[:, one].std() for one in range(5)]) * np.sqrt(29)
     weights = [np.exp(-(((value - 0.21) / 0.7 / error) ** 2) / 2) for value in values[:5]]
-    expected = sum(w * left_out[:, one] for one, w in enumerate(weights)) / sum(weights)
-    np.testing.assert_allclose(found[:, 0], expected)
+    moved = (left_out - values)[:, :5] @ weights / sum(weights)
+    np.testing.assert_allclose(found[:, 0], 0.21 + moved)
     assert weights[2] == 1 > weights[1] > 0.05 > 1e-6 > weights[0]
     # a subject's only target is its median
-    np.testing.assert_array_equal(found[:, 1], left_out[:, 5])
+    np.testing.assert_allclose(found[:, 1], left_out[:, 5])
+    # that of squares is the square, of which nothing is below 0
+    squares = targets.without_squares(values, left_out)
+    np.testing.assert_allclose(squares, found**2)
+    assert not targets.without_squares(-values - 0.1, left_out - 1).any()
+    # and moves twice the median as fast
+    slopes = targets.slopes(values, left_out)
+    np.testing.assert_allclose(slopes[:5, 0], 2 * 0.21 * np.array(weights) / sum(weights))
+    np.testing.assert_allclose(slopes[:, 1], [0, 0, 0, 0, 0, 2 * 0.5])
 
 
 def test_a_median_of_equal_values_moves_with_all_and_of_nothing_with_none() -> None:
@@ -251,7 +267,9 @@ def test_a_median_of_equal_values_moves_with_all_and_of_nothing_with_none() -> N
     values[3:] = np.nan
     found = targets.without(values, still + np.arange(30)[:, None])
     np.testing.assert_allclose(found[:, 0], 0.5 + np.arange(30))
-    assert not found[:, 1].any()
+    # of no targets there is no median
+    assert np.isnan(found[:, 1]).all()
+    assert not targets.slopes(values, still)[:, 1].any()
 
 
 def test_without_subjects_each_target_or_component_is_a_part() -> None:
@@ -264,6 +282,9 @@ def test_without_subjects_each_target_or_component_is_a_part() -> None:
     )  # fmt: skip
     expected = np.stack([left_out[:, [0, 2]].mean(axis=1), left_out[:, [1, 3]].mean(axis=1)], 1)
     np.testing.assert_allclose(twice.without(left_out[0], left_out), expected)
+    roots = np.mean(np.maximum(left_out - 0.5, 0)[:, [0, 2]] ** 2, axis=1)
+    found = twice.without_squares(left_out[0] - 0.5, left_out - 0.5)
+    np.testing.assert_allclose(found[:, 0], roots)
     alone = Targets.from_assembly(named(left_out))
     np.testing.assert_array_equal(alone.without(left_out[0], left_out), left_out)
 
