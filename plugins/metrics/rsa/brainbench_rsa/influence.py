@@ -29,12 +29,15 @@ def influence(first: ArrayLike, second: ArrayLike, units: str = "") -> Influence
     """
     left, right = tie_groups(first), tie_groups(second)
     matching = np.broadcast_to(left, right.shape)
-    found = [_owed(one, other) for one, other in zip(matching, right, strict=True)]
+    found = [owed_by(one, other) for one, other in zip(matching, right, strict=True)]
     return Influence.of_pairs([rho for rho, _ in found], [owed for _, owed in found], units)
 
 
-def _owed(first: IntArray, second: IntArray) -> tuple[float, FloatArray]:
-    """Return rho, and its derivative by the weight of each entry, ranks moving with the weights."""
+def owed_by(first: IntArray, second: IntArray) -> tuple[float, FloatArray]:
+    """Return rho of two rows of `tie_groups`, or of parts of these, and what it owes to entries.
+
+    Its derivative by the weight of each entry, ranks moving with the weights.
+    """
     x, y = _centred_ranks(first), _centred_ranks(second)
     products, squares = x @ y, (x @ x, y @ y)
     norm = np.sqrt(squares[0] * squares[1])

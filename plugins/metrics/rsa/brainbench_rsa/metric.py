@@ -25,6 +25,7 @@ from brainbench_audio.scores.choice import best_of
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
+from .anew import chosen_anew
 from .comparison import spearman, standard_ranks, tie_groups
 from .crossnobis import subject_distances
 from .influence import influence
@@ -112,8 +113,8 @@ class RSA:
         -------
         Score
             `value`: mean of Spearman's rho over subjects. `error` and `interval`: over stimuli and
-            subjects, see `brainbench_audio.scores.influence`, the choice of layer counted, but with
-            ``cv``. `ceiling`: mean rho of each subject with the mean of the others. `parts`: one
+            subjects, see `brainbench_audio.scores.influence`, the choice of layers counted.
+            `ceiling`: mean rho of each subject with the mean of the others. `parts`: one
             value a subject. `layer`: the best, with ``cv`` the one that most entries come from.
             `raw`: rho of all layers, the choices, both noise ceilings, and, except with ``cv``, the
             RDM of the best layer and the mean RDM of subjects.
@@ -136,6 +137,9 @@ class RSA:
                 found = cross_validate(rdms, subjects.arrays, np.asarray(folds))
                 parts, owed = found.rho, influence(found.rdms, subjects.arrays, units)
                 _check_assembled(parts, subjects.names)
+                if len(names) > 1 and not owed.trouble():
+                    moved = chosen_anew(found, rdms, subjects.arrays, np.asarray(folds))
+                    owed = replace(owed, choice=moved)
                 layer = _most_used(found, names, np.asarray(folds))
                 raw = _cv_raw(found, names, list(layers))
             else:
@@ -143,11 +147,10 @@ class RSA:
                     rho.mean(axis=1),
                     lambda place: influence(rdms[place : place + 1], subjects.arrays, units),
                 )
-                owed = owed if units else replace(owed, apart=APART)
                 parts, layer = rho[best], names[best]
                 raw = self._matrices(rdms[best], subjects.arrays.mean(axis=0))
             unsure = uncertainty(
-                owed,
+                owed if units else replace(owed, apart=APART),
                 subjects.names if subjects.known else (),
                 bootstrap=self.bootstrap,
                 seed=self.seed,

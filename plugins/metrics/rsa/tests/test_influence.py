@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from brainbench_rsa.comparison import spearman, tie_groups
-from brainbench_rsa.influence import _owed, influence
+from brainbench_rsa.influence import influence, owed_by
 from brainbench_rsa.rdm import pair_indices, permuted_pairs, rdm
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -64,7 +64,7 @@ def test_equals_numerical_derivatives_with_and_without_ties(seed: int, distinct:
     first, second = generator.integers(distinct, size=(2, 45)).astype(float)
     second[:20] = first[:20]
     (one,), (other,) = tie_groups(first), tie_groups(second)
-    rho, owed = _owed(one, other)
+    rho, owed = owed_by(one, other)
     assert rho == pytest.approx(spearman(first, second).item())
     np.testing.assert_allclose(owed, numerical(first, second), atol=1e-8)
     # weights of all entries together change nothing
@@ -100,7 +100,7 @@ def test_many_rdms_are_compared_row_by_row() -> None:
             np.testing.assert_array_equal(found.pairs[:, number], alone.pairs[:, 0])
             assert found.parts[number] == alone.parts[0]
             (left,), (right,) = tie_groups(one), tie_groups(rows[number + 1])
-            expected = sketch(_owed(left, right)[1][np.newaxis])
+            expected = sketch(owed_by(left, right)[1][np.newaxis])
             np.testing.assert_array_equal(found.pairs[:, number], expected[:, 0])
 
 
