@@ -64,6 +64,14 @@ def test_rates_of_corrected_scores_in_a_small_world() -> None:
     _check(REPEATED, "ridge-corrected", 20)
 
 
+@pytest.mark.slow
+def test_errors_of_comparisons_count_the_choice_of_rsa_cv() -> None:
+    with ProcessPoolExecutor(2) as pool:
+        found = rates(COMPONENTS[0], "rsa-cv", 200, pool)
+    # with layers as chosen it is .8
+    assert found.difference_error > 0.92 * found.difference_deviation, found.line()
+
+
 def test_sessions_share_a_signal_but_no_noise() -> None:
     (_, responses, _), (_, again, _) = REPEATED.draw(0), replace(REPEATED, noise=0.0).draw(0)
     assert responses.dims == ("stimulus", "component", "session")

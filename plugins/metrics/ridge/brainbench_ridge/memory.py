@@ -2,9 +2,9 @@
 
 Counted are the arrays that the metric makes; responses and libraries, which are there before it
 starts, and the one layer that is being read come on top. So does what `Rivals.moved` takes once the
-blocks of the fit are gone: 18 MB a thread with 13 layers of 165 stimuli, however many targets. A
-GPU has decompositions and blocks of targets in its own memory, within its own limit; results stay
-in that of the CPU.
+blocks of the fit are gone: with 13 layers of 165 stimuli 10 MB, and 18 MB a thread, however many
+targets. A GPU has decompositions and blocks of targets in its own memory, within its own limit;
+results stay in that of the CPU.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _SMALLEST_BLOCK = 16
 # Targets treated together on a GPU: larger products make it no faster.
 _DEVICE_BLOCK = 32_768
 # Arrays of one number a fold and target, and of one a stimulus and target of a block.
-_FOLD_ARRAYS, _STIMULUS_ARRAYS = 20, 12
+_FOLD_ARRAYS, _STIMULUS_ARRAYS = 20, 15
 # square matrices of stimuli that a thread needs to decompose one training part
 _SQUARES = 6
 
