@@ -26,6 +26,7 @@ from brainbench_natsound165.components import Components, read_components
 from brainbench_natsound165.voxels import RESPONSES, TABLE, VOXELS
 
 from brainbench_audio import settings
+from brainbench_audio.archives import unpack
 from brainbench_audio.assemblies.assembly import align
 from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import hash_file
@@ -396,8 +397,7 @@ def test_components_come_from_a_folder_like_the_archives(
     with_sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BRAINBENCH_DATA")
-    with tarfile.open(with_sounds) as tar:
-        tar.extractall(tmp_path / "unpacked", filter="data")
+    unpack(with_sounds, tmp_path / "unpacked", largest=10**9)
     SOUNDS_SOURCE.fetch(COMPONENTS, source=tmp_path / "unpacked" / "data")
     assert SOUNDS_SOURCE.locate(COMPONENTS) is not None
 

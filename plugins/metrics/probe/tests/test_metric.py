@@ -190,8 +190,13 @@ def test_chance_is_labels_of_test_clips_at_random(folds: Folds, metric: str) -> 
         )
     permuted = np.mean(mixed, axis=0)
     found = score.provenance["chance"]
-    assert found["mean"] == pytest.approx(permuted.mean(), rel=1e-3)
-    assert found["p"] == score.p == (1 + (permuted >= score.value - 1e-9).sum()) / 20
+    # logits are stored rounded: where the two highest are equal then, another label may be first
+    highest = np.sort(logits, axis=1)
+    unsure = (highest[:, -1] == highest[:, -2]).mean() if metric == "top1_acc" else 0.0
+    assert found["mean"] == pytest.approx(permuted.mean(), rel=1e-3, abs=unsure)
+    assert found["p"] == score.p
+    if not unsure:
+        assert score.p == (1 + (permuted >= score.value - 1e-9).sum()) / 20
 
 
 @pytest.mark.parametrize("folds", [FIXED, FIVE], ids=["fixed", "five"])
