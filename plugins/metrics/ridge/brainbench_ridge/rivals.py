@@ -97,7 +97,6 @@ class Rivals:
             As chosen.
         targets : int array (some,)
             Places of those that are asked for.
-
         """
         changes = weightings(self.partition.stimuli)[:, self.partition.order]
         size = len(changes), len(targets)

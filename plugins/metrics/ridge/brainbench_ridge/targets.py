@@ -152,8 +152,9 @@ class Targets:
         """
         if not self.part_names:
             return left_out
-        moved = np.where(np.isfinite(values), left_out - values, 0.0)
-        return np.asarray(self.parts(values) + moved @ self.shares(values, left_out))
+        shares, known = self.shares(values, left_out), np.isfinite(values)
+        away = self.parts(values) - np.where(known, values, 0.0) @ shares
+        return np.asarray(np.where(known, left_out, 0.0) @ shares + away)
 
     def without_squares(self, roots: FloatArray, left_out: FloatArray) -> FloatArray:
         """Return the `parts` of squares, without each stimulus, of roots that may be negative.

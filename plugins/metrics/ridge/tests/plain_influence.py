@@ -110,7 +110,7 @@ def plain_moved(
     changes: FloatArray,
     some: slice,
 ) -> FloatArray:
-    """Return what r of a target moves by with all chosen anew, (some weightings,)."""
+    """Return what r and R² of a target move by with all chosen anew, (some weightings, 2)."""
     assert found.rivals is not None
     places, y = np.unique(folds), responses - responses.mean()
     # by option, a layer and a penalty, and fold: sums over its stimuli, and what they owe to each
@@ -149,7 +149,7 @@ def plain_moved(
         best = int(scores[:, fold].argmax())
         spread = np.std([of_inner(best, fold, change) for change in changes])
         near.append(np.flatnonzero(scores[:, fold] >= scores[best, fold] - 4 * spread).tolist())
-    result = np.empty(len(changes[some]))
+    result = np.empty((len(changes[some]), 2))
     for row, change in enumerate(changes[some]):
         anew = {}
         for fold, within in enumerate(near):
@@ -160,7 +160,8 @@ def plain_moved(
             pooled(chosen, change, every)
             for chosen in (anew, dict(enumerate(found.layer[:, number].tolist())))
         )
-        result[row] = r + more - own - fixed
+        result[row] = r + more - own - fixed, max(r, 0.0) * (r + 2 * more)
+        result[row, 1] -= max(own, 0.0) * (own + 2 * fixed)
     return result
 
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from brainbench_audio.scores.choice import REACH
 from brainbench_audio.scores.weightings import weightings
 
-from .comparison import average_ranks, correlate, standard_ranks, tie_groups
+from .comparison import average_ranks, tie_groups
 from .influence import owed_by
 from .rdm import FloatArray, IntArray, pair_indices, stimuli_of
 from .selection import CrossValidation, FoldPair, fold_pairs
@@ -43,8 +43,8 @@ def chosen_anew(
     changes = weightings(stimuli_of(layers.shape[1]))
     anew = np.stack(
         [
-            _choices(pair, *groups, chosen, changes)
-            for pair, chosen in zip(pairs, found.chosen, strict=True)
+            _choices(pair, *groups, inner, changes)
+            for pair, inner in zip(pairs, found.inner, strict=True)
         ]
     )
     block = np.empty(layers.shape[1], dtype=np.intp)
@@ -61,19 +61,18 @@ def chosen_anew(
 
 
 def _choices(
-    pair: FoldPair, layers: IntArray, subjects: IntArray, chosen: IntArray, changes: FloatArray
+    pair: FoldPair, layers: IntArray, subjects: IntArray, rho: FloatArray, changes: FloatArray
 ) -> IntArray:
     """Return the best layer outside two folds, (weighting, subject), among those within reach."""
     entries = np.flatnonzero(pair.training)
     places = [one[entries] for one in pair_indices(changes.shape[1])]
-    rho = correlate(standard_ranks(layers, entries), standard_ranks(subjects, entries))
-    best = np.tile(chosen, (len(changes), 1))
+    best = np.tile(rho.argmax(axis=0), (len(changes), 1))
     for subject, ranks in enumerate(subjects[:, entries]):
 
         def owed(layer: int, ranks: IntArray = ranks) -> FloatArray:
             return _of_stimuli(owed_by(layers[layer, entries], ranks)[1], places, changes.shape[1])
 
-        mine = int(chosen[subject])
+        mine = int(best[0, subject])
         first = owed(mine)
         # weights are normal, so this is how far it moves
         reach = rho[mine, subject] - REACH * float(np.linalg.norm(first))

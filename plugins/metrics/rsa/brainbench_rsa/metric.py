@@ -137,7 +137,7 @@ class RSA:
                 found = cross_validate(rdms, subjects.arrays, np.asarray(folds))
                 parts, owed = found.rho, influence(found.rdms, subjects.arrays, units)
                 _check_assembled(parts, subjects.names)
-                if len(names) > 1 and not owed.trouble():
+                if len(names) > 1 and len(owed.stimuli) >= owed.least:
                     moved = chosen_anew(found, rdms, subjects.arrays, np.asarray(folds))
                     owed = replace(owed, choice=moved)
                 layer = _most_used(found, names, np.asarray(folds))

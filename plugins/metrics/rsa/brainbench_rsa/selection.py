@@ -39,12 +39,15 @@ class CrossValidation:
         (fold pair, 2), the folds of each pair.
     rdms
         (subject, pair), the RDMs assembled from the chosen layers.
+    inner
+        (fold pair, layer, subject), the correlations layers were chosen by; -inf where undefined.
     """
 
     rho: FloatArray
     chosen: IntArray
     fold_pairs: IntArray
     rdms: FloatArray
+    inner: FloatArray
 
 
 def fold_pairs(folds: ArrayLike) -> list[FoldPair]:
@@ -130,20 +133,21 @@ def cross_validate(layers: ArrayLike, subjects: ArrayLike, folds: ArrayLike) -> 
         )
     layer_groups, subject_groups = tie_groups(layer_rdms), tie_groups(subject_rdms)
     pairs = fold_pairs(folds)
-    chosen = np.empty((len(pairs), len(subject_rdms)), dtype=np.intp)
+    inner = np.stack([_inner(layer_groups, subject_groups, pair) for pair in pairs])
+    chosen = inner.argmax(axis=1)
     assembled = np.empty_like(subject_rdms)
     for row, pair in enumerate(pairs):
-        chosen[row] = _choose(layer_groups, subject_groups, pair)
         entries = np.flatnonzero(pair.block)
         assembled[:, entries] = layer_rdms[chosen[row][:, None], entries]
     ranks = standard_ranks(subject_groups)
     found = standard_ranks(tie_groups(assembled))
     rho = np.clip(np.einsum("ij,ij->i", ranks, found), -1.0, 1.0)
-    return CrossValidation(rho, chosen, np.array([pair.folds for pair in pairs]), assembled)
+    names = np.array([pair.folds for pair in pairs])
+    return CrossValidation(rho, chosen, names, assembled, inner)
 
 
-def _choose(layers: IntArray, subjects: IntArray, pair: FoldPair) -> IntArray:
-    """Return the index of the best layer of each subject, (subject,)."""
+def _inner(layers: IntArray, subjects: IntArray, pair: FoldPair) -> FloatArray:
+    """Return the correlations outside two folds, (layer, subject), -inf where undefined."""
     entries = np.flatnonzero(pair.training)
     rho = correlate(standard_ranks(layers, entries), standard_ranks(subjects, entries))
     defined = ~np.isnan(rho)
@@ -152,5 +156,4 @@ def _choose(layers: IntArray, subjects: IntArray, pair: FoldPair) -> IntArray:
             f"Outside folds {pair.folds[0]} and {pair.folds[1]} the RDM of a subject or of every "
             "layer is constant, so no layer can be chosen. Use larger folds or drop the subject."
         )
-    best: IntArray = np.argmax(np.where(defined, rho, -np.inf), axis=0)
-    return best
+    return np.where(defined, rho, -np.inf)

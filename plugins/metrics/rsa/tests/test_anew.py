@@ -20,13 +20,11 @@ STIMULI, STEP = 24, 1e-5
 FOLDS = np.arange(STIMULI) % 4
 
 
-def problem(noise: float = 1.0) -> tuple[FloatArray, FloatArray]:
+def problem() -> tuple[FloatArray, FloatArray]:
     """RDMs of three layers, the last on another scale, and of two subjects."""
     generator = np.random.default_rng(0)
     heard = generator.standard_normal((STIMULI, 8))
-    layers = [
-        rdm(heard + noise * generator.standard_normal(heard.shape), zscore=True) for _ in range(3)
-    ]
+    layers = [rdm(heard + generator.standard_normal(heard.shape), zscore=True) for _ in range(3)]
     layers[2] = layers[2] / 10
     subjects = [rdm(heard + generator.standard_normal(heard.shape), zscore=True) for _ in range(2)]
     return np.stack(layers), np.stack(subjects)
@@ -36,14 +34,12 @@ def weighted(x: FloatArray, y: FloatArray, change: FloatArray) -> float:
     """Return Pearson's r, and its change by the weights of stimuli from a small step."""
     first, second = pair_indices(STIMULI)
 
-    covariance = pearsonr(x, y).statistic
-
     def of(step: float) -> float:
         weights = (1 + step * change[first]) * (1 + step * change[second])
         both = np.cov(x, y, aweights=weights)
         return float(both[0, 1] / np.sqrt(both[0, 0] * both[1, 1]))
 
-    return float(covariance + (of(STEP) - of(-STEP)) / (2 * STEP))
+    return float(pearsonr(x, y).statistic + (of(STEP) - of(-STEP)) / (2 * STEP))
 
 
 def test_equals_loops_over_weightings() -> None:
