@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.influence import HALF, Influence
 
 from .correction import Correction, divisor
 from .nested import NestedRidge
@@ -44,9 +44,15 @@ def influences(
         pairs = fit.pairs.sketch(targets.responses, fit.predictions, slopes)
         # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
         # to nothing together, and all of the squares go from differences. Of what all models learn
-        # alike from responses a third stays in errors of a score; all stay in corrected ones over
-        # listeners, as reliabilities vary, too. See the worlds of docs/methods-statistics.md.
-        share, apart = (0.0, 0.0) if units and correction is not None else (2 / 3, 1.0)
+        # alike from responses a third stays in errors of a score. More stay where something else is
+        # not counted: all in corrected ones over listeners, whose reliabilities vary, and all in
+        # errors and half in differences where what was chosen is held fixed. See the worlds of
+        # docs/methods-statistics.md.
+        share, apart = 2 / 3, 1.0
+        if fit.rivals is None:
+            share, apart = 0.0, HALF
+        if units and correction is not None:
+            share, apart = 0.0, 0.0
         influence = replace(influence, pairs=pairs, share=share, apart=apart)
         if fit.rivals is not None:
             shares = targets.shares(*roots)[:, known]
