@@ -187,8 +187,8 @@ class Influence:
         -----
         Two-way clustered variance: Cameron, Gelbach and Miller 2011, Journal of Business & Economic
         Statistics 29; for what stimuli owe together, which a jackknife counts several times, Efron
-        and Stein 1981, Annals of Statistics 9. Degrees of freedom: Satterthwaite 1946. Error rates:
-        docs/methods-statistics.md.
+        and Stein 1981, Annals of Statistics 9. Degrees of freedom: Satterthwaite 1946, of subjects
+        only where they add to the error. Error rates: docs/methods-statistics.md.
         """
         if reason := self.trouble():
             raise DataError(reason)
@@ -204,13 +204,13 @@ class Influence:
             told = f"{self.kind}, for {these}" if self.units else self.kind
             return Estimate(value, float(np.sqrt(over)), stimuli - 1, told, *self._skew(over, over))
         both = self._variance(np.eye(parts)) / parts**2
-        variance = over + max(0.0, between - float(both.sum()))
-        freedom = stimuli - 1.0
-        if variance > 0:
-            # of all three, also where the second is the smaller one and nothing is added: what few
-            # subjects say of themselves is not sure either
-            unsure = (over**2 + np.square(both).sum()) / (stimuli - 1) + between**2 / (parts - 1)
-            freedom = float(variance**2 / unsure)
+        variance, unsure = over, over**2 / (stimuli - 1)
+        if (added := between - float(both.sum())) > 0:
+            # of what subjects say of themselves all is unsure, not only what is added of it; where
+            # nothing is added, nothing of it is: 3 listeners never would tell otherwise
+            variance += added
+            unsure += np.square(both).sum() / (stimuli - 1) + between**2 / (parts - 1)
+        freedom = float(variance**2 / unsure) if variance > 0 else stimuli - 1.0
         skew = self._skew(over, variance)
         told = f"{self.kind} and {self.units}"
         return Estimate(value, float(np.sqrt(variance)), freedom, told, *skew)

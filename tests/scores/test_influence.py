@@ -80,13 +80,21 @@ def test_sounds_and_listeners_are_two_ways(listeners: int, spread: float) -> Non
     both = [plain_jackknife(column) / listeners**2 for column in without.T]
     added = max(0.0, between - sum(both))
     assert estimate.error == pytest.approx(np.sqrt(over + added))
-    unsure = (over**2 + sum(np.square(both))) / 24 + between**2 / (listeners - 1)
-    freedom = (over + added) ** 2 / unsure
-    assert estimate.freedom == pytest.approx(freedom)
+    unsure = over**2 / 24
+    if added:
+        unsure += sum(np.square(both)) / 24 + between**2 / (listeners - 1)
+    assert estimate.freedom == pytest.approx((over + added) ** 2 / unsure)
     assert estimate.over == "sounds and listeners"
     if spread == 3.0:
         assert estimate.error == pytest.approx(np.sqrt(between), rel=0.2)
         assert estimate.freedom < listeners
+
+
+def test_listeners_who_agree_leave_what_sounds_say() -> None:
+    alike = replace(of_means("listeners", parts=3), parts=np.full(3, 0.2)).estimate()
+    sounds = of_means(parts=3).estimate()
+    assert (alike.error, alike.freedom) == (pytest.approx(sounds.error), 24)
+    assert alike.over == "sounds and listeners"
 
 
 def test_listeners_alone_and_sounds_alone() -> None:

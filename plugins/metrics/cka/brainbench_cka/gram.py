@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.arrays import HOST, Arrays, namespace, on_host
-from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.influence import Influence, sketch
 
 Array = npt.NDArray[np.float64]
 
@@ -68,11 +69,12 @@ def unit_gram(
     return None if norm <= _ROUNDING * size else gram / norm
 
 
-def influence(gram: Array, subjects: Array, units: str = "") -> Influence:
+def influence(gram: Array, subjects: Array, units: str = "", *, biased: bool = False) -> Influence:
     """Return the influence of stimuli on the CKA of a layer with each subject.
 
-    What centring takes off is orthogonal to what it leaves, so that the weight of a pair has no
-    first-order effect through it. The norms that CKA is divided by move with the weights of both
+    Of a stimulus it is what is left without it; of a pair, the second derivative by the weights of
+    both. What centring takes off is orthogonal to what it leaves, so that the weight of a pair has
+    no first-order effect through it. The norms that CKA is divided by move with the weights of both
     stimuli of a pair, too.
 
     Parameters
@@ -83,13 +85,14 @@ def influence(gram: Array, subjects: Array, units: str = "") -> Influence:
         Likewise.
     units : str
         What subjects are a sample of.
+    biased : bool
+        As of the matrices.
     """
     products = gram * subjects
     cka = products.sum(axis=(1, 2))
     norms = np.broadcast_to(gram**2, products.shape), subjects**2
     owed = products - cka[:, None, None] / 2 * (norms[0] + norms[1])
     first, second = np.triu_indices(len(gram), 1)
-    diagonal = np.einsum("sii->si", owed)
     # derivatives of the product and of both squared norms by the weight of each stimulus
     p, k, m = (2 * one.sum(axis=2) - np.einsum("sii->si", one) for one in (products, *norms))
 
@@ -97,7 +100,28 @@ def influence(gram: Array, subjects: Array, units: str = "") -> Influence:
         return one[:, first] * other[:, second] + one[:, second] * other[:, first]
 
     ratio = cka[:, None] / 8 * (3 * twice(k, k) + 3 * twice(m, m) + 2 * twice(k, m))
-    together = ratio - twice(p, k + m) / 2
-    return Influence.of_pairs(
-        cka, 2 * owed[:, first, second], units, alone=diagonal, together=together
-    )
+    pairs = 2 * owed[:, first, second] + ratio - twice(p, k + m) / 2
+    left = [_left_out(one, biased=biased) for one in (products, *norms)]
+    found = Influence.of_left_out(cka, _cosine(*left).T, units)
+    return replace(found, pairs=sketch(pairs), skewed=True)
+
+
+def _left_out(products: Array, *, biased: bool) -> Array:
+    """Return sums of products of two centred matrices without each stimulus, (subject, stimulus).
+
+    Rows of either matrix sum to 0, so what is left is centred anew by what the row of the stimulus
+    says.
+    """
+    stimuli = products.shape[1]
+    rows, own = products.sum(axis=2), np.einsum("sii->si", products)
+    left = products.sum(axis=(1, 2))[:, None] - 2 * rows + own
+    if biased:
+        return np.asarray(left - (2 * (rows - own) - own / (stimuli - 1)) / (stimuli - 1))
+    return np.asarray(left - 2 * rows / (stimuli - 3))
+
+
+def _cosine(products: Array, first: Array, second: Array) -> Array:
+    """Return products over both norms, 0 where one is 0 but for rounding of unit matrices."""
+    some = np.minimum(first, second) > _ROUNDING
+    norms = np.sqrt(np.where(some, first * second, 1.0))
+    return np.where(some, products / norms, 0.0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,10 @@ VARIANTS = (None, "biased")
 Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
+# share of the squares of pairs that is taken off differences: with all of them what two stimuli owe
+# together counts once; with half, as of a score, comparisons are too careful in most worlds of
+# docs/methods-statistics.md
+APART = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +121,12 @@ class CKA:
         places, layer_grams = list(grams), np.stack(list(grams.values()))
         first, owed = best_of(
             found[places].mean(axis=1),
-            lambda place: influence(layer_grams[place], subjects.arrays, units),
+            lambda place: influence(layer_grams[place], subjects.arrays, units, biased=self.biased),
         )
         best = places[first]
         parts = found[best]
         unsure = uncertainty(
-            owed,
+            replace(owed, apart=APART),
             subjects.names if subjects.known else (),
             bootstrap=self.bootstrap,
             seed=self.seed,

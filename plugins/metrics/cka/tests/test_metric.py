@@ -68,10 +68,12 @@ def test_each_subject_alone(variant: str | None) -> None:
         unit_gram(one, biased=variant == "biased")
         for one in (layers["second"], *(values[:, 4 * i : 4 * i + 4] for i in range(3)))
     ]
-    owed = influence(grams[0], np.stack(grams[1:]), "listeners")
+    owed = influence(grams[0], np.stack(grams[1:]), "listeners", biased=variant == "biased")
     assert found.error == pytest.approx(owed.estimate().error)
     assert found.interval == pytest.approx(owed.estimate().interval())
     np.testing.assert_allclose(found.raw["influence"], owed.stimuli, atol=1e-12)
+    # comparisons leave out all that pairs owe, errors half of it
+    assert found.raw["pair_sketch"].attrs == {"share_of_differences": 1.0}
     for place, name in enumerate(found.parts):
         assert found.part_errors[name] == pytest.approx(owed.part(place).estimate().error)
         assert found.part_intervals[name] == pytest.approx(owed.part(place).estimate().interval())

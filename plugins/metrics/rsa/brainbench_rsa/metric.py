@@ -37,9 +37,8 @@ VARIANTS = (None, "cv", "crossnobis")
 Layers = Mapping[str, NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
-# share of the squares of pairs that is taken off differences without listeners where the choice of
-# layers is counted: with half, as of a score, comparisons are too careful in many worlds of
-# docs/methods-statistics.md, with three quarters too bold in some
+# share of the squares of pairs that is taken off differences: with half, as of a score, comparisons
+# are too careful in many worlds of docs/methods-statistics.md, with three quarters too bold in some
 APART = 2 / 3
 # arrays of the size of a layer that a device holds at a time, in float64
 _COPIES = 4
@@ -150,7 +149,7 @@ class RSA:
                 parts, layer = rho[best], names[best]
                 raw = self._matrices(rdms[best], subjects.arrays.mean(axis=0))
             unsure = uncertainty(
-                owed if units else replace(owed, apart=APART),
+                replace(owed, apart=APART),
                 subjects.names if subjects.known else (),
                 bootstrap=self.bootstrap,
                 seed=self.seed,
