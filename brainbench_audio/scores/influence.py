@@ -82,15 +82,7 @@ class Influence:
         return cls(values, left - left.mean(axis=0), units=units, kind=kind, least=least)
 
     @classmethod
-    def of_pairs(
-        cls,
-        parts: npt.ArrayLike,
-        owed: npt.ArrayLike,
-        units: str = "",
-        *,
-        alone: npt.ArrayLike = 0.0,
-        together: npt.ArrayLike = 0.0,
-    ) -> Influence:
+    def of_pairs(cls, parts: npt.ArrayLike, owed: npt.ArrayLike, units: str = "") -> Influence:
         """Return that of parts, of which the influence of each pair of stimuli is known.
 
         Parameters
@@ -99,21 +91,17 @@ class Influence:
         owed : float array (part, pair)
             Derivative by the weight of each pair, upper triangle by rows.
         units : str
-        alone : float array (part, stimulus), optional
-            Derivative by the weight of what is no pair, as the diagonal of a Gram matrix.
-        together : float array (part, pair), optional
-            Second derivative by the weights of both stimuli of a pair, beyond that by its own
-            weight, which is all there is where parts are sums over pairs.
         """
         values = np.asarray(owed, dtype=np.float64)
         stimuli = int((1 + np.sqrt(1 + 8 * values.shape[1])) / 2)
         first, second = np.triu_indices(stimuli, 1)
-        sums = alone + np.stack(
+        sums = np.stack(
             [np.bincount(first, one, stimuli) + np.bincount(second, one, stimuli) for one in values]
         )
         without = sums.mean(axis=1, keepdims=True) - sums
-        pairs = sketch(values + np.asarray(together, dtype=np.float64))
-        return cls(np.asarray(parts, dtype=np.float64), without.T, pairs, units, skewed=True)
+        return cls(
+            np.asarray(parts, dtype=np.float64), without.T, sketch(values), units, skewed=True
+        )
 
     def __sub__(self, other: Influence) -> Influence:
         """Return the influence on the differences, of parts and stimuli that are the same."""

@@ -102,7 +102,7 @@ def influence(gram: Array, subjects: Array, units: str = "", *, biased: bool = F
     ratio = cka[:, None] / 8 * (3 * twice(k, k) + 3 * twice(m, m) + 2 * twice(k, m))
     pairs = 2 * owed[:, first, second] + ratio - twice(p, k + m) / 2
     left = [_left_out(one, biased=biased) for one in (products, *norms)]
-    found = Influence.of_left_out(cka, _cosine(*left).T, units)
+    found = Influence.of_left_out(cka, _over_norms(*left).T, units)
     return replace(found, pairs=sketch(pairs), skewed=True)
 
 
@@ -120,7 +120,7 @@ def _left_out(products: Array, *, biased: bool) -> Array:
     return np.asarray(left - 2 * rows / (stimuli - 3))
 
 
-def _cosine(products: Array, first: Array, second: Array) -> Array:
+def _over_norms(products: Array, first: Array, second: Array) -> Array:
     """Return products over both norms, 0 where one is 0 but for rounding of unit matrices."""
     some = np.minimum(first, second) > _ROUNDING
     norms = np.sqrt(np.where(some, first * second, 1.0))

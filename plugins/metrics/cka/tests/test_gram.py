@@ -146,13 +146,14 @@ def test_pairs_equal_numerical_second_derivatives(biased: bool) -> None:
 
 
 @both
-def test_influence_is_as_if_a_stimulus_had_not_been_there(biased: bool) -> None:
-    x, y, z = drawn(8, 12, 6, 5, 4)
+@pytest.mark.parametrize("stimuli", [12, 80])
+def test_influence_is_as_if_a_stimulus_had_not_been_there(biased: bool, stimuli: int) -> None:
+    x, y, z = drawn(8, stimuli, 6, 5, 4)
     y[:, :3] += 2 * x[:, :3]
     grams = [unit_gram(layer, biased=biased) for layer in (x, y, z)]
     found = influence(grams[0], np.stack(grams[1:]), "listeners", biased=biased)
     assert found.units == "listeners"
-    rows = [np.delete(np.arange(12), gone) for gone in range(12)]
+    rows = [np.delete(np.arange(stimuli), gone) for gone in range(stimuli)]
     for place, other in enumerate((y, z)):
         assert found.parts[place] == pytest.approx(plain_cka(x, other, biased))
         without = np.array([plain_cka(x[row], other[row], biased) for row in rows])
