@@ -37,6 +37,8 @@ class World:
         Of responses, of each session where there are sessions, beside a signal of deviation 1.
     kinds : int
         Clusters that sounds come from, the same each time; 0: none.
+    quota : bool
+        Whether each kind has as many sounds; else kinds are drawn, too.
     tuning : float
         How far the tuning of a listener is from that of all; 0: shared.
     signal : float
@@ -55,6 +57,7 @@ class World:
     steps: float = 0.25
     noise: float = 1.0
     kinds: int = 0
+    quota: bool = True
     tuning: float = 0.3
     signal: float = 1.0
     sessions: int = 0
@@ -71,6 +74,8 @@ class World:
         centres = fixed.standard_normal((max(1, self.kinds), self.dimensions)) * bool(self.kinds)
         generator = np.random.default_rng([seed, self.sounds, self.listeners])
         kind = np.arange(self.sounds) % max(1, self.kinds)
+        if not self.quota:
+            kind = np.sort(generator.integers(self.kinds, size=self.sounds))
         heard = centres[kind] + generator.standard_normal((self.sounds, self.dimensions))
         tunings = (
             [shared]
@@ -94,7 +99,7 @@ class World:
             for _ in range(2)
         ]
         # folds stratified by kind, as the published ones
-        folds = np.arange(self.sounds) // max(1, self.kinds) % 5
+        folds = np.arange(self.sounds) // (max(1, self.kinds) if self.quota else 1) % 5
         return models, self._labelled(responses), folds
 
     def _labelled(self, responses: np.ndarray[Any, Any]) -> xr.DataArray:
@@ -181,6 +186,7 @@ COMPONENTS = (
     World("components, 165 sounds", sounds=165),
     World("components, 40 sounds", sounds=40, noise=0.5),
     World("components, kinds of sounds", sounds=110, kinds=11),
+    World("components, kinds drawn", sounds=110, kinds=11, quota=False),
     World("components, few features", sounds=120, dimensions=5, features=5, layers=1),
     World(
         "components, 3 layers of few features",
