@@ -194,8 +194,8 @@ class Influence:
         both = self._variance(np.eye(parts)) / parts**2
         variance, unsure = over, over**2 / (stimuli - 1)
         if (added := between - float(both.sum())) > 0:
-            # of what subjects say of themselves all is unsure, not only what is added of it; where
-            # nothing is added, nothing of it is: 3 listeners never would tell otherwise
+            # all that subjects say of themselves is unsure then, not only what is added of it;
+            # counted where nothing is added, 3 listeners who hardly differ would tell nothing
             variance += added
             unsure += np.square(both).sum() / (stimuli - 1) + between**2 / (parts - 1)
         freedom = float(variance**2 / unsure) if variance > 0 else stimuli - 1.0

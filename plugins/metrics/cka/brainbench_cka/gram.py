@@ -94,27 +94,34 @@ def influence(gram: Array, subjects: Array, units: str = "", *, biased: bool = F
     owed = products - cka[:, None, None] / 2 * (norms[0] + norms[1])
     first, second = np.triu_indices(len(gram), 1)
     # derivatives of the product and of both squared norms by the weight of each stimulus
-    p, k, m = (2 * one.sum(axis=2) - np.einsum("sii->si", one) for one in (products, *norms))
+    rows = [(one.sum(axis=2), np.einsum("sii->si", one)) for one in (products, *norms)]
+    p, k, m = (2 * sums - own for sums, own in rows)
 
     def twice(one: Array, other: Array) -> Array:
         return one[:, first] * other[:, second] + one[:, second] * other[:, first]
 
     ratio = cka[:, None] / 8 * (3 * twice(k, k) + 3 * twice(m, m) + 2 * twice(k, m))
     pairs = 2 * owed[:, first, second] + ratio - twice(p, k + m) / 2
-    left = [_left_out(one, biased=biased) for one in (products, *norms)]
+    left = [_left_out(sums, own, biased=biased) for sums, own in rows]
     found = Influence.of_left_out(cka, _over_norms(*left).T, units)
     return replace(found, pairs=sketch(pairs), skewed=True)
 
 
-def _left_out(products: Array, *, biased: bool) -> Array:
+def _left_out(rows: Array, own: Array, *, biased: bool) -> Array:
     """Return sums of products of two centred matrices without each stimulus, (subject, stimulus).
 
     Rows of either matrix sum to 0, so what is left is centred anew by what the row of the stimulus
     says.
+
+    Parameters
+    ----------
+    rows, own : float64 arrays (subject, stimulus)
+        Sums over rows of the products, and their diagonal.
+    biased : bool
+        As of the matrices.
     """
-    stimuli = products.shape[1]
-    rows, own = products.sum(axis=2), np.einsum("sii->si", products)
-    left = products.sum(axis=(1, 2))[:, None] - 2 * rows + own
+    stimuli = rows.shape[1]
+    left = rows.sum(axis=1, keepdims=True) - 2 * rows + own
     if biased:
         return np.asarray(left - (2 * (rows - own) - own / (stimuli - 1)) / (stimuli - 1))
     return np.asarray(left - 2 * rows / (stimuli - 3))
