@@ -43,8 +43,7 @@ PRECISIONS = {
 @contextmanager
 def computing_in(device: torch.device, precision: Precision) -> Iterator[None]:
     """Run what is inside in a precision; all switches of torch are put back."""
-    # torch asks oneDNN for an LSTM in float16 even on CPUs for which oneDNN has none
-    torch_alone = device.type == "cpu" and precision.mixed == torch.float16
+    torch_alone = device.type == "cpu" and _lacks_lstm(precision.mixed)
     mixed = torch.autocast(device.type, precision.mixed, enabled=precision.mixed != torch.float32)
     with float32_products(tf32=precision.tf32), mixed:
         enabled = torch.backends.mkldnn.enabled
@@ -55,6 +54,18 @@ def computing_in(device: torch.device, precision: Precision) -> Iterator[None]:
         finally:
             if torch_alone:
                 torch.backends.mkldnn.enabled = enabled
+
+
+def _lacks_lstm(dtype: torch.dtype) -> bool:
+    """Return whether oneDNN may have no LSTM in a precision, for which torch asks it all the same.
+
+    In float16 on many CPUs; in bfloat16 on those without AVX-512, where it raises.
+    """
+    if dtype != torch.bfloat16:
+        return dtype == torch.float16
+    # of builds without oneDNN there is no such operator, and nothing to switch off
+    supported = getattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", None)
+    return supported is not None and not supported()
 
 
 def in_float32(method: _Method[Owner, Rest, Result]) -> _Method[Owner, Rest, Result]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
 
+from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.testing.behaviour import Waveform, distances, noise, silence
 from brainbench_audio.testing.standin import standin_model
@@ -56,6 +59,24 @@ def test_silence_is_finite_in_float16(identifier: str) -> None:
     model.place("cpu", "float16")
     quiet = silence(max(model.card.shortest, model.sample_rate // 20))
     assert all(np.isfinite(values).all() for values in model.activations([quiet]).values())
+
+
+@pytest.mark.parametrize(("supported", "enabled"), [(True, True), (False, False), (None, True)])
+def test_without_bfloat16_in_onednn_torch_computes_alone(
+    supported: bool | None, enabled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """None: a build without oneDNN, which has no such operator."""
+    operators = SimpleNamespace()
+    if supported is not None:
+        operators._is_mkldnn_bf16_supported = lambda: supported
+    monkeypatch.setattr(torch.ops, "mkldnn", operators)
+    before = torch.backends.mkldnn.enabled
+    monkeypatch.setattr(torch.backends.mkldnn, "enabled", True)
+    with computing_in(torch.device("cpu"), PRECISIONS["bfloat16"]):
+        assert torch.backends.mkldnn.enabled == enabled
+    assert torch.backends.mkldnn.enabled
+    monkeypatch.undo()
+    assert torch.backends.mkldnn.enabled == before
 
 
 def test_float16_leaves_torch_s_settings_as_they_were() -> None:
