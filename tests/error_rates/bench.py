@@ -217,6 +217,14 @@ def _fit(world: World | Clips, metric: str) -> bool:
     return metric != "probe" and (world.sessions > 0 or metric != "ridge-corrected")
 
 
+def _as_asked(world: World | Clips, silent: bool, layers: int | None) -> World | Clips:
+    if isinstance(world, Clips):
+        return world
+    if layers is not None:
+        world = replace(world, layers=layers)
+    return world.silent() if silent else world
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -224,15 +232,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--worlds", default="", help="some text in their names")
     parser.add_argument("--metrics", nargs="+", default=[*metrics(), *more_metrics(), "probe"])
     parser.add_argument("--silent", action="store_true", help="the same worlds without a signal")
+    parser.add_argument("--layers", type=int, help="of each model, in place of the world's own")
     parser.add_argument("--first", type=int, default=0, help="seed of the first simulation")
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)  # of penalties that stick, in one simulation or another
+    worlds: tuple[World | Clips, ...] = (*COMPONENTS, *LISTENERS, *SESSIONS, *CLIPS)
     print(HEADER)
     with ProcessPoolExecutor(2) as pool:
-        for world in (*COMPONENTS, *LISTENERS, *SESSIONS, *CLIPS):
+        for world in worlds:
             for metric in options.metrics:
                 if options.worlds in world.name and _fit(world, metric):
-                    drawn = world.silent() if options.silent and isinstance(world, World) else world
+                    drawn = _as_asked(world, options.silent, options.layers)
                     found = rates(drawn, metric, options.times, pool, options.first)
                     print(found.line(), flush=True)
 

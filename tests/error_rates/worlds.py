@@ -41,6 +41,9 @@ class World:
         Whether each kind has as many sounds; else kinds are drawn, too.
     tuning : float
         How far the tuning of a listener is from that of all; 0: shared.
+    same : bool
+        Whether listeners are the same each time, so that each has a true score of its own. The
+        interval of their mean, which speaks of other listeners, is too long then.
     signal : float
         0: responses are noise.
     sessions : int
@@ -59,6 +62,7 @@ class World:
     kinds: int = 0
     quota: bool = True
     tuning: float = 0.3
+    same: bool = False
     signal: float = 1.0
     sessions: int = 0
 
@@ -77,11 +81,12 @@ class World:
         if not self.quota:
             kind = np.sort(generator.integers(self.kinds, size=self.sounds))
         heard = centres[kind] + generator.standard_normal((self.sounds, self.dimensions))
+        drawn = fixed if self.same else generator
         tunings = (
             [shared]
             if not self.listeners
             else [
-                shared + self.tuning * generator.standard_normal(size) / np.sqrt(self.dimensions)
+                shared + self.tuning * drawn.standard_normal(size) / np.sqrt(self.dimensions)
                 for _ in range(self.listeners)
             ]
         )
@@ -118,7 +123,7 @@ class World:
     @property
     def units(self) -> str:
         """What the parts of a score are a sample of."""
-        return "listeners" if self.listeners else ""
+        return "listeners" if self.listeners and not self.same else ""
 
     def silent(self) -> World:
         """Return the world without a signal."""
@@ -225,6 +230,7 @@ LISTENERS = (
         layers=3,
         noise=0.7,
     ),
+    World("the same 8 listeners", listeners=8, targets=15, same=True),
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
 )

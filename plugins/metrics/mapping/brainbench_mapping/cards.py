@@ -35,7 +35,7 @@ _COMMON = {
     "licence": "MIT",
     "packages": ("brainbench_mapping", "brainbench_ridge"),
     "loader": "brainbench_mapping.metric:load",
-    "revision": 2,
+    "revision": 3,
     "properties": frozenset({"identity", "noise", "permutation", "scale"}),
     "stores": frozenset({"layer_score", "profile", "r2", "measured", "prediction", "chosen_layer"}),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import bounded
-from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.influence import Influence, sketch
 from brainbench_audio.scores.score import WITHHELD, Score
 from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
 
@@ -31,6 +31,9 @@ _NOT_NORMALISED = (
     "Which part of the ceiling a perfect model reaches with weights that are learned from noise is "
     "not known for this metric, so a score is not divided by it."
 )
+# of one layer: share of the squares of pairs that is taken off errors and comparisons, with which
+# rates hold in worlds of docs/methods-statistics.md
+SHARE = 2 / 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,10 +103,17 @@ class LinearMap:
             found = problem.solve(checked, bar.update)
         r2 = found.r2(problem.responses)
         parts = targets.parts(r2)
-        left = targets.without_squares(found.r(problem.responses), problem.without(found))
+        roots = found.r(problem.responses)
+        without, pairs = problem.without(found)
+        left = targets.without_squares(roots, without)
         units = "listeners" if targets.subjects is not None else ""
+        owed = Influence.of_left_out(parts, left, units)
+        if len(layers) == 1 and targets.part_names:
+            # with more, the choice of layers, which is not counted, adds about what these take off
+            of_parts = pairs @ targets.slopes(roots, without)
+            owed = replace(owed, pairs=sketch(of_parts.T), share=SHARE, apart=SHARE)
         unsure = uncertainty(
-            Influence.of_left_out(parts, left, units),
+            owed,
             targets.part_names,
             squared=True,
             bootstrap=self.bootstrap,

@@ -109,14 +109,30 @@ class Problem:
         used = {place: read[place] for place in set(chosen.tolist())}
         return Nested(predictions, chosen, np.stack(each), used)
 
-    def without(self, found: Nested) -> Array:
-        """Return r without each of some groups of stimuli, weights learned anew, (group, target).
+    def without(self, found: Nested) -> tuple[Array, Array]:
+        """Return r without each of some groups of stimuli, weights learned anew; and pairs of them.
 
         A group is of one fold. Layers stay as they were chosen.
+
+        Returns
+        -------
+        float64 array (group, target)
+            r without the group.
+        float64 array (pair, target)
+            What r owes to each pair of groups, of which one was learned from to predict the other,
+            to first order in the predictions: upper triangle of groups by rows.
         """
         coordinates, turn = reduced(self.responses)
+        groups = list(self._groups())
+        order = np.concatenate(groups)
+        starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
+        first, second = np.triu_indices(len(groups), 1)
+        pair = np.zeros((len(groups), len(groups)), dtype=np.intp)
+        pair[first, second] = pair[second, first] = np.arange(first.size)
+        slopes = correlation_slopes(found.predictions, self.responses)
+        owed = np.zeros((first.size, self.responses.shape[1]))
         left = []
-        for group in self._groups():
+        for number, group in enumerate(groups):
             kept = np.setdiff1d(np.arange(len(self.folds)), group)
             predicted = found.predictions.copy()
             for fold, place in enumerate(found.layer):
@@ -127,7 +143,10 @@ class Problem:
                 anew = self.learn(one[train], coordinates[train], one[test])
                 predicted[test] = anew @ turn + self.responses.mean(axis=0)
             left.append(correlation(predicted[kept], self.responses[kept]))
-        return np.stack(left)
+            lost = np.add.reduceat((slopes * (found.predictions - predicted))[order], starts)
+            others = np.arange(len(groups)) != number
+            owed[pair[number, others]] += lost[others]
+        return np.stack(left), owed
 
     def _pairs(self, features: Array, coordinates: Array, count: int) -> Array:
         """Return inner predictions, (fold, stimulus, coordinate), NaN for the outer fold itself."""
@@ -173,6 +192,16 @@ def correlation(predicted: Array, measured: Array) -> Array:
     """Return Pearson's r of each column; 0 where a side is constant."""
     squares, positive = _squares(predicted, measured)
     return np.where(positive, 1.0, -1.0) * np.sqrt(squares)
+
+
+def correlation_slopes(predicted: Array, measured: Array) -> Array:
+    """Return the derivative of r by each prediction, (stimulus, column); 0 where r is not known."""
+    one, other = (side - side.mean(axis=0) for side in (predicted, measured))
+    squares = np.square(one).sum(axis=0), np.square(other).sum(axis=0)
+    r = correlation(predicted, measured)
+    known = r != 0
+    norms = [np.sqrt(np.where(known, some, 1.0)) for some in squares]
+    return np.where(known, (other / norms[1] - r * one / norms[0]) / norms[0], 0.0)
 
 
 def _squares(predicted: Array, measured: Array) -> tuple[Array, npt.NDArray[np.bool_]]:

@@ -13,7 +13,7 @@ from sklearn.cross_decomposition import PLSRegression
 
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import ContractError, DataError
-from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.influence import Influence, sketch, stored_influence
 from brainbench_audio.scores.profiles import check_raw
 
 SOUNDS = 40
@@ -123,6 +123,42 @@ def test_equal_to_plain_loops(name: str, wide: int) -> None:
     assert score.error == pytest.approx(influence.estimate().error, rel=1e-4)
 
 
+@pytest.mark.parametrize("name", MAPS)
+def test_pairs_of_one_layer_are_those_of_plain_loops(name: str) -> None:
+    """A group less to learn from changes predictions of the others, which r is moved by."""
+    layers, target = made_up(4)
+    target = target.rename(voxel="component", voxel_id="component")
+    x, measured = layers["wide"], target.values
+    score = LinearMap(map=name)({"wide": x}, target, folds)
+    groups = [
+        part for fold in range(4) for part in np.array_split(np.flatnonzero(folds == fold), 5)
+    ]
+
+    def held_out(without: np.ndarray) -> np.ndarray:
+        predicted = np.empty(measured.shape)
+        for fold in range(4):
+            train = (folds != fold) & ~np.isin(np.arange(SOUNDS), without)
+            predicted[folds == fold] = PLAIN[name](x[train], measured[train], x[folds == fold])
+        return predicted
+
+    whole, step = held_out(np.array([], dtype=int)), 1e-5
+    roots = np.sqrt(r2(whole, measured))
+    owed = np.zeros((20, 20, 4))
+    for number, group in enumerate(groups):
+        lost = whole - held_out(group)
+        for place, other in enumerate(groups):
+            if folds[group[0]] != folds[other[0]]:
+                moved = whole.copy()
+                moved[other] += step * lost[other]
+                change = (np.sqrt(r2(moved, measured)) - roots) / step
+                owed[number, place] = 2 * roots * change
+    pairs = (owed + owed.swapaxes(0, 1))[np.triu_indices(20, 1)]
+    np.testing.assert_allclose(score.raw["pair_sketch"], sketch(pairs.T), atol=1e-5)
+    # with several layers there are none, see the metric
+    several = LinearMap(map=name)({"wide": x, "noise": layers["noise"]}, target, folds)
+    assert "pair_sketch" not in several.raw
+
+
 def test_what_was_not_learned_is_not_mapped() -> None:
     generator = np.random.default_rng(0)
     x, y = generator.standard_normal((5, 30)), generator.standard_normal((5, 8))
@@ -186,10 +222,9 @@ def worlds(name: str, times: int, sounds: int = 40) -> tuple[float, float]:
             for _ in range(2)
         ]
         scores += both
-        one, other = (
-            Influence(np.array(list(each.parts.values())), each.raw["influence"].values)
-            for each in both
-        )
+        one, other = (stored_influence(each.raw, each.parts, each.value) for each in both)
+        assert one is not None
+        assert other is not None
         pairs.append((one - other).estimate().p)
     mean = np.mean([each.value for each in scores])
     held = [
