@@ -46,6 +46,22 @@ def test_rates_in_small_worlds(world: World, metric: str) -> None:
     _check(world, metric, 100)
 
 
+def test_rates_of_single_listeners_in_a_small_world() -> None:
+    world = replace(SMALL[1], name="small, the same listeners", same=True)
+    assert not np.isnan(rates(world, "cka", 2).parts_covered)
+    _check(world, "cka", 100)
+    # noise apart, responses of the same listeners to the same sounds
+    quiet = replace(world, noise=0.0)
+    others = replace(quiet, same=False)
+    assert others.units == "listeners"
+    ranks = [
+        np.linalg.matrix_rank(np.hstack([one.draw(seed)[1].values.T for seed in (1, 2)]))
+        for one in (quiet, others)
+    ]
+    # of voxels (listener, target) by what they are tuned to, learned from both draws
+    assert ranks[0] == world.dimensions < ranks[1]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("world", [*COMPONENTS, *LISTENERS], ids=lambda world: world.name)
 def test_rates(world: World) -> None:

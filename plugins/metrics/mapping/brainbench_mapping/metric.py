@@ -108,8 +108,7 @@ class LinearMap:
         left = targets.without_squares(roots, without)
         units = "listeners" if targets.subjects is not None else ""
         owed = Influence.of_left_out(parts, left, units)
-        if len(layers) == 1 and targets.part_names:
-            # with more, the choice of layers, which is not counted, adds about what these take off
+        if pairs is not None and targets.part_names:
             of_parts = pairs @ targets.slopes(roots, without)
             owed = replace(owed, pairs=sketch(of_parts.T), share=SHARE, apart=SHARE)
         unsure = uncertainty(

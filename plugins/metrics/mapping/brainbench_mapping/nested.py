@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from brainbench_ridge.responses import correlation_slopes
 
 from .maps import Array, Map
 
@@ -109,7 +110,7 @@ class Problem:
         used = {place: read[place] for place in set(chosen.tolist())}
         return Nested(predictions, chosen, np.stack(each), used)
 
-    def without(self, found: Nested) -> tuple[Array, Array]:
+    def without(self, found: Nested) -> tuple[Array, Array | None]:
         """Return r without each of some groups of stimuli, weights learned anew; and pairs of them.
 
         A group is of one fold. Layers stay as they were chosen.
@@ -118,19 +119,16 @@ class Problem:
         -------
         float64 array (group, target)
             r without the group.
-        float64 array (pair, target)
+        float64 array (pair, target) or None
             What r owes to each pair of groups, of which one was learned from to predict the other,
-            to first order in the predictions: upper triangle of groups by rows.
+            to first order in the predictions: upper triangle of groups by rows. None where there
+            was a layer to choose: what the choice adds, which is not counted, is about as much.
         """
         coordinates, turn = reduced(self.responses)
         groups = list(self._groups())
-        order = np.concatenate(groups)
-        starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
-        first, second = np.triu_indices(len(groups), 1)
-        pair = np.zeros((len(groups), len(groups)), dtype=np.intp)
-        pair[first, second] = pair[second, first] = np.arange(first.size)
-        slopes = correlation_slopes(found.predictions, self.responses)
-        owed = np.zeros((first.size, self.responses.shape[1]))
+        pairs = None
+        if len(found.layer_r2) == 1:
+            pairs = _Pairs.of_none(groups, found.predictions, self.responses)
         left = []
         for number, group in enumerate(groups):
             kept = np.setdiff1d(np.arange(len(self.folds)), group)
@@ -143,10 +141,9 @@ class Problem:
                 anew = self.learn(one[train], coordinates[train], one[test])
                 predicted[test] = anew @ turn + self.responses.mean(axis=0)
             left.append(correlation(predicted[kept], self.responses[kept]))
-            lost = np.add.reduceat((slopes * (found.predictions - predicted))[order], starts)
-            others = np.arange(len(groups)) != number
-            owed[pair[number, others]] += lost[others]
-        return np.stack(left), owed
+            if pairs is not None:
+                pairs.add(number, found.predictions - predicted)
+        return np.stack(left), None if pairs is None else pairs.owed
 
     def _pairs(self, features: Array, coordinates: Array, count: int) -> Array:
         """Return inner predictions, (fold, stimulus, coordinate), NaN for the outer fold itself."""
@@ -165,6 +162,35 @@ class Problem:
         for fold in range(int(self.folds.max()) + 1):
             places = np.flatnonzero(self.folds == fold)
             yield from np.array_split(places, max(1, round(len(places) / size)))
+
+
+@dataclass(frozen=True)
+class _Pairs:
+    """What r owes to pairs of groups, (pair, target), added up a group after the other."""
+
+    order: Places
+    starts: Places
+    numbers: Places
+    slopes: Array
+    owed: Array
+
+    @classmethod
+    def of_none(cls, groups: list[Places], predictions: Array, responses: Array) -> _Pairs:
+        """Begin, with the (group, group) numbers of pairs."""
+        first, second = np.triu_indices(len(groups), 1)
+        numbers = np.zeros((len(groups), len(groups)), dtype=np.intp)
+        numbers[first, second] = numbers[second, first] = np.arange(first.size)
+        centred = responses - responses.mean(axis=0)
+        slopes = correlation_slopes(predictions, centred, np.square(centred).sum(axis=0))
+        starts = np.cumsum([0, *(len(group) for group in groups[:-1])])
+        owed = np.zeros((first.size, responses.shape[1]))
+        return cls(np.concatenate(groups), starts, numbers, slopes, owed)
+
+    def add(self, number: int, lost: Array) -> None:
+        """Add what predictions, (stimulus, target), owe to a group that was learned from."""
+        changes = np.add.reduceat((self.slopes * lost)[self.order], self.starts)
+        others = np.arange(len(changes)) != number
+        self.owed[self.numbers[number, others]] += changes[others]
 
 
 def reduced(values: Features) -> tuple[Array, Array]:
@@ -192,16 +218,6 @@ def correlation(predicted: Array, measured: Array) -> Array:
     """Return Pearson's r of each column; 0 where a side is constant."""
     squares, positive = _squares(predicted, measured)
     return np.where(positive, 1.0, -1.0) * np.sqrt(squares)
-
-
-def correlation_slopes(predicted: Array, measured: Array) -> Array:
-    """Return the derivative of r by each prediction, (stimulus, column); 0 where r is not known."""
-    one, other = (side - side.mean(axis=0) for side in (predicted, measured))
-    squares = np.square(one).sum(axis=0), np.square(other).sum(axis=0)
-    r = correlation(predicted, measured)
-    known = r != 0
-    norms = [np.sqrt(np.where(known, some, 1.0)) for some in squares]
-    return np.where(known, (other / norms[1] - r * one / norms[0]) / norms[0], 0.0)
 
 
 def _squares(predicted: Array, measured: Array) -> tuple[Array, npt.NDArray[np.bool_]]:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from brainbench_audio.scores.influence import sketch
 
 from .partition import FloatArray, IndexArray, Partition
-from .responses import Responses, is_defined
+from .responses import Responses, correlation_slopes
 from .threads import single_threaded_products
 from .training_part import TrainingPart
 
@@ -59,7 +59,8 @@ class Pairs:
         float64 array (bin, part)
         """
         measured = Responses.measure(responses, self.partition)
-        slopes = _slopes(predictions[self.partition.order], measured)
+        ordered = predictions[self.partition.order]
+        slopes = correlation_slopes(ordered, measured.centred, measured.squares)
 
         def of_part(weight: FloatArray) -> FloatArray:
             counted = np.abs(weight) > _NEXT_TO_NOTHING * np.abs(weight).max(initial=0.0)
@@ -88,14 +89,3 @@ class Pairs:
         rows = np.empty_like(owed)
         rows[np.ix_(self.partition.order, self.partition.order)] = owed
         return np.asarray((rows + rows.T)[np.triu_indices(stimuli, 1)])
-
-
-def _slopes(predictions: FloatArray, responses: Responses) -> FloatArray:
-    """Return the derivative of Pearson's r by each prediction; 0 where a side is constant."""
-    predicted = predictions - predictions.mean(axis=0)
-    squares = np.square(predicted).sum(axis=0)
-    valid = is_defined(squares, responses.squares)
-    squares, own = np.where(valid, (squares, responses.squares), 1.0)
-    products = (predicted * responses.centred).sum(axis=0)
-    slopes = (responses.centred - products / squares * predicted) / np.sqrt(squares * own)
-    return np.where(valid, slopes, 0.0)

@@ -93,6 +93,27 @@ def correlation(products: FloatArray, predicted: FloatArray, measured: FloatArra
     return found
 
 
+def correlation_slopes(
+    predictions: FloatArray, centred: FloatArray, squares: FloatArray
+) -> FloatArray:
+    """Return the derivative of Pearson's r by each prediction; 0 where a side is constant.
+
+    Parameters
+    ----------
+    predictions, centred : float64 arrays (stimulus, target)
+        And demeaned responses, in the same order.
+    squares : float64 array (target,)
+        Sums of squares of these.
+    """
+    predicted = predictions - predictions.mean(axis=0)
+    own = np.square(predicted).sum(axis=0)
+    valid = is_defined(own, squares)
+    own, squares = np.where(valid, (own, squares), 1.0)
+    products = (predicted * centred).sum(axis=0)
+    slopes = (centred - products / own * predicted) / np.sqrt(own * squares)
+    return np.where(valid, slopes, 0.0)
+
+
 def squared_correlation(
     products: FloatArray, predicted: FloatArray, measured: FloatArray
 ) -> FloatArray:
