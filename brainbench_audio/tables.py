@@ -23,8 +23,8 @@ _QUOTED = re.compile(r'"[^"]*"')
 _DECLARED = re.compile(r'"?sep=(.)"?')
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+")
-# what a spreadsheet takes for the begin of a formula; wide forms too
-_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+# what a spreadsheet takes for the begin of a formula, wide forms too; or was quoted for that before
+_FORMULA = re.compile("'*[=+\\-@＝＋－＠]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _EMPTY = ("", "na", "n/a", "nan", "#n/a")
 
@@ -110,7 +110,7 @@ def csv_text(rows: Iterable[Sequence[Any]]) -> str:
 
 def without_quote(cell: str) -> str:
     """Return a text as it was before `csv_text` put a ``'`` before it."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
+    return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
 
 def _cell(value: Any) -> Any:
@@ -120,7 +120,8 @@ def _cell(value: Any) -> Any:
         return value
     # a carriage return would begin another row
     text = printable(value) if _CONTROL.search(value) else value
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    # one more where there are some: else they would be taken for ours
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 @dataclass(frozen=True)

@@ -45,31 +45,31 @@ from brainbench_audio.cli.table import PlainOutput, tell
 from brainbench_audio.errors import BrainbenchError, UnknownId
 from brainbench_audio.names import printable_lines
 
-_VERBS = (
-    score,
-    listing,
-    results,
-    reproduce,
-    info,
-    data,
-    weights,
-    cache,
-    doctor,
-    cite,
-    figure,
-    correlate,
-    compare,
-    hierarchy,
-    explain,
-    export,
-    importing,
-    check,
-    trajectory,
-    new,
-    report,
-    serve,
-    completion,
-)
+_VERBS = {
+    "score": score,
+    "list": listing,
+    "results": results,
+    "reproduce": reproduce,
+    "info": info,
+    "data": data,
+    "weights": weights,
+    "cache": cache,
+    "doctor": doctor,
+    "cite": cite,
+    "figure": figure,
+    "correlate": correlate,
+    "compare": compare,
+    "hierarchy": hierarchy,
+    "explain": explain,
+    "export": export,
+    "import": importing,
+    "check": check,
+    "trajectory": trajectory,
+    "new": new,
+    "report": report,
+    "serve": serve,
+    "completion": completion,
+}
 FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 
@@ -93,7 +93,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    options = parser().parse_args(arguments)
+    asked_for = sys.argv[1:] if arguments is None else arguments
+    options = parser(*asked_for[:1]).parse_args(asked_for)
     handler = logging.StreamHandler()
     handler.setLevel(logging.WARNING)
     handler.setFormatter(PlainFormatter("brainbench: %(message)s"))
@@ -118,8 +119,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return FAILURE
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def parser(first: str = "") -> argparse.ArgumentParser:
+    """Return the parser of the whole command line.
+
+    Parameters
+    ----------
+    first : str, optional
+        First argument; where it is a verb, the others are left out, which saves most of the time.
+    """
     whole = _Parser(
         prog="brainbench",
         description="How brain-like is an audio model, and how good is it at listening?",
@@ -130,8 +137,10 @@ def parser() -> argparse.ArgumentParser:
     verbs = whole.add_subparsers(
         title="verbs", metavar="VERB", required=True, parser_class=_VerbParser
     )
-    for verb in _VERBS:
-        verb.add(verbs)
+    # what completes a command line looks at all verbs
+    asked = [first] if first in _VERBS and first != "completion" else _VERBS
+    for name in asked:
+        _VERBS[name].add(verbs)
     return whole
 
 

@@ -132,8 +132,10 @@ def _changed(package: Package, before: Mapping[str, FileHash] | None) -> Path | 
     before : mapping, optional
         Files at the last look; None at the first one.
     """
-    modules = {name: module for name, module in sys.modules.copy().items() if module is not None}
-    modules = {n: module for n, module in modules.items() if is_within(n, package.name)}
+    # thousands of names, many times a score; another thread may import meanwhile
+    names = [name for name in list(sys.modules) if name.startswith(package.name)]
+    within = {name: sys.modules.get(name) for name in names if is_within(name, package.name)}
+    modules = {name: module for name, module in within.items() if module is not None}
     package.imports = {name: i for name, i in package.imports.items() if name in modules}
     changed = None
     for name, module in modules.items():

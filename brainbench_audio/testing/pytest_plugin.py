@@ -8,7 +8,8 @@ A plugin's ``pyproject.toml`` loads it, so that its tests run wherever the plugi
 A test with the mark ``gpu`` is skipped where torch sees no CUDA device.
 
 Every test has a home of its own and no network (`isolated`). Real data and references are asked for
-as the fixtures `data_folder` and `parity_folder`, a network with made-up weights by the mark
+as the fixtures `data_folder` and `parity_folder`, a folder for all processes of a run as
+`run_folder`, a network with made-up weights by the mark
 ``standin("model id")`` and the fixtures `standin` and `standin_weights`. A test that takes the
 fixture ``conformance`` runs once for each check of the distributions that ``--brainbench-check``
 names; `hold` fails or skips it with what the check says.
@@ -111,6 +112,13 @@ def isolated(
     monkeypatch.setenv("BRAINBENCH_OFFLINE", "1")
     monkeypatch.delenv("BRAINBENCH_DATA", raising=False)
     monkeypatch.delenv("BRAINBENCH_STRICT", raising=False)
+
+
+@pytest.fixture(scope="session")
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of a run share, for what takes long to make."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture

@@ -73,6 +73,38 @@ def test_a_file_and_a_mapping_give_the_same_network(
     assert (from_file.files, from_mapping.files) == ((file,), None)
 
 
+DRAWN = {
+    "linear": lambda: torch.nn.Linear(3, 2),
+    "lstm": lambda: torch.nn.LSTM(3, 2),
+    "embedding": lambda: torch.nn.Embedding(3, 2, padding_idx=0),
+    "convolution": lambda: torch.nn.Conv1d(3, 2, 1),
+    "attention": lambda: torch.nn.MultiheadAttention(2, 1),
+}
+
+
+@pytest.mark.parametrize("kind", DRAWN)
+def test_weights_that_are_replaced_are_not_drawn(kind: str) -> None:
+    first = []
+
+    def build(_card: ModelCard) -> torch.nn.Module:
+        network = torch.nn.Sequential(DRAWN[kind]())
+        # between bounds without 0: drawn again until they are
+        bounded = torch.nn.init.trunc_normal_(torch.empty(4), mean=2.0, a=1.0, b=3.0)
+        network.register_buffer("bounded", bounded)
+        first.append({name: values.clone() for name, values in network.state_dict().items()})
+        return network
+
+    family = Family(build=build)
+    given = {name: 2 * values for name, values in build(CARD).state_dict().items()}
+    model, untrained = family(CARD, given), family(CARD, "untrained")
+    for state in first:
+        assert bool((state.pop("bounded") >= 1).all())
+    assert [any(bool(x.any()) for x in one.values()) for one in first] == [True, False, True]
+    for name, values in model.network.state_dict().items():
+        assert torch.equal(values, given[name])
+    assert untrained.network.state_dict().keys() == given.keys()
+
+
 def test_published_weights_are_looked_for_at_home(file: Path) -> None:
     with pytest.raises(DataError, match=r"(?s)BRAINBENCH_OFFLINE.*--weights net-work=FILE"):
         NET(CARD)

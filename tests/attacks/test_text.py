@@ -20,7 +20,7 @@ from brainbench_audio.report.export import escape
 from brainbench_audio.report.published_files import import_scores, read_scores
 from brainbench_audio.scores.store import keep_score
 from brainbench_audio.settings import results_home
-from brainbench_audio.tables import csv_text
+from brainbench_audio.tables import csv_text, without_quote
 
 FORMULAS = ("=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", "＝1", '=HYPERLINK("x")')
 # colour, title of the window, 8-bit CSI, right to left, bell, delete
@@ -37,6 +37,13 @@ def test_a_name_is_no_formula_in_a_spreadsheet(name: str) -> None:
     ((told, number),) = csv.reader(io.StringIO(csv_text([[name, -0.5]])))
     assert told == f"'{name}" or told[0] == "\\"
     assert number == "-0.5"
+
+
+@pytest.mark.parametrize("name", ["-", "'-", "''=1", "'a", "'", "a'-"])
+def test_quotes_of_a_name_are_kept(name: str) -> None:
+    ((cell,),) = csv.reader(io.StringIO(csv_text([[name]])))
+    assert without_quote(cell) == name
+    assert cell[0] not in "=-"
 
 
 @pytest.mark.parametrize("name", FORMULAS[:4])

@@ -75,6 +75,9 @@ def choices(of: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     return {}
 
 
+VERBS = choices(parser())
+
+
 def every(of: argparse.ArgumentParser) -> set[str]:
     below = [every(one) for one in choices(of).values()]
     return set(of._option_string_actions).union(*below)
@@ -85,18 +88,23 @@ def own_options() -> set[str]:
     return {text for path in SOURCES for text in literals(path) if OPTION.fullmatch(text)}
 
 
+def test_the_parser_of_a_verb_has_no_other() -> None:
+    for verb in VERBS:
+        assert set(choices(parser(verb))) == ({verb} if verb != "completion" else set(VERBS))
+    assert choices(parser("scor")).keys() == choices(parser("--debug")).keys() == VERBS.keys()
+
+
 def wrong_commands(text: str) -> Iterator[str]:
     for found in COMMAND.finditer(text):
         command = re.split(r"[;:,.)](?:\s|$)|['\"]", found["words"])[0]
         words = command.split()
         verb = words[0].strip(".,;:)") if words else ""
-        verbs = choices(parser())
         if verb in PROSE:
             continue
-        if verb not in verbs:
+        if verb not in VERBS:
             yield f"brainbench {command}"
             continue
-        here = verbs[verb]
+        here = VERBS[verb]
         if len(words) > 1 and choices(here) and words[1].isalpha() and words[1].islower():
             if words[1] not in choices(here):
                 yield f"brainbench {command}"
@@ -104,7 +112,7 @@ def wrong_commands(text: str) -> Iterator[str]:
             here = choices(here)[words[1]]
         listed = [one.choices for one in here._actions if one.choices and not one.option_strings]
         word = words[1] if len(words) > 1 and words[1].isalpha() and words[1].islower() else None
-        known = set(choices(verbs[verb])).union(*listed)
+        known = set(choices(VERBS[verb])).union(*listed)
         if word and listed and word not in known:
             yield f"brainbench {command}"
         if unknown := set(OPTION.findall(command)) - every(here) - FOREIGN:

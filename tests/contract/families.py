@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.testing.standin import loaded
 
 FAMILIES = [
     "ast",
@@ -50,6 +50,4 @@ def untrained(identifier: str) -> TorchModel:
     options: dict[str, Any] = {"weights": "untrained"} if card.parameters else {}
     if card.family == "dasheng":
         options["depth"] = 2
-    model = load_model(identifier, device="cpu", **options)
-    assert isinstance(model, TorchModel)
-    return model
+    return loaded(identifier, **options)

@@ -22,7 +22,7 @@ from brainbench_audio.testing.behaviour import (
     noise,
     silence,
 )
-from brainbench_audio.testing.standin import standin_model
+from brainbench_audio.testing.standin import loaded, standin_model
 
 CARDS = [entry.card for entry in registered(ModelCard) if not getattr(entry.card, "scheme", None)]
 TRAINED = [card.id for card in CARDS if card.parameters]
@@ -74,12 +74,6 @@ def quick(request: pytest.FixtureRequest) -> tuple[Quick, TorchModel]:
     if chosen.id == "dasheng-base":
         return chosen, loaded(chosen.id, weights="untrained", depth=2)
     return chosen, standin_model(chosen.id)
-
-
-def loaded(identifier: str, **options: Any) -> TorchModel:
-    model = load_model(identifier, device="cpu", **options)
-    assert isinstance(model, TorchModel)
-    return model
 
 
 def test_a_sound_does_not_depend_on_its_batch(quick: tuple[Quick, TorchModel]) -> None:

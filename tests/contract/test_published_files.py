@@ -21,6 +21,7 @@ from brainbench_audio.files import hash_file
 from brainbench_audio.registry.lookup import find_model, registered
 from brainbench_audio.testing.published import put_in_place
 from brainbench_audio.testing.references import read_manifests
+from brainbench_audio.testing.standin import loaded
 
 CARDS = [
     entry.card for entry in registered(ModelCard) if entry.card.weights and entry.card.parameters
@@ -44,12 +45,6 @@ def standins(names: dict[str, bool]) -> pytest.MarkDecorator:
         for name, slow in names.items()
     ]
     return pytest.mark.parametrize("name", marked)
-
-
-def loaded(name: str, **options: Any) -> TorchModel:
-    model = load_model(name, device="cpu", **options)
-    assert isinstance(model, TorchModel)
-    return model
 
 
 def assert_same_weights(ours: TorchModel, expected: TorchModel) -> None:

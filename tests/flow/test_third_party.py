@@ -147,8 +147,12 @@ def test_a_plugin_for_another_version_says_so(run: Run, tmp_path: Path) -> None:
     assert "pip install --upgrade brainbench-future-net" in told
 
 
-def test_from_wheels_to_a_figure_of_ones_own_network(tmp_path: Path) -> None:
-    """What README shows runs in an empty folder, with nothing but wheels, in under 12 lines."""
+def test_from_wheels_to_a_figure_of_ones_own_network(generated: Path, tmp_path: Path) -> None:
+    """What README shows runs in an empty folder, with nothing but wheels, in under 12 lines.
+
+    Its data are there, which it would make in some seconds.
+    """
+    shutil.copytree(generated, tmp_path / "home" / "data" / generated.name)
     wheels, copies = tmp_path / "wheels", []
     for source in (".", "plugins/metrics/rsa", "plugins/benchmarks/simcortex"):
         copy = tmp_path / "sources" / source

@@ -1,7 +1,8 @@
-"""One generated copy of SimStory for all tests of a session."""
+"""A copy of what was generated once of SimStory, for all tests of a process."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,10 @@ from brainbench_audio.data_source import LoadedDataset
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ensure(tmp_path_factory.mktemp("home") / "data" / "simstory-1")
+def folder(run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = ensure(run_folder / "generated" / "simstory-1")
+    own = tmp_path_factory.mktemp("home") / "data" / made.name
+    return Path(shutil.copytree(made, own))
 
 
 @pytest.fixture

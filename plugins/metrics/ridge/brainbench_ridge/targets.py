@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -91,12 +92,12 @@ class Targets:
         """``"voxel"``, ``"component"`` or ``"label"``."""
         return str(self.labels.dims[0])
 
-    @property
+    @cached_property  # asked for at each penalty that is tried
     def subjects(self) -> dict[str, IndexArray] | None:
         """Targets of each subject, in order of first appearance; None if subjects are not known."""
         return by_subject(self.labels)
 
-    @property
+    @cached_property
     def components(self) -> dict[str, IndexArray] | None:
         """Targets of each component: several where it was measured at several times."""
         if "component" not in self.labels.coords:

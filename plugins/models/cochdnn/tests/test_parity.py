@@ -14,11 +14,10 @@ from brainbench_cochdnn.cochcnn9 import CochCNN9
 from brainbench_cochdnn.network import CochNetwork
 from brainbench_spectrotemporal.cochleagram import normalise_waveform
 
-from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.testing.references import assert_equal, read_manifest, read_references
 from brainbench_audio.testing.sounds import parity_sounds
-from brainbench_audio.testing.standin import standin_state_dict
+from brainbench_audio.testing.standin import loaded, standin_state_dict
 
 COCHCNN9 = read_manifest("cochcnn9-word")
 SOUNDS = parity_sounds(20_000)
@@ -28,12 +27,6 @@ each_sound = pytest.mark.parametrize(
 )
 
 Waveform = npt.NDArray[np.float32]
-
-
-def loaded(name: str, weights: dict[str, Any]) -> TorchModel:
-    model = load_model(name, weights=weights, device="cpu")
-    assert isinstance(model, TorchModel)
-    return model
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +40,7 @@ def convolutions() -> TorchModel:
         weights[f"{network}classification.weight"] = np.zeros((794, 1), np.float32)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(network_module, "BODIES", {"cochcnn9": partial(CochCNN9, units=1)})
-        return loaded("cochcnn9-word", weights)
+        return loaded("cochcnn9-word", weights=weights)
 
 
 def check_sound(
@@ -86,5 +79,5 @@ def test_other_heads_change_no_layer(family: str) -> None:
     found = read_references(manifest)
     for task in ("speaker", "audioset", "multitask"):
         assert heads[f"{family}-{task}"] == heads[f"{family}-multitask"]
-        model = loaded(f"{family}-{task}", state)
+        model = loaded(f"{family}-{task}", weights=state)
         check_sound(model, manifest["layers"], SOUNDS["vowels"], "vowels", found)
