@@ -6,6 +6,7 @@ import importlib.util
 import os
 import platform
 from datetime import UTC, datetime
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,7 @@ def environment() -> dict[str, Any]:
     }
 
 
+@cache  # libraries that are imported stay as they are
 def _version(distribution: str) -> str | None:
     try:
         return version(distribution)

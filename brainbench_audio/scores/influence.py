@@ -23,8 +23,8 @@ BINS = 1024
 # what stimuli are unless it is said, and the attribute of what is stored that says it
 SOUNDS, KIND = "sounds", "kind"
 # share of the squares of pairs that is taken off, see `Influence._variance`; attributes of what is
-# stored that say another one, and that of differences
-HALF, SHARE, APART = 0.5, "share", "share_of_differences"
+# stored that say another one, that of differences, and that of single parts
+HALF, SHARE, APART, ALONE = 0.5, "share", "share_of_differences", "share_of_single_parts"
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,8 @@ class Influence:
         with the choice made anew, beyond what they move by as it is.
     share, apart : float
         Share of the squares of pairs that is taken off the variance; that of a difference of two.
+    alone : float
+        The most that is taken off where there is one part only, or fewer than 3 listeners.
     skewed : bool
         Whether intervals are moved by how skewed the score is, see `Estimate`: of scores that are
         made of pairs, which vary less where they are low.
@@ -65,6 +67,7 @@ class Influence:
     choice: Array | None = None
     share: float = HALF
     apart: float = HALF
+    alone: float = 1.0
     skewed: bool = False
 
     @classmethod
@@ -150,6 +153,11 @@ class Influence:
     def _enough(self) -> bool:
         """Whether parts say something of others."""
         return bool(self.units) and self.parts.size >= LEAST_PARTS
+
+    @property
+    def _several(self) -> bool:
+        """Whether there are several components, or enough listeners."""
+        return self._enough if self.units else self.parts.size > 1
 
     def estimate(self) -> Estimate:
         r"""Return the mean over parts and its error over stimuli and subjects, as far as they go.
@@ -248,7 +256,8 @@ class Influence:
             # squares of pairs is the most that can go if it is to count once at least, up to k = 4;
             # metrics whose pairs owe less together, or stand for something else, say another share.
             twice = np.square(self.pairs @ weights).sum(axis=0)
-            squares = np.maximum(squares - self.share * twice, squares / 2)
+            share = self.share if self._several else min(self.share, self.alone)
+            squares = np.maximum(squares - share * twice, squares / 2)
         if self.choice is not None:
             # a stimulus that counts for more is the opposite of one that is left out
             fixed = -weightings(stimuli) @ self.stimuli @ weights
@@ -309,6 +318,7 @@ def stored_influence(
         choice=choice,
         share=float(told.get(SHARE, HALF)),
         apart=float(told.get(APART, HALF)),
+        alone=float(told.get(ALONE, 1.0)),
     )
 
 

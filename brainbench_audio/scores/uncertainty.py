@@ -11,7 +11,7 @@ import numpy as np
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
-from brainbench_audio.scores.influence import APART, HALF, KIND, SHARE, SOUNDS, Influence
+from brainbench_audio.scores.influence import ALONE, APART, HALF, KIND, SHARE, SOUNDS, Influence
 from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
 
 Interval = tuple[float, float]
@@ -128,6 +128,7 @@ def uncertainty(
         raw["part"] = ("part", list(names))
     shares = {SHARE: influence.share, APART: influence.apart}
     shares = {name: share for name, share in shares.items() if share != HALF}
+    shares |= {ALONE: influence.alone} if influence.alone < 1.0 else {}
     for name, along, sums, told in (
         ("pair_sketch", "bin", influence.pairs, shares),
         ("choice_sketch", "weighting", influence.choice, {}),

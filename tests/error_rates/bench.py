@@ -154,7 +154,7 @@ def once(world: World | Clips, metric: str | Scores, seed: int) -> tuple[Any, ..
     none = (np.nan, np.nan)  # of a part whose R² is 0, no interval is known
     parts = [(one, *first.part_intervals.get(name, none)) for name, one in first.parts.items()]
     alone = [(owed.part(one) - other.part(one)).estimate().p for one in range(len(parts))]
-    if world.units:
+    if world.units and not (isinstance(world, World) and world.same):
         parts, alone = [], []  # listeners are others each time: there is no true value of a part
     error = np.nan if first.error is None else first.error
     return (

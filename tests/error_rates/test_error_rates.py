@@ -30,7 +30,7 @@ def _between(times: int, low: float, high: float) -> tuple[float, float]:
 def _check(world: World | Clips, metric: str, times: int, pool: Any = None) -> None:
     found = rates(world, metric, times, pool)
     low, high = _between(times, 0.92, 0.98)
-    if isinstance(world, Clips) or not world.same:
+    if isinstance(world, Clips) or not (world.same and world.listeners > 2):
         assert low <= found.covered <= high, found.line()
     if not np.isnan(found.parts_covered):
         # parts share sounds, so that they tell no more than one of them does

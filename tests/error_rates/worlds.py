@@ -42,8 +42,8 @@ class World:
     tuning : float
         How far the tuning of a listener is from that of all; 0: shared.
     same : bool
-        Whether listeners are the same each time, so that each has a true score of its own. The
-        interval of their mean, which speaks of other listeners, is too long then.
+        Whether listeners are the same each time, so that each has a true score of its own. What is
+        told of the mean of 3 or more speaks of other listeners, and is too careful then.
     signal : float
         0: responses are noise.
     sessions : int
@@ -123,7 +123,7 @@ class World:
     @property
     def units(self) -> str:
         """What the parts of a score are a sample of."""
-        return "listeners" if self.listeners and not self.same else ""
+        return "listeners" if self.listeners else ""
 
     def silent(self) -> World:
         """Return the world without a signal."""
@@ -231,6 +231,7 @@ LISTENERS = (
         noise=0.7,
     ),
     World("the same 8 listeners", listeners=8, targets=15, same=True),
+    World("the same 2 listeners", listeners=2, targets=15, same=True),
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
 )

@@ -487,6 +487,34 @@ def test_all_squares_of_pairs_go_from_differences_where_it_is_stored() -> None:
         assert influence.estimate().error ** 2 == pytest.approx(29 / 30 * (owed - off))
 
 
+def test_fewer_squares_of_pairs_go_from_a_single_part_where_it_is_stored() -> None:
+    raw = stored(pairs=True)
+    raw["pair_sketch"].attrs |= {"share_of_differences": 1.0, "share_of_single_parts": 0.8}
+    del raw["choice_sketch"]
+    parts = {"a": 0.1, "b": 0.2}
+    read = [
+        stored_influence(raw, chosen, 0.1, units)
+        for chosen in (parts, {"a": 0.1})
+        for units in ("", "listeners")
+    ]
+    shares = {}
+    for first, name in zip(read, ("both", "two listeners", "a", "one listener"), strict=True):
+        assert first is not None
+        assert first.pairs is not None
+        apart = first - replace(first, stimuli=0 * first.stimuli, pairs=0 * first.pairs)
+        for told, difference in ((name, apart), (f"{name}, first", apart.part(0))):
+            assert difference.pairs is not None
+            owed, twice = (
+                np.square(sums.mean(axis=1)).sum()
+                for sums in (difference.stimuli, difference.pairs)
+            )
+            shares[told] = (owed - difference.estimate().error ** 2 * 30 / 29) / twice
+        # a share that is smaller stays as it is
+        assert first.estimate().error == replace(first, alone=1.0).estimate().error
+    assert shares.pop("both") == pytest.approx(1.0)
+    assert list(shares.values()) == pytest.approx([0.8] * 7)
+
+
 def test_without_names_the_value_is_the_only_part() -> None:
     found = stored_influence(stored(names=False).isel(part=slice(1)), {}, 0.4)
     assert found is not None

@@ -56,12 +56,12 @@ def jackknife(without: npt.NDArray[np.float64]) -> float:
 
 
 def with_the_choice(
-    without: npt.NDArray[np.float64], choice: Any, pairs: Any = 0.0
+    without: npt.NDArray[np.float64], choice: Any, pairs: Any = 0.0, share: float = 2 / 3
 ) -> npt.NDArray[np.float64]:
-    """Return standard errors, (part,), two thirds of the pairs off and the choice made anew."""
+    """Return standard errors, (part,), a share of the pairs off and the choice made anew."""
     size, owed = len(without), without - without.mean(axis=0)
     squares = (owed**2).sum(axis=0)
-    less = np.minimum(2 / 3 * np.square(pairs).sum(axis=0), squares / 2)
+    less = np.minimum(share * np.square(pairs).sum(axis=0), squares / 2)
     added = added_variance(-weightings(size) @ owed, np.asarray(choice, dtype=np.float64))
     return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 4))
 
@@ -76,14 +76,15 @@ def test_components_are_means_over_sounds() -> None:
     target = named(target.values, component=names)
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     without = np.maximum(fit.left_out, 0) ** 2
-    # most of what pairs of sounds owe goes from errors of a score, all of it from differences
+    # most of what pairs of sounds owe goes from errors of a score, all of it from differences, and
+    # some less from those of one component
     weights = Targets.from_assembly(target).slopes(fit.correlations, fit.left_out)
     np.testing.assert_array_equal(weights, np.diag(2 * np.maximum(fit.correlations, 0)))
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value)
     assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share) == (2 / 3, 1.0, 1.0)
+    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (2 / 3, 1.0, 1.0, 0.8)
     # and what the choice of layers and penalties adds is stored
     assert fit.rivals is not None
     found = fit.rivals.moved(target.values, fit.layer, np.arange(4))
@@ -144,11 +145,13 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     assert list(score.part_errors) == ["s0", "s1", "s2"]
     # where the median is exactly 0, nothing tells how far its root is from other values
     assert list(score.part_intervals) == [name for name, value in score.parts.items() if value > 0]
-    assert score.part_errors["s1"] == pytest.approx(with_the_choice(*each)[1])
+    # less goes from one listener, or two
+    assert score.part_errors["s1"] == pytest.approx(with_the_choice(*each, share=0.5)[1])
+    assert [(owed - owed).part(1).alone, owed.alone] == [0.5, 0.5]
     two = Ridge()(layers, target[:, :6], FOLDS)
     assert two.provenance["error_over"] == "sounds, for these listeners"
     mean = [one[:, :2].mean(axis=1, keepdims=True) for one in each]
-    assert two.error == pytest.approx(with_the_choice(*mean).item())
+    assert two.error == pytest.approx(with_the_choice(*mean, share=0.5).item())
 
 
 def test_too_few_sounds_and_listeners_have_no_error() -> None:
