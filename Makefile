@@ -48,6 +48,10 @@ demo: setup
 # one more than there are cores: many tests wait for processes and clocks
 WORKERS := $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
+# a file stays in one process, for what its tests share; in the order of the folders, as pytest would
+# begin with the files of most tests and end with those of few long ones, each alone
+SPREAD := --dist loadfile --no-loadscope-reorder
+
 # where Python may not keep what it compiled, pytest compiles all tests, and each process the core
 quick test test-all: export PYTHONDONTWRITEBYTECODE :=
 quick: export PYTHONPYCACHEPREFIX := $(abspath $(VENV))/pycache
@@ -57,10 +61,10 @@ quick: setup
 
 # one thread a process: two processes with two threads each would fight over the cores
 test: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(SPREAD)
 
 test-all: lint types
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m '' --cov=brainbench_audio --cov-report=term:skip-covered
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(SPREAD) -m '' --cov=brainbench_audio --cov-report=term:skip-covered
 
 # one process: the card is one, and each worker would hold a part of its memory
 test-gpu: setup
