@@ -63,8 +63,8 @@ class Family:
     Attributes
     ----------
     build : callable
-        Takes the card, returns the network with fresh initial weights. Where weights are given, what
-        ``torch.nn.init`` would draw is 0, as it is replaced.
+        Takes the card, returns the network with fresh initial weights. Where weights are given,
+        what ``torch.nn.init`` would draw is 0, as it is replaced.
     read_outs : callable
         Takes the card, returns for each layer the name of the module whose output it is; by default
         modules are named as layers.
