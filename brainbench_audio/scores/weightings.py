@@ -64,7 +64,8 @@ def added_variance(fixed: Array, rest: Array) -> Array:
     -----
     The bootstrap iterated once: Hall 1992, "The bootstrap and Edgeworth expansion", section 1.4.
     """
-    once, again = (_variances(fixed + rest)[at] - _variances(fixed)[at] for at in (0, 1))
+    anew, held = _variances(fixed + rest), _variances(fixed)
+    once, again = (some - others for some, others in zip(anew, held, strict=True))
     return np.asarray(once - FIRST * (again - once))
 
 
