@@ -7,11 +7,10 @@ Both sides of a benchmark then have the same rows, so a metric sees what it sees
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-import scipy.sparse
 import xarray as xr
 
 from brainbench_audio.activations.store import StoredActivations
@@ -20,6 +19,9 @@ from brainbench_audio.assemblies.continuous import lanczos_kernel, repetition_ti
 from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 METHOD = "Lanczos, 3 lobes, held at both ends"
 """Part of the key of a score: another way to resample gives other scores."""
@@ -80,6 +82,8 @@ class Resampling:
     """
 
     def __init__(self, stimuli: ContinuousStimuli, assembly: xr.DataArray) -> None:
+        from scipy.sparse import csr_array  # a sixth of the time of asking for a stored score
+
         interval = max(repetition_time(assembly), stimuli.stride)
         runs, times = assembly["run"].values.astype(str), assembly["time"].values
         self._rows, self._windows = len(runs), len(stimuli)
@@ -91,7 +95,7 @@ class Resampling:
             _refuse_outside(run, times[rows], known[-1] + interval)
             _refuse_gaps(run, known, interval)
             weights = lanczos(times[rows], known, interval).astype(np.float32)
-            self._runs.append((windows, rows, scipy.sparse.csr_array(weights)))
+            self._runs.append((windows, rows, csr_array(weights)))
         if unknown := sorted({*runs.tolist()} - {*sounds}):
             raise DataError(
                 f"Responses are of run {unknown[0]!r}, and the sounds are of "
