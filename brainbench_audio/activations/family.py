@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
 from brainbench_audio.activations.labels import refuse_sibling
 from brainbench_audio.activations.read_outs import Pooling, mean_over_time
 from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.activations.undrawn import Undrawn
 from brainbench_audio.activations.weights import (
     State,
     check_finite,
@@ -198,7 +198,7 @@ class Family:
         source = self._opened(card, weights)
         with _naming(source.paths or []):
             configured = self._configured(card, source.content, options)
-            with torch.random.fork_rng(devices=[]), _Undrawn():  # they are replaced at once
+            with torch.random.fork_rng(devices=[]), Undrawn():  # they are replaced at once
                 network = self.build(configured.card, **configured.arguments)
             names = network.state_dict().keys()
             fit = Fit(names, self.strip, self.rename, self.unused, self.entries)
@@ -260,29 +260,6 @@ class Family:
 
 
 _PARAMETERS = ("card", "weights", "control", "seed")
-
-
-# `trunc_normal_` is not among them, as it draws again until all is between its bounds
-_DRAWING = (
-    torch.nn.init.kaiming_normal_,
-    torch.nn.init.kaiming_uniform_,
-    torch.nn.init.normal_,
-    torch.nn.init.uniform_,
-    torch.Tensor.uniform_,  # by which the others draw
-)
-
-
-class _Undrawn(TorchFunctionMode):
-    """Fills initial weights with zeros, as drawing a GB of them takes a second or two."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Mapping[str, Any] | None = None
-    ) -> Any:
-        named = dict(kwargs or {})
-        if func not in _DRAWING:
-            return func(*args, **named)
-        with torch.no_grad():
-            return (args[0] if args else named["tensor"]).zero_()
 
 
 @dataclass(frozen=True)

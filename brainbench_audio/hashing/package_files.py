@@ -134,8 +134,11 @@ def _changed(package: Package, before: Mapping[str, FileHash] | None) -> Path | 
     """
     # thousands of names, many times a score; another thread may import meanwhile
     names = [name for name in list(sys.modules) if name.startswith(package.name)]
-    within = {name: sys.modules.get(name) for name in names if is_within(name, package.name)}
-    modules = {name: module for name, module in within.items() if module is not None}
+    modules = {
+        name: module
+        for name in names
+        if is_within(name, package.name) and (module := sys.modules.get(name)) is not None
+    }
     package.imports = {name: i for name, i in package.imports.items() if name in modules}
     changed = None
     for name, module in modules.items():

@@ -126,9 +126,12 @@ def uncertainty(
     raw: dict[str, Any] = {"influence": (("left_out", "part"), influence.stimuli, kind)}
     if names:
         raw["part"] = ("part", list(names))
-    shares = {SHARE: influence.share, APART: influence.apart}
-    shares = {name: share for name, share in shares.items() if share != HALF}
-    shares |= {ALONE: influence.alone} if influence.alone < 1.0 else {}
+    usual = (
+        (SHARE, influence.share, HALF),
+        (APART, influence.apart, HALF),
+        (ALONE, influence.alone, 1.0),
+    )
+    shares = {name: share for name, share, unsaid in usual if share != unsaid}
     for name, along, sums, told in (
         ("pair_sketch", "bin", influence.pairs, shares),
         ("choice_sketch", "weighting", influence.choice, {}),

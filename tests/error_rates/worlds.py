@@ -232,6 +232,7 @@ LISTENERS = (
     ),
     World("the same 8 listeners", listeners=8, targets=15, same=True),
     World("the same 2 listeners", listeners=2, targets=15, same=True),
+    World("the same 4 listeners, noisy", listeners=4, targets=15, noise=2.0, same=True),
     World("20 listeners, 40 sounds", sounds=40, listeners=20, targets=10),
     World("28 listeners, 165 sounds", sounds=165, listeners=28, targets=8),
 )
