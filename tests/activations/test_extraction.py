@@ -128,7 +128,8 @@ class Hanging(DummyModel):
         self.calls += 1
         if self.calls == 2 and "HANG" in os.environ:
             print("ready", flush=True)
-            time.sleep(60)
+            for _ in range(6000):  # a signal just as a sleep starts does not end it
+                time.sleep(0.01)
         return super().activations(waveforms, layers)
 """
 EXTRACT = """
@@ -147,20 +148,23 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(
     tmp_path: Path, site: Path, stimuli: StimulusSet, how: signal.Signals
 ) -> None:
     (site / "plugin_hanging.py").write_text(HANGING)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", EXTRACT, str(tmp_path / "sounds")],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "HANG": "1"},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    while how is signal.SIGKILL and not list(activations_folder().glob("*/chunk-00000-*")):
-        time.sleep(0.01)  # no thread writes on after this signal; after the other one it does
-    process.send_signal(how)
-    assert process.wait(timeout=10) == -how
-    process.stdout.close()
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            # no thread writes on after this signal; after the other one it does
+            while how is signal.SIGKILL and not list(activations_folder().glob("*/chunk-00000-*")):
+                time.sleep(0.01)
+            process.send_signal(how)
+            assert process.wait(timeout=10) == -how
+        finally:
+            process.kill()
     from plugin_hanging import Hanging  # type: ignore[import-not-found]
 
     model = Hanging()

@@ -48,7 +48,8 @@ class Slow(DummyModel):
             file.write("x" * len(waveforms))
         if self.calls == 2 and "HANG" in os.environ:
             os.write(1, b"ready\\n")  # a print would go to standard error, beside --json
-            time.sleep(60)
+            for _ in range(6000):  # a signal just as a sleep starts does not end it
+                time.sleep(0.01)
         time.sleep(float(os.environ.get("SLEEP", "0")))
         return super().activations(waveforms, layers)
 """
@@ -230,21 +231,27 @@ def test_two_processes_compute_once(
 def test_an_interrupted_run_leaves_a_clean_store(
     tmp_path: Path, slow: tuple[str, ...], brainbench: Callable[..., Any], how: signal.Signals
 ) -> None:
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*COMMAND, *slow],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "HANG": "1"},
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
-    if how is signal.SIGKILL:  # which loses what is still being written
-        give_up = time.monotonic() + 30
-        while not list(activations_folder().rglob("chunk-*.nc")) and time.monotonic() < give_up:
-            time.sleep(0.01)
-    process.send_signal(how)
-    out, told = process.communicate(timeout=10)
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "ready\n"
+            if how is signal.SIGKILL:  # which loses what is still being written
+                give_up = time.monotonic() + 30
+                while (
+                    not list(activations_folder().rglob("chunk-*.nc"))
+                    and time.monotonic() < give_up
+                ):
+                    time.sleep(0.01)
+            process.send_signal(how)
+            out, told = process.communicate(timeout=10)
+        finally:
+            process.kill()
     assert out == ""
     assert process.returncode == (130 if how is signal.SIGINT else -how)
     assert told == (
