@@ -20,6 +20,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from brainbench_audio.cli.main import set_environment
+
+set_environment()  # which libraries read as they are loaded: timed is what users run
+
 import numpy as np
 import torch
 

@@ -75,15 +75,16 @@ FAILURE, USAGE, INTERRUPTED = 1, 2, 130
 
 # of this process and its children, unless the user has set them
 ENVIRONMENT = {
-    # threads that wait for work sleep; they spin for a while otherwise, in the way of everybody
-    # where the cores are shared
-    "OMP_WAIT_POLICY": "PASSIVE",
     # stored files are written by one process under a name of its own, and file systems without
     # locks refuse HDF5's
     "HDF5_USE_FILE_LOCKING": "FALSE",
     # processes that libraries start find no modules in the current folder
     "PYTHONSAFEPATH": "1",
 }
+# threads that wait for work sleep, as those that spin are in the way of everybody where the cores
+# are shared. Some microseconds they may: a recurrent network has work for them so often that
+# waking them takes longer than the work
+WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "500"}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -91,8 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     0: all done, 1: something failed, 2: wrong usage, 130: interrupted.
     """
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
+    set_environment()
     asked_for = sys.argv[1:] if arguments is None else arguments
     options = parser(*asked_for[:1]).parse_args(asked_for)
     handler = logging.StreamHandler()
@@ -117,6 +117,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # whoever read our output has stopped; do not let Python complain about it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+
+
+def set_environment() -> None:
+    """Set what the command and its children run with, before a library reads it."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    if (
+        not WAITING.keys() & os.environ.keys()
+    ):  # the second would undo what a user says of the first
+        os.environ.update(WAITING)
 
 
 def parser(first: str = "") -> argparse.ArgumentParser:

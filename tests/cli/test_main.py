@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from brainbench_audio import settings
-from brainbench_audio.cli.main import main
+from brainbench_audio.cli.main import WAITING, main
 from brainbench_audio.cli.table import json_text, print_table
 from brainbench_audio.files import size_in_words
 from brainbench_audio.provenance import package_version
@@ -435,13 +435,16 @@ def test_a_checksum_is_never_passed_over(
 def test_threads_that_wait_sleep_unless_the_user_says_otherwise(
     monkeypatch: pytest.MonkeyPatch, capsys: Told
 ) -> None:
-    monkeypatch.setenv("OMP_WAIT_POLICY", "x")  # so that it is put back afterwards
-    monkeypatch.delenv("OMP_WAIT_POLICY")
+    for name in WAITING:
+        monkeypatch.setenv(name, "x")  # so that it is put back afterwards
+        monkeypatch.delenv(name)
     assert main(["list", "metrics"]) == 0
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert {name: os.environ[name] for name in WAITING} == WAITING
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    monkeypatch.delenv("GOMP_SPINCOUNT")
     assert main(["list", "metrics"]) == 0
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+    assert "GOMP_SPINCOUNT" not in os.environ
 
 
 def test_importing_the_library_sets_no_variable() -> None:

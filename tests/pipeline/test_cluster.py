@@ -19,7 +19,7 @@ import pytest
 from brainbench_audio import settings
 from brainbench_audio.activations.extraction import activations_folder, plan_extraction
 from brainbench_audio.activations.store import StoredActivations, stored_sets
-from brainbench_audio.cli.main import ENVIRONMENT, main
+from brainbench_audio.cli.main import ENVIRONMENT, WAITING, main
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline import agreement, cluster, connection
 from brainbench_audio.pipeline.hearing import Workbench
@@ -160,7 +160,7 @@ def test_processes_of_this_machine(
 ) -> None:
     pytest.importorskip("cryptography")
     monkeypatch.setattr(connection, "_DEATHS", 1)  # after each one Dask starts another process
-    for name, value in ENVIRONMENT.items():  # those that the command itself sets
+    for name, value in (ENVIRONMENT | WAITING).items():  # those that the command itself sets
         monkeypatch.setenv(name, value)
     dead = tmp_path / "dead.py"
     dead.write_text(
