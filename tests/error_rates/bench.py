@@ -79,6 +79,7 @@ class Rates:
         )
 
 
+NEED_SESSIONS = ("ridge-corrected", "rsa-crossnobis")
 # test clips that tell what networks score that learned from a fixed training set
 OTHERS = 3000
 
@@ -113,6 +114,7 @@ def more_metrics() -> dict[str, Callable[..., Any]]:
     return {
         **{f"ridge-{one}": Ridge(variant=one, permutations=0) for one in variants},
         "rsa-cv": RSA(variant="cv", permutations=0),
+        "rsa-crossnobis": RSA(variant="crossnobis", permutations=0),
         "rsa-plain": RSA(zscore=False, permutations=0),
         "pls": LinearMap(map="pls"),
         "procrustes": LinearMap(map="procrustes"),
@@ -214,7 +216,7 @@ def _covered(truth: Any, intervals: Any) -> float:
 def _fit(world: World | Clips, metric: str) -> bool:
     if isinstance(world, Clips):
         return metric == "probe"
-    return metric != "probe" and (world.sessions > 0 or metric != "ridge-corrected")
+    return metric != "probe" and (world.sessions > 0 or metric not in NEED_SESSIONS)
 
 
 def _as_asked(world: World | Clips, silent: bool, layers: int | None) -> World | Clips:
