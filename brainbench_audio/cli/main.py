@@ -123,9 +123,8 @@ def set_environment() -> None:
     """Set what the command and its children run with, before a library reads it."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
-    if (
-        not WAITING.keys() & os.environ.keys()
-    ):  # the second would undo what a user says of the first
+    # both or none: one of them would undo what a user says with the other
+    if not WAITING.keys() & os.environ.keys():
         os.environ.update(WAITING)
 
 
