@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import ssl
+import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -29,10 +30,14 @@ pytestmark = [
 ]
 
 
+@pytest.fixture(autouse=True)
+def found_by_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers import this module, whose functions they are to call."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2]))
+
+
 def surroundings(_: int) -> tuple[dict[str, str], list[str], str, list[int]]:
     """Return environment, module path, parent's environment and threads, as a worker has them."""
-    import sys
-
     parents = Path(f"/proc/{os.getppid()}/environ").read_text(errors="replace")
     return dict(os.environ), sys.path, parents, [os.getpid(), os.getppid()]
 
