@@ -82,8 +82,8 @@ ENVIRONMENT = {
     "PYTHONSAFEPATH": "1",
 }
 # threads that wait for work sleep, as those that spin are in the way of everybody where the cores
-# are shared. Some microseconds they may: a recurrent network has work for them so often that
-# waking them takes longer than the work
+# are shared. They may look for work some times: a recurrent network has some so often that waking
+# them takes longer than the work
 WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "500"}
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from .bench import metrics, rates
+from .bench import NEED_SESSIONS, metrics, rates
 from .worlds import CLIPS, COMPONENTS, LISTENERS, SESSIONS, Clips, World
 
 SMALL = (
@@ -77,8 +77,9 @@ def test_rates_of_corrected_scores(world: World) -> None:
         _check(world, "ridge-corrected", 200, pool)
 
 
-def test_rates_of_corrected_scores_in_a_small_world() -> None:
-    _check(REPEATED, "ridge-corrected", 20)
+@pytest.mark.parametrize("metric", NEED_SESSIONS)
+def test_rates_of_sessions_in_a_small_world(metric: str) -> None:
+    _check(REPEATED, metric, 20)
 
 
 @pytest.mark.slow

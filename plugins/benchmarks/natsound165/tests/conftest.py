@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brainbench_natsound165 import testing
 from brainbench_natsound165.testing import Maker, pack
 from brainbench_natsound165.voxels import B2021, NH2015, READERS, Published
 
@@ -49,9 +48,3 @@ def small(monkeypatch: pytest.MonkeyPatch) -> dict[str, Published]:
     for dataset, published in SMALL.items():
         monkeypatch.setitem(READERS, dataset, (READERS[dataset][0], published))
     return SMALL
-
-
-@pytest.fixture(scope="session")
-def full_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return an archive of both data sets in their published sizes."""
-    return testing.full_archive(tmp_path_factory.mktemp("full"))

@@ -23,7 +23,7 @@ import xarray as xr
 from brainbench_natsound165 import files, installed
 from brainbench_natsound165.cards import CARDS
 from brainbench_natsound165.components import Components, read_components
-from brainbench_natsound165.testing import full_archive as write_full_archive
+from brainbench_natsound165.testing import full_archive
 from brainbench_natsound165.voxels import RESPONSES, TABLE, VOXELS
 
 from brainbench_audio import settings
@@ -494,9 +494,10 @@ def between_subjects(assembly: xr.DataArray) -> float:
 
 
 @pytest.mark.slow
-def test_the_published_sizes(full_archive: Path, sounds: Path) -> None:
+def test_the_published_sizes(tmp_path: Path, sounds: Path) -> None:
+    archive = full_archive(tmp_path)
     for card, voxels, subjects in ((NH2015, 7694, 8), (B2021, 26792, 20)):
-        VOXELS_SOURCE.fetch(card, source=full_archive)
+        VOXELS_SOURCE.fetch(card, source=archive)
         assembly = VOXELS_SOURCE.load(card, None).assembly
         assert assembly.shape == (165, voxels, 3)
         assert len(set(assembly["subject"].values)) == subjects
@@ -510,8 +511,7 @@ def test_the_published_sizes(full_archive: Path, sounds: Path) -> None:
 def test_responses_made_of_components_follow_them_by_name(
     tmp_path: Path, sounds: Path, data_folder: Path
 ) -> None:
-    # an archive of its own: that of other tests is made of the real components only by chance
-    VOXELS_SOURCE.fetch(NH2015, source=write_full_archive(tmp_path))
+    VOXELS_SOURCE.fetch(NH2015, source=full_archive(tmp_path))
     assembly = installed.read_installed(settings.data_home() / "NH2015" / "NH2015.nc")
     content = scipy.io.loadmat(data_folder / "natsound165" / files.COMPONENTS)
     components = align(read_components(data_folder / "natsound165" / files.COMPONENTS), NAMES)
