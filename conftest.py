@@ -96,6 +96,16 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., _D
 
 
 @pytest.fixture(autouse=True)
+def environment() -> Iterator[None]:
+    """Put it back: what the command sets for its processes would reach those of later tests."""
+    before = dict(os.environ)
+    yield
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@pytest.fixture(autouse=True)
 def quick_matlab(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Import SciPy once, not for each of a hundred files; tests/own_data and tests/faults do."""
     if hasattr(os, "fork") and _BENCHMARKS in request.path.parents:

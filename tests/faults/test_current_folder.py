@@ -39,12 +39,10 @@ def hostile(tmp_path: Path, tiny: Path) -> Hostile:
     def run(
         *arguments: str, start: tuple[str, ...] = (str(script),)
     ) -> subprocess.CompletedProcess[str]:
-        # the command sets it, and may have run in this process
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
         done = subprocess.run(
             [sys.executable, *start, *arguments],
             cwd=folder,
-            env={**kept, "HOME": str(home)},
+            env={**os.environ, "HOME": str(home)},
             capture_output=True,
             text=True,
             timeout=300,

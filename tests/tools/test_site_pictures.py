@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,8 @@ def test_every_picture_is_shown_once() -> None:
 @pytest.mark.slow
 def test_a_picture_shows_what_it_should(tmp_path: Path) -> None:
     pytest.importorskip("playwright.sync_api")
+    if shutil.which("chromium") is None:
+        pytest.skip("no chromium on this machine: apt-get install chromium")
     build_site(published_results(), tmp_path / "site")
     shoot(tmp_path / "site", ["benchmark", "size"], tmp_path, tmp_path / "pictures")
     assert sorted(file.stem for file in (tmp_path / "pictures").iterdir()) == ["benchmark", "size"]
