@@ -184,7 +184,8 @@ class Influence:
         Two-way clustered variance: Cameron, Gelbach and Miller 2011, Journal of Business & Economic
         Statistics 29; for what stimuli owe together, which a jackknife counts several times, Efron
         and Stein 1981, Annals of Statistics 9. Degrees of freedom: Satterthwaite 1946, of subjects
-        only where they add to the error. Error rates: docs/methods-statistics.md.
+        only where they add to the error, of stimuli by what is left of the jackknife's variance.
+        Error rates: docs/methods-statistics.md.
         """
         if reason := self.trouble():
             raise DataError(reason)
@@ -194,18 +195,18 @@ class Influence:
         if stimuli < self.least:
             told = f"{self.units}, for these {self.kind}" if stimuli else self.units
             return Estimate(value, float(np.sqrt(between)), parts - 1, told)
-        over = float(self._variance(np.full((parts, 1), 1 / parts))[0])
+        over, freedom = (float(one[0]) for one in self._variance(np.full((parts, 1), 1 / parts)))
         if not self._enough:
             these = f"this {self.units.removesuffix('s')}" if parts == 1 else f"these {self.units}"
             told = f"{self.kind}, for {these}" if self.units else self.kind
-            return Estimate(value, float(np.sqrt(over)), stimuli - 1, told, *self._skew(over, over))
-        both = self._variance(np.eye(parts)) / parts**2
-        variance, unsure = over, over**2 / (stimuli - 1)
+            return Estimate(value, float(np.sqrt(over)), freedom, told, *self._skew(over, over))
+        both, of_both = self._variance(np.eye(parts) / parts)
+        variance, unsure = over, over**2 / freedom
         if (added := between - float(both.sum())) > 0:
             # all that subjects say of themselves is unsure then, not only what is added of it;
             # counted where nothing is added, 3 listeners who hardly differ would tell nothing
             variance += added
-            unsure += np.square(both).sum() / (stimuli - 1) + between**2 / (parts - 1)
+            unsure += (np.square(both) / of_both).sum() + between**2 / (parts - 1)
         freedom = float(variance**2 / unsure) if variance > 0 else stimuli - 1.0
         skew = self._skew(over, variance)
         told = f"{self.kind} and {self.units}"
@@ -246,10 +247,24 @@ class Influence:
         spread = moved.std()
         return np.asarray(estimate.value + moved * (estimate.error / spread if spread else 0.0))
 
-    def _variance(self, weights: Array) -> Array:
-        """Return the variance over stimuli of sums over parts, weights (part, sum)."""
+    def _variance(self, weights: Array) -> tuple[Array, Array]:
+        r"""Return the variance over stimuli of sums over parts, and its degrees of freedom.
+
+        The sum of squares of n influences has n - 1, and a share :math:`s` of it, which is what
+        pairs and the choice leave, counts as so many fewer squares: :math:`(n - 1) s`. Were what is
+        taken off known without error but the sum not, these were :math:`(n - 1) s^2`; did both have
+        the same error in proportion, n - 1.
+
+        Parameters
+        ----------
+        weights : float64 array (part, sum)
+
+        Returns
+        -------
+        two float64 arrays (sum,)
+        """
         stimuli = len(self.stimuli)
-        squares = np.square(self.stimuli @ weights).sum(axis=0)
+        whole = squares = np.square(self.stimuli @ weights).sum(axis=0)
         if self.pairs is not None:
             # What a pair owes together is in the sums of both its stimuli, and counts twice; what k
             # stimuli owe together counts k times, and is in k (k - 1) / 2 pairs. Half of the
@@ -264,7 +279,8 @@ class Influence:
             added = added_variance(fixed, self.choice @ weights)
             # the highest of 30 equals varies by a quarter of each; what is estimated may by none
             squares = np.maximum(squares + added, squares / 4)
-        return np.asarray((stimuli - 1) / stimuli * squares)
+        left = np.divide(squares, whole, out=np.ones_like(whole), where=whole > squares)
+        return np.asarray((stimuli - 1) / stimuli * squares), np.asarray((stimuli - 1) * left)
 
 
 def stored_influence(

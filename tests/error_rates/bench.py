@@ -49,6 +49,8 @@ class Rates:
         those that miss the difference on other clips.
     false_in_parts : float
         The same of comparisons of a single component; NaN without.
+    far, far_in_parts : float
+        As both, with p below .01, which is what control of false discoveries over many pairs needs.
     contradictions : int
         Comparisons whose interval and p disagree.
     """
@@ -66,6 +68,8 @@ class Rates:
     difference_error: float
     false_positives: float
     false_in_parts: float
+    far: float
+    far_in_parts: float
     contradictions: int
 
     def line(self) -> str:
@@ -74,7 +78,8 @@ class Rates:
             f"{self.world:38} {self.metric:17} {self.mean:6.3f} {self.deviation:7.4f} "
             f"{self.error:7.4f} {self.covered:6.3f} {self.above:6.3f} {self.parts_covered:6.3f} "
             f"{self.difference_deviation:7.4f} {self.difference_error:7.4f} "
-            f"{self.false_positives:6.3f} {self.false_in_parts:6.3f} {self.contradictions:11}  "
+            f"{self.false_positives:6.3f} {self.false_in_parts:6.3f} {self.far:6.3f} "
+            f"{self.far_in_parts:6.3f} {self.contradictions:11}  "
             f"{(0.05 * 0.95 / self.times) ** 0.5:.3f}"
         )
 
@@ -86,7 +91,8 @@ OTHERS = 3000
 HEADER = (
     f"{'world':38} {'metric':17} {'mean':>6} {'sd':>7} {'error':>7} {'cover':>6} {'> 0':>6} "
     f"{'parts':>6} "
-    f"{'diff sd':>7} {'error':>7} {'false':>6} {'parts':>6} {'contradict':>11}  Monte-Carlo error"
+    f"{'diff sd':>7} {'error':>7} {'false':>6} {'parts':>6} {'< .01':>6} {'parts':>6} "
+    f"{'contradict':>11}  Monte-Carlo error"
 )
 
 
@@ -203,6 +209,8 @@ def rates(
         difference_error=float(np.sqrt(np.mean(wrong**2))),
         false_positives=float((p < 0.05).mean()),
         false_in_parts=float((alone < 0.05).mean()) if alone.size else np.nan,
+        far=float((p < 0.01).mean()),
+        far_in_parts=float((alone < 0.01).mean()) if alone.size else np.nan,
         contradictions=int(((p < 0.05) != excluded).sum()),
     )
 

@@ -97,6 +97,31 @@ def test_listeners_who_agree_leave_what_sounds_say() -> None:
     assert alike.over == "sounds and listeners"
 
 
+def test_a_variance_of_which_much_is_taken_off_has_fewer_degrees_of_freedom() -> None:
+    """Squares of n influences have n - 1, and a share of them that share of these."""
+    generator = np.random.default_rng(0)
+    stimuli = generator.standard_normal((30, 4))
+    pairs = generator.standard_normal((BINS, 4)) * np.sqrt(30 / BINS) * [0.0, 0.2, 0.6, 3.0]
+    every = Influence(np.zeros(4), stimuli - stimuli.mean(axis=0), pairs, share=1.0)
+    for place in range(4):
+        one = every.part(place)
+        assert one.pairs is not None
+        whole, twice = np.square(one.stimuli).sum(), np.square(one.pairs).sum()
+        left = max(1 - twice / whole, 0.5)
+        assert one.estimate().freedom == pytest.approx(29 * left)
+        assert one.estimate().error == pytest.approx(np.sqrt(29 / 30 * whole * left))
+    # nothing can be taken off nothing, and what a choice adds makes no variance surer
+    nothing = Influence(np.zeros(1), np.zeros((30, 1)), np.zeros((BINS, 1))).estimate()
+    assert (nothing.error, nothing.freedom) == (0, 29)
+    added = np.where(np.arange(WEIGHTINGS) < 1000, 9.0, 0.0) * generator.standard_normal(WEIGHTINGS)
+    more = replace(every.part(0), pairs=None, choice=added[:, np.newaxis]).estimate()
+    assert more.error > every.part(0).estimate().error
+    assert more.freedom == 29
+    # an eighth at least
+    less = replace(every.part(3), choice=-9 * added[::-1, np.newaxis]).estimate()
+    assert less.freedom == pytest.approx(29 / 8)
+
+
 def test_listeners_alone_and_sounds_alone() -> None:
     few = of_means("listeners", stimuli=19, parts=5)
     estimate = few.estimate()
@@ -369,7 +394,8 @@ def test_intervals_are_moved_by_how_skewed_a_score_is() -> None:
     assert estimate.third == pytest.approx(scale * (owed**3).sum())
     # the sketch is off by a hundredth or so
     assert estimate.slope == pytest.approx(scale * owed @ pairs @ owed, abs=0.02)
-    quantile = t.ppf(0.975, 59)
+    assert estimate.freedom == pytest.approx(60 * estimate.error**2 / squares)
+    quantile = t.ppf(0.975, estimate.freedom)
     moved = (2 * quantile**2 + 1) * estimate.third + 3 * (quantile**2 + 1) * estimate.slope
     middle = estimate.value + estimate.error * moved / 6
     margin = quantile * estimate.error

@@ -31,8 +31,8 @@ Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
 # share of the squares of pairs that is taken off differences: with half, as of a score, comparisons
-# are too careful in most worlds of docs/methods-statistics.md, with all too bold in those of noise
-APART = 0.8
+# are too careful in most worlds of docs/methods-statistics.md
+APART = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -72,8 +72,8 @@ def test_each_subject_alone(variant: str | None) -> None:
     assert found.error == pytest.approx(owed.estimate().error)
     assert found.interval == pytest.approx(owed.estimate().interval())
     np.testing.assert_allclose(found.raw["influence"], owed.stimuli, atol=1e-12)
-    # comparisons leave out more of what pairs owe than errors do
-    assert found.raw["pair_sketch"].attrs == {"share_of_differences": 0.8}
+    # comparisons leave out all that pairs owe
+    assert found.raw["pair_sketch"].attrs == {"share_of_differences": 1.0}
     for place, name in enumerate(found.parts):
         assert found.part_errors[name] == pytest.approx(owed.part(place).estimate().error)
         assert found.part_intervals[name] == pytest.approx(owed.part(place).estimate().interval())

@@ -43,13 +43,14 @@ def influences(
         slopes = np.nan_to_num(1 / scale)[:, np.newaxis] * targets.slopes(*roots)[:, known]
         pairs = fit.pairs.sketch(targets.responses, fit.predictions, slopes)
         # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
-        # to nothing together, and all of the squares go from differences; but not from those of
-        # single parts, which are too bold then, most of all of a listener's median. Of what all
-        # models learn alike from responses a third stays in errors of a score. More stay where
-        # something else is not counted: all in corrected ones over listeners, whose reliabilities
-        # vary, and all in errors and half in differences where what was chosen is held fixed. See
-        # the worlds of docs/methods-statistics.md.
-        share, apart = 2 / 3, 1.0
+        # to nothing together, and all of the squares could go from differences. Nine tenths do, and
+        # of those of a single component four fifths, as squares of these derivatives are somewhat
+        # larger than those of what leaving two out really changes. Of what all models learn alike
+        # from responses a third stays in errors of a score. More stay where something else is not
+        # counted: all in corrected ones over listeners, whose reliabilities vary, all in errors and
+        # half in differences where what was chosen is held fixed, and half in what is told of a
+        # single listener, whose median is not smooth. See the worlds of docs/methods-statistics.md.
+        share, apart = 2 / 3, 0.9
         if fit.rivals is None:
             share, apart = 0.0, HALF
         if units and correction is not None:
