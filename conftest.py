@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -98,11 +99,8 @@ def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., _D
 @pytest.fixture(autouse=True)
 def environment() -> Iterator[None]:
     """Put it back: what the command sets for its processes would reach those of later tests."""
-    before = dict(os.environ)
-    yield
-    if os.environ != before:
-        os.environ.clear()
-        os.environ.update(before)
+    with patch.dict(os.environ):
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -248,20 +248,9 @@ class Influence:
         return np.asarray(estimate.value + moved * (estimate.error / spread if spread else 0.0))
 
     def _variance(self, weights: Array) -> tuple[Array, Array]:
-        r"""Return the variance over stimuli of sums over parts, and its degrees of freedom.
+        """Return the variance over stimuli of sums, weights (part, sum), and degrees of freedom.
 
-        The sum of squares of n influences has n - 1, and a share :math:`s` of it, which is what
-        pairs and the choice leave, counts as so many fewer squares: :math:`(n - 1) s`. Were what is
-        taken off known without error but the sum not, these were :math:`(n - 1) s^2`; did both have
-        the same error in proportion, n - 1.
-
-        Parameters
-        ----------
-        weights : float64 array (part, sum)
-
-        Returns
-        -------
-        two float64 arrays (sum,)
+        That of n squares has n - 1; a share of it, which pairs and the choice leave, so many fewer.
         """
         stimuli = len(self.stimuli)
         whole = squares = np.square(self.stimuli @ weights).sum(axis=0)

@@ -59,8 +59,8 @@ class Rates:
         Share of comparisons of two equally good models with p < .05.
     chance : float
         Share of p against chance below .05.
-    ceiling, ceiling_error : float
-        Mean, and its Monte-Carlo error; NaN if there is none.
+    ceiling : float
+        Mean; NaN if there is none.
     """
 
     times: int
@@ -71,7 +71,6 @@ class Rates:
     false: float
     chance: float
     ceiling: float
-    ceiling_error: float
 
     def row(self, name: str) -> str:
         """Return a row of the table."""
@@ -106,7 +105,6 @@ def rates(
         scores.append(both[0])
         p.append((_influence(both[0], world) - _influence(both[1], world)).estimate().p)
     values = np.array([score.value for score in scores])
-    ceilings = np.array([np.nan if one.ceiling is None else one.ceiling for one in scores])
     within = [one.interval is not None and _within(values.mean(), one.interval) for one in scores]
     return Rates(
         times=times,
@@ -116,8 +114,7 @@ def rates(
         covered=float(np.mean(within)),
         false=float(np.mean(np.array(p) < 0.05)),
         chance=float(np.mean([one.p is not None and one.p < 0.05 for one in scores])),
-        ceiling=float(ceilings.mean()),
-        ceiling_error=float(ceilings.std() / np.sqrt(times)),
+        ceiling=float(np.mean([np.nan if one.ceiling is None else one.ceiling for one in scores])),
     )
 
 
