@@ -13,7 +13,7 @@ ACTIVATIONS = 1
 # from a sound file to a waveform
 STIMULI = 1
 # assemblies, folds, ceilings and statistics, which every metric builds upon
-SCORES = 11
+SCORES = 12
 
 # what each number stands for: import packages or modules
 STANDS_FOR = {

@@ -14,7 +14,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.profiles import influences
 from brainbench_audio.scores.statistics import Array
-from brainbench_audio.scores.weightings import WEIGHTINGS, added_variance, weightings
+from brainbench_audio.scores.weightings import FREEDOM, WEIGHTINGS, added_variance, weightings
 
 # fewer say nothing of others
 LEAST_STIMULI, LEAST_PARTS = 20, 3
@@ -250,26 +250,30 @@ class Influence:
     def _variance(self, weights: Array) -> tuple[Array, Array]:
         """Return the variance over stimuli of sums, weights (part, sum), and degrees of freedom.
 
-        That of n squares has n - 1; a share of it, which pairs and the choice leave, so many fewer.
+        That of n squares has n - 1; a share, which pairs and the choice leave, so many fewer, and
+        fewer still, by Satterthwaite's rule, as what the choice adds is not sure.
         """
         stimuli = len(self.stimuli)
         whole = squares = np.square(self.stimuli @ weights).sum(axis=0)
         if self.pairs is not None:
-            # What a pair owes together is in the sums of both its stimuli, and counts twice; what k
-            # stimuli owe together counts k times, and is in k (k - 1) / 2 pairs. Half of the
+            # What k stimuli owe together counts k times, and is in k (k - 1) / 2 pairs. Half of the
             # squares of pairs is the most that can go if it is to count once at least, up to k = 4;
             # metrics whose pairs owe less together, or stand for something else, say another share.
             twice = np.square(self.pairs @ weights).sum(axis=0)
             share = self.share if self._several else min(self.share, self.alone)
             squares = np.maximum(squares - share * twice, squares / 2)
+        unsure: Array | float = 0.0
         if self.choice is not None:
             # a stimulus that counts for more is the opposite of one that is left out
             fixed = -weightings(stimuli) @ self.stimuli @ weights
-            added = added_variance(fixed, self.choice @ weights)
+            added, changed = added_variance(fixed, self.choice @ weights)
             # the highest of 30 equals varies by a quarter of each; what is estimated may by none
             squares = np.maximum(squares + added, squares / 4)
-        left = np.divide(squares, whole, out=np.ones_like(whole), where=whole > squares)
-        return np.asarray((stimuli - 1) / stimuli * squares), np.asarray((stimuli - 1) * left)
+            unsure = np.square(changed) / FREEDOM
+        unsure = unsure + squares * np.maximum(squares, whole) / (stimuli - 1)
+        most = np.full_like(whole, stimuli - 1.0)
+        freedom = np.divide(np.square(squares), unsure, out=most, where=squares > 0)
+        return (stimuli - 1) / stimuli * squares, np.maximum(freedom, 1.0)
 
 
 def stored_influence(

@@ -11,8 +11,9 @@ from brainbench_audio.scores.statistics import Array
 # so many weightings of the stimuli; then groups of weightings that have moved together before
 ONCE, GROUPS, GROUP = 1000, 100, 10
 WEIGHTINGS = ONCE + GROUPS * GROUP
-# how much more than a second the first noise adds
-FIRST = 1.15
+# how much more than a second the first noise adds, and how well that is known: as a sum of squares
+# with so many degrees of freedom
+FIRST, FREEDOM = 1.3, 20
 
 
 @lru_cache(maxsize=4)  # each layer, target and model is asked with the same ones
@@ -40,16 +41,16 @@ def weightings(stimuli: int) -> Array:
     return changes
 
 
-def added_variance(fixed: Array, rest: Array) -> Array:
+def added_variance(fixed: Array, rest: Array) -> tuple[Array, Array]:
     r"""Return what a choice made anew adds to the variance of sums, (sum,); it may be negative.
 
     The variance over weightings, of which the sample is one itself, is the same functional of a
     sample with more noise, so it is off by what one more noise changes in it, and that is known:
 
-    .. math:: V_1 - 1.15 (V_2 - V_1)
+    .. math:: V_1 - 1.3 (V_2 - V_1)
 
     with :math:`V_1` the variance over weightings of the sample, and :math:`V_2` the mean variance
-    over weightings of samples that are weightings of it. With 1 in place of 1.15 it is exact for
+    over weightings of samples that are weightings of it. With 1 in place of 1.3 it is exact for
     what is quadratic, but what a choice adds rises more slowly with each noise. The factor is the
     one with which rates hold in the worlds of docs/methods-statistics.md.
 
@@ -60,13 +61,19 @@ def added_variance(fixed: Array, rest: Array) -> Array:
     rest : float64 array (weighting, sum)
         What they move by beyond that, with everything chosen anew.
 
+    Returns
+    -------
+    tuple of float64 array (sum,)
+        What is added; and what one more noise changes, :math:`V_2 - V_1`, which is what is not sure
+        of it: it counts as if it had `FREEDOM` degrees of freedom.
+
     Notes
     -----
     The bootstrap iterated once: Hall 1992, "The bootstrap and Edgeworth expansion", section 1.4.
     """
     anew, held = _variances(fixed + rest), _variances(fixed)
     once, again = (some - others for some, others in zip(anew, held, strict=True))
-    return np.asarray(once - FIRST * (again - once))
+    return np.asarray(once - FIRST * (again - once)), np.asarray(again - once)
 
 
 def _variances(values: Array) -> tuple[Array, Array]:

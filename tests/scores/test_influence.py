@@ -17,7 +17,7 @@ from scipy.stats import t
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.influence import BINS, Influence, sketch, stored_influence
-from brainbench_audio.scores.weightings import WEIGHTINGS, weightings
+from brainbench_audio.scores.weightings import ONCE, WEIGHTINGS, added_variance, weightings
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -110,16 +110,31 @@ def test_a_variance_of_which_much_is_taken_off_has_fewer_degrees_of_freedom() ->
         left = max(1 - twice / whole, 0.5)
         assert one.estimate().freedom == pytest.approx(29 * left)
         assert one.estimate().error == pytest.approx(np.sqrt(29 / 30 * whole * left))
-    # nothing can be taken off nothing, and what a choice adds makes no variance surer
+    # nothing can be taken off nothing
     nothing = Influence(np.zeros(1), np.zeros((30, 1)), np.zeros((BINS, 1))).estimate()
     assert (nothing.error, nothing.freedom) == (0, 29)
-    added = np.where(np.arange(WEIGHTINGS) < 1000, 9.0, 0.0) * generator.standard_normal(WEIGHTINGS)
-    more = replace(every.part(0), pairs=None, choice=added[:, np.newaxis]).estimate()
-    assert more.error > every.part(0).estimate().error
-    assert more.freedom == 29
-    # an eighth at least
-    less = replace(every.part(3), choice=-9 * added[::-1, np.newaxis]).estimate()
-    assert less.freedom == pytest.approx(29 / 8)
+
+
+@pytest.mark.parametrize(("once", "again"), [(9.0, 9.0), (9.0, 0.0), (9.0, 10.0), (0.0, 30.0)])
+def test_what_one_more_noise_changes_of_a_choice_is_not_sure(once: float, again: float) -> None:
+    """It counts as a sum of squares with 20 degrees of freedom would, by Satterthwaite's rule."""
+    generator = np.random.default_rng(0)
+    stimuli = generator.standard_normal((30, 1))
+    moved = generator.standard_normal((WEIGHTINGS, 1))
+    moved *= np.where(np.arange(WEIGHTINGS) < ONCE, once, again)[:, np.newaxis]
+    held = Influence(np.zeros(1), stimuli - stimuli.mean(axis=0))
+    whole = float(np.square(held.stimuli).sum())
+    added, changed = added_variance(-weightings(30) @ held.stimuli, moved)
+    squares = max(whole + float(added[0]), whole / 4)
+    estimate = replace(held, choice=moved).estimate()
+    assert estimate.error == pytest.approx(np.sqrt(29 / 30 * squares))
+    # what is added makes no variance surer, and what is taken off so many sounds fewer
+    unsure = squares * max(squares, whole) / 29 + float(changed[0]) ** 2 / 20
+    assert estimate.freedom == pytest.approx(max(squares**2 / unsure, 1))
+    # as much in weightings of weightings as in those of the sample: nothing to correct
+    assert (estimate.freedom > 28) == (once == again)
+    # next to nothing is left, and how much is not known
+    assert (estimate.freedom == 1) == (once == 0)
 
 
 def test_listeners_alone_and_sounds_alone() -> None:

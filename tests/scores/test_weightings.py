@@ -29,11 +29,11 @@ def test_weightings_are_the_same_for_all_and_come_with_their_opposites() -> None
 
 def test_nothing_is_added_where_nothing_else_is_chosen() -> None:
     fixed = weightings(20) @ np.random.default_rng(0).standard_normal((20, 3))
-    assert added_variance(fixed, np.zeros_like(fixed)).tolist() == [0, 0, 0]
+    for nothing in added_variance(fixed, np.zeros_like(fixed)):
+        assert nothing.tolist() == [0, 0, 0]
     # what is linear counts as often as it is
-    np.testing.assert_allclose(
-        added_variance(np.zeros_like(fixed), fixed), added_variance(fixed, fixed) / 3
-    )
+    once, twice = (added_variance(one, fixed)[0] for one in (np.zeros_like(fixed), fixed))
+    np.testing.assert_allclose(once, twice / 3)
 
 
 def squares(noise: Array) -> Array:
@@ -64,7 +64,10 @@ def test_variances_are_those_of_other_samples(
     changes = weightings(6).reshape(-1, 2, 3)
     moved = np.stack([score(one + changes) - score(one) for one in samples[:300]], axis=1)
     truth, still = score(samples).var(), np.zeros_like(moved)
-    assert added_variance(still, moved).mean() == pytest.approx(truth, rel=within)
+    added, changed = added_variance(still, moved)
+    assert added.mean() == pytest.approx(truth, rel=within)
+    once = moved[:ONCE].var(axis=0).mean()
+    assert (added + 1.3 * changed).mean() == pytest.approx(once, rel=0.01)
     if score is not highest:
         # the variance over weightings alone is that of more noise
         assert moved[:ONCE].var(axis=0).mean() > 1.3 * truth
@@ -97,7 +100,7 @@ def test_a_choice_between_equals_adds_little() -> None:
     moved = np.stack([score(one + changes) - score(one) for one in samples], axis=1)
     held = samples[:, 0] > samples[:, 1]
     fixed = np.where(held, changes[:, 2:3], changes[:, 3:])
-    added = added_variance(fixed, moved - fixed).mean()
+    added = added_variance(fixed, moved - fixed)[0].mean()
     # 2 V1 - V2 says .1, and V1 alone .3
     assert -0.02 < added < 0.085
     assert moved[:ONCE].var(axis=0).mean() - 1 == pytest.approx(0.32, abs=0.04)

@@ -170,7 +170,7 @@ def test_errors_and_chance_are_those_of_ridge_with_the_choice_held_fixed() -> No
     assert found.interval[0] < found.value < found.interval[1]
     assert found.raw.sizes["draw"] == 40
     # all that pairs owe stays in errors, and half in comparisons, in place of the choice
-    assert found.raw["pair_sketch"].attrs == {"share": 0.0, "share_of_single_parts": 0.8}
+    assert found.raw["pair_sketch"].attrs == {"share": 0.0}
     # responses in other orders say nothing of the choice
     by_chance = [
         RIDGE(layers, target.copy(data=target.values[order]), FOLDS, second=second).value

@@ -25,7 +25,7 @@ from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.chance import orders
 from brainbench_audio.scores.influence import stored_influence
-from brainbench_audio.scores.weightings import added_variance, weightings
+from brainbench_audio.scores.weightings import FREEDOM, added_variance, weightings
 
 FOLDS = np.arange(30) % 3
 Layers = dict[str, npt.NDArray[np.float64]]
@@ -63,15 +63,19 @@ def with_the_choice(
     size, owed = len(without), without - without.mean(axis=0)
     squares = (owed**2).sum(axis=0)
     less = np.minimum(share * np.square(pairs).sum(axis=0), squares / 2)
-    added = added_variance(-weightings(size) @ owed, np.asarray(choice, dtype=np.float64))
+    added, _ = added_variance(-weightings(size) @ owed, np.asarray(choice, dtype=np.float64))
     return np.sqrt((size - 1) / size * np.maximum(squares - less + added, (squares - less) / 4))
 
 
-def quantile(error: float, without: npt.NDArray[np.float64]) -> float:
+def quantile(
+    error: float, without: npt.NDArray[np.float64], choice: npt.NDArray[np.float64]
+) -> float:
     """Return Student's, with the degrees of freedom that are left of those of the stimuli."""
-    most = len(without) - 1
-    whole = most / len(without) * np.square(without - without.mean()).sum()
-    return float(stats.t.ppf(0.975, most * min(1.0, error**2 / whole)))
+    size, owed = len(without), without - without.mean()
+    variance, whole = size / (size - 1) * error**2, float(np.square(owed).sum())
+    _, changed = added_variance(-weightings(size) @ owed, choice)
+    unsure = variance * max(variance, whole) / (size - 1) + float(changed.item()) ** 2 / FREEDOM
+    return float(stats.t.ppf(0.975, max(1.0, variance**2 / unsure)))
 
 
 def squared(r: npt.NDArray[np.float64], change: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -84,15 +88,14 @@ def test_components_are_means_over_sounds() -> None:
     target = named(target.values, component=names)
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     without = np.maximum(fit.left_out, 0) ** 2
-    # most of what pairs of sounds owe goes from errors of a score, more from differences, and some
-    # less from those of one component
+    # most of what pairs of sounds owe goes from errors of a score, and more from differences
     weights = Targets.from_assembly(target).slopes(fit.correlations, fit.left_out)
     np.testing.assert_array_equal(weights, np.diag(2 * np.maximum(fit.correlations, 0)))
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value)
     assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (2 / 3, 0.9, 0.9, 0.8)
+    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (2 / 3, 0.8, 0.8, 1.0)
     # and what the choice of layers and penalties adds is stored
     assert fit.rivals is not None
     found = fit.rivals.moved(target.values, fit.layer, np.arange(4))
@@ -108,14 +111,15 @@ def test_components_are_means_over_sounds() -> None:
     of_roots = with_the_choice(fit.left_out, r)
     assert score.provenance["error_over"] == "sounds"
     root = np.sqrt(score.value)
-    margin = quantile(error, mean[0]) * error / (2 * root) / (1 - root**2)
+    margin = quantile(error, *mean[:2]) * error / (2 * root) / (1 - root**2)
     edges = np.tanh(np.arctanh(root) + np.array([-margin, margin])) ** 2
     assert score.interval == pytest.approx(tuple(edges), rel=1e-6)
     for number, name in enumerate(names):
         assert score.part_errors[name] == pytest.approx(part_errors[number])
         # of the correlation, whose square the part is
         root = fit.correlations[number]
-        student = quantile(of_roots[number], fit.left_out[:, number])
+        these = slice(number, number + 1)
+        student = quantile(of_roots[number], fit.left_out[:, these], r[:, these])
         margin = student * of_roots[number] / (1 - root**2)
         edges = np.maximum(np.tanh(np.arctanh(root) + np.array([-margin, margin])), 0) ** 2
         assert score.part_intervals[name] == pytest.approx(tuple(edges), rel=1e-6)
@@ -145,7 +149,7 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value, "listeners")
     assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (2 / 3, 0.9, 0.9, 0.5)
+    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (2 / 3, 0.8, 0.8, 0.5)
     each = without, choice, pairs
     over = with_the_choice(*(one.mean(axis=1, keepdims=True) for one in each)).item() ** 2
     both = np.square(with_the_choice(*each)).sum() / 9
@@ -212,7 +216,7 @@ def test_corrected_errors_hold_reliabilities_fixed() -> None:
     layers, target = made_up(9)
     several = target.values[:, :, None] + generator.standard_normal((30, 9, 3))
     listeners = named(several, subject=[f"s{one}" for one in np.arange(9) % 3])
-    for variant, shares in ((None, (2 / 3, 0.9)), ("corrected", (0.0, 0.0))):
+    for variant, shares in ((None, (2 / 3, 0.8)), ("corrected", (0.0, 0.0))):
         score = Ridge(variant=variant)(layers, listeners, FOLDS)
         owed = stored_influence(score.raw, score.parts, score.value, "listeners")
         assert owed is not None
