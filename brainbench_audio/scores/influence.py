@@ -262,18 +262,17 @@ class Influence:
             twice = np.square(self.pairs @ weights).sum(axis=0)
             share = self.share if self._several else min(self.share, self.alone)
             squares = np.maximum(squares - share * twice, squares / 2)
-        unsure: Array | float = 0.0
+        changed: Array | float = 0.0
         if self.choice is not None:
             # a stimulus that counts for more is the opposite of one that is left out
             fixed = -weightings(stimuli) @ self.stimuli @ weights
             added, changed = added_variance(fixed, self.choice @ weights)
             # the highest of 30 equals varies by a quarter of each; what is estimated may by none
             squares = np.maximum(squares + added, squares / 4)
-            unsure = np.square(changed) / FREEDOM
-        unsure = unsure + squares * np.maximum(squares, whole) / (stimuli - 1)
-        most = np.full_like(whole, stimuli - 1.0)
-        freedom = np.divide(np.square(squares), unsure, out=most, where=squares > 0)
-        return (stimuli - 1) / stimuli * squares, np.maximum(freedom, 1.0)
+        scale = np.where(squares > 0, squares, 1.0)
+        unsure = np.maximum(whole / scale, 1.0) / (stimuli - 1)
+        unsure += np.square(changed / scale) / FREEDOM
+        return (stimuli - 1) / stimuli * squares, 1 / np.minimum(unsure, 1.0)
 
 
 def stored_influence(

@@ -133,6 +133,8 @@ def test_what_one_more_noise_changes_of_a_choice_is_not_sure(once: float, again:
     assert estimate.freedom == pytest.approx(max(squares**2 / unsure, 1))
     # as much in weightings of weightings as in those of the sample: nothing to correct
     assert (estimate.freedom > 28) == (once == again)
+    tiny = replace(held, stimuli=1e-90 * held.stimuli, choice=1e-90 * moved).estimate()
+    assert tiny.freedom == pytest.approx(estimate.freedom)
     # next to nothing is left, and how much is not known
     assert (estimate.freedom == 1) == (once == 0)
 
