@@ -34,7 +34,7 @@ def build(
     Parameters
     ----------
     values : array (stimulus, target) or (stimulus, target, session)
-        Responses.
+        Responses; what is masked is missing (NaN).
     stimuli : sequence of str
         Stimulus names, one a row.
     dimension : str
@@ -58,7 +58,8 @@ def build(
     >>> build([[1.0], [2.0]], ["a", "b"], "component", {"component": ["pitch"]}).shape
     (2, 1)
     """
-    array = np.asarray(values)
+    # xarray makes NaN of what is masked
+    array = values if isinstance(values, np.ma.MaskedArray) else np.asarray(values)
     stimuli = [one_form(str(name)) for name in stimuli]
     dimensions = ("stimulus", dimension, "session")[: array.ndim]
     along = {name: (dimension, named(np.asarray(value))) for name, value in coordinates.items()}
@@ -107,7 +108,7 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
         raise DataError(f"An assembly of shape {assembly.shape} holds no responses.")
     names, counts = np.unique(stimulus_names(assembly), return_counts=True)
     if (counts > 1).any():
-        raise DataError(f"Stimuli named more than once: {_listed(names[counts > 1])}.")
+        raise DataError(f"Stimuli named more than once: {listed(names[counts > 1])}.")
     return assembly
 
 
@@ -129,8 +130,8 @@ def align(assembly: xr.DataArray, names: Sequence[str]) -> xr.DataArray:
     missing = [name for name in asked if name not in rows]
     if missing:
         raise DataError(
-            f"{len(missing)} of {len(names)} stimuli have no responses: {_listed(missing)}. The "
-            f"responses are of {_listed(list(rows))}. Use the same stimulus names on both sides."
+            f"{len(missing)} of {len(names)} stimuli have no responses: {listed(missing)}. The "
+            f"responses are of {listed(list(rows))}. Use the same stimulus names on both sides."
         )
     order = [rows[name] for name in asked]
     if order == list(range(len(rows))):  # a copy of hours of listening takes gigabytes
@@ -192,9 +193,17 @@ def real_numbers(values: npt.ArrayLike, name: str) -> npt.NDArray[np.floating[An
     Raises
     ------
     DataError
-        They are complex, or no numbers; ``name`` says whose they are.
+        They are complex, masked, or no numbers; ``name`` says whose they are.
     """
-    array = np.asarray(values)
+    if np.ma.is_masked(values):
+        raise DataError(f"{name} are masked in part: fill what is masked, or leave it out.")
+    try:
+        array = np.asarray(values)
+    except (TypeError, ValueError, RuntimeError) as error:  # tensors with a gradient, ragged lists
+        reason = str(error).rstrip(".")
+        raise DataError(
+            f"{name} must be an array of numbers ({reason}): of a tensor give `.detach().float()`."
+        ) from error
     if np.iscomplexobj(array):
         raise DataError(f"{name} must be real numbers, {_complex(array.dtype)}.")
     if array.dtype in _EXACT:
@@ -270,6 +279,7 @@ def _complex(dtype: np.dtype[Any]) -> str:
     )
 
 
-def _listed(names: Sequence[str] | npt.NDArray[Any]) -> str:
+def listed(names: Sequence[str] | npt.NDArray[Any]) -> str:
+    """Return the first few names, and how many more there are."""
     shown = ", ".join(str(name) for name in names[:_SHOWN])
     return shown + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

@@ -13,7 +13,7 @@ import xarray as xr
 from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import activation_fields, extracted
 from brainbench_audio.activations.lazy import LazyModel
-from brainbench_audio.activations.store import activations_key
+from brainbench_audio.activations.store import StoredActivations, activations_key
 from brainbench_audio.assemblies.assembly import align, content_hash, stimulus_names, validate
 from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
@@ -22,6 +22,7 @@ from brainbench_audio.files import hash_json
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.sources import check_imported, check_unchanged, package_hash
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.pipeline.by_name import RowsByName
 from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_categories
 from brainbench_audio.pipeline.dimensionality import MeasuredLayers
 from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
@@ -151,6 +152,7 @@ class ComposedBenchmark:
     def compare(self, layers: Layers, second: Layers | None = None) -> Score:
         """Return the score of activations: layer to (stimulus, feature), in the stimuli's order.
 
+        Rows of an xarray or pandas table that are named as the stimuli may have any order.
         ``second``: the same for the sounds of the second data set, see `second_layers`.
 
         Raises
@@ -203,6 +205,8 @@ class ComposedBenchmark:
         """Return layers of all sounds with the rows of those that count, or of volumes."""
         if self._resampling is not None:
             return LayersInTime(layers, self._resampling)
+        if not isinstance(layers, StoredActivations):
+            layers = RowsByName(layers, self.stimuli.names)
         return layers if self._rows is None else SomeRows(layers, self._rows)
 
     @contextmanager
@@ -214,6 +218,8 @@ class ComposedBenchmark:
                     f"{self.card.id} takes sounds of {self.second.card.data_id}, too, which the "
                     f"model has not heard: score it with `brainbench_audio.score`."
                 )
+            if not isinstance(second, StoredActivations):
+                second = RowsByName(second, self.second.stimuli.names)
             names = stimulus_names(self.assembly)
             yield {"second": self.second.seen(second, self.stimuli, names)}
             return

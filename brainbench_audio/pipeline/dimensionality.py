@@ -34,7 +34,7 @@ class MeasuredLayers(Mapping[str, Rows]):
         # of anything else, whoever reads it says what is wrong
         numbers = isinstance(rows, np.ndarray) and rows.ndim == 2 and rows.dtype.kind in "fiu"
         if name not in self._measured and numbers:
-            self._measured[name] = participation_ratio(rows), rows.shape[1]
+            self._measured[name] = participation_ratio(np.asarray(rows)), rows.shape[1]
         return rows
 
     def __iter__(self) -> Iterator[str]:

@@ -213,9 +213,36 @@ def test_features_are_real_numbers_or_refused() -> None:
         assert real_numbers(values, "x") is values
     for kind in (bool, np.int8, np.uint16, np.float16, np.longdouble):
         assert real_numbers(VALUES.astype(kind), "x").dtype == np.float64
-    for refused in (VALUES * 1j, VALUES.astype(object), VALUES.astype(str)):
+    whole = np.ma.masked_array(VALUES)
+    np.testing.assert_array_equal(real_numbers(whole, "x"), VALUES)
+    assert type(real_numbers(whole, "x")) is np.ndarray
+    for refused in (VALUES * 1j, VALUES.astype(object), VALUES.astype(str), [[1.0], [1.0, 2.0]]):
         with pytest.raises(DataError, match="Layer z must be"):
             real_numbers(refused, "Layer z")
+    with pytest.raises(DataError, match="Layer z are masked in part"):
+        real_numbers(np.ma.masked_less(VALUES, 0), "Layer z")
+
+
+class Gradient:
+    """What cannot be an array as it is, such as a tensor with a gradient."""
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+
+
+def test_tensors_that_are_no_arrays_are_refused_with_what_to_give() -> None:
+    with pytest.raises(DataError, match=r"\(Can't .* grad\): of a tensor give `.detach"):
+        real_numbers(Gradient(), "Layer z")  # type: ignore[arg-type]
+
+
+def test_what_is_masked_is_missing() -> None:
+    masked = np.ma.masked_array(VALUES, mask=VALUES < -1)
+    assert masked.mask.any()
+    np.testing.assert_array_equal(voxels(masked), np.where(VALUES < -1, np.nan, VALUES))
+    assert voxels(masked.astype(np.float32)).dtype == np.float32
+    counts = np.ma.masked_array((VALUES * 9).astype(int), mask=VALUES < -1)
+    assert np.isnan(voxels(counts).values).sum() == masked.mask.sum()
+    assert usable_targets(voxels(masked)).tolist() == (VALUES >= -1).all(axis=0).tolist()
 
 
 @pytest.mark.parametrize(

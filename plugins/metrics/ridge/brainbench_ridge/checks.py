@@ -12,6 +12,9 @@ from brainbench_audio.errors import ContractError, DataError
 
 from .partition import IndexArray, Partition
 
+# squares of squares of what is larger, or smaller, are no float64
+_LARGEST = 1e70
+
 
 def checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:
     """Return the responses (stimulus, target) as floats."""
@@ -26,6 +29,13 @@ def checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray
         raise DataError(
             f"{wrong.size} of {checked.shape[1]} targets hold NaN or infinite responses "
             f"(the first is target {wrong[0]}): drop them first."
+        )
+    sizes = np.abs(checked).max(axis=0).astype(np.float64)
+    wrong = np.flatnonzero((sizes > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST)))
+    if wrong.size:
+        raise DataError(
+            f"Responses of target {wrong[0]} are {sizes[wrong[0]]:.0e} at most, too large or too "
+            f"small to be squared: give them in another unit."
         )
     return checked
 
@@ -43,6 +53,11 @@ def checked_features(name: str, features: npt.ArrayLike, partition: Partition) -
         raise DataError(
             f"Layer {name!r} holds NaN or infinite activations (the first for stimulus {stimulus}, "
             f"feature {feature}): extract it again or leave it out."
+        )
+    if (size := float(np.abs(checked).max(initial=0.0))) > _LARGEST:
+        raise DataError(
+            f"Layer {name!r} holds activations up to {size:.0e}, too large to be squared: divide "
+            f"them by a power of 10."
         )
     return checked
 

@@ -9,6 +9,7 @@ from brainbench_ridge.metric import Ridge
 
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.errors import DataError
 from brainbench_audio.scores.score import Score
 
 STIMULI = tuple(f"sound-{number}" for number in range(40))
@@ -75,6 +76,20 @@ def test_plain_ridge_says_that_penalties_do_not_fit_the_unit(
     assert f"{found.n['component_stuck']} of 8 components" in message
     assert "layer power" in message
     assert "-ridge-scaled" in message
+
+
+@pytest.mark.parametrize("unit", [1e80, 1e-80])
+def test_what_cannot_be_squared_is_refused(unit: float) -> None:
+    features, responses = powers()
+    responses[:, 3] *= unit
+    with pytest.raises(DataError, match=r"target 3 are \de[+-](80|79) at most, too large"):
+        score(features, responses)
+
+
+def test_a_layer_that_is_too_large_is_refused() -> None:
+    features, responses = powers()
+    with pytest.raises(DataError, match=r"'power' holds activations up to \de\+\d\d, too large"):
+        score(features * 1e80, responses)
 
 
 def test_a_layer_that_loses_by_its_unit_is_named(caplog: pytest.LogCaptureFixture) -> None:
