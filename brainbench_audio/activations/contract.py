@@ -132,9 +132,12 @@ def _checked_layer(
         array = np.asarray(given[layer])
         if np.iscomplexobj(array):
             raise TypeError("its numbers are complex")
+        if np.ma.is_masked(given[layer]):
+            raise TypeError("it is masked in part")
         values = array.astype(np.float32, copy=False)
     except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor with gradients
-        raise ContractError(f"{where}: layer {layer!r} is no array of numbers: {error}.") from error
+        reason = str(error).rstrip(".")
+        raise ContractError(f"{where}: layer {layer!r} is no array of numbers: {reason}.") from error
     if values.ndim != 2 or len(values) != len(names) or values.shape[1] == 0:
         raise ContractError(
             f"{where}: layer {layer!r} has shape {values.shape}, expected ({len(names)}, n). "

@@ -322,6 +322,7 @@ def with_nan(values: np.ndarray) -> np.ndarray:
         (lambda values: [[1.0], [2.0, 3.0]] * 8, r"layer 'bands' is no array of numbers"),
         (lambda values: {"a": 1}, r"layer 'bands' is no array of numbers"),
         (lambda values: values + 1j, r"layer 'bands' is no array of numbers"),
+        (lambda values: np.ma.masked_greater(values, values.mean()), r"masked in part\.$"),
     ],
 )
 def test_faulty_models_are_named(stimuli: StimulusSet, change: Any, told: str) -> None:
