@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,13 @@ from brainbench_audio import revisions
 from brainbench_audio.activations.extraction import activation_fields, extracted
 from brainbench_audio.activations.lazy import LazyModel
 from brainbench_audio.activations.store import StoredActivations, activations_key
-from brainbench_audio.assemblies.assembly import align, content_hash, stimulus_names, validate
+from brainbench_audio.assemblies.assembly import (
+    align,
+    content_hash,
+    copied_sessions,
+    stimulus_names,
+    validate,
+)
 from brainbench_audio.assemblies.coordinates import storable
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
@@ -34,6 +41,7 @@ from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.views import bars, line, view
 
+_log = logging.getLogger(__name__)
 # options of all metrics that leave their scores as they are
 _NEUTRAL = frozenset({"max_memory"})
 
@@ -84,6 +92,12 @@ class ComposedBenchmark:
             # rows of responses are volumes, in their own order
             names = tuple(stimulus_names(assembly))
             self._resampling = Resampling(dataset.stimuli, assembly)
+        for first, second in copied_sessions(assembly):
+            _log.warning(
+                "%s: sessions %d and %d hold the same responses throughout, which counts as a "
+                "repetition without noise: leave one of them out if it is a copy.",
+                *(card.data_id, first, second),
+            )
         aligned = align(assembly, names)
         # all sounds are heard, so that activations are shared with other benchmarks
         self._rows = rows_of(card, dataset.stimuli, aligned)

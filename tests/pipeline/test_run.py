@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 
 import brainbench_audio
 from brainbench_audio import settings
@@ -447,3 +448,16 @@ def test_stimuli_without_response_or_fold(benchmark: ComposedBenchmark, lacking:
         data.folds = benchmark.folds.aligned(names[1:])
     with pytest.raises(DataError, match=str(names[0])):
         ComposedBenchmark(benchmark.card, data, lambda *_: Score(value=0), {})
+
+
+def test_sessions_that_are_copies_are_told(
+    benchmark: ComposedBenchmark, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = as_dataset(benchmark)
+    once = benchmark.assembly
+    for noise, told in ((0.0, 1), (1.0, 0)):
+        data.assembly = xr.concat([once, once + noise], "session").transpose(*once.dims, "session")
+        caplog.clear()
+        ComposedBenchmark(benchmark.card, data, lambda *_: Score(value=0), {})
+        assert len(caplog.messages) == told
+        assert all("Tiny: sessions 0 and 1 hold the same" in one for one in caplog.messages)
