@@ -137,7 +137,9 @@ def _checked_layer(
         values = array.astype(np.float32, copy=False)
     except (TypeError, ValueError, RuntimeError) as error:  # RuntimeError: a tensor with gradients
         reason = str(error).rstrip(".")
-        raise ContractError(f"{where}: layer {layer!r} is no array of numbers: {reason}.") from error
+        raise ContractError(
+            f"{where}: layer {layer!r} is no array of numbers: {reason}."
+        ) from error
     if values.ndim != 2 or len(values) != len(names) or values.shape[1] == 0:
         raise ContractError(
             f"{where}: layer {layer!r} has shape {values.shape}, expected ({len(names)}, n). "
