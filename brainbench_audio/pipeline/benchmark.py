@@ -92,11 +92,11 @@ class ComposedBenchmark:
             # rows of responses are volumes, in their own order
             names = tuple(stimulus_names(assembly))
             self._resampling = Resampling(dataset.stimuli, assembly)
-        for first, second in copied_sessions(assembly):
+        for one, other in copied_sessions(assembly):
             _log.warning(
                 "%s: sessions %d and %d hold the same responses throughout, which counts as a "
                 "repetition without noise: leave one of them out if it is a copy.",
-                *(card.data_id, first, second),
+                *(card.data_id, one, other),
             )
         aligned = align(assembly, names)
         # all sounds are heard, so that activations are shared with other benchmarks
