@@ -19,6 +19,9 @@ import numpy as np
 
 # a file may hold so many times its size, more than deflate can make of it, or so much
 RATIO, SMALL = 1100, 1 << 20
+# attributes by which whole numbers stand for others, or for none
+_PACKING = {"_FillValue", "missing_value", "scale_factor", "add_offset", "_Unsigned"}
+_PACKING |= {"valid_min", "valid_max", "valid_range"}
 _OWN_TYPES = (netCDF4.CompoundType, netCDF4.VLType, netCDF4.EnumType)
 
 
@@ -70,7 +73,7 @@ def _parsed(
     """Return what is to be told of a file, and its arrays: all, those wanted, or none.
 
     Of a ``foreign`` file, which holds more than a stored score does, the arrays of numbers and of
-    text are told that lie at its top, without attributes.
+    text are told that lie at its top, numbers as their attributes say, and without these.
     """
     with netCDF4.Dataset("score.nc", memory=content) as data:
         data.set_auto_maskandscale(False)
@@ -97,7 +100,7 @@ def _parsed(
         for name, variable in chosen.items():
             if checked and not _is_checked(variable):
                 raise RefusedError(f"{name} has no checksums, or lies in another file")
-            value = np.asarray(variable[...])
+            value = _decoded(variable) if foreign else np.asarray(variable[...])
             described = {
                 "name": name,
                 "dims": variable.dimensions,
@@ -111,6 +114,24 @@ def _parsed(
                 values.append(np.ascontiguousarray(value))
             about["variables"].append(described)
         return about, values
+
+
+def _decoded(variable: Any) -> Any:
+    """Return numbers unpacked, and NaN where they are missing; anything else as it is.
+
+    By the attributes that the CF conventions name. What was never written is missing, too, but of
+    numbers of two bytes or one, which may be as large as what netCDF writes there.
+    """
+    kind = np.dtype(object if variable.dtype is str else variable.dtype)
+    small = kind.itemsize < 4 and not _PACKING & set(variable.ncattrs())
+    if kind.kind not in "fiu" or small:
+        return np.asarray(variable[...])
+    variable.set_auto_maskandscale(True)
+    value = variable[...]
+    if np.ma.is_masked(value):
+        value = value if value.dtype.kind == "f" else value.astype(np.float64)
+        return value.filled(np.nan)
+    return np.asarray(value)
 
 
 def _tell_rows(source: BinaryIO, target: BinaryIO) -> None:
