@@ -221,6 +221,10 @@ class MetricCard:
         What the value is, e.g. ``"R²"``.
     variant_units : mapping of str to str
         The same for each variant, where they differ.
+    largest : float or None
+        What no value exceeds, whatever its sign; None: not known.
+    variant_largest : mapping of str to (float or None)
+        The same for each variant, where they differ.
     description, licence, citation : str
         ``citation`` is BibTeX.
     packages : tuple of str
@@ -272,6 +276,8 @@ class MetricCard:
         default_factory=lambda: {None: frozenset({"responses"})}
     )
     variant_units: Mapping[str, str] = field(default_factory=dict)
+    largest: float | None = None
+    variant_largest: Mapping[str, float | None] = field(default_factory=dict)
     given: frozenset[str | None] = frozenset()
     second: frozenset[str] = frozenset()
     properties: frozenset[str] = frozenset()
@@ -290,6 +296,10 @@ class MetricCard:
     def unit_of(self, variant: str | None) -> str:
         """Return what the value of this variant is."""
         return self.variant_units.get(variant, self.unit) if variant else self.unit
+
+    def largest_of(self, variant: str | None) -> float | None:
+        """Return what no value of this variant exceeds; None: not known."""
+        return self.variant_largest.get(variant, self.largest) if variant else self.largest
 
     def promised(self, variant: str | None) -> frozenset[str]:
         """Return the properties of this variant."""
@@ -330,6 +340,11 @@ class BenchmarkCard:
     def unit(self) -> str:
         """What the value is, e.g. ``"R²"``."""
         return self.metric.unit_of(self.variant)
+
+    @property
+    def largest(self) -> float | None:
+        """What no value exceeds, whatever its sign; None: not known."""
+        return self.metric.largest_of(self.variant)
 
     @property
     def takes_second(self) -> bool:

@@ -65,13 +65,16 @@ def test_a_variant_requires_and_promises_as_the_plain_metric_unless_told() -> No
         properties=frozenset({"identity", "noise"}),
         variant_properties={"far": frozenset()},
         variant_units={"far": "m"},
+        largest=1.0,
+        variant_largest={"far": None},
     )
     variants = (None, "far", "very-far")
     assert [card.required(variant) for variant in variants] == [few, many, few]
     assert [len(card.promised(variant)) for variant in variants] == [2, 0, 2]
     assert [card.unit_of(variant) for variant in variants] == [card.unit, "m", card.unit]
     far = BenchmarkCard(dataset=DATASET, subset=None, metric=card, variant="far")
-    assert far.unit == "m"
+    assert [card.largest_of(variant) for variant in variants] == [1.0, None, 1.0]
+    assert (far.unit, far.largest, METRIC.largest) == ("m", None, None)
 
 
 def test_a_metric_needs_responses_by_default() -> None:

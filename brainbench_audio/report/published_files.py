@@ -20,7 +20,7 @@ from importlib import resources
 from pathlib import Path
 
 from brainbench_audio import settings
-from brainbench_audio.errors import DataError
+from brainbench_audio.errors import DataError, UnknownId
 from brainbench_audio.files import atomic_file
 from brainbench_audio.names import one_form, printable
 from brainbench_audio.tables import (
@@ -139,10 +139,11 @@ def import_scores(path: Path, source: str = "", replace: bool = False) -> Path:
     Raises
     ------
     DataError
-        The file is no such file, a file of this name was imported before, or another imported file
-        has a score of the same pair.
+        The file is no such file, a file of this name was imported before, another imported file
+        has a score of the same pair, or a score is larger than its benchmark has any.
     """
     scores = read_scores(path)
+    _refuse_too_large(scores, path)
     name = re.sub(r"[^A-Za-z0-9._-]", "_", path.stem).lstrip(".") or "scores"
     kept = imported_folder() / f"{name}.csv"
     if kept.exists() and not replace:
@@ -164,6 +165,21 @@ def import_scores(path: Path, source: str = "", replace: bool = False) -> Path:
     with atomic_file(kept) as temporary:
         temporary.write_text(_as_csv(scores, source, path.name), encoding="utf-8")
     return kept
+
+
+def _refuse_too_large(scores: Iterable[PublishedScore], path: Path) -> None:
+    from brainbench_audio.registry.lookup import find_benchmark
+
+    for score in scores:
+        try:
+            card = find_benchmark(score.benchmark)
+        except UnknownId:  # of a plugin that is not installed, or of none
+            continue
+        if card.largest is not None and abs(score.value) > card.largest:
+            raise DataError(
+                f"{path}: {score.value:g} of {score.model} on {score.benchmark} cannot be: its "
+                f"scores ({card.unit}) are {card.largest:g} at most. Divide percentages by 100."
+            )
 
 
 def read_scores(path: Path, keep_path: bool = False) -> list[PublishedScore]:

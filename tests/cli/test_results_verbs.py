@@ -274,3 +274,25 @@ def test_import(tmp_path: Path, capsys: Told) -> None:
     output = tmp_path / "all.csv"
     assert main(["export", "-o", str(output), "--published", "only", "--model", "new"]) == 0
     assert "new,Strange-x,0.5" in output.read_text()
+
+
+@pytest.mark.parametrize(
+    ("benchmark", "value", "told"),
+    [
+        ("NH2015-ridge", 57.5, "57.5 of new on NH2015-ridge cannot be: its scores (R²) are 1 at"),
+        ("HEAR.gtzan-probe", 85.2, "(metric of the task) are 1 at most. Divide percentages"),
+        ("NH2015-rsa", -1.1, "(Spearman's rho) are 1 at most"),
+        ("NH2015-ridge-corrected", 1.1, None),
+        ("NH2015-ridge", 1.0, None),
+        ("overall", -2.5, None),
+        ("Strange-x", 99, None),
+    ],
+)
+def test_scores_that_cannot_be_are_not_imported(
+    tmp_path: Path, capsys: Told, benchmark: str, value: float, told: str | None
+) -> None:
+    file = tmp_path / "lab.csv"
+    file.write_text(f"model,benchmark,value\nnew,{benchmark},{value}\n")
+    assert main(["import", str(file)]) == (0 if told is None else 1)
+    error = capsys.readouterr().err
+    assert error == "" if told is None else told in error

@@ -41,6 +41,8 @@ MAY_BE_EMPTY = {
         "properties",
         "variant_properties",
         "variant_units",
+        "largest",
+        "variant_largest",
         "reference",
         "second",
         "check_options",

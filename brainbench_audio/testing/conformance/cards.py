@@ -137,7 +137,7 @@ def _properties(card: MetricCard) -> None:
         card.given <= {None, *card.variants},
         "`given` names what is no variant.",
     )
-    for name in ("variant_properties", "variant_units"):
+    for name in ("variant_properties", "variant_units", "variant_largest"):
         require(
             set(getattr(card, name)) <= set(card.variants),
             f"`{name}` has a key that is no variant.",

@@ -39,6 +39,7 @@ CKA = MetricCard(
     variants=("biased",),
     requires={None: frozenset({"responses", "multivariate"})},
     unit="CKA",
+    largest=1.0,
     description=(
         "Linear centred kernel alignment of the best layer with the responses, mean over subjects, "
         "by the unbiased estimator; `biased` is the plain one, which grows with the number of "

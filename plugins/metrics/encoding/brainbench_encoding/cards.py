@@ -32,6 +32,7 @@ ENCODING = MetricCard(
         "unique-words": frozenset({"continuous", "words"}),
     },
     unit="r",
+    largest=1.0,
     variant_units=dict.fromkeys(("unique", "unique-words"), "r²"),
     description=(
         "Ridge regression of responses to continuous sound on the best layer, delayed by 1 to 4 "

@@ -31,6 +31,7 @@ _BEHIND = (
 _COMMON = {
     "requires": {None: frozenset({"responses", "multivariate"})},
     "unit": "R²",
+    "largest": 1.0,
     "citation": CITATION,
     "licence": "MIT",
     "packages": ("brainbench_mapping", "brainbench_ridge"),

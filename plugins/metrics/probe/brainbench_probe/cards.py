@@ -19,6 +19,7 @@ PROBE = MetricCard(
     variants=("last",),
     requires={None: frozenset({"task"})},
     unit="metric of the task",
+    largest=1.0,
     description=(
         "A network with one or two hidden layers is trained on a learned mean of all layers, in 16 "
         "settings of which validation chooses one, and tested once: accuracy, mean average "

@@ -27,6 +27,8 @@ RIDGE = MetricCard(
         "corrected": frozenset({"responses", "sessions"}),
     },
     unit="R²",
+    largest=1.0,
+    variant_largest={"corrected": None},
     description=(
         "Nested cross-validated ridge regression of each response on the best layer: squared "
         "correlation of predictions and responses, median over a subject's voxels and mean over "

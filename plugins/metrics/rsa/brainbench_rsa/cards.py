@@ -22,6 +22,7 @@ RSA = MetricCard(
         "crossnobis": frozenset({"responses", "multivariate", "sessions"}),
     },
     unit="Spearman's rho",
+    largest=1.0,
     description=(
         "Representational similarity: Spearman correlation of the stimulus-by-stimulus correlation "
         "distances in the best layer with those in the brain, mean over subjects. `cv` chooses the "
