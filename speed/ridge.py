@@ -7,7 +7,8 @@ Targets are voxel-like: mixtures of the measured components of the natural sound
 BRAINBENCH_DATA holds them, else made up) plus noise. One run times all sides in turns, so that a
 busy machine slows all alike. Each side chooses a penalty for each target, layer and outer fold from
 the same inner predictions; ours alone also goes past the edges of the grid, chooses a layer and
-evaluates each layer alone. With --device cuda ours, himalaya and the bare products are on the GPU;
+evaluates each layer alone. The whole score is what the metric returns for voxels of 20 people: ours
+with errors, intervals and what comparisons need. With --device cuda ours, himalaya and the bare products are on the GPU;
 himalaya in float32, too.
 """
 
@@ -28,12 +29,14 @@ from typing import Any
 
 import numpy as np
 from brainbench_ridge.memory import Memory
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.search import PENALTIES
 from brainbench_ridge.solver import nested_ridge
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_info, threadpool_limits  # type: ignore[import-untyped]
 
 from brainbench_audio.arrays import Arrays, arrays_on
+from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.machine import peak_memory
 
 FloatArray = NDArray[np.float64]
@@ -45,6 +48,8 @@ PRECISIONS = {"cpu": ("float64",), "cuda": ("float64", "float32")}
 BACKENDS = {"cpu": "numpy", "cuda": "torch_cuda"}
 # How many times as long as ours the others should take; of our bare products we may take 3 times.
 GOALS = {"scikit-learn": 1000.0, "himalaya": 4.0, "bare products": 1 / 3}
+# And what the whole score may take at most.
+SCORE, MOST, PEOPLE = "whole score", 1.5, 20
 
 
 class Layers(Mapping[str, NDArray[np.float32]]):
@@ -100,6 +105,14 @@ def ours(
     room = Memory(STIMULI, targets.shape[1], len(layers), FOLDS, None, arrays.budget(None))
     block, group = room.share()
     return nested_ridge(layers, targets, folds, block=block, group=group, arrays=arrays).r2
+
+
+def whole_score(
+    layers: Layers, targets: FloatArray, folds: NDArray[np.int64], device: str = "cpu"
+) -> None:
+    people = [f"subject-{voxel % PEOPLE}" for voxel in range(targets.shape[1])]
+    names = [f"sound-{row}" for row in range(STIMULI)]
+    Ridge(device=device)(layers, build(targets, names, "voxel", {"subject": people}), folds)
 
 
 def with_himalaya(
@@ -220,9 +233,11 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
     first, device = Layers(layers._sounds, 1, args.features), args.device
     ours(first, targets[:, :BLOCK], folds, device)
     choice = fastest_himalaya(first, targets, folds, device)
-    taken: dict[str, list[float]] = {"brainbench": [], "himalaya": [], "bare products": []}
+    sides = ("brainbench", SCORE, "himalaya", "bare products")
+    taken: dict[str, list[float]] = {side: [] for side in sides}
     for _ in range(args.repeats):
         taken["brainbench"].append(seconds(ours, layers, targets, folds, device))
+        taken[SCORE].append(seconds(whole_score, layers, targets, folds, device))
         taken["bare products"].append(bare_seconds(args.layers, targets, device))
         taken["himalaya"].append(seconds(with_himalaya, layers, targets, folds, **choice))
     sample = np.linspace(0, args.targets - 1, args.sample).astype(int)
@@ -237,7 +252,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
         "source": source,
         "median_seconds": median,
         "times_ours": own,
-        "goal_met": {side: own[side] >= goal for side, goal in GOALS.items()},
+        "goal_met": {
+            SCORE: own[SCORE] <= MOST,
+            **{side: own[side] >= goal for side, goal in GOALS.items()},
+        },
         "device": device,
         "himalaya_batch": choice["batch"],
         "himalaya_precision": choice["precision"],
@@ -297,9 +315,9 @@ def show(found: dict[str, Any]) -> None:
     print(f"{'':14} {'seconds':>12} {'times ours':>12} {'goal':>8}")
     for side, value in found["median_seconds"].items():
         line = f"{side:14} {value:12.2f}"
-        if side in GOALS:
+        if side in found["goal_met"]:
             met = "met" if found["goal_met"][side] else "MISSED"
-            line += f" {found['times_ours'][side]:12.2f} {GOALS[side]:8.2f} {met}"
+            line += f" {found['times_ours'][side]:12.2f} {GOALS.get(side, MOST):8.2f} {met}"
         print(line)
     peaks = ", ".join(
         f"{size:.0f} MB at {n} targets" for n, size in found["peak_megabytes"].items()

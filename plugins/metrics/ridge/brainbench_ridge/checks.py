@@ -37,7 +37,8 @@ def checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray
             f"Responses of target {wrong[0]} are {sizes[wrong[0]]:.0e} at most, too large or too "
             f"small to be squared: give them in another unit."
         )
-    return checked
+    # else whatever takes a block of columns copies all of them first
+    return np.ascontiguousarray(checked)
 
 
 def checked_features(name: str, features: npt.ArrayLike, partition: Partition) -> npt.NDArray[Any]:

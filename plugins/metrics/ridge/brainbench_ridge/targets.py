@@ -85,7 +85,9 @@ class Targets:
             present = by_subject(labels) or {}
             absent = tuple(name for name in subjects if name not in present)
         incomplete = int(incomplete_targets(assembly)[kept].sum())
-        return cls(labels, values[:, kept], reliability, kept, dropped, absent, incomplete)
+        # `values[:, kept]` would lie column by column, and each block of columns copy all of it
+        responses = values.take(kept, axis=1)
+        return cls(labels, responses, reliability, kept, dropped, absent, incomplete)
 
     @property
     def dimension(self) -> str:

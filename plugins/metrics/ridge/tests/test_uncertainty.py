@@ -12,9 +12,11 @@ import pytest
 import xarray as xr
 from brainbench_ridge import mixed as mixed_module
 from brainbench_ridge.cards import RIDGE as CARD
+from brainbench_ridge.checks import checked_targets
 from brainbench_ridge.loader import load
 from brainbench_ridge.memory import Memory
 from brainbench_ridge.metric import Ridge
+from brainbench_ridge.partition import Partition
 from brainbench_ridge.solver import nested_ridge
 from brainbench_ridge.targets import Targets
 from scipy import stats
@@ -165,6 +167,16 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     assert two.provenance["error_over"] == "sounds, for these listeners"
     mean = [one[:, :2].mean(axis=1, keepdims=True) for one in each]
     assert two.error == pytest.approx(with_the_choice(*mean, share=0.5).item())
+
+
+def test_a_block_of_responses_is_taken_without_copying_all() -> None:
+    _, target = made_up(9)
+    # column by column, as from MATLAB
+    for values in (target.values, np.asfortranarray(target.values)):
+        targets = Targets.from_assembly(target.copy(data=values))
+        assert targets.responses.flags.c_contiguous
+        np.testing.assert_array_equal(targets.responses, target.values)
+        assert checked_targets(values, Partition.from_labels(FOLDS)).flags.c_contiguous
 
 
 def test_too_few_sounds_and_listeners_have_no_error() -> None:
