@@ -8,8 +8,8 @@ BRAINBENCH_DATA holds them, else made up) plus noise. One run times all sides in
 busy machine slows all alike. Each side chooses a penalty for each target, layer and outer fold from
 the same inner predictions; ours alone also goes past the edges of the grid, chooses a layer and
 evaluates each layer alone. The whole score is what the metric returns for voxels of 20 people: ours
-with errors, intervals and what comparisons need. With --device cuda ours, himalaya and the bare products are on the GPU;
-himalaya in float32, too.
+with errors, intervals and what comparisons need. With --device cuda ours, himalaya and the bare
+products are on the GPU; himalaya in float32, too.
 """
 
 from __future__ import annotations
