@@ -38,10 +38,12 @@ class RowsByName(Mapping[str, npt.NDArray[Any]]):
             Its rows have names, and these are not those of the stimuli, once each.
         """
         layer = self._layers[name]
+        if not (isinstance(layer, xr.DataArray) or hasattr(layer, "iloc")):  # of pandas
+            return layer  # type: ignore[no-any-return]
         labels = _labels(layer)
         # what counts rows, as pandas does where it is told no names, names nothing
         if labels is None or labels == list(range(len(labels))):
-            return layer  # type: ignore[no-any-return]
+            return np.asarray(layer)
         names = [one_form(str(label)) for label in labels]
         absent, surplus = Counter(self._stimuli), Counter(names)
         absent, surplus = absent - surplus, surplus - absent
@@ -62,10 +64,9 @@ class RowsByName(Mapping[str, npt.NDArray[Any]]):
         return len(self._layers)
 
 
-def _labels(layer: Any) -> list[Any] | None:
-    """Return the names of the rows of a table of xarray or pandas; None without."""
-    if isinstance(layer, xr.DataArray):
-        index = layer.indexes.get(layer.dims[0]) if layer.dims else None
-        return None if index is None else list(index)
-    # pandas is imported by whoever has such a table
-    return list(layer.index) if hasattr(layer, "iloc") else None
+def _labels(table: Any) -> list[Any] | None:
+    """Return the names of the rows of a table; None without."""
+    if not isinstance(table, xr.DataArray):
+        return list(table.index)
+    index = table.indexes.get(table.dims[0]) if table.dims else None
+    return None if index is None else list(index)
