@@ -50,6 +50,7 @@ SOURCES = (
     "brainbench_audio.netcdf_child",
     "brainbench_audio.own_data",
     "brainbench_audio.pipeline.benchmark",
+    "brainbench_audio.pipeline.by_name",
     "brainbench_audio.pipeline.categories",
     "brainbench_audio.pipeline.resampling",
     "brainbench_audio.pipeline.second",
