@@ -294,6 +294,11 @@ SPOILT_METRICS = {
         "plain reference",
         "gives",
     ),
+    "too large": (
+        ("metric.py", "float(shares[best].mean())\n", "1.5\n"),
+        "well-formed",
+        "The score 1.5 is larger than the card says any is, 1.0",
+    ),
     "random": (
         (
             "metric.py",

@@ -21,7 +21,7 @@ from brainbench_audio.testing.conformance.trial import FEATURES, SAME, STIMULI, 
 
 # of features and responses: tesla are 1e-13 of what is common, and float32 holds 1e-38 to 3e38
 UNITS = (1e-30, 1e-13, 1e4, 1e30)
-EXACT, NOISE = 0.95, 0.3
+EXACT, NOISE, ROUNDING = 0.95, 0.3, 1e-9
 WIDTHS = (12, 60, 200)  # features, fewer and more than stimuli
 
 
@@ -49,6 +49,7 @@ def _well_formed(trial: Trial) -> None:
     )
     twice = [layer for layer, reads in watched.reads.items() if reads > 1]
     require(not twice, f"It reads layer {twice} more than once: each read may be a file.")
+    _not_too_large(trial, found)
     require(found.error is None or found.error >= 0, f"The error {found.error} is negative.")
     if found.interval is not None:
         low, high = found.interval
@@ -58,6 +59,14 @@ def _well_formed(trial: Trial) -> None:
     )
     undefined = [name for name, value in found.parts.items() if not np.isfinite(value)]
     require(not undefined, f"The parts {undefined} are no numbers: leave them out and count them.")
+
+
+def _not_too_large(trial: Trial, found: Score) -> None:
+    largest = trial.card.largest_of(trial.variant)
+    require(
+        largest is None or abs(found.value) <= largest + ROUNDING,
+        f"The score {found.value:.6g} is larger than the card says any is, {largest}.",
+    )
 
 
 def _raw(trial: Trial) -> None:
@@ -117,6 +126,7 @@ def _identity(trial: Trial) -> None:
     target = trial.target
     exact = target.mean("session") if "session" in target.dims else target
     found = trial.score({"exact": exact.values.astype(np.float32)})
+    _not_too_large(trial, found)
     least = EXACT * min(1.0, found.ceiling or 1.0)
     require(
         found.value >= least,

@@ -30,7 +30,7 @@ def checked_targets(targets: npt.ArrayLike, partition: Partition) -> npt.NDArray
             f"{wrong.size} of {checked.shape[1]} targets hold NaN or infinite responses "
             f"(the first is target {wrong[0]}): drop them first."
         )
-    sizes = np.abs(checked).max(axis=0).astype(np.float64)
+    sizes = np.maximum(checked.max(axis=0), -checked.min(axis=0)).astype(np.float64)
     wrong = np.flatnonzero((sizes > _LARGEST) | ((sizes > 0) & (sizes < 1 / _LARGEST)))
     if wrong.size:
         raise DataError(
@@ -55,7 +55,8 @@ def checked_features(name: str, features: npt.ArrayLike, partition: Partition) -
             f"Layer {name!r} holds NaN or infinite activations (the first for stimulus {stimulus}, "
             f"feature {feature}): extract it again or leave it out."
         )
-    if (size := float(np.abs(checked).max(initial=0.0))) > _LARGEST:
+    size = max(float(checked.max(initial=0.0)), -float(checked.min(initial=0.0)))
+    if size > _LARGEST:
         raise DataError(
             f"Layer {name!r} holds activations up to {size:.0e}, too large to be squared: divide "
             f"them by a power of 10."
