@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from brainbench_audio.scores.statistics import Array
 
@@ -29,16 +31,45 @@ def weightings(stimuli: int) -> Array:
     -----
     Orthogonal random vectors: Yu et al. 2016, "Orthogonal random features", NeurIPS.
     """
-    generator = np.random.default_rng(1)  # a constant: what two models owe to them is subtracted
-    once, starts, moves = (
-        _upright(generator, number, stimuli)
-        for number in (ONCE // 2, GROUPS // 2, GROUPS * GROUP // 2)
-    )
-    once, starts = _opposites(once[np.newaxis]), _opposites(starts[np.newaxis]).swapaxes(0, 1)
-    again = starts + _opposites(moves.reshape(GROUPS, GROUP // 2, stimuli))
-    changes = np.concatenate([once.reshape(ONCE, -1), again.reshape(GROUPS * GROUP, -1)])
+    changes = arranged(directions(stimuli))
     changes.flags.writeable = False
     return changes
+
+
+@lru_cache(maxsize=4)
+def directions(stimuli: int) -> Array:
+    """Return the half of what `weightings` are made of, (direction, stimulus), see `arranged`."""
+    generator = np.random.default_rng(1)  # a constant: what two models owe to them is subtracted
+    halves = (ONCE // 2, GROUPS // 2, GROUPS * GROUP // 2)
+    changes = np.concatenate([_upright(generator, number, stimuli) for number in halves])
+    changes.flags.writeable = False
+    return changes
+
+
+def arranged(moved: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return what is linear in all weightings, (weighting, ...), given it in the `directions`.
+
+    Those of the sample and their opposites; then of each group where it starts, and half of its
+    moves there and back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> owed = np.arange(60.0).reshape(30, 2)
+    >>> np.allclose(arranged(directions(30) @ owed), weightings(30) @ owed)
+    True
+    """
+    once, starts, moves = np.split(moved, [ONCE // 2, (ONCE + GROUPS) // 2])
+    rest = moved.shape[1:]
+    found = np.empty((WEIGHTINGS, *rest), dtype=moved.dtype)
+    found[: ONCE // 2] = once
+    np.negative(once, out=found[ONCE // 2 : ONCE])
+    starts = np.concatenate([starts, -starts])[:, np.newaxis]
+    moves = moves.reshape(GROUPS, GROUP // 2, *rest)
+    again = found[ONCE:].reshape(GROUPS, 2, GROUP // 2, *rest)
+    np.add(starts, moves, out=again[:, 0])
+    np.subtract(starts, moves, out=again[:, 1])
+    return found
 
 
 def added_variance(fixed: Array, rest: Array) -> tuple[Array, Array]:
@@ -94,11 +125,7 @@ def _upright(generator: np.random.Generator, number: int, stimuli: int) -> Array
     """Return normal vectors, (number, stimuli), in blocks at right angles."""
     size = min(number, stimuli)
     blocks = -(-number // size)
-    directions, _ = np.linalg.qr(generator.standard_normal((blocks, stimuli, size)))
+    upright, _ = np.linalg.qr(generator.standard_normal((blocks, stimuli, size)))
     squares = generator.chisquare(stimuli, (number, 1))
     lengths = np.sqrt(squares * stimuli / squares.mean())  # whose mean square is not left to chance
-    return np.asarray(lengths * directions.swapaxes(1, 2).reshape(-1, stimuli)[:number])
-
-
-def _opposites(changes: Array) -> Array:
-    return np.concatenate([changes, -changes], axis=1)
+    return np.asarray(lengths * upright.swapaxes(1, 2).reshape(-1, stimuli)[:number])

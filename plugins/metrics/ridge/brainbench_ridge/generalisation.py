@@ -45,12 +45,12 @@ def influences(
         # Of a pair one stimulus is learned from and the other predicted, so three of them owe next
         # to nothing together, and all of the squares could go from differences. Four fifths do, as
         # squares of these derivatives are larger than those of what leaving two out really changes
-        # where features are few. Of what all models learn alike from responses a third stays in
+        # where features are few. Of what all models learn alike from responses half stays in
         # errors of a score. More stay where something else is not counted: all in corrected ones
         # over listeners, whose reliabilities vary, all in errors and half in differences where what
         # was chosen is held fixed, and half in what is told of a single listener, whose median is
         # not smooth. See the worlds of docs/methods-statistics.md.
-        share, apart = 2 / 3, 0.8
+        share, apart = HALF, 0.8
         if fit.rivals is None:
             share, apart = 0.0, HALF
         if units and correction is not None:

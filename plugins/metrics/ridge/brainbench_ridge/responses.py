@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -52,6 +52,19 @@ class Responses:
         mean, squares = _demean(centred, rounding)
         return cls(partition, arrays, centred, mean, squares, rounding)
 
+    def in_own_units(self) -> Responses:
+        """Return the same in units of the root of each sum of squares; 0 of constant targets."""
+        length = namespace(self.squares).sqrt(self.squares)
+        length[length == 0] = np.inf
+        squares = self.squares / length**2
+        return replace(
+            self,
+            centred=self.centred / length,
+            mean=self.mean / length,
+            squares=squares,
+            rounding=self.rounding / length,
+        )
+
     def moments(self, outer: int) -> tuple[FloatArray, FloatArray]:
         """Return mean and sum of squares of ``centred`` without a fold, as `mean`, `squares`."""
         return _demean(self.partition.cut(self.centred, outer), self.rounding)
@@ -66,7 +79,9 @@ def _demean(values: FloatArray, rounding: FloatArray) -> tuple[FloatArray, Float
     return mean, squares
 
 
-def is_defined(predicted: FloatArray, measured: FloatArray) -> npt.NDArray[np.bool_]:
+def is_defined(
+    predicted: npt.NDArray[np.floating[Any]], measured: npt.NDArray[np.floating[Any]]
+) -> npt.NDArray[np.bool_]:
     """Return whether neither sum of squares is that of a constant."""
     defined: npt.NDArray[np.bool_] = (predicted > _CONSTANT**2 * measured) & (measured > 0)
     return defined

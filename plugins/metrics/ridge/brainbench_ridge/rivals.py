@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.scores.choice import REACH
-from brainbench_audio.scores.weightings import weightings
+from brainbench_audio.scores.weightings import WEIGHTINGS, arranged, directions
 
 from .partition import FloatArray, IndexArray, Partition
 from .responses import Responses, is_defined
@@ -19,7 +19,12 @@ from .threads import single_threaded_products
 from .training_part import TrainingPart
 
 # folds times targets treated together, in 2,000 weightings: 1.3 MB an array
-_BLOCK = 80
+_BLOCK = 160
+# of what options come to in the weightings, from which errors follow that are sure to a few percent
+PRECISION = np.float32
+
+Floats = npt.NDArray[np.floating[Any]]
+"""In double precision, or in the other one."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,13 @@ class Rivals:
         targets : int array (some,)
             Places of those that are asked for.
         """
-        changes = weightings(self.partition.stimuli)[:, self.partition.order]
-        size = len(changes), len(targets)
+        changes = directions(self.partition.stimuli)[:, self.partition.order].astype(PRECISION)
+        size = WEIGHTINGS, len(targets)
         found = Moved(np.empty(len(targets)), *(np.empty(size) for _ in range(3)))
 
         def fill(block: slice) -> None:
             some = targets[block]
-            measured = Responses.measure(responses[:, some], self.partition)
+            measured = Responses.measure(responses[:, some], self.partition).in_own_units()
             owed = [self._owed(one, measured, some) for one in range(len(self.inner))]
             weighed = _Block.weigh(owed, measured, changes)
             r, found.held[:, block] = weighed.scores(*weighed.held(layer[:, some]))
@@ -145,24 +150,25 @@ class _Block:
 
     Attributes
     ----------
-    changes : float64 array (weighting, stimulus)
-    sums : float64 array (option, sum, fold, target)
-    owed : float64 array (option, sum, stimulus, fold, target)
-    inner : float64 array (option, stimulus, fold, target)
+    changes : float32 array (direction, stimulus)
+        The `directions` of all weightings.
+    sums : float32 array (option, sum, fold, target)
+    owed : float32 array (option, sum, stimulus, fold, target)
+    inner : float32 array (option, stimulus, fold, target)
         What inner scores owe to each stimulus.
-    squares, own : float64 arrays (target,), (weighting, target)
+    squares, own : float32 arrays (target,), (weighting, target)
         Sum of squares of responses, and what it moves by.
     """
 
-    changes: FloatArray
-    sums: FloatArray
-    owed: FloatArray
-    inner: FloatArray
-    squares: FloatArray
-    own: FloatArray
+    changes: Floats
+    sums: Floats
+    owed: Floats
+    inner: Floats
+    squares: Floats
+    own: Floats
 
     @classmethod
-    def weigh(cls, owed: list[FloatArray], measured: Responses, changes: FloatArray) -> _Block:
+    def weigh(cls, owed: Sequence[Floats], measured: Responses, changes: Floats) -> _Block:
         """Build from what the sums of each option owe to stimuli."""
         partition = measured.partition
         tests = [partition.test(fold) for fold in range(partition.folds)]
@@ -171,20 +177,25 @@ class _Block:
             for one in owed
         ]
         inner = [_of_inner(*both, tests, measured) for both in zip(owed, sums, strict=True)]
-        own = changes @ np.square(measured.centred)
-        return cls(changes, np.stack(sums), np.stack(owed), np.stack(inner), measured.squares, own)
+        own = arranged(changes @ np.square(measured.centred, dtype=PRECISION))
+        squares = measured.squares.astype(PRECISION)
+        stacked, owes, inner_owes = (
+            np.stack(each, dtype=PRECISION) for each in (sums, owed, inner)
+        )
+        return cls(changes, stacked, owes, inner_owes, squares, own)
 
-    def choose(self, inner: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def choose(self, inner: Floats) -> tuple[Floats, Floats]:
         """Return sums with options chosen by inner scores, (option, fold, target), and changes.
 
         Among those within reach of the best: what a poor layer moves by, to first order, may be
         far beyond what its score can be.
         """
+        inner = inner.astype(PRECISION)
         best = inner.argmax(axis=0)
         spread = self._weighed(_of_options(self.inner, best)).std(axis=0)
         near = inner >= _of_options(inner, best) - REACH * spread
-        highest = np.full((len(self.changes), *spread.shape), -np.inf)
-        sums, moved = (np.zeros((2, *highest.shape)) for _ in range(2))
+        highest = np.full((WEIGHTINGS, *spread.shape), -np.inf, dtype=PRECISION)
+        sums, moved = (np.zeros((2, *highest.shape), dtype=PRECISION) for _ in range(2))
         for option in np.flatnonzero(near.any(axis=(1, 2))):
             anew = np.where(
                 near[option], inner[option] + self._weighed(self.inner[option]), -np.inf
@@ -195,12 +206,12 @@ class _Block:
             np.copyto(moved, self._weighed(self.owed[option]), where=wins)
         return sums, moved
 
-    def held(self, option: IndexArray) -> tuple[FloatArray, FloatArray]:
+    def held(self, option: IndexArray) -> tuple[Floats, Floats]:
         """Return sums with options, (fold, target), as chosen, and what they move by."""
         sums = _of_options(self.sums, option)[:, np.newaxis]
         return sums, self._weighed(_of_options(self.owed, option))
 
-    def scores(self, sums: FloatArray, moved: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def scores(self, sums: Floats, moved: Floats) -> tuple[Floats, Floats]:
         """Return correlations and what they move by to first order, (weighting, target) each.
 
         Parameters
@@ -210,27 +221,26 @@ class _Block:
         r, change = _moved(sums.sum(axis=2), moved.sum(axis=2), self.squares, self.own)
         return r, change
 
-    def _weighed(self, owed: FloatArray) -> FloatArray:
+    def _weighed(self, owed: Floats) -> Floats:
         """Return what is owed to stimuli, (..., stimulus, fold, target), in each weighting."""
         *sums, stimuli, folds, targets = owed.shape
         moved = self.changes @ owed.reshape(*sums, stimuli, folds * targets)
-        return np.asarray(moved.reshape(*sums, -1, folds, targets))
+        moved = np.moveaxis(moved.reshape(*sums, -1, folds, targets), -3, 0)
+        return np.asarray(np.moveaxis(arranged(moved), 0, -3))
 
 
-def _squares(r: FloatArray, change: FloatArray) -> FloatArray:
+def _squares(r: Floats, change: Floats) -> Floats:
     """Return squares, 0 of what is negative, moved to first order."""
     return np.asarray(np.maximum(r, 0.0) * (r + 2 * change))
 
 
-def _of_options(values: FloatArray, option: IndexArray) -> FloatArray:
+def _of_options(values: Floats, option: IndexArray) -> Floats:
     """Return values, (option, ..., fold, target), of one option for each fold and target."""
     chosen = np.expand_dims(option, tuple(range(values.ndim - option.ndim)))
     return np.asarray(np.take_along_axis(values, chosen, axis=0)[0])
 
 
-def _of_inner(
-    owed: FloatArray, sums: FloatArray, tests: list[slice], measured: Responses
-) -> FloatArray:
+def _of_inner(owed: Floats, sums: Floats, tests: list[slice], measured: Responses) -> Floats:
     """Return what inner scores of each fold owe to each stimulus, (stimulus, fold, target).
 
     As the outer scores of the other folds do, which are learned from the fold itself, too.
@@ -245,9 +255,7 @@ def _of_inner(
     return np.asarray(2 * np.maximum(r, 0.0) * change)
 
 
-def _moved(
-    sums: FloatArray, moved: FloatArray, squares: FloatArray, own: FloatArray
-) -> tuple[FloatArray, FloatArray]:
+def _moved(sums: Floats, moved: Floats, squares: Floats, own: Floats) -> tuple[Floats, Floats]:
     """Return a correlation, 0 where a side is constant, and its change as sums are moved."""
     products, predicted = sums
     valid = is_defined(predicted, squares)

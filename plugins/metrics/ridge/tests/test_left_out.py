@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from brainbench_ridge import training_part
+from brainbench_ridge import rivals, training_part
 from brainbench_ridge.best import Choice
 from brainbench_ridge.partition import Partition
 from brainbench_ridge.search import PENALTIES
@@ -100,8 +100,8 @@ def test_penalties_to_choose_from_are_those_tried_beside_the_best(scale: float) 
     layers, targets = problem(5, 12, targets=3)
     layers = {name: scale * features for name, features in layers.items()}
     folds = mixed_folds(5)
-    rivals = nested_ridge(layers, targets, folds).rivals
-    assert rivals is not None
+    found = nested_ridge(layers, targets, folds).rivals
+    assert found is not None
     grid = np.array(PENALTIES)
     seen = set()
     for place, features in enumerate(layers.values()):
@@ -120,8 +120,7 @@ def test_penalties_to_choose_from_are_those_tried_beside_the_best(scale: float) 
                     )
 
                 inner, penalty = (
-                    one[place :: len(layers), fold, number]
-                    for one in (rivals.inner, rivals.penalty)
+                    one[place :: len(layers), fold, number] for one in (found.inner, found.penalty)
                 )
                 best = score(penalty[0])
                 assert inner[0] == pytest.approx(max(map(score, grid)), abs=1e-9)
@@ -141,13 +140,23 @@ def test_penalties_to_choose_from_are_those_tried_beside_the_best(scale: float) 
     assert "beyond" in seen if scale != 1 else "grid" in seen
 
 
-def test_layers_chosen_anew_equal_loops_written_out() -> None:
+def test_layers_chosen_anew_equal_loops_written_out(monkeypatch: pytest.MonkeyPatch) -> None:
     layers, targets = problem(5, 12, 60, targets=11)
     targets[:, 3] = 1.0  # nothing tells it from others
     folds = mixed_folds(5)
     found = nested_ridge(layers, targets, folds)
     assert found.rivals is not None
+    # what is given is as exact as it is stored, and in any unit of responses
+    units = (1.0, 1e-150, 1e150)
+    given = [found.rivals.moved(one * targets, found.layer, np.arange(11)) for one in units]
+    monkeypatch.setattr(rivals, "PRECISION", np.float64)
     moved = found.rivals.moved(targets, found.layer, np.arange(11))
+    for single in given:
+        # of two that are equal but for rounding, either may be chosen in a weighting
+        off = np.abs(single.rest() - moved.rest())
+        assert np.count_nonzero(off > 5e-6) <= off.size / 1000
+        np.testing.assert_allclose(single.r, moved.r, atol=1e-6)
+        np.testing.assert_allclose(single.held, moved.held, atol=5e-6)
     # but for the mean of all predictions, which is next to that of responses
     np.testing.assert_allclose(moved.r, found.correlations, atol=0.01)
     r, squares = moved.rest(), moved.rest_of_squares()

@@ -59,7 +59,7 @@ def jackknife(without: npt.NDArray[np.float64]) -> float:
 
 
 def with_the_choice(
-    without: npt.NDArray[np.float64], choice: Any, pairs: Any = 0.0, share: float = 2 / 3
+    without: npt.NDArray[np.float64], choice: Any, pairs: Any = 0.0, share: float = 0.5
 ) -> npt.NDArray[np.float64]:
     """Return standard errors, (part,), a share of the pairs off and the choice made anew."""
     size, owed = len(without), without - without.mean(axis=0)
@@ -90,14 +90,14 @@ def test_components_are_means_over_sounds() -> None:
     target = named(target.values, component=names)
     score, fit = Ridge()(layers, target, FOLDS), fitted(layers, target)
     without = np.maximum(fit.left_out, 0) ** 2
-    # most of what pairs of sounds owe goes from errors of a score, and more from differences
+    # half of what pairs of sounds owe goes from errors of a score, and more from differences
     weights = Targets.from_assembly(target).slopes(fit.correlations, fit.left_out)
     np.testing.assert_array_equal(weights, np.diag(2 * np.maximum(fit.correlations, 0)))
     pairs = fit.pairs.sketch(target.values, fit.predictions, weights)
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value)
     assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (2 / 3, 0.8, 0.8, 1.0)
+    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (0.5, 0.8, 0.8, 1.0)
     # and what the choice of layers and penalties adds is stored
     assert fit.rivals is not None
     found = fit.rivals.moved(target.values, fit.layer, np.arange(4))
@@ -146,12 +146,12 @@ def test_listeners_are_drawn_beside_sounds() -> None:
     choice = squared(medians + found.jump @ shares, found.change @ shares)
     choice -= squared(medians, found.held @ shares)
     np.testing.assert_allclose(score.raw["choice_sketch"], choice, atol=1e-6)
-    # most of what pairs owe goes from errors of scores, and more from those of differences
+    # half of what pairs owe goes from errors of scores, and more from those of differences
     pairs = fit.pairs.sketch(target.values, fit.predictions, slopes)
     np.testing.assert_allclose(score.raw["pair_sketch"], pairs, atol=1e-6)
     owed = stored_influence(score.raw, score.parts, score.value, "listeners")
     assert owed is not None
-    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (2 / 3, 0.8, 0.8, 0.5)
+    assert (owed.share, owed.apart, (owed - owed).share, owed.alone) == (0.5, 0.8, 0.8, 0.5)
     each = without, choice, pairs
     over = with_the_choice(*(one.mean(axis=1, keepdims=True) for one in each)).item() ** 2
     both = np.square(with_the_choice(*each)).sum() / 9
@@ -228,7 +228,7 @@ def test_corrected_errors_hold_reliabilities_fixed() -> None:
     layers, target = made_up(9)
     several = target.values[:, :, None] + generator.standard_normal((30, 9, 3))
     listeners = named(several, subject=[f"s{one}" for one in np.arange(9) % 3])
-    for variant, shares in ((None, (2 / 3, 0.8)), ("corrected", (0.0, 0.0))):
+    for variant, shares in ((None, (0.5, 0.8)), ("corrected", (0.0, 0.0))):
         score = Ridge(variant=variant)(layers, listeners, FOLDS)
         owed = stored_influence(score.raw, score.parts, score.value, "listeners")
         assert owed is not None
