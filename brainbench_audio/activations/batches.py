@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.activations.transfers import Array, Coming
-from brainbench_audio.errors import ContractError
 from brainbench_audio.machine import is_out_of_memory
 
 Started = tuple[list[int], Coming]
@@ -17,19 +16,9 @@ Started = tuple[list[int], Coming]
 
 
 def of_one_length(waveforms: Sequence[Array]) -> list[list[int]]:
-    """Return the indices of the clips of each length.
-
-    Raises
-    ------
-    ContractError
-        One is not mono.
-    """
+    """Return the indices of the clips of each length."""
     by_length: dict[int, list[int]] = {}
     for index, waveform in enumerate(waveforms):
-        if np.ndim(waveform) != 1:
-            raise ContractError(
-                f"Sound {index} has shape {np.shape(waveform)}: models take mono, (sample,)."
-            )
         by_length.setdefault(len(waveform), []).append(index)
     return list(by_length.values())
 

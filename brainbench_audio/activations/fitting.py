@@ -12,7 +12,7 @@ from brainbench_audio.activations.footprint import Footprint
 from brainbench_audio.activations.transfers import Array
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.devices import failing_clearly, free_memory
-from brainbench_audio.errors import LongSound, ShortSound
+from brainbench_audio.errors import LongSound
 from brainbench_audio.machine import is_out_of_memory
 
 _HEARD_UNASKED = 10  # seconds of a sound that fits anywhere
@@ -53,19 +53,6 @@ class Fitting:
         self._model = model
         self._hear = hear
         self._footprint = footprint
-
-    def refuse_short(self, waveforms: Sequence[Array]) -> None:
-        """Refuse the first sound that the model's card calls too short."""
-        card = self._model.card
-        shortest, rate = card.shortest, card.sample_rate
-        for index, samples in enumerate(map(len, waveforms)):
-            if samples < shortest:
-                raise ShortSound(
-                    index,
-                    f"has {samples} samples ({samples / rate:.4g} s), too few for {card.id}: "
-                    f"it tells sounds apart from {shortest} samples on ({shortest / rate:.4g} s at "
-                    f"{rate} Hz). Leave the sound out, or pad it yourself.",
-                )
 
     def refuse_long(self, waveforms: Sequence[Array], layers: Sequence[str]) -> None:
         """Refuse the longest sound where it does not fit; its beginnings tell what it takes."""

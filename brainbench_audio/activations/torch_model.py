@@ -26,6 +26,7 @@ from brainbench_audio.activations.read_outs import (
     reading_out,
     refuse_width,
 )
+from brainbench_audio.activations.requests import checked_layers, checked_sounds, refuse_short
 from brainbench_audio.activations.time_axes import TimeAxis, find_time_axes
 from brainbench_audio.activations.transfers import Coming, from_device, to_device
 from brainbench_audio.cards import ModelCard
@@ -155,9 +156,11 @@ class TorchModel(ModelView):
         LongSound
             A sound of more than 10 s takes more memory than is free, told before it is heard; or
             memory ran out.
+        UnfitSound
+            A waveform is not mono, not of floats, masked in part, not finite or far beyond [-1, 1].
         ContractError
-            An unknown layer, a waveform that is not mono, a layer that the network did not reach,
-            or one with other dims than on the card; or the device failed.
+            An unknown layer, a layer that the network did not reach, or one with other dims than on
+            the card; or the device failed.
         """
         return self.begin(waveforms, layers)()
 
@@ -205,7 +208,8 @@ class TorchModel(ModelView):
         through the network at once as memory takes, whatever was heard before. With a ``moment``,
         it is `activations_over_time`.
         """
-        chosen = self._chosen(layers)
+        chosen = checked_layers(self.card.id, layers, self.layers)
+        waveforms = checked_sounds(waveforms)
         if moment is None:
             return self._begun(waveforms, chosen)
         timed = [layer for layer in chosen if layer in self._axes()]
@@ -228,7 +232,7 @@ class TorchModel(ModelView):
     ) -> Callable[[], dict[str, npt.NDArray[np.float32]]]:
         """Start to hear sounds with layers of one kind, see `begin`."""
         by_length = of_one_length(waveforms)
-        self._fitting.refuse_short(waveforms)
+        refuse_short(self.card, waveforms)
         self._fitting.refuse_long(waveforms, layers)
         started: list[Started] = []
         for indices in by_length:
@@ -268,15 +272,6 @@ class TorchModel(ModelView):
                 f"over time in `pooling`."
             )
         return np.concatenate(parts)
-
-    def _chosen(self, layers: Sequence[str] | None) -> list[str]:
-        chosen = list(self.layers if layers is None else layers)
-        unknown = [layer for layer in chosen if layer not in self.read_outs]
-        if unknown:
-            raise ContractError(
-                f"Model {self.card.id} has no layer {unknown[0]!r}, only {', '.join(self.layers)}."
-            )
-        return chosen
 
     def _forward(
         self,

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cli import amounts
 from brainbench_audio.cli.selection import (
     add_selection,
     chosen_benchmarks,
@@ -64,7 +65,7 @@ def add(verbs: Any) -> None:
         metavar="N",
         help="intervals from N draws of models (default: Fisher's z)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--seed", type=amounts.seed, default=0, help="of the bootstrap")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(run=run)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cards import CONTROLS
+from brainbench_audio.cli import amounts
 from brainbench_audio.cli.log import add_log, logged
 from brainbench_audio.cli.score_output import (
     as_json,
@@ -88,10 +88,10 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--bootstrap", type=int, metavar="N", help="store N draws of the score with it"
     )
-    parser.add_argument("--seed", type=int, help="of permutations and draws (default: 0)")
+    parser.add_argument("--seed", type=amounts.seed, help="of permutations and draws (default: 0)")
     parser.add_argument(
         "--max-memory",
-        type=_size,
+        type=amounts.size,
         metavar="SIZE",
         help="memory that the metric's arrays may take, e.g. 4GB; more of it makes it faster",
     )
@@ -131,7 +131,10 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )
     spread = group.add_mutually_exclusive_group()
     spread.add_argument(
-        "--workers", type=_count, metavar="N", help="spread the work over N processes (Dask)"
+        "--workers",
+        type=amounts.processes,
+        metavar="N",
+        help="spread the work over N processes (Dask)",
     )
     spread.add_argument(
         "--scheduler",
@@ -322,22 +325,3 @@ def _paired(
 def given(options: argparse.Namespace, *names: str) -> dict[str, Any]:
     """Return the options that were given; the others are left to the plugins' defaults."""
     return {name: value for name in names if (value := getattr(options, name)) is not None}
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of processes: 1 or more")
-    return int(text)
-
-
-def _size(text: str) -> int:
-    """Read a number of bytes such as ``4GB`` or ``500 MB``; kB is 1000 bytes, KiB 1024."""
-    found = re.fullmatch(r"([0-9.]+) ?([kKMGT]?)(i?)B?", text.strip())
-    try:
-        number = float(found[1]) if found else 0.0
-    except ValueError:
-        number = 0.0
-    if found is None or not number:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 4GB or 500MB")
-    power = " kMGT".index(found[2].replace("K", "k") or " ")
-    return int(number * (1024 if found[3] else 1000) ** power)

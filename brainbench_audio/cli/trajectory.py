@@ -8,6 +8,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cli import amounts
 from brainbench_audio.cli.score import given
 from brainbench_audio.cli.score_output import as_json, interval_text
 from brainbench_audio.cli.table import print_json, print_table, tell
@@ -49,7 +50,7 @@ def add(verbs: Any) -> None:
     parser.add_argument(
         "--bootstrap", type=int, metavar="N", help="draws to keep, see `brainbench score`"
     )
-    parser.add_argument("--seed", type=int, help="of permutations and draws (default: 0)")
+    parser.add_argument("--seed", type=amounts.seed, help="of permutations and draws (default: 0)")
     parser.add_argument(
         "--recompute", action="store_true", help="score again, and replace stored scores"
     )

@@ -22,7 +22,7 @@ _RATES = (1000, 1_000_000)  # Hz; resampling from a forged rate would take for e
 _BLOCK = 1 << 20  # samples decoded at a time
 # Lossy codecs and resampling overshoot full scale: an MP3 of clipped noise reaches 3.7.
 # Integers stored as floats lie far beyond: 128, 32768, …
-_LOUDEST = 4.0
+LOUDEST = 4.0
 _WIDTHS = {  # bytes of a sample where each takes the same number
     **dict.fromkeys(("PCM_S8", "PCM_U8", "ULAW", "ALAW"), 1),
     "PCM_16": 2,
@@ -198,7 +198,7 @@ def check_waveform(
         factor = next((scale for scale in (128, 1 << 15, 1 << 23, 1 << 31) if peak <= scale), peak)
         raise DataError(
             f"{name} reaches {peak:g}, expected samples within [-1, 1]: if they are integers "
-            f"stored as floats, divide them by {factor:.8g} and write it again."
+            f"stored as floats, divide them by {factor:.8g}."
         )
     return waveform
 
@@ -218,7 +218,7 @@ def _checked(blocks: Iterable[Waveform], name: str, *, silence: bool) -> Iterato
     last, silent = np.zeros(0, np.float32), True
     for block in blocks:
         if len(block):
-            last = check_waveform(block, name, silence=True, loudest=_LOUDEST)
+            last = check_waveform(block, name, silence=True, loudest=LOUDEST)
             silent = silent and not last.any()
             yield last
     if silent:

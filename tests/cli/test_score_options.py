@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from brainbench_audio.cli import amounts
 from brainbench_audio.cli.main import main
-from brainbench_audio.cli.score import _size
 from brainbench_audio.errors import PluginLoadError
 from brainbench_audio.pipeline.loaders import invoke
 from brainbench_audio.scores.score import Score
@@ -89,7 +89,7 @@ def test_a_metric_without_these_options_says_so(capsys: Told) -> None:
     [("4GB", 4 * 10**9), ("500 MB", 5 * 10**8), ("1.5GiB", 3 * 2**29), ("2k", 2000), ("100", 100)],
 )
 def test_sizes(text: str, size: int) -> None:
-    assert _size(text) == size
+    assert amounts.size(text) == size
 
 
 @pytest.mark.parametrize("text", ["", "much", "-4GB", "4 apples", "1.2.3GB", "0GB"])
@@ -98,6 +98,15 @@ def test_wrong_sizes_are_wrong_usage(text: str, capsys: Told) -> None:
         main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", f"--max-memory={text}"])
     assert stopped.value.code == 2
     assert "is no size: write it as 4GB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["score -m a -b b", "trajectory a -b b", "correlate"])
+def test_seeds_are_whole_numbers(verb: str, capsys: Told) -> None:
+    for wrong in ("-1", "1.5", "x"):
+        with pytest.raises(SystemExit) as stopped:
+            main([*verb.split(), f"--seed={wrong}"])
+        assert stopped.value.code == 2
+        assert "is no seed: a whole number, 0 or more" in capsys.readouterr().err
 
 
 TWICE = """

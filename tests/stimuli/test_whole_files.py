@@ -339,7 +339,7 @@ def test_integers_stored_as_floats(tmp_path: Path, subtype: str, bits: int, fact
     path = tmp_path / "loud.wav"
     integers = np.round(NOISE * 2 ** (bits - 1))
     soundfile.write(path, integers, RATE, subtype)
-    with pytest.raises(DataError, match=rf"loud\.wav reaches .*divide them by {factor} "):
+    with pytest.raises(DataError, match=rf"loud\.wav reaches .*divide them by {factor}\."):
         read_waveform(path, RATE)
     soundfile.write(path, 1.3 * NOISE / NOISE.max(), RATE, subtype)  # as resampling overshoots
     assert read_waveform(path, RATE).max() == pytest.approx(1.3)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brainbench_audio.activations.requests import checked_layers, checked_sounds, refuse_short
 from brainbench_audio.cards import ModelCard
-from brainbench_audio.errors import ContractError
 from brainbench_audio.stimuli.stimulus_set import Moment
 
 from .features import HOP, LONG, SAMPLE_RATE, Array, features
@@ -60,10 +60,14 @@ class LowLevel:
 
         Raises
         ------
+        ShortSound
+            A sound has fewer samples than ``card.shortest``.
+        UnfitSound
+            A sound is none that models take, see `activations.requests.checked_sounds`.
         ContractError
-            There is no such layer, or a sound is not mono or too short.
+            There is no such layer.
         """
-        return self._means([(one, 0, np.shape(one)[-1]) for one in waveforms], layers)
+        return self._means([(one, 0, len(one)) for one in checked_sounds(waveforms)], layers)
 
     def activations_over_time(
         self, waveforms: Waveforms, moment: Moment, layers: Sequence[str] | None = None
@@ -77,33 +81,17 @@ class LowLevel:
         moment : Moment
         """
         start, end = (round(seconds * SAMPLE_RATE) for seconds in moment.frames)
-        return self._means([(one, start, end) for one in waveforms], layers)
+        return self._means([(one, start, end) for one in checked_sounds(waveforms)], layers)
 
     def _means(
         self, parts: Sequence[tuple[NDArray[np.float32], int, int]], layers: Sequence[str] | None
     ) -> dict[str, NDArray[np.float32]]:
-        wanted = self.layers if layers is None else tuple(layers)
-        if unknown := [layer for layer in wanted if layer not in self.layers]:
-            raise ContractError(
-                f"{self.card.id} has no layer {unknown[0]!r}: choose from {', '.join(self.layers)}."
-            )
-        rows = [_mean(self._checked(waveform), start, end) for waveform, start, end in parts]
+        wanted = checked_layers(self.card.id, layers, self.layers)
+        refuse_short(self.card, [waveform for waveform, _, _ in parts])
+        rows = [_mean(waveform.astype(np.float64), start, end) for waveform, start, end in parts]
         return {
             layer: np.stack([row[layer] for row in rows]).astype(np.float32) for layer in wanted
         }
-
-    def _checked(self, waveform: NDArray[np.float32]) -> Array:
-        values = np.asarray(waveform, np.float64)
-        if values.ndim != 1:
-            raise ContractError(
-                f"{self.card.id} takes mono sounds (sample,), got {values.shape}: mix channels."
-            )
-        if len(values) < self.card.shortest:
-            raise ContractError(
-                f"{self.card.id} takes sounds of {self.card.shortest} samples and more, got "
-                f"{len(values)}."
-            )
-        return values
 
 
 def _mean(waveform: Array, start: int, end: int) -> dict[str, Array]:

@@ -101,11 +101,11 @@ def test_windows_are_the_frames_of_the_whole(
 
 
 def test_what_is_refused(lowlevel: LowLevel) -> None:
-    with pytest.raises(ContractError, match="no layer 'words': choose from envelope"):
+    with pytest.raises(ContractError, match="no layer 'words', only envelope"):
         lowlevel.activations([noise(4000)], ["words"])
-    with pytest.raises(ContractError, match="400 samples and more, got 399"):
+    with pytest.raises(ContractError, match=r"has 399 samples .* from 400 samples on"):
         lowlevel.activations([noise(399)])
-    with pytest.raises(ContractError, match="takes mono sounds"):
+    with pytest.raises(ContractError, match="models take mono"):
         lowlevel.activations([np.ones((2, 4000), np.float32)])
 
 
