@@ -58,7 +58,8 @@ def rsa_loss(
     Raises
     ------
     ContractError
-        Shapes that do not fit, an unknown method, or a temperature that is not positive.
+        Shapes that do not fit, a target that is no finite, symmetric matrix of distances, an
+        unknown method, or a temperature that is not positive.
 
     Notes
     -----
@@ -77,6 +78,10 @@ def rsa_loss(
         raise ContractError(f"There is no method {method!r}: choose pearson or soft-rank.")
     distances = correlation_distances(features, zscore=zscore)
     target = _pairs(target_rdm.detach(), len(features))
+    if not bool(torch.isfinite(target).all()):
+        raise ContractError(
+            "The target holds distances that are NaN or infinite: leave these stimuli out."
+        )
     if method == "soft-rank":
         # ranked as given: a lower precision could tie what differs
         distances, target = soft_ranks(distances, temperature), _ranks(target)
@@ -227,6 +232,17 @@ def _standardised(features: Tensor) -> Tensor:
 def _pairs(rdm: Tensor, stimuli: int) -> Tensor:
     """Return the upper triangle of an RDM that is given as such or as a square matrix."""
     if rdm.shape == (stimuli, stimuli):
+        # of what was computed in half precision, too
+        rounding = 1e-2 * float(rdm.abs().nan_to_num().max())
+        if float(rdm.diagonal().abs().max()) > rounding:
+            raise ContractError(
+                "The target has numbers other than 0 on its diagonal, so they are no distances: "
+                "give 1 - similarity."
+            )
+        if not torch.allclose(rdm, rdm.T, rtol=0, atol=rounding, equal_nan=True):
+            raise ContractError(
+                "The target is not symmetric: fill both triangles, or give pairs of the upper one."
+            )
         one, other = torch.triu_indices(stimuli, stimuli, offset=1, device=rdm.device)
         return rdm[one, other]
     if rdm.shape == (stimuli * (stimuli - 1) // 2,):

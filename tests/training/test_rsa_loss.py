@@ -153,6 +153,30 @@ def test_wrong_arguments() -> None:
         rsa_loss(features(), target, method="soft-rank", temperature=0)
 
 
+@pytest.mark.parametrize("method", METHODS)
+def test_targets_that_are_no_distances_are_refused(method: str) -> None:
+    pairs = correlation_distances(features(seed=1))
+    square = torch.zeros(12, 12, dtype=torch.float64)
+    one, other = torch.triu_indices(12, 12, offset=1)
+    square[one, other] = square[other, one] = pairs
+    loss = float(rsa_loss(features(), square, method=method))
+    assert loss == float(rsa_loss(features(), pairs, method=method))
+    # what half precision made of it
+    rounded = square + 1e-3 * torch.randn(12, 12, generator=torch.Generator().manual_seed(0))
+    assert float(rsa_loss(features(), rounded, method=method)) == pytest.approx(loss, abs=0.01)
+    gap = square.clone()
+    gap[0, 3] = gap[3, 0] = float("nan")
+    for target, told in (
+        (1 - square, "give 1 - similarity"),
+        (square.tril(), "not symmetric"),
+        (square.triu(), "not symmetric"),
+        (gap, "NaN or infinite"),
+        (torch.where(pairs == pairs.max(), torch.inf, pairs), "NaN or infinite"),
+    ):
+        with pytest.raises(ContractError, match=told):
+            rsa_loss(features(), target, method=method)
+
+
 @pytest.mark.data
 @pytest.mark.usefixtures("data_folder")
 def test_real_sounds_and_components() -> None:
