@@ -166,7 +166,7 @@ def test_weights_that_do_not_fit_are_refused_with_numbers(monkeypatch: pytest.Mo
 def test_a_gpu_that_fails_in_a_run_leaves_what_was_heard(tmp_path: Path) -> None:
     stimuli = dummy_stimuli(tmp_path / "sounds", 100)  # chunks of 64
     network = Network()
-    network.error, network.after = torch.AcceleratorError(GONE), 64
+    network.error, network.after = torch.AcceleratorError(GONE), 64 + 1
     hears = model(network)
     told = (
         r"^The cpu device failed while model net-work heard sounds \(CUDA error: unspecified "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,10 @@ from brainbench_audio.stimuli.audio import Waveform
 from brainbench_audio.stimuli.stimulus_set import Moment
 
 Coming = Callable[[], Mapping[str, Features]]
+
+# how far a sound that is heard again may be off: of what sounds differ by, and of its own size,
+# as a network whose output hardly differs between sounds has little but rounding to tell them by
+_OFF, _ROUNDING = 0.01, 1e-3
 
 
 def joined(
@@ -39,6 +44,50 @@ def other_widths(
                 f"layer {layer!r} has {values.shape[1]} features for the sounds {names[0]} to "
                 f"{names[-1]}, and {width} for {first}. A layer has the same features for sounds "
                 f"of any length: average over time. None of its activations are kept."
+            )
+    return None
+
+
+def to_hear_again(waveforms: Sequence[Waveform]) -> int:
+    """Return the place of a sound that others share a batch with, if any do."""
+    lengths = [len(waveform) for waveform in waveforms]
+    return lengths.index(Counter(lengths).most_common(1)[0][0])
+
+
+def otherwise_alone(
+    model: LazyModel,
+    waveform: Waveform,
+    heard: Mapping[str, Features],
+    names: Sequence[str],
+    place: int,
+    *,
+    moment: Moment | None,
+) -> str | None:
+    """Hear one sound of some again, alone; say where it is another one by more than rounding.
+
+    Sounds have to be told apart by what is heard, not by chance, by others of the batch or by what
+    was heard before. Lower precisions than float32 round too much to tell.
+    """
+    if model.precision != "float32":
+        return None
+    alone = begin(model, [waveform], list(heard), [names[place]], moment)()
+    for layer, values in heard.items():
+        if alone[layer].shape[1] != values.shape[1]:
+            return (
+                f"layer {layer!r} has {alone[layer].shape[1]} features when sound {names[place]} "
+                f"is heard alone, and {values.shape[1]} among others. A layer has the same "
+                f"features however many are heard. None of its activations are kept."
+            )
+        rows = values.astype(np.float64)
+        off = float(np.linalg.norm(alone[layer][0] - rows[place]))
+        size = float(np.linalg.norm(rows[place]))
+        apart = float(np.linalg.norm(rows - rows[place], axis=1).max()) or size
+        if off > _OFF * apart and off > _ROUNDING * size:
+            return (
+                f"sound {names[place]} has other activations of layer {layer!r} when it is heard "
+                f"again alone, by {off / apart:.0%} of what sounds differ by. Seed what is random, "
+                f"turn dropout off, keep nothing from sound to sound, and normalise each by "
+                f"itself. None of its activations are kept."
             )
     return None
 

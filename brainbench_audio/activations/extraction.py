@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio import revisions, settings
-from brainbench_audio.activations.contract import Coming, begin, joined, other_widths
+from brainbench_audio.activations.contract import (
+    Coming,
+    begin,
+    joined,
+    other_widths,
+    otherwise_alone,
+    to_hear_again,
+)
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.store import (
@@ -34,7 +41,7 @@ _LARGEST_CHUNK = 64
 _LARGEST_CHUNK_OF_WINDOWS = 512  # which are many, and heard in the order of time
 _PIECE_BYTES = 32 << 20  # of waveforms that a model hears at once; the next ones are read meanwhile
 _Piece = tuple[int, list[int], list[Waveform]]
-_Begun = tuple[int, list[int], Coming]
+_Begun = tuple[int, list[int], Coming, tuple[int, Waveform] | None]
 
 
 def activations_folder() -> Path:
@@ -185,10 +192,16 @@ def _fill(
         closing(read_ahead(stimuli, rows, model.sample_rate)) as sounds,
     ):
         pieces = _pieces(sounds, chunks, missing)
-        for index, heard, coming in _begun(pieces, model, plan, stimuli.moment):
+        for index, heard, coming, again in _begun(pieces, model, plan, stimuli.moment):
             names = [plan.stimuli[row] for row in heard]
             part = coming()
-            if trouble := other_widths(widths, part, names):
+            trouble = other_widths(widths, part, names)
+            if again and not trouble:
+                place, waveform = again
+                trouble = otherwise_alone(
+                    model, waveform, part, names, place, moment=stimuli.moment
+                )
+            if trouble:
                 writer.give_up()  # nothing of such a model is worth keeping
                 raise ContractError(f"Model {model.identity.id}: {trouble}")
             parts.append(part)
@@ -202,12 +215,18 @@ def _fill(
 def _begun(
     pieces: Iterator[_Piece], model: LazyModel, plan: Plan, moment: Moment | None
 ) -> Iterator[_Begun]:
-    """Yield what comes of each piece; a model that runs ahead has then begun with the next one."""
+    """Yield what comes of each piece; a model that runs ahead has then begun with the next one.
+
+    With the first piece of all comes a sound of it that is to be heard again.
+    """
     waiting: deque[_Begun] = deque()
     try:
         for index, rows, waveforms in pieces:
             names = [plan.stimuli[row] for row in rows]
-            waiting.append((index, rows, begin(model, waveforms, plan.layers, names, moment)))
+            coming = begin(model, waveforms, plan.layers, names, moment)
+            place = to_hear_again(waveforms) if rows[0] == 0 else None
+            again = None if place is None else (place, waveforms[place])
+            waiting.append((index, rows, coming, again))
             while len(waiting) > model.runs_ahead:
                 yield waiting.popleft()
     except BrainbenchError:  # of a sound that cannot be read; those before it can be heard

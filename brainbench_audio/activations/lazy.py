@@ -93,6 +93,11 @@ class LazyModel:
         """Device and precision of the loaded network; empty where it does not say."""
         return str(getattr(self._model, "computed_in", ""))
 
+    @property
+    def precision(self) -> str:
+        """What the loaded network computes in, as far as it says."""
+        return str(getattr(self._model, "dtype", "float32"))
+
     def activations(
         self,
         waveforms: Sequence[npt.NDArray[np.float32]],

@@ -57,6 +57,11 @@ class Projected:
         """Device and precision of the model."""
         return str(getattr(self._model, "computed_in", ""))
 
+    @property
+    def dtype(self) -> str:
+        """What the model computes in."""
+        return str(getattr(self._model, "dtype", "float32"))
+
     def activations(
         self,
         waveforms: Sequence[npt.NDArray[np.float32]],

@@ -69,9 +69,9 @@ def test_rows_are_what_the_model_says_alone(stimuli: StimulusSet) -> None:
 def test_sounds_are_heard_once(stimuli: StimulusSet) -> None:
     model = DummyModel()
     first = hear(model, stimuli)
-    assert model.heard == 40
+    assert model.heard == 40 + 1  # one of them again, alone
     second = hear(model, again(stimuli))
-    assert model.heard == 40
+    assert model.heard == 40 + 1
     for layer in first:
         np.testing.assert_array_equal(first[layer], second[layer])
 
@@ -90,23 +90,79 @@ def test_long_sounds_are_heard_in_pieces(
     # 800 samples each: five sounds at once
     monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 5 * 800 * 4)
     found = hear(Counting(), stimuli)
-    assert calls == [5, 5, 5, 1, 5, 5, 5, 1, 5, 3]
+    assert calls == [
+        5,
+        1,
+        5,
+        5,
+        1,
+        5,
+        5,
+        5,
+        1,
+        5,
+        3,
+    ]  # the second call hears one of the first again
     for layer, values in expected.items():
         np.testing.assert_array_equal(found[layer], values)
     monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 1)
     calls.clear()
     hear(Counting(bands=5), stimuli)
-    assert calls == [1] * 40
+    assert calls == [1] * (40 + 1)
 
 
 def test_pieces_that_do_not_fit_together(
     stimuli: StimulusSet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("brainbench_audio.activations.extraction._PIECE_BYTES", 5 * 800 * 4)
-    widths = iter(range(1, 7))
+    widths = iter([1, 1, 2])
     with pytest.raises(ContractError, match=r"layer 'bands' has 2 .* sound05 to sound09, and 1"):
         hear(Faulty(lambda values: values[:, : next(widths)]), stimuli)
     assert not [file for file in stored_files() if file.name.startswith("chunk")]
+
+
+class Odd(DummyModel):
+    """Has something that its activations should not depend on."""
+
+    def __init__(self, how: str) -> None:
+        super().__init__()
+        self.how, self.random = how, np.random.default_rng(0)
+
+    def activations(self, waveforms: Any, layers: Any = None) -> Any:
+        found = super().activations(waveforms, layers)
+        bands = found["bands"]
+        if self.how == "dropout":
+            bands = bands * self.random.integers(2, size=bands.shape)
+        if self.how == "batch":
+            bands = bands - bands.mean(axis=0)
+        if self.how == "state":
+            bands = bands * self.heard
+        if self.how == "width":
+            bands = bands[:, : 1 + (len(waveforms) > 1)]
+        if self.how == "rounding":
+            bands = bands * (1 + 1e-6 * self.random.standard_normal(bands.shape))
+        return {**found, "bands": bands.astype(np.float32)}
+
+
+@pytest.mark.parametrize("how", ["dropout", "batch", "state", "width"])
+def test_what_depends_on_more_than_the_sound_is_refused(stimuli: StimulusSet, how: str) -> None:
+    """Activations of chance, of other sounds, or of what was heard before."""
+    told = (
+        "has 1 features when sound sound00 is heard alone, and 2 among others"
+        if how == "width"
+        else r"sound sound00 has other activations of layer 'bands' when .* again alone, by [0-9]+%"
+    )
+    with pytest.raises(ContractError, match=f"{told}.*None of its activations are kept"):
+        hear(Odd(how), stimuli)
+    assert not [file for file in stored_files() if file.name.startswith("chunk")]
+
+
+def test_rounding_is_no_other_sound(stimuli: StimulusSet) -> None:
+    assert hear(Odd("rounding"), stimuli)["bands"].shape == (40, 6)
+    # and lower precision may round by more
+    half = Odd("batch")
+    half.dtype = "bfloat16"  # type: ignore[attr-defined]
+    hear(half, stimuli)
 
 
 def test_some_layers(stimuli: StimulusSet) -> None:
@@ -126,7 +182,7 @@ class Hanging(DummyModel):
 
     def activations(self, waveforms, layers=None):
         self.calls += 1
-        if self.calls == 2 and "HANG" in os.environ:
+        if self.calls == 3 and "HANG" in os.environ:
             print("ready", flush=True)
             for _ in range(6000):  # a signal just as a sleep starts does not end it
                 time.sleep(0.01)
@@ -186,7 +242,7 @@ def test_a_damaged_chunk_is_computed_again_and_told(
     chunk.write_bytes(damaged)
     with caplog.at_level(logging.WARNING):
         second = hear(model, stimuli)
-    assert model.heard == 40 + 16
+    assert model.heard == 40 + 1 + 16
     assert "damaged: set aside" in caplog.text
     for layer in first:
         np.testing.assert_array_equal(first[layer], second[layer])
@@ -207,7 +263,7 @@ def test_without_a_fingerprint_nothing_stays(
         assert activations["bands"].shape == (40, 6)
     assert list((tmp_path / "temporary").iterdir()) == []
     hear(model, stimuli)
-    assert model.heard == 80
+    assert model.heard == 2 * (40 + 1)
     with pytest.raises(ZeroDivisionError), extracted(model, stimuli):
         raise ZeroDivisionError
     assert list((tmp_path / "temporary").iterdir()) == []
@@ -369,7 +425,7 @@ def test_a_bad_sound_is_named_and_what_came_before_is_kept(stimuli: StimulusSet)
     model = DummyModel()
     with pytest.raises(DataError, match=r"sound20\.wav"):
         hear(model, stimuli)
-    assert model.heard == 16
+    assert model.heard == 16 + 1
 
 
 def test_a_full_disk(
@@ -429,7 +485,8 @@ def test_who_reads_and_who_runs_ahead_change_no_byte(
 
     expected = hear(DummyModel(), stimuli)
     found = hear(Ahead(), stimuli)
-    in_turn = ["begun", "begun", "out", "begun", "out", "out"]
+    # between the second and the third chunk a sound of the first is heard again
+    in_turn = ["begun", "begun", "out", "begun", "out", "begun", "out", "out"]
     assert order == in_turn
     assert all(np.array_equal(found[layer], expected[layer]) for layer in expected)
     before = chunks()
@@ -464,7 +521,7 @@ def test_what_was_heard_before_an_error_is_written_by_the_thread(
             return lambda: found
 
         def activations(self, waveforms: Any, layers: Any = None) -> Any:
-            if self.heard == 32:
+            if self.heard == 32 + 1:
                 raise self.stop
             return super().activations(waveforms, layers)
 

@@ -79,7 +79,7 @@ def test_equal_to_a_serial_run_whatever_is_killed(
     runs, failures = scored(models, BENCHMARKS)
     assert (len(runs), failures) == (24, [])
     serial = values(tmp_path / "serial")
-    assert set(calls_of(heard()).values()) == {3}, "each model hears the sounds once"
+    assert set(calls_of(heard()).values()) == {3 + 1}, "each model hears the sounds once, one again"
 
     monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "spread"))
     monkeypatch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", "3")
@@ -88,7 +88,7 @@ def test_equal_to_a_serial_run_whatever_is_killed(
         assert (len(runs), failures) == (24, [])
         assert not any(run.cached for run in runs)
         assert values(tmp_path / "spread") == serial
-        assert set(calls_of(heard()).values()) == {6}
+        assert set(calls_of(heard()).values()) == {2 * (3 + 1)}
         processes = {process for _, _, process in heard()}
         assert processes == {os.getpid(), *(worker.pid for worker in running.workers)}
         assert runs[0].score.raw.sizes == {}, "arrays stay in the store"
@@ -109,8 +109,9 @@ def loses_a_worker(running: Any, models: list[str], heard: Heard) -> None:
         found.append(result)
     assert len(found) == 24
     assert all(isinstance(result, Run) for result in found)
-    # what was stored is not heard again; one piece was lost with the process
-    assert 18 <= calls_of(heard(), "Robust").total() <= 19
+    # what was stored is not heard again; one piece was lost with the process, maybe a first one,
+    # of which a sound is heard twice
+    assert 6 * (3 + 1) <= calls_of(heard(), "Robust").total() <= 6 * (3 + 1) + 2
     assert not list(settings.cache_home().rglob("*.corrupt"))
 
 
@@ -129,14 +130,17 @@ def loses_the_scheduler(running: Any, models: list[str], heard: Heard) -> None:
     }
     done = {(entry.model, entry.benchmark) for entry in stored_scores()}
     before = calls_of(heard(), "Resumed")
-    pieces = sum(len(list(folder.glob("chunk-*"))) for folder in sets_of("Resumed"))
+    pieces, begun = (
+        sum(len(list(folder.glob(some))) for folder in sets_of("Resumed"))
+        for some in ("chunk-*", "chunk-00000-*")
+    )
     runs, left = scored(models, BENCHMARKS)
     assert left == []
     assert {(run.model, run.benchmark) for run in runs if run.cached} == {
         pair for pair in done if pair[0].startswith("Resumed")
     }
     assert 4 <= sum(run.cached for run in runs) < 24
-    assert (calls_of(heard(), "Resumed") - before).total() == 18 - pieces
+    assert (calls_of(heard(), "Resumed") - before).total() == 6 * (3 + 1) - pieces - begun
 
 
 def calls_of(told: list[tuple[str, int, int]], prefix: str = "Counted") -> Counter[str]:
@@ -177,7 +181,7 @@ def test_processes_of_this_machine(
     names = ["Counted0", "Counted1", "Counted2", "tiny-plain"]
     rows = [(row["model"], row["benchmark"]) for row in json.loads(told.out)]
     assert rows == [(name, each) for name in names for each in BENCHMARKS[::2]], told.err
-    assert calls_of(heard()) == {f"Counted{index}": 3 for index in range(3)}
+    assert calls_of(heard()) == {f"Counted{index}": 3 + 1 for index in range(3)}
     assert os.getpid() not in {process for _, _, process in heard()}
     assert (
         "tiny-broken failed: unexpected RuntimeError('the weights are full of holes')" in told.err
@@ -383,7 +387,8 @@ def test_a_set_is_shared_by_workers(
         assert len(chunks) == 20
         assert len({process for name, _, process in heard() if name == "Waiting0"}) == 4
         written = [file.stat().st_mtime for file in spread.glob("chunk-*")]
-        assert 20 / (1 + max(written) - min(written)) >= 3.5
+        # 21 pieces of a second each, as one sound is heard again: six seconds with four workers
+        assert 21 / (1 + max(written) - min(written)) >= 3.3
 
         (robust,) = counted(1, "Robust", seconds=0.3)
         _in_small_chunks(robust)
@@ -396,7 +401,7 @@ def test_a_set_is_shared_by_workers(
         (run,), failures = found.result(timeout=60)
         assert (failures, run.score.value) == ([], alone.score.value)
         # the chunk that it heard, and the one that it wrote
-        assert 20 <= calls_of(heard(), "Robust").total() <= 22
+        assert 21 <= calls_of(heard(), "Robust").total() <= 23 + 1
 
 
 def _in_small_chunks(model: str) -> None:

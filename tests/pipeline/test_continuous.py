@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -58,7 +59,7 @@ class Timed(DummyModel):
             "bands": np.array([[np.abs(x[start:end]).mean()] for x in waveforms], np.float32),
             "log_bands": np.array([[np.abs(x).mean()] for x in waveforms], np.float32),
         }
-        self.loud.extend(found["bands"][:, 0])
+        self.loud.extend(found["bands"][:, 0].tolist())
         return {layer: found[layer] for layer in layers or self.layers}
 
 
@@ -102,7 +103,8 @@ def test_layers_have_the_rows_of_the_responses(stimuli: ContinuousStimuli, tiny:
     model = Timed()
     score = benchmark(model)
     assert score.n["stimulus"] == 14
-    assert len(model.loud) == len(stimuli) == 80
+    assert len(stimuli) == 80
+    assert len(model.loud) == 80 + 1  # one of them again, alone
     assert seen["folds"].tolist() == [0] * 8 + [1] * 6
     times, loud = seen["target"]["time"].values, seen["layers"]["bands"][:, 0]
     # what the last quarter of a second was like: a little before, and smoothed at the ends
@@ -144,10 +146,12 @@ def test_windows_are_heard_in_time_order_and_go_on(
     stimuli: ContinuousStimuli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(extraction, "_LARGEST_CHUNK_OF_WINDOWS", 128)  # 32 without a card
-    model = Timed(left=50)
+    model = Timed(left=50 + 1)
     with pytest.raises(KeyboardInterrupt), extracted(model, stimuli):
         pass
-    assert len(model.loud) == 32
+    assert len(model.loud) == 32 + 1
+    again = model.loud.pop()
+    assert again in model.loud
     assert model.loud == sorted(model.loud)
     model.left = 48
     with extracted(model, stimuli) as activations:
@@ -160,13 +164,14 @@ def test_shares_of_the_windows_make_the_whole(stimuli: ContinuousStimuli) -> Non
     model = Timed()
     for number in (1, 0):
         extract_share(as_lazy(model), stimuli, number, 2)
-    heard = sorted(model.loud)
-    assert len(heard) == 80
+    assert len(model.loud) == 80 + 1
     with extracted(model, stimuli) as activations:
-        np.testing.assert_array_equal(np.sort(activations["bands"][:, 0]), heard)
+        again = Counter(model.loud)
+        again.subtract(activations["bands"][:, 0].tolist())
+        assert (min(again.values()), sum(again.values())) == (0, 1)
         whole = activations["log_bands"]
         np.testing.assert_array_equal(activations.rows("log_bands", range(10, 40)), whole[10:40])
-    assert len(model.loud) == 80
+    assert len(model.loud) == 80 + 1
 
 
 def test_what_is_known_before_a_run(

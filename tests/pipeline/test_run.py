@@ -47,7 +47,7 @@ class Slow(DummyModel):
         self.calls += 1
         with open(os.environ["HEARD"], "a") as file:
             file.write("x" * len(waveforms))
-        if self.calls == 2 and "HANG" in os.environ:
+        if self.calls == 3 and "HANG" in os.environ:
             os.write(1, b"ready\\n")  # a print would go to standard error, beside --json
             for _ in range(6000):  # a signal just as a sleep starts does not end it
                 time.sleep(0.01)
@@ -80,7 +80,7 @@ def test_the_second_time_is_free(benchmark: ComposedBenchmark) -> None:
     first = run(model, benchmark)
     second = run(model, load_benchmark("Tiny-match"))
     assert (first.cached, second.cached) == (False, True)
-    assert model.heard == 40
+    assert model.heard == 40 + 1  # one of them again, alone
     assert (second.model, second.benchmark) == ("DummyModel", "Tiny-match")
     assert second.score == replace(first.score, n=dict(second.score.n))
     assert second.score.n == {"stimulus": 40, "component": 3, "fold": 3}
@@ -125,7 +125,7 @@ def test_recompute_replaces_the_score_and_hears_the_sounds_again(
     stamp = before.path.stat().st_mtime_ns
     again = run(model, benchmark, recompute=True)
     assert not again.cached
-    assert model.heard == 80
+    assert model.heard == 2 * (40 + 1)
     (after,) = stored_scores()
     assert after.path.parent == before.path.parent
     assert after.path.name.split("-")[0] == before.path.name.split("-")[0]
@@ -224,7 +224,7 @@ def test_two_processes_compute_once(
     rows = [json.loads(out)[0] for out, _ in told]
     assert sorted(row["cached"] for row in rows) == [False, True]
     assert rows[0]["score"] == rows[1]["score"]
-    assert (tmp_path / "heard").stat().st_size == 40
+    assert (tmp_path / "heard").stat().st_size == 40 + 1
     assert leftovers(tmp_path / "home") == []
 
 
@@ -264,7 +264,7 @@ def test_an_interrupted_run_leaves_a_clean_store(
     assert again.returncode == 0, again.stderr
     assert json.loads(again.stdout)[0]["cached"] is False
     # 16 were stored, 16 were lost with the process and heard again
-    assert (tmp_path / "heard").stat().st_size == 40 + 16
+    assert (tmp_path / "heard").stat().st_size == 40 + 1 + 16
     assert len(list(settings.results_home().rglob("*.nc"))) == 1
 
 
@@ -305,14 +305,14 @@ def test_a_model_of_ones_own(benchmark: ComposedBenchmark) -> None:
     for _ in range(2):
         found = run(unknown, benchmark)
         assert (found.model, found.cached) == ("Own", False)
-    assert unknown.heard == 80
+    assert unknown.heard == 2 * (40 + 1)
     assert stored_scores() == []
     assert not (settings.cache_home() / "activations").exists()
     assert found.score.provenance["key"] is None
 
     known = Own(fingerprint="version 1")
     assert [run(known, benchmark).cached for _ in range(2)] == [False, True]
-    assert known.heard == 40
+    assert known.heard == 40 + 1
     assert not run(Own(fingerprint="version 2"), benchmark).cached
 
 

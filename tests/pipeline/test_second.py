@@ -156,7 +156,7 @@ def test_the_model_hears_both_before_scoring_and_once(
     targets = [look_at(Loadable(one), lambda one=one: load_benchmark(one)) for one in ids]  # type: ignore[misc]
     hear_where_asked(Workbench(), Hearing(Loadable(model), tuple(targets)))
     before = len(heard())
-    assert before == 6  # both sets in chunks of 16
+    assert before == 2 * (3 + 1)  # both sets in chunks of 16, and a sound of each again
     found = list(score_many([model], ids))
     assert all(isinstance(each, Run) for each in found)
     assert len(heard()) == before
