@@ -71,8 +71,8 @@ class Model(Protocol):
         Returns
         -------
         mapping of str to float32 array
-            Layer to (stimulus, feature), time already averaged out. A sound's row does not depend
-            on the other sounds.
+            Layer to (stimulus, feature), time already averaged out. A sound's row depends on
+            nothing else: not on the other sounds, on those before them, or on chance.
         """
 
 

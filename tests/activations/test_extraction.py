@@ -35,6 +35,7 @@ from brainbench_audio.pipeline.loading_models import load_model
 from brainbench_audio.stimuli.reading import read_ahead
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.testing import DummyModel, dummy_stimuli
+from brainbench_audio.testing.waiting import wait_until
 
 
 @pytest.fixture
@@ -215,8 +216,8 @@ def test_an_interrupted_extraction_goes_on_where_it_stopped(
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             # no thread writes on after this signal; after the other one it does
-            while how is signal.SIGKILL and not list(activations_folder().glob("*/chunk-00000-*")):
-                time.sleep(0.01)
+            if how is signal.SIGKILL:
+                wait_until(lambda: list(activations_folder().glob("*/chunk-00000-*")))
             process.send_signal(how)
             assert process.wait(timeout=10) == -how
         finally:

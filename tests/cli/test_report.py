@@ -27,6 +27,7 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.cli.serve import serving
 from brainbench_audio.cli.site_sounds import ALLOWING
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
+from brainbench_audio.testing.waiting import wait_until
 
 Told = pytest.CaptureFixture[str]
 Process = subprocess.CompletedProcess[str]
@@ -117,10 +118,9 @@ def test_sounds_that_are_here_are_played_where_their_licence_allows_it(
     options = argparse.Namespace(port=0, host=[], published="none", sounds=True, title=None)
 
     def encoded(model: str, provenance: dict[str, Any]) -> int:
-        shown, deadline = server.version, time.monotonic() + 20
+        shown = server.version
         keep(model, "Tiny-match-many", 0.4, raw=raw, provenance=provenance)
-        while server.version == shown and time.monotonic() < deadline:
-            time.sleep(0.02)
+        wait_until(lambda: server.version != shown)
         assert "Licence: CC0" in (folder / "sounds" / f"{model}.html").read_text(encoding="utf-8")
         return encode.call_count
 

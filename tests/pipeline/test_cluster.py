@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -30,6 +29,7 @@ from brainbench_audio.pipeline.plan import failed_file, plan_work
 from brainbench_audio.pipeline.run import Failure, Run
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
+from brainbench_audio.testing.waiting import wait_until
 
 pytest.importorskip("distributed")
 pytestmark = [
@@ -395,8 +395,7 @@ def test_a_set_is_shared_by_workers(
         found = ThreadPoolExecutor().submit(
             scored, [robust], ["Tiny-match"], scheduler=running.address
         )
-        while calls_of(heard(), "Robust").total() < 6:
-            time.sleep(0.05)
+        wait_until(lambda: calls_of(heard(), "Robust").total() >= 6)
         running.kill(running.workers[0])
         (run,), failures = found.result(timeout=60)
         assert (failures, run.score.value) == ([], alone.score.value)

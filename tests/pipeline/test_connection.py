@@ -8,7 +8,6 @@ import os
 import socket
 import ssl
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from brainbench_audio.cli.main import main
 from brainbench_audio.errors import BrainbenchError
 from brainbench_audio.pipeline import connection
 from brainbench_audio.pipeline.connection import Certificates, at, on_this_machine
+from brainbench_audio.testing.waiting import wait_until
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [
@@ -115,8 +115,7 @@ def test_workers_of_this_machine(
 def meet(folder: Path, others: int) -> str:
     """Wait until as many tasks run at a time as there are to be; return the GPU that is seen."""
     (folder / str(os.getpid())).touch()
-    while len(list(folder.iterdir())) < others:
-        time.sleep(0.02)
+    wait_until(lambda: len(list(folder.iterdir())) >= others)
     return os.environ["CUDA_VISIBLE_DEVICES"]
 
 

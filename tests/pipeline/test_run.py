@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -35,6 +34,7 @@ from brainbench_audio.report.results import stored_results
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.testing import DummyModel
+from brainbench_audio.testing.waiting import wait_until
 
 SLOW = """
 import os, time
@@ -243,12 +243,7 @@ def test_an_interrupted_run_leaves_a_clean_store(
             assert process.stdout is not None
             assert process.stdout.readline() == "ready\n"
             if how is signal.SIGKILL:  # which loses what is still being written
-                give_up = time.monotonic() + 30
-                while (
-                    not list(activations_folder().rglob("chunk-*.nc"))
-                    and time.monotonic() < give_up
-                ):
-                    time.sleep(0.01)
+                wait_until(lambda: list(activations_folder().rglob("chunk-*.nc")))
             process.send_signal(how)
             out, told = process.communicate(timeout=10)
         finally:

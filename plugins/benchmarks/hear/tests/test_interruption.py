@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from brainbench_hear.testing import Maker
 
+from brainbench_audio.testing.waiting import wait_until
+
 MODEL = '''
 import os, time
 import numpy as np
@@ -73,8 +75,8 @@ def test_a_killed_extraction_goes_on_and_gives_the_same_store(tmp_path: Path) ->
     process = start(tmp_path, "killed", folder, CALLS="4")
     assert process.stdout is not None
     assert process.stdout.readline() == "ready\n"
-    while len(list(tmp_path.glob("killed/cache/activations/*/chunk-*"))) < 3:
-        time.sleep(0.01)  # the third chunk is still being written
+    # the third chunk is still being written
+    wait_until(lambda: len(list(tmp_path.glob("killed/cache/activations/*/chunk-*"))) == 3)
     process.send_signal(signal.SIGKILL)
     assert process.wait(timeout=20) == -signal.SIGKILL
     process.stdout.close()

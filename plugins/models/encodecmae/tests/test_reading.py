@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from brainbench_encodecmae.reading import read_ahead
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.stimuli.audio import Waveform
+from brainbench_audio.testing.waiting import wait_until
 
 FRONT_END = WaveformEncoder(FrontEnd("mel"), 8).encoder
 SIZE = 5
@@ -60,9 +60,7 @@ def test_the_next_batch_is_read_while_nobody_asks(audio: Path) -> None:
     crops = Watched(find_sounds([audio]), 0)
     with read_ahead(crops, SIZE, range(9), FRONT_END, DEVICES[0]) as batches:
         next(batches)
-        limit = time.monotonic() + 60
-        while len(crops.read) < 3 * SIZE and time.monotonic() < limit:
-            time.sleep(0.01)
+        wait_until(lambda: len(crops.read) >= 3 * SIZE)
     assert len(crops.read) == 3 * SIZE
 
 

@@ -29,6 +29,7 @@ from brainbench_encodecmae.training import make_optimizer, pretrain
 from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import DataError
+from brainbench_audio.testing.waiting import wait_until
 
 SIZES = Configuration(
     blocks=2, width=24, attention_width=24, hidden=32, decoder_blocks=1, tokenizer=False
@@ -186,9 +187,7 @@ def test_a_killed_run_is_resumed(audio: Path, tmp_path: Path) -> None:
     endless = [*command, "--steps", "10000", "--output", str(killed)]
     process = subprocess.Popen([sys.executable, "-m", "brainbench_encodecmae.cli", *endless])
     reached = killed / "checkpoints" / "epoch=0-step=3.ckpt"
-    until = time.monotonic() + 120
-    while not reached.is_file() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.01)
+    wait_until(lambda: reached.is_file() or process.poll() is not None, 120)
     time.sleep(0.1)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
