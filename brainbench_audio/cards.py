@@ -14,6 +14,8 @@ from typing import Any
 from brainbench_audio.errors import PluginLoadError
 
 CONTROLS = ("untrained", "permuted")
+# Hz, of sounds and models; resampling from or to a forged rate would take for ever
+RATES = (1000, 1_000_000)
 # of a metric: features equal to the targets score 1, random features about 0, and the score stays
 # when stimuli change places, features or responses get another unit, or features are rotated
 PROPERTIES = ("identity", "noise", "permutation", "scale", "rotation")

@@ -48,11 +48,11 @@ class Model(Protocol):
 
     @property
     def layers(self) -> Sequence[str]:
-        """Names of the layers, in the order in which sound passes through them."""
+        """Names of the layers, no two alike, in the order in which sound passes through them."""
 
     @property
     def sample_rate(self) -> int:
-        """Hz of the waveforms that `activations` takes."""
+        """Hz of the waveforms that `activations` takes, a whole number of 1,000 to 1,000,000."""
 
     def activations(
         self,

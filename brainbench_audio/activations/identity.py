@@ -7,12 +7,13 @@ stored with every score.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from typing import Any
 
-from brainbench_audio.cards import ModelCard, WeightsFile
+from brainbench_audio.cards import RATES, ModelCard, WeightsFile
 from brainbench_audio.errors import ContractError
 from brainbench_audio.files import hash_json
 from brainbench_audio.interfaces import Model, ModelWithCard
@@ -137,18 +138,51 @@ class Identity:
 
 
 def described(model: Model, label: str, source: str) -> Identity:
-    """Return what a loaded model says of itself, without a fingerprint."""
+    """Return what a loaded model says of itself, without a fingerprint.
+
+    Raises
+    ------
+    ContractError
+        Its layers have no names, or two of them the same; or its sample rate is none.
+    """
     card = model.card if isinstance(model, ModelWithCard) else None
+    layers: Any = model.layers
+    ordered = isinstance(layers, Iterable) and not isinstance(layers, str | set | frozenset)
+    names = tuple(layers) if ordered else ()
+    named = all(isinstance(name, str) and name for name in names)
+    if not names or not named or len(set(names)) < len(names):
+        raise ContractError(
+            f"Model {label} has layers {layers!r}, expected names, no two alike: "
+            f'layers = ("conv1", "conv2"), and of a single layer layers = ("conv1",).'
+        )
     return Identity(
         id=label,
         source=source,
-        layers=tuple(model.layers),
+        layers=tuple(map(str, names)),
         dims=tuple(card.dims) if card else (),
-        sample_rate=int(model.sample_rate),
+        sample_rate=hertz(label, model.sample_rate),
         fingerprint=None,
         card=card,
         provenance=dict(getattr(model, "provenance", {})),
     )
+
+
+def hertz(label: str, rate: Any) -> int:
+    """Return a model's sample rate (Hz) as an integer.
+
+    Raises
+    ------
+    ContractError
+        It is no whole number that a sound is sampled at.
+    """
+    least, most = RATES
+    real = isinstance(rate, Real)
+    if not (real and least <= rate <= most and float(rate).is_integer()):
+        raise ContractError(
+            f"Model {label} has sample rate {rate!r}, expected a whole number of Hz, {least:,} "
+            f"to {most:,}: give sample_rate=16000, or whatever the model was made for."
+        )
+    return int(rate)
 
 
 def _tuple(value: Any) -> Any:

@@ -16,6 +16,7 @@ from typing import Any, Literal
 import torch
 from torch.utils.hooks import RemovableHandle
 
+from brainbench_audio.activations.identity import hertz
 from brainbench_audio.activations.read_outs import Pooling
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
@@ -90,12 +91,8 @@ def wrap(
     ('1', '2')
     """
     identifier = one_form(name or type(module).__name__)
-    rate = sample_rate or getattr(module, "sample_rate", None)
-    if not isinstance(rate, int) or rate < 1:
-        raise ContractError(
-            f"Model {identifier} has sample rate {rate!r}, expected Hz as an integer: give "
-            f"sample_rate=16000, or whatever the network was made for."
-        )
+    rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
+    rate = hertz(identifier, rate)
     module.eval()
     if layers == "auto":
         read_outs = {layer: layer for layer in _proposed(module, rate)}

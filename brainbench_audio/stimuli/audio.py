@@ -13,12 +13,12 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
+from brainbench_audio.cards import RATES
 from brainbench_audio.errors import DataError
 from brainbench_audio.stimuli.codecs import Refused
 from brainbench_audio.stimuli.containers import Sound, is_known, whole_sound
 
 Waveform = npt.NDArray[np.float32]
-_RATES = (1000, 1_000_000)  # Hz; resampling from a forged rate would take for ever
 _BLOCK = 1 << 20  # samples decoded at a time
 # Lossy codecs and resampling overshoot full scale: an MP3 of clipped noise reaches 3.7.
 # Integers stored as floats lie far beyond: 128, 32768, …
@@ -207,7 +207,7 @@ def _refuse_format(sound: soundfile.SoundFile, native_rate: int | None) -> None:
     rate = sound.samplerate
     if sound.channels != 1:
         raise Refused(f"has {sound.channels} channels, models take one: mix it down to mono")
-    if not _RATES[0] <= rate <= _RATES[1]:
+    if not RATES[0] <= rate <= RATES[1]:
         raise Refused(f"is sampled at {rate} Hz, which no sound is: fetch it again")
     if native_rate is not None and rate != native_rate:
         raise Refused(f"is sampled at {rate} Hz, expected {native_rate} Hz: fetch it again")

@@ -378,7 +378,10 @@ def with_nan(values: np.ndarray) -> np.ndarray:
         (lambda values: "loud", r"layer 'bands' is no array of numbers"),
         (lambda values: [[1.0], [2.0, 3.0]] * 8, r"layer 'bands' is no array of numbers"),
         (lambda values: {"a": 1}, r"layer 'bands' is no array of numbers"),
-        (lambda values: values + 1j, r"layer 'bands' is no array of numbers"),
+        (lambda values: values + 1j, r"layer 'bands' is no array of numbers: .*complex64"),
+        (lambda values: values.astype(str), r"layer 'bands' is no array of numbers: .*<U"),
+        (lambda values: values.astype(str).astype(object), r"bands' is no array .*object"),
+        (lambda values: (values * 100).astype("M8[D]"), r"bands' is no array .*datetime64"),
         (lambda values: np.ma.masked_greater(values, values.mean()), r"masked in part\.$"),
     ],
 )

@@ -141,7 +141,7 @@ def test_axes_of_time_are_part_of_the_identity() -> None:
     ("network", "options", "told"),
     [
         (torch.nn.Linear(3, 3), {"sample_rate": RATE}, "cannot hear a waveform of shape (1, 8000)"),
-        (torch.nn.Identity(), {}, "has sample rate None, expected Hz"),
+        (torch.nn.Identity(), {}, "has sample rate None, expected a whole number of Hz"),
         (torch.nn.Identity(), {"sample_rate": RATE}, "No layers can be proposed for Identity"),
         (Encoder(), {"layers": ["nowhere"]}, "no module 'nowhere' to read out, only front,"),
         (Encoder(), {"layers": []}, "no module 'at all'"),
