@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import math
 import re
+
+DEVICES = ("auto", "cpu", "cuda", "mps")  # that a model may compute on
+DTYPES = ("float32", "tf32", "float16", "bfloat16")
+LEAST, MOST = 19, 1_000_000  # permutations, as `scores.chance` has them, which imports NumPy
 
 
 def seed(text: str) -> int:
@@ -11,6 +16,33 @@ def seed(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is no seed: a whole number, 0 or more")
     return int(text)
+
+
+def permutations(text: str) -> int:
+    """Read a number of permutations: none, or as many as can give p below .05."""
+    if not text.isdecimal() or not (int(text) == 0 or LEAST <= int(text) <= MOST):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no number of permutations: 0 for no test, or {LEAST} to {MOST:,}"
+        )
+    return int(text)
+
+
+def draws(text: str) -> int:
+    """Read a number of draws: none, or as many as differ from each other."""
+    if not text.isdecimal() or int(text) == 1 or int(text) > MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of draws: 0, or 2 to {MOST:,}")
+    return int(text)
+
+
+def finite(text: str) -> float:
+    """Read a number that is neither infinite nor NaN."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number")
+    return number
 
 
 def processes(text: str) -> int:

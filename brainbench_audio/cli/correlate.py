@@ -44,7 +44,7 @@ def add(verbs: Any) -> None:
     parser.add_argument("--subset", choices=("all", "sub"), help="one of the two (default: both)")
     parser.add_argument(
         "--least-z",
-        type=float,
+        type=amounts.finite,
         default=-1.0,
         metavar="Z",
         help="overall z-score that models of the subset exceed (default: %(default)s)",
@@ -60,7 +60,7 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument(
         "--bootstrap",
-        type=_draws,
+        type=amounts.draws,
         default=0,
         metavar="N",
         help="intervals from N draws of models (default: Fisher's z)",
@@ -174,9 +174,3 @@ def _nothing(table: CorrelationTable) -> str:
     told = "; ".join(reasons[:3]) + (f"; and {len(reasons) - 3} more" if len(reasons) > 3 else "")
     hint = "Score more models, or take --published."
     return f"There is nothing to correlate. {told + ' ' if told else ''}{hint}"
-
-
-def _draws(text: str) -> int:
-    if not text.isdigit() or int(text) == 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of draws: 0, or 2 and more")
-    return int(text)

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cli import amounts
 from brainbench_audio.cli.score import given
 from brainbench_audio.cli.table import print_json, print_table
 
@@ -38,7 +39,7 @@ def add(verbs: Any) -> None:
         help="score this model; needed where the result is of a model of a file or of the hub",
     )
     parser.add_argument("--weights", help="a local checkpoint in the published format")
-    parser.add_argument("--device", help="auto, cpu, cuda or mps")
+    parser.add_argument("--device", choices=amounts.DEVICES, help="where models compute")
     parser.add_argument(
         "--tolerance",
         type=_positive,

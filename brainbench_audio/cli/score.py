@@ -70,8 +70,12 @@ def add(verbs: Any) -> None:
         help="score these layers only; kept apart from the scores of all layers",
     )
     add_weights_options(parser)
-    parser.add_argument("--device", help="auto, cpu, cuda or mps")
-    parser.add_argument("--dtype", help="float32; tf32, float16 or bfloat16: faster, less exact")
+    parser.add_argument("--device", choices=amounts.DEVICES, help="where models compute")
+    parser.add_argument(
+        "--dtype",
+        choices=amounts.DTYPES,
+        help="float32; tf32, float16 or bfloat16: faster, less exact",
+    )
     parser.add_argument(
         "--trust-remote-code",
         action="store_const",
@@ -80,13 +84,13 @@ def add(verbs: Any) -> None:
     )
     parser.add_argument(
         "--permutations",
-        type=int,
+        type=amounts.permutations,
         metavar="N",
         help="test the score against chance with N random orders of the sounds; 0: no test "
         "(default: a test if it takes less than a second)",
     )
     parser.add_argument(
-        "--bootstrap", type=int, metavar="N", help="store N draws of the score with it"
+        "--bootstrap", type=amounts.draws, metavar="N", help="store N draws of the score with it"
     )
     parser.add_argument("--seed", type=amounts.seed, help="of permutations and draws (default: 0)")
     parser.add_argument(

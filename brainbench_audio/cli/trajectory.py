@@ -45,10 +45,14 @@ def add(verbs: Any) -> None:
         help="remove a step's stored activations once it is scored; another benchmark on the same "
         "sounds will need the checkpoint again",
     )
-    parser.add_argument("--device", help="auto, cpu, cuda or mps")
-    parser.add_argument("--dtype", help="float32; tf32, float16 or bfloat16: faster, less exact")
+    parser.add_argument("--device", choices=amounts.DEVICES, help="where models compute")
     parser.add_argument(
-        "--bootstrap", type=int, metavar="N", help="draws to keep, see `brainbench score`"
+        "--dtype",
+        choices=amounts.DTYPES,
+        help="float32; tf32, float16 or bfloat16: faster, less exact",
+    )
+    parser.add_argument(
+        "--bootstrap", type=amounts.draws, metavar="N", help="draws to keep, see `brainbench score`"
     )
     parser.add_argument("--seed", type=amounts.seed, help="of permutations and draws (default: 0)")
     parser.add_argument(

@@ -16,10 +16,11 @@ from brainbench_audio.scores.score import CHANCE, HOW, MATCHED
 PERMUTATIONS = 999
 # fewer can give no p below 0.05
 LEAST = 19
+MOST = 1_000_000  # permutations, or draws: all are made at once
 
 
 def checked_permutations(permutations: int | None) -> int | None:
-    """Return the option ``permutations`` if it is None, 0 or enough for p < 0.05.
+    """Return the option ``permutations`` if it is None, 0, or enough for p < 0.05 and not too many.
 
     Raises
     ------
@@ -28,10 +29,11 @@ def checked_permutations(permutations: int | None) -> int | None:
     """
     if permutations is None:
         return None
-    if not isinstance(permutations, Integral) or (permutations != 0 and permutations < LEAST):
+    number = isinstance(permutations, Integral)
+    if not number or not (permutations == 0 or LEAST <= permutations <= MOST):
         raise DataError(
-            f"A test against chance needs at least {LEAST} permutations (0 for no test), got "
-            f"{permutations}."
+            f"A test against chance needs at least {LEAST} permutations (0 for no test), and "
+            f"{MOST:,} at most, got {permutations}."
         )
     return permutations
 

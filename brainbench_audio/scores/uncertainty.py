@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.scores.chance import MOST
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.influence import ALONE, APART, HALF, KIND, SHARE, SOUNDS, Influence
 from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
@@ -75,7 +76,7 @@ class Uncertainty:
 
 
 def checked_draws(bootstrap: int | None) -> int | None:
-    """Return the option ``bootstrap`` if it is None, 0 or at least 2.
+    """Return the option ``bootstrap`` if it is None, 0, or 2 to `chance.MOST`.
 
     Raises
     ------
@@ -84,8 +85,10 @@ def checked_draws(bootstrap: int | None) -> int | None:
     """
     if bootstrap is None:
         return None
-    if not isinstance(bootstrap, Integral) or bootstrap < 0 or bootstrap == 1:
-        raise DataError(f"Give at least 2 draws (0 for none), got {bootstrap}.")
+    if not isinstance(bootstrap, Integral) or bootstrap == 1 or not 0 <= bootstrap <= MOST:
+        raise DataError(
+            f"Give at least 2 draws (0 for none), and {MOST:,} at most, got {bootstrap}."
+        )
     return bootstrap
 
 

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
+from brainbench_audio.activations.precision import PRECISIONS
 from brainbench_audio.cli import amounts
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import PluginLoadError
 from brainbench_audio.pipeline.loaders import invoke
+from brainbench_audio.scores import chance
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 
@@ -35,8 +37,6 @@ def test_permutations_reach_the_metric(capsys: Told) -> None:
     assert (other["permutations"], other["cached"]) == (19, False)
     assert other["p"] * 20 == pytest.approx(round(other["p"] * 20))
     assert scored(capsys, "--permutations", "0")["p"] is None
-    assert main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", "--permutations", "5"]) == 1
-    assert "at least 19 permutations" in capsys.readouterr().err
 
 
 def test_bootstrap_and_seed_reach_the_metric(capsys: Told) -> None:
@@ -98,6 +98,36 @@ def test_wrong_sizes_are_wrong_usage(text: str, capsys: Told) -> None:
         main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", f"--max-memory={text}"])
     assert stopped.value.code == 2
     assert "is no size: write it as 4GB" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "values", "told"),
+    [
+        ("score -m a -b b --permutations", "-1 18 1000001 1e3 nan", "0 for no test, or 19 to"),
+        ("score -m a -b b --bootstrap", "-1 1 1000001 1.5 nan", "0, or 2 to 1,000,000"),
+        ("trajectory a -b b --bootstrap", "1", "0, or 2 to 1,000,000"),
+        ("correlate --bootstrap", "1", "0, or 2 to 1,000,000"),
+        ("correlate --least-z", "nan inf 1e999 x", "is no number"),
+        ("score -m a -b b --device", "tpu cuda:0 CPU", "choose from"),
+        ("score -m a -b b --dtype", "float64", "choose from"),
+        ("trajectory a -b b --device", "tpu", "choose from"),
+        ("reproduce a.nc --device", "tpu", "choose from"),
+    ],
+)
+def test_what_no_option_can_be_is_wrong_usage(
+    command: str, values: str, told: str, capsys: Told
+) -> None:
+    *rest, option = command.split()
+    for value in values.split():
+        with pytest.raises(SystemExit) as stopped:
+            main([*rest, f"{option}={value}"])
+        assert stopped.value.code == 2
+        assert told in capsys.readouterr().err
+
+
+def test_what_options_may_be_is_what_is_computed_with() -> None:
+    assert (*amounts.DTYPES,) == (*PRECISIONS,)
+    assert (amounts.LEAST, amounts.MOST) == (chance.LEAST, chance.MOST)
 
 
 @pytest.mark.parametrize("verb", ["score -m a -b b", "trajectory a -b b", "correlate"])

@@ -8,6 +8,7 @@ import pytest
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.chance import (
     LEAST,
+    MOST,
     against_chance,
     chance,
     chance_p,
@@ -62,10 +63,10 @@ def test_scores_of_random_orders_become_an_entry() -> None:
 
 
 def test_numbers_of_permutations() -> None:
-    for number in (None, 0, LEAST, 10_000):
+    for number in (None, 0, LEAST, MOST):
         assert checked_permutations(number) == number
     # 1 / (1 + 19) is 0.05, and with fewer p cannot be that low
     assert chance_p(1.0, np.zeros(LEAST)) == 0.05
-    for wrong in (-1, 1, LEAST - 1, 20.5, np.nan):
+    for wrong in (-1, 1, LEAST - 1, MOST + 1, 20.5, np.nan):
         with pytest.raises(DataError, match=f"at least 19 permutations .* got {wrong}"):
             checked_permutations(wrong)  # type: ignore[arg-type]
