@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -175,24 +174,6 @@ def incomplete_targets(assembly: xr.DataArray) -> npt.NDArray[np.bool_]:
         return np.zeros(assembly.shape[1], dtype=bool)
     found: npt.NDArray[np.bool_] = gaps.any(axis=(0, 2)) & ~gaps.all(axis=2).any(axis=0)
     return found
-
-
-def copied_sessions(assembly: xr.DataArray) -> list[tuple[int, int]]:
-    """Return pairs of sessions, by their places, whose responses are the same throughout.
-
-    What is copied is no repetition: reliabilities and ceilings would count it as one.
-    """
-    if "session" not in assembly.dims:
-        return []
-    values = assembly.values
-    return [
-        (first, second)
-        for first, second in combinations(range(values.shape[2]), 2)
-        # most differ in the first row, which is seen fast
-        if np.array_equal(values[:1, :, first], values[:1, :, second], equal_nan=True)
-        and np.array_equal(values[..., first], values[..., second], equal_nan=True)
-        and np.isfinite(values[..., first]).any()
-    ]
 
 
 def named(labels: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import xarray as xr
 
 from brainbench_audio import revisions
@@ -18,11 +19,11 @@ from brainbench_audio.activations.store import StoredActivations, activations_ke
 from brainbench_audio.assemblies.assembly import (
     align,
     content_hash,
-    copied_sessions,
     stimulus_names,
     validate,
 )
 from brainbench_audio.assemblies.coordinates import storable
+from brainbench_audio.assemblies.copies import copied_responses
 from brainbench_audio.cards import BenchmarkCard
 from brainbench_audio.errors import BrainbenchError, ContractError
 from brainbench_audio.files import hash_json
@@ -38,6 +39,7 @@ from brainbench_audio.scores.predictions import CATEGORY, with_categories, with_
 from brainbench_audio.scores.profiles import TAKEN
 from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
+from brainbench_audio.stimuli.copies import copied_sounds
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.views import bars, line, view
 
@@ -92,12 +94,8 @@ class ComposedBenchmark:
             # rows of responses are volumes, in their own order
             names = tuple(stimulus_names(assembly))
             self._resampling = Resampling(dataset.stimuli, assembly)
-        for one, other in copied_sessions(assembly):
-            _log.warning(
-                "%s: sessions %d and %d hold the same responses throughout, which counts as a "
-                "repetition without noise: leave one of them out if it is a copy.",
-                *(card.data_id, one, other),
-            )
+        for told in copied_responses(assembly):
+            _log.warning("%s: %s.", card.data_id, told)
         aligned = align(assembly, names)
         # all sounds are heard, so that activations are shared with other benchmarks
         self._rows = rows_of(card, dataset.stimuli, aligned)
@@ -108,6 +106,7 @@ class ComposedBenchmark:
         self.options = dict(options)
         self._metric = metric
         self._source = source
+        self._told: set[str] = set()
 
     def __repr__(self) -> str:
         return line("Benchmark", self._facts())
@@ -144,7 +143,20 @@ class ComposedBenchmark:
             extracted(model, self.stimuli) as activations,
             self.second_layers(model) as second,
         ):
+            self.tell_copies(model.sample_rate)
             return self.compare(activations, second)
+
+    def tell_copies(self, sample_rate: int) -> None:
+        """Warn, once, of sounds that are there twice as models of a sample rate hear them."""
+        heard = self.stimuli.at_rate(sample_rate)
+        if self._resampling is not None or heard.fingerprint in self._told:
+            return  # of runs, files have many windows
+        self._told.add(heard.fingerprint)
+        counted = slice(None) if self._rows is None else self._rows
+        hashes = np.array(heard.hashes)[counted].tolist()
+        folds = self.folds.aligned(names := stimulus_names(self.assembly))
+        if told := copied_sounds(names, hashes, folds.assignment):
+            _log.warning("%s: %s.", self.card.id, told)
 
     @property
     def data(self) -> list[ComposedBenchmark | SecondDataset]:

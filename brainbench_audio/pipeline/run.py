@@ -248,6 +248,7 @@ def compute_pair(
             extracted(model, benchmark.stimuli, plan, anew=hear_anew) as activations,
             benchmark.second_layers(model, anew=hear_anew) as second,
         ):
+            benchmark.tell_copies(model.sample_rate)
             score = benchmark.compare(activations, second)
             heard |= {"key": activations.key, "computed_in": activations.computed_in()}
     else:

@@ -16,7 +16,6 @@ from brainbench_audio.assemblies.assembly import (
     build,
     by_subject,
     content_hash,
-    copied_sessions,
     incomplete_targets,
     mean_over_sessions,
     real_numbers,
@@ -234,19 +233,6 @@ class Gradient:
 def test_tensors_that_are_no_arrays_are_refused_with_what_to_give() -> None:
     with pytest.raises(DataError, match=r"\(Can't .* grad\): of a tensor give `.detach"):
         real_numbers(Gradient(), "Layer z")  # type: ignore[arg-type]
-
-
-def test_copied_sessions_are_found() -> None:
-    noise = np.random.default_rng(1).standard_normal((4, *VALUES.shape))
-    noise[3] = noise[1]
-    noise[1, 0, 2] = noise[3, 0, 2] = np.nan
-    assert copied_sessions(voxels(np.moveaxis(noise, 0, -1))) == [(1, 3)]
-    noise[3, -1, -1] += 1e-9
-    assert copied_sessions(voxels(np.moveaxis(noise, 0, -1))) == []
-    # nothing at all was measured in either
-    noise[:2] = np.nan
-    assert copied_sessions(voxels(np.moveaxis(noise, 0, -1))) == []
-    assert copied_sessions(voxels()) == []
 
 
 def test_what_is_masked_is_missing() -> None:

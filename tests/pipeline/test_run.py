@@ -456,3 +456,22 @@ def test_sessions_that_are_copies_are_told(
         ComposedBenchmark(benchmark.card, data, lambda *_: Score(value=0), {})
         assert len(caplog.messages) == told
         assert all("Tiny: sessions 0 and 1 hold the same" in one for one in caplog.messages)
+
+
+def test_sounds_that_are_copies_are_told_once_they_are_heard(
+    benchmark: ComposedBenchmark, caplog: pytest.LogCaptureFixture
+) -> None:
+    found = load_benchmark("Tiny-match")
+    run(DummyModel(), found)
+    assert not caplog.messages
+    found = load_benchmark("Tiny-match")
+    found.stimuli.files[7].write_bytes(found.stimuli.files[0].read_bytes())
+    for _ in range(2):
+        run(DummyModel(), found, recompute=True)
+    (told,) = caplog.messages
+    copy, original = benchmark.stimuli.names[7], benchmark.stimuli.names[0]
+    assert f"Tiny-match: 1 of 40 sounds are copies of others, the first is {copy}, the" in told
+    assert f"same file as {original}" in told
+    caplog.clear()
+    found(DummyModel())
+    assert not caplog.messages
