@@ -137,6 +137,28 @@ class Identity:
         return cls(**{**fields, "card": None if card is None else _card(card)})
 
 
+def checked_model(model: Any, label: str) -> Model:
+    """Return what is a model.
+
+    Raises
+    ------
+    ContractError
+        It lacks something, or is a class.
+    """
+    if isinstance(model, type):
+        raise ContractError(f"{model.__name__} is a class: give a model, {model.__name__}(…).")
+    lacking = [
+        name for name in ("layers", "sample_rate", "activations") if not hasattr(model, name)
+    ]
+    if lacking:
+        raise ContractError(
+            f"{label} is no model: it has no {', '.join(lacking)}. See "
+            f"brainbench_audio/interfaces.py for what a model has."
+        )
+    checked: Model = model
+    return checked
+
+
 def described(model: Model, label: str, source: str) -> Identity:
     """Return what a loaded model says of itself, without a fingerprint.
 

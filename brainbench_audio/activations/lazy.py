@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.activations.identity import Identity, described
+from brainbench_audio.activations.identity import Identity, checked_model, described
 from brainbench_audio.activations.object_state import (
     NO_FINGERPRINT,
     OPAQUE,
@@ -222,12 +222,13 @@ def identify_object(model: Model) -> Identity:
     Raises
     ------
     ContractError
-        Its fingerprint is no JSON, or it names a file that does not exist.
+        It is no model, its fingerprint is no JSON, or it names a file that does not exist.
     PluginLoadError
         Data that it may read have changed since it was loaded.
     """
     if isinstance(model, LazyModel):
         return model.identity
+    model = checked_model(model, name_of(model))
     seal = seal_of(model)
     state = state_of(model)
     opaque = OPAQUE in state.values()

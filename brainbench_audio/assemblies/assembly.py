@@ -81,6 +81,11 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
         Other dimensions than ``stimulus`` x target [x ``session``], no or repeated stimulus names,
         a MultiIndex, values that are not numbers, or no values at all.
     """
+    if not isinstance(assembly, xr.DataArray):
+        raise DataError(
+            f"Responses are an assembly, a labelled xr.DataArray, these are "
+            f"{type(assembly).__name__}: make one with `assemblies.assembly.build`."
+        )
     dimensions = assembly.dims
     if (
         len(dimensions) not in (2, 3)
@@ -109,6 +114,13 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
     names, counts = np.unique(stimulus_names(assembly), return_counts=True)
     if (counts > 1).any():
         raise DataError(f"Stimuli named more than once: {listed(names[counts > 1])}.")
+    across = dimensions[1]
+    if across != "voxel" and across in assembly.coords:
+        names, counts = np.unique(assembly[across].values.astype(str), return_counts=True)
+        if (counts > 1).any():  # they are the names of a score's parts
+            raise DataError(
+                f"{across.capitalize()}s named more than once: {listed(names[counts > 1])}."
+            )
     return assembly
 
 

@@ -6,9 +6,10 @@ import argparse
 import math
 import re
 
+from brainbench_audio.scores.options import LEAST, MOST
+
 DEVICES = ("auto", "cpu", "cuda", "mps")  # that a model may compute on
 DTYPES = ("float32", "tf32", "float16", "bfloat16")
-LEAST, MOST = 19, 1_000_000  # permutations, as `scores.chance` has them, which imports NumPy
 
 
 def seed(text: str) -> int:

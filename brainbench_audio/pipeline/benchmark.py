@@ -37,7 +37,7 @@ from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resamplin
 from brainbench_audio.pipeline.second import Layers, SecondDataset
 from brainbench_audio.scores.predictions import CATEGORY, with_categories, with_sound_errors
 from brainbench_audio.scores.profiles import TAKEN
-from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.score import Score, fault
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.copies import copied_sounds
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
@@ -201,6 +201,8 @@ class ComposedBenchmark:
             raise ContractError(
                 f"Metric {self.card.metric_id} returned {type(score).__name__}, not a Score."
             )
+        if wrong := fault(score):
+            raise ContractError(f"Metric {self.card.metric_id} returned a score {wrong}.")
         n = {"stimulus": self.assembly.sizes["stimulus"], **score.n}
         # errors take names and categories over, so these come first
         raw = with_sound_errors(self._with_sounds(score.raw))

@@ -23,9 +23,19 @@ class RowsByName(Mapping[str, npt.NDArray[Any]]):
     layers : mapping of str to array, xr.DataArray or pandas.DataFrame (stimulus, feature)
     stimuli : sequence of str
         Names of the stimuli, in the order that rows without names have.
+
+    Raises
+    ------
+    DataError
+        ``layers`` is no mapping.
     """
 
     def __init__(self, layers: Mapping[str, Any], stimuli: Sequence[str]) -> None:
+        if not isinstance(layers, Mapping):
+            raise DataError(
+                f"Layers are a mapping of names to arrays, such as {{'conv1': activations}}, these "
+                f"are {type(layers).__name__}."
+            )
         self._layers = layers
         self._stimuli = [one_form(name) for name in stimuli]
 

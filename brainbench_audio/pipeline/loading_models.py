@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from brainbench_audio.activations.identity import Identity, described
+from brainbench_audio.activations.identity import Identity, checked_model, described
 from brainbench_audio.activations.object_state import NO_FINGERPRINT, own_fingerprint, sealed
 from brainbench_audio.activations.projection import projected
 from brainbench_audio.cards import CONTROLS
@@ -131,7 +131,7 @@ def _load_plugins(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, I
     placement = {name: str(options[name]) for name in _PLACEMENT if name in options}
 
     def load() -> Model:
-        model = _checked_model(call_loader(card.loader, f"model {card.id}", card, **given), card.id)
+        model = checked_model(call_loader(card.loader, f"model {card.id}", card, **given), card.id)
         if placement:
             _place(model, card.id, placement)
         return model
@@ -172,7 +172,7 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
     maker = getattr(module, wanted.name)
     word = f"model {wanted}"
     made = invoke(maker, word, (), dict(options)) if callable(maker) else maker
-    model = _checked_model(made, str(wanted))
+    model = checked_model(made, str(wanted))
     identity = described(model, wanted.label, str(file))
     if (own := own_fingerprint(model)) is None:
         return model, replace(identity, unkept=NO_FINGERPRINT)
@@ -194,16 +194,3 @@ def _no_model(file: Path, module: Any, name: str) -> str:
         f"{file} has no model {name!r}, only {', '.join(models) or 'none'}: give it as "
         f"{file}:{models[-1] if models else 'ClassName'}."
     )
-
-
-def _checked_model(model: Any, identifier: str) -> Model:
-    lacking = [
-        name for name in ("layers", "sample_rate", "activations") if not hasattr(model, name)
-    ]
-    if lacking:
-        raise ContractError(
-            f"{identifier} is no model: it has no {', '.join(lacking)}. See "
-            f"brainbench_audio/interfaces.py for what a model has."
-        )
-    loaded: Model = model
-    return loaded

@@ -14,7 +14,7 @@ from brainbench_audio.activations.extraction import extracted, plan_extraction
 from brainbench_audio.activations.identity import Identity
 from brainbench_audio.activations.lazy import LazyModel, is_as_called
 from brainbench_audio.activations.object_state import NO_FINGERPRINT
-from brainbench_audio.errors import BrainbenchError, CacheError
+from brainbench_audio.errors import BrainbenchError, CacheError, ContractError
 from brainbench_audio.files import locked
 from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
@@ -160,6 +160,11 @@ def run(
         loaded: Benchmark = load_benchmark(benchmark, given=given_model(benchmark))
     else:
         loaded = benchmark
+        if not (callable(loaded) and hasattr(loaded, "stimuli")):
+            raise ContractError(
+                f"{loaded!r} is no benchmark: give an id, such as 'SimCortex-rsa', or what "
+                f"load_benchmark returns."
+            )
         for data in loaded.data if isinstance(loaded, ComposedBenchmark) else [loaded]:
             data.stimuli.look_again()
     keys = keys_of(lazy.identity, loaded)

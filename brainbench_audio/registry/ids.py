@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from brainbench_audio.cards import CONTROLS, ModelCard
 from brainbench_audio.errors import UnknownId
@@ -33,6 +34,12 @@ _CATEGORIES = re.compile(r"(?P<data>[^-[\]]*)\[(?P<names>[^[\]]+)\](?P<measure>-
 FROM = "from"
 # what `brainbench list` lists instead of things of a kind
 _LISTED = {"data set": ("benchmarks",), "id": ("models", "benchmarks", "metrics")}
+
+
+def _text(identifier: Any) -> str:
+    if not isinstance(identifier, str):
+        raise UnknownId(f"An id is a text, such as 'vggish', this one is {identifier!r}.")
+    return identifier
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +99,7 @@ class ModelId:
         UnknownId
             Another word behind the ``@`` than a control, a projection or a step.
         """
-        if found := _FILE.fullmatch(text):
+        if found := _FILE.fullmatch(_text(text)):
             # as Python compares its names
             plain = cls(
                 name=unicodedata.normalize("NFKC", found["attribute"]), file=Path(found["file"])
@@ -186,7 +193,7 @@ class BenchmarkId:
         have any sign. ``second`` is the data set that something is taken over from, see
         `MetricCard.second`. ``categories`` are those of sounds that count; none: all sounds.
         """
-        before, _, named = text.partition("=")
+        before, _, named = _text(text).partition("=")
         categories: tuple[str, ...] = ()
         if found := _CATEGORIES.fullmatch(before):
             categories = tuple(found["names"].split(","))

@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.score import CHANCE, HOW, MATCHED
 
 PERMUTATIONS = 999
-# fewer can give no p below 0.05
-LEAST = 19
-MOST = 1_000_000  # permutations, or draws: all are made at once
-
-
-def checked_permutations(permutations: int | None) -> int | None:
-    """Return the option ``permutations`` if it is None, 0, or enough for p < 0.05 and not too many.
-
-    Raises
-    ------
-    DataError
-        It is another number.
-    """
-    if permutations is None:
-        return None
-    number = isinstance(permutations, Integral)
-    if not number or not (permutations == 0 or LEAST <= permutations <= MOST):
-        raise DataError(
-            f"A test against chance needs at least {LEAST} permutations (0 for no test), and "
-            f"{MOST:,} at most, got {permutations}."
-        )
-    return permutations
 
 
 def orders(stimuli: int, number: int, seed: int) -> npt.NDArray[np.intp]:

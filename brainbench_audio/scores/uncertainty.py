@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 
-from brainbench_audio.errors import DataError
-from brainbench_audio.scores.chance import MOST
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.influence import ALONE, APART, HALF, KIND, SHARE, SOUNDS, Influence
 from brainbench_audio.scores.score import CHANCE, ERROR_WITHHELD, OVER
@@ -73,23 +70,6 @@ class Uncertainty:
             return self
         low, high = self.interval
         return replace(self, interval=(min(low, 0.0), high))
-
-
-def checked_draws(bootstrap: int | None) -> int | None:
-    """Return the option ``bootstrap`` if it is None, 0, or 2 to `chance.MOST`.
-
-    Raises
-    ------
-    DataError
-        It is another number.
-    """
-    if bootstrap is None:
-        return None
-    if not isinstance(bootstrap, Integral) or bootstrap == 1 or not 0 <= bootstrap <= MOST:
-        raise DataError(
-            f"Give at least 2 draws (0 for none), and {MOST:,} at most, got {bootstrap}."
-        )
-    return bootstrap
 
 
 def uncertainty(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from brainbench_audio.activations.identity import described
+from brainbench_audio.activations.lazy import identify_object
 from brainbench_audio.errors import ContractError
 from brainbench_audio.testing.dummies import DummyModel
 
@@ -43,3 +44,10 @@ def test_layers_have_names_no_two_alike(layers: Any) -> None:
 
 def test_names_may_come_in_any_sequence() -> None:
     assert described(saying(layers=np.array(["a", "b"])), "own", "here").layers == ("a", "b")
+
+
+def test_what_is_no_model_is_refused() -> None:
+    with pytest.raises(ContractError, match=r"DummyModel is a class: give a model, DummyModel\("):
+        identify_object(DummyModel)  # type: ignore[arg-type]
+    with pytest.raises(ContractError, match="object is no model: it has no layers, sample_rate, a"):
+        identify_object(object())  # type: ignore[arg-type]

@@ -283,3 +283,14 @@ def test_names_in_two_unicode_forms_are_one_name() -> None:
     assert select(labelled, "component", apart[0]).shape == (5, 1)
     with pytest.raises(DataError, match="named more than once"):
         build(VALUES, [composed[0], apart[0], "x", "y", "z"], "voxel", {})
+
+
+def test_what_is_no_assembly_is_refused() -> None:
+    with pytest.raises(DataError, match=r"a labelled xr\.DataArray, these are ndarray: make one"):
+        validate(VALUES)  # type: ignore[arg-type]
+
+
+def test_components_have_names_of_their_own() -> None:
+    with pytest.raises(DataError, match="Components named more than once: b"):
+        build(VALUES, NAMES, "component", {"component": list("abbc")})
+    voxels(voxel=["1", "1", "2", "3"])  # of several listeners

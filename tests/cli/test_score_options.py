@@ -14,7 +14,6 @@ from brainbench_audio.cli import amounts
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import PluginLoadError
 from brainbench_audio.pipeline.loaders import invoke
-from brainbench_audio.scores import chance
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 
@@ -125,9 +124,8 @@ def test_what_no_option_can_be_is_wrong_usage(
         assert told in capsys.readouterr().err
 
 
-def test_what_options_may_be_is_what_is_computed_with() -> None:
+def test_there_is_an_option_for_each_precision() -> None:
     assert (*amounts.DTYPES,) == (*PRECISIONS,)
-    assert (amounts.LEAST, amounts.MOST) == (chance.LEAST, chance.MOST)
 
 
 @pytest.mark.parametrize("verb", ["score -m a -b b", "trajectory a -b b", "correlate"])

@@ -67,3 +67,5 @@ def test_a_benchmark_goes_by_name() -> None:
     assert benchmark.compare({"in": named}).value == expected.value
     # as position would have it
     assert benchmark.compare({"in": rows[::-1]}).value != expected.value
+    with pytest.raises(DataError, match=r"Layers are a mapping of names to arrays.*are ndarray"):
+        benchmark.compare(rows)  # type: ignore[arg-type]

@@ -414,6 +414,20 @@ def test_a_metric_that_returns_no_score(benchmark: ComposedBenchmark) -> None:
         broken(DummyModel())
 
 
+def test_a_metric_that_returns_what_no_score_can_have(benchmark: ComposedBenchmark) -> None:
+    def metric(*_: Any) -> Score:
+        return Score(value=0.5, interval=(0.6, 0.4))
+
+    broken = ComposedBenchmark(benchmark.card, as_dataset(benchmark), metric, {})
+    with pytest.raises(ContractError, match="Metric match returned a score whose interval is"):
+        broken(DummyModel())
+
+
+def test_what_is_no_benchmark(benchmark: ComposedBenchmark) -> None:
+    with pytest.raises(ContractError, match=r"is no benchmark: give an id, such as"):
+        run(DummyModel(), print)  # type: ignore[arg-type]
+
+
 def test_errors_of_a_metric_name_the_benchmark(benchmark: ComposedBenchmark) -> None:
     def metric(*_: Any) -> Score:
         raise DataError("too few voxels")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -101,3 +102,10 @@ def test_an_id_in_two_unicode_forms_is_one_id() -> None:
         apart = unicodedata.normalize("NFD", text)
         assert apart != text
         assert ModelId.parse(apart, ()) == ModelId.parse(text, ())
+
+
+@pytest.mark.parametrize("wrong", [None, 3, b"vggish", ["vggish"]])
+def test_what_is_no_text_is_no_id(wrong: Any) -> None:
+    for kind in (ModelId, BenchmarkId):
+        with pytest.raises(UnknownId, match="An id is a text, such as 'vggish', this one is"):
+            kind.parse(wrong)

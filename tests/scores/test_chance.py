@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from brainbench_audio.errors import DataError
 from brainbench_audio.scores.chance import (
-    LEAST,
-    MOST,
     against_chance,
     chance,
     chance_p,
-    checked_permutations,
     orders,
 )
 
@@ -60,13 +56,3 @@ def test_scores_of_random_orders_become_an_entry() -> None:
     assert p < 0.05
     assert chance(value, scores, 5) == found
     assert against_chance(value, lambda _: 1 / 0, 30, 0, 5) == {}
-
-
-def test_numbers_of_permutations() -> None:
-    for number in (None, 0, LEAST, MOST):
-        assert checked_permutations(number) == number
-    # 1 / (1 + 19) is 0.05, and with fewer p cannot be that low
-    assert chance_p(1.0, np.zeros(LEAST)) == 0.05
-    for wrong in (-1, 1, LEAST - 1, MOST + 1, 20.5, np.nan):
-        with pytest.raises(DataError, match=f"at least 19 permutations .* got {wrong}"):
-            checked_permutations(wrong)  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbench_audio.errors import CacheError, ContractError, DataError
-from brainbench_audio.scores.score import Score, read_summary
+from brainbench_audio.scores.score import Score, fault, read_summary
 from brainbench_audio.scores.store import find_score, keep_score, score_stem, stored_scores
 
 RAW = xr.Dataset(
@@ -296,3 +297,38 @@ def test_stored_scores_are_the_newest_first(caplog: pytest.LogCaptureFixture) ->
     assert {entry.benchmark for entry in found} == {"b"}
     assert str(damaged) in caplog.text
     assert str(leftover) not in caplog.text
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1j, "0.5", None, np.array([0.5])])
+def test_a_value_is_a_finite_number(value: Any) -> None:
+    with pytest.raises(ContractError, match="A score must be a finite number, this one is"):
+        Score(value=value)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"interval": (0.6, 0.4)}, r"interval is \(0.6, 0.4\), expected two numbers, the lower"),
+        ({"interval": (0.4, np.nan)}, "interval is"),
+        ({"interval": (0.4, 0.5, 0.6)}, "interval is"),
+        ({"interval": 0.5}, "interval is"),
+        ({"part_intervals": {"a": (1, 0)}}, "interval of part 'a' is"),
+        ({"error": -0.1}, "error is -0.1, expected a number of 0 or more"),
+        ({"error": np.nan}, "error is nan"),
+        ({"ceiling": -0.1}, "ceiling is -0.1"),
+        ({"ceiling": "1"}, "ceiling is '1'"),
+        ({"parts": {1: 0.5}}, "parts hold 1: 0.5, expected a name and a number"),
+        ({"part_errors": {"a": "b"}}, "part_errors hold 'a': 'b'"),
+    ],
+)
+def test_what_no_score_can_have(fields: dict[str, Any], told: str) -> None:
+    assert re.match(f"whose {told}", fault(Score(value=0.5, **fields)))
+
+
+def test_what_a_score_may_have() -> None:
+    intervals = {"a": (0.0, 0.0)}
+    whole = Score(
+        value=np.float32(0.5), error=0.0, interval=(0.6, 0.7), ceiling=1.5, part_intervals=intervals
+    )
+    assert fault(whole) == ""
+    assert fault(Score(value=1, parts={"a": np.nan})) == ""

@@ -9,13 +9,11 @@ import numpy.typing as npt
 import pytest
 import xarray as xr
 
-from brainbench_audio.errors import DataError
-from brainbench_audio.scores.chance import MOST
 from brainbench_audio.scores.estimate import Estimate
 from brainbench_audio.scores.influence import Influence, stored_influence
 from brainbench_audio.scores.profiles import check_raw
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import uncertainty
 
 
 def made_up(stimuli: int = 30, parts: int = 3, units: str = "") -> Influence:
@@ -89,11 +87,6 @@ def test_draws_are_kept_with_their_seed() -> None:
     assert dims == "draw"
     np.testing.assert_array_equal(draws, influence.draws(200, 4))
     assert found.attributes == {"seed": 4, "bootstrap": 200}
-    for number in (None, 0, 2, MOST):
-        assert checked_draws(number) == number
-    for wrong in (1, -1, MOST + 1, 2.5, np.nan):
-        with pytest.raises(DataError, match=f"at least 2 draws .* got {wrong}"):
-            checked_draws(wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("pairs", [False, True])

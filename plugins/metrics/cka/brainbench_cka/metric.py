@@ -18,10 +18,11 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import subject_ceiling
-from brainbench_audio.scores.chance import PERMUTATIONS, against_chance, checked_permutations
+from brainbench_audio.scores.chance import PERMUTATIONS, against_chance
 from brainbench_audio.scores.choice import best_of
+from brainbench_audio.scores.options import check_options
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import uncertainty
 
 from .gram import Array, influence, unit_gram
 from .targets import subject_grams
@@ -75,8 +76,7 @@ class CKA:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric cka has no variant {self.variant!r}, only 'biased'.")
-        checked_draws(self.bootstrap)
-        checked_permutations(self.permutations)
+        check_options(permutations=self.permutations, bootstrap=self.bootstrap, seed=self.seed)
         checked_device(self.device)
 
     @property
@@ -203,7 +203,8 @@ def load(
     (stimulus, stimulus) for each layer and subject. A device gets a few thousand features at a
     time.
     """
-    del card, max_memory
+    del card
+    check_options(max_memory=max_memory)
     return CKA(
         variant=variant, permutations=permutations, bootstrap=bootstrap, seed=seed, device=device
     )

@@ -14,10 +14,11 @@ import xarray as xr
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.scores.chance import LEAST, PERMUTATIONS, chance, checked_permutations
+from brainbench_audio.scores.chance import PERMUTATIONS, chance
 from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.options import LEAST, check_options
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import uncertainty
 
 from .ceiling import LEAST_ROWS, withheld
 from .correlation import Blocks
@@ -96,8 +97,12 @@ class Encoding:
             )
         if not 0 < self.block < np.inf:
             raise DataError(f"A block of time is some seconds long, got {self.block}.")
-        checked_draws(self.bootstrap)
-        checked_permutations(self.permutations)
+        check_options(
+            permutations=self.permutations,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+            max_memory=self.max_memory,
+        )
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
         """Return the score of some layers for some responses.

@@ -20,8 +20,9 @@ from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import bounded
 from brainbench_audio.scores.influence import Influence, sketch
+from brainbench_audio.scores.options import check_options
 from brainbench_audio.scores.score import WITHHELD, Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import uncertainty
 
 from .maps import MAPS
 from .nested import Nested, Problem
@@ -62,7 +63,7 @@ class LinearMap:
     def __post_init__(self) -> None:
         if self.map not in MAPS:
             raise DataError(f"There is no map {self.map!r}, only {', '.join(MAPS)}.")
-        checked_draws(self.bootstrap)
+        check_options(bootstrap=self.bootstrap, seed=self.seed)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
         """Return the score of some layers for some targets.
@@ -151,7 +152,7 @@ def load(
     ``max_memory`` changes nothing: features and responses are turned into as many coordinates as
     there are stimuli.
     """
-    del max_memory
+    check_options(max_memory=max_memory)
     if variant is not None:
         raise DataError(f"The metric {card.id} has no variants, not {variant!r}.")
     return LinearMap(map=card.id, bootstrap=bootstrap, seed=seed)

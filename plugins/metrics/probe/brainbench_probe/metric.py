@@ -18,10 +18,11 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.devices import choose_device
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
-from brainbench_audio.scores.chance import chance, checked_permutations, orders
+from brainbench_audio.scores.chance import chance, orders
 from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.options import check_options
 from brainbench_audio.scores.score import ERROR_WITHHELD, GUESSING, OVER, Score
-from brainbench_audio.scores.uncertainty import Uncertainty, checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import Uncertainty, uncertainty
 
 from .batches import Fold
 from .collection import Layers, collect
@@ -88,10 +89,12 @@ class Probe:
             raise DataError(f"The metric probe has no variant {self.variant!r}: see `Probe`.")
         if not self.settings:
             raise DataError("The metric probe needs at least one setting.")
-        if self.seed < 0:
-            raise DataError(f"A seed is not negative, got {self.seed}.")
-        checked_draws(self.bootstrap)
-        checked_permutations(self.permutations)
+        check_options(
+            permutations=self.permutations,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+            max_memory=self.max_memory,
+        )
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:
         """Return the score of some layers for a task.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from brainbench_audio.cards import MetricCard
-from brainbench_audio.scores.chance import checked_permutations
+from brainbench_audio.scores.options import check_options
 
 from .metric import Ridge
 from .transfer import RidgeFrom
@@ -41,7 +41,7 @@ def load(
         "device": device,
     }
     if variant == "unique":
-        checked_permutations(permutations)
+        check_options(permutations=permutations)
         return UniqueRidge(**options)
     if variant == "from":
         return RidgeFrom(Ridge(variant="scaled", permutations=permutations, **options))

@@ -16,9 +16,9 @@ from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import bounded
-from brainbench_audio.scores.chance import checked_permutations
+from brainbench_audio.scores.options import check_options
 from brainbench_audio.scores.score import WITHHELD, Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import uncertainty
 
 from .best import Choice
 from .correction import Correction, SessionTargets
@@ -91,8 +91,12 @@ class Ridge:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric ridge has no variant {self.variant!r}: see `Ridge`.")
-        checked_draws(self.bootstrap)
-        checked_permutations(self.permutations)
+        check_options(
+            permutations=self.permutations,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+            max_memory=self.max_memory,
+        )
         checked_device(self.device)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | npt.ArrayLike) -> Score:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import xarray as xr
 
 from brainbench_audio.arrays import namespace
 from brainbench_audio.errors import DataError
@@ -39,12 +40,19 @@ class Partition:
         Raises
         ------
         DataError
-            If ``folds`` is not one-dimensional or has fewer than three different labels: one fold
-            is held out, a second one chooses, a third one is needed to learn from.
+            If ``folds`` is not one-dimensional, lacks some (None, NaN) or has fewer than three
+            different labels: one fold is held out, a second one chooses, a third one is needed to
+            learn from.
         """
         labels = np.asarray(folds)
         if labels.ndim != 1:
             raise DataError(f"Folds must be one label a stimulus, got shape {labels.shape}.")
+        lacking = xr.DataArray(labels).isnull().values
+        if lacking.any():
+            raise DataError(
+                f"{lacking.sum()} of {labels.size} stimuli have no fold, the first is in row "
+                f"{int(np.argmax(lacking))}: give each one a fold, or leave it out."
+            )
         values, sizes = np.unique(labels, return_counts=True)
         if values.size < 3:
             raise DataError(

@@ -23,8 +23,8 @@ from brainbench_audio.scores.commonality import (
     uncertainty_of_unique,
 )
 from brainbench_audio.scores.influence import Influence
+from brainbench_audio.scores.options import check_options
 from brainbench_audio.scores.score import WITHHELD, Score
-from brainbench_audio.scores.uncertainty import checked_draws
 
 from .bands import SHARES, BandedRidge, Reduced, banded_ridge
 from .labels import counts, label
@@ -78,7 +78,7 @@ class UniqueRidge:
     device: str = "cpu"
 
     def __post_init__(self) -> None:
-        checked_draws(self.bootstrap)
+        check_options(bootstrap=self.bootstrap, seed=self.seed, max_memory=self.max_memory)
         checked_device(self.device)
 
     def __call__(

@@ -10,6 +10,7 @@ import pytest
 import scipy.io
 from brainbench_ridge.decomposition import coordinates, signal_directions
 from brainbench_ridge.nested import NestedRidge
+from brainbench_ridge.partition import Partition
 from brainbench_ridge.search import HIGHEST_PENALTY, LOWEST_PENALTY
 from brainbench_ridge.solver import nested_ridge
 from hypothesis import given, settings
@@ -101,6 +102,13 @@ def test_folds_of_unequal_size_and_any_labels() -> None:
     layers, targets, _ = problem(5, targets=2)
     folds = np.repeat([7, -2, 30, 4], [4, 9, 5, 7])
     agrees(layers, targets, folds)
+
+
+def test_stimuli_without_a_fold_are_counted() -> None:
+    for lacking in (np.nan, None):
+        labels = [0, 1, lacking, 2, lacking]
+        with pytest.raises(DataError, match="2 of 5 stimuli have no fold, the first is in row 2"):
+            Partition.from_labels(labels)  # type: ignore[arg-type]
 
 
 def test_three_folds_are_enough_and_two_are_not() -> None:

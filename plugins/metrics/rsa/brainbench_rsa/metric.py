@@ -20,10 +20,11 @@ from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import subject_ceiling
-from brainbench_audio.scores.chance import PERMUTATIONS, against_chance, checked_permutations
+from brainbench_audio.scores.chance import PERMUTATIONS, against_chance
 from brainbench_audio.scores.choice import best_of
+from brainbench_audio.scores.options import check_options
 from brainbench_audio.scores.score import Score
-from brainbench_audio.scores.uncertainty import checked_draws, uncertainty
+from brainbench_audio.scores.uncertainty import uncertainty
 
 from .anew import chosen_anew
 from .comparison import spearman, standard_ranks, tie_groups
@@ -91,8 +92,14 @@ class RSA:
     def __post_init__(self) -> None:
         if self.variant not in VARIANTS:
             raise DataError(f"The metric rsa has no variant {self.variant!r}: see `RSA`.")
-        checked_draws(self.bootstrap)
-        checked_permutations(self.permutations)
+        if not isinstance(self.zscore, bool):
+            raise DataError(f"zscore is True or False, got {self.zscore!r}.")
+        check_options(
+            permutations=self.permutations,
+            bootstrap=self.bootstrap,
+            seed=self.seed,
+            max_memory=self.max_memory,
+        )
         checked_device(self.device)
 
     def __call__(self, layers: Layers, target: xr.DataArray, folds: Folds | ArrayLike) -> Score:
