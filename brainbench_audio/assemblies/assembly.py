@@ -114,13 +114,6 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
     names, counts = np.unique(stimulus_names(assembly), return_counts=True)
     if (counts > 1).any():
         raise DataError(f"Stimuli named more than once: {listed(names[counts > 1])}.")
-    across = dimensions[1]
-    if across != "voxel" and across in assembly.coords:
-        names, counts = np.unique(assembly[across].values.astype(str), return_counts=True)
-        if (counts > 1).any():  # they are the names of a score's parts
-            raise DataError(
-                f"{across.capitalize()}s named more than once: {listed(names[counts > 1])}."
-            )
     return assembly
 
 

@@ -288,9 +288,3 @@ def test_names_in_two_unicode_forms_are_one_name() -> None:
 def test_what_is_no_assembly_is_refused() -> None:
     with pytest.raises(DataError, match=r"a labelled xr\.DataArray, these are ndarray: make one"):
         validate(VALUES)  # type: ignore[arg-type]
-
-
-def test_components_have_names_of_their_own() -> None:
-    with pytest.raises(DataError, match="Components named more than once: b"):
-        build(VALUES, NAMES, "component", {"component": list("abbc")})
-    voxels(voxel=["1", "1", "2", "3"])  # of several listeners
