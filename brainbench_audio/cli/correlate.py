@@ -13,6 +13,7 @@ from brainbench_audio.cli.selection import (
     chosen_benchmarks,
     chosen_results,
     read_results,
+    tell_twins,
 )
 from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.cli.table1_output import plain, print_beside
@@ -112,6 +113,7 @@ def correlated(
     if not controls:
         found = [result for result in found if not result.is_control]
     found = chosen_results(found, model, ())
+    tell_twins(found)
     scored = {result.benchmark for result in found} | {OVERALL}
     if published:
         scored |= set(COLUMNS)

@@ -12,6 +12,7 @@ from brainbench_audio.cli.selection import (
     chosen_benchmarks,
     chosen_results,
     read_results,
+    tell_twins,
 )
 from brainbench_audio.cli.table import p_text, print_json, print_table
 from brainbench_audio.errors import DataError
@@ -104,6 +105,7 @@ def explained(
 
     results = [one for one in read_results(published) if not one.is_control]
     results = chosen_results(results, model, ())
+    tell_twins(results)
     scored = {one.benchmark for one in results} | {OVERALL}
     benchmarks = chosen_benchmarks(benchmark, scored) or None
     found = explain(results, benchmarks, properties or PROPERTIES, together=together)

@@ -248,6 +248,18 @@ def tell_older(results: Iterable[Result]) -> None:
         tell(f"brainbench: {line}")
 
 
+def tell_twins(results: Iterable[Result]) -> None:
+    """Say on stderr which models count twice, as far as their scores tell."""
+    from brainbench_audio.report.twins import twins
+
+    for one, other, common in twins(results):
+        benchmarks = "the benchmark" if common == 1 else f"all {common} benchmarks"
+        tell(
+            f"brainbench: {one} and {other} score the same on {benchmarks} that both have: are "
+            f"they one network under two names?"
+        )
+
+
 def _with_version(text: str, results: Sequence[Result]) -> list[Result]:
     """Return the results that a pattern matches, of the version behind its ``#`` if there is one.
 

@@ -110,6 +110,17 @@ def test_measured_scores(keep: Keep, capsys: Told) -> None:
     assert json.loads(capsys.readouterr().out)[0]["n"] == 4
 
 
+@pytest.mark.parametrize("verb", ["correlate", "explain"])
+def test_one_network_under_two_names_is_told(verb: str, keep: Keep, capsys: Told) -> None:
+    for model, value in {"a": 0.1, "b": 0.2, "c": 0.4, "copy-of-b": 0.2}.items():
+        keep(model, "Brain-x", value)
+        keep(model, "HEAR.gtzan-probe", value**2)
+    main([verb])
+    told = capsys.readouterr().err
+    assert "b and copy-of-b score the same on all 2 benchmarks that both have: are they" in told
+    assert told.count("score the same") == 1
+
+
 def test_too_few_models(keep: Keep, capsys: Told) -> None:
     keep("a", "Brain-x", 0.1)
     assert main(["correlate"]) == 1
