@@ -333,6 +333,26 @@ def test_ogg_pages(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path, content + bytes(64)), read(tmp_path, content))
 
 
+@pytest.mark.parametrize("subtype", ["VORBIS", "OPUS"])
+def test_an_ogg_page_that_was_changed(tmp_path: Path, subtype: str) -> None:
+    content = written("OGG", subtype)
+    for share in range(1, 20):
+        changed = bytearray(content)
+        changed[len(content) * share // 20] ^= 0x10
+        refused(tmp_path, bytes(changed), "Ogg|cannot be read|marked as the last")
+    changed = bytearray(content)
+    changed[-1] ^= 1
+    refused(tmp_path, bytes(changed), r"is damaged: Ogg page \d+ does not give its checksum")
+
+
+@pytest.mark.parametrize("kind", ["WAV", "W64", "AIFF", "AU", "CAF", "NIST"])
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "ULAW"])
+def test_what_follows_the_samples_is_not_heard(tmp_path: Path, kind: str, subtype: str) -> None:
+    content = written(kind, subtype)
+    whole = read(tmp_path, content)
+    np.testing.assert_array_equal(read(tmp_path, content + bytes(range(100))), whole)
+
+
 @pytest.mark.parametrize("subtype", ["FLOAT", "DOUBLE"])
 @pytest.mark.parametrize(("bits", "factor"), [(8, "128"), (16, "32768"), (24, "8388608")])
 def test_integers_stored_as_floats(tmp_path: Path, subtype: str, bits: int, factor: str) -> None:
