@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections import defaultdict
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 _FEW = 8  # values that tell most parts of responses apart
+_Values = npt.NDArray[np.floating]
 
 
-def copied_responses(assembly: xr.DataArray) -> list[str]:
-    """Return a sentence, without its full stop, on each kind of copy that responses have."""
+def copied_responses(assembly: xr.DataArray, *, in_time: bool = False) -> list[str]:
+    """Return a sentence, without its full stop, on each kind of copy that responses have.
+
+    Of responses ``in_time`` rows are volumes, and not looked at.
+    """
     kinds = (
         ("sessions", copied_sessions(assembly), "repetition without noise"),
         ("listeners", copied_subjects(assembly), "listener of its own"),
-        ("sounds", copied_rows(assembly), "sound of its own"),
+        ("sounds", [] if in_time else copied_rows(assembly), "sound of its own"),
     )
     return [
         f"{kind} {pairs[0][0]} and {pairs[0][1]} hold the same responses throughout"
@@ -36,7 +41,11 @@ def copied_sessions(assembly: xr.DataArray) -> list[tuple[int, int]]:
     if "session" not in assembly.dims:
         return []
     values = assembly.values
-    return _copied(values.shape[2], lambda session: values[..., session])
+    return _copied(
+        values.shape[2],
+        lambda session: values[0, :_FEW, session],
+        lambda session: values[..., session],
+    )
 
 
 def copied_subjects(assembly: xr.DataArray) -> list[tuple[str, str]]:
@@ -48,7 +57,12 @@ def copied_subjects(assembly: xr.DataArray) -> list[tuple[str, str]]:
         return []
     values, subjects = assembly.values, assembly["subject"].values.astype(str)
     names = [*dict.fromkeys(subjects.tolist())]
-    pairs = _copied(len(names), lambda place: values[:, subjects == names[place]])
+    columns = [np.flatnonzero(subjects == name) for name in names]
+    pairs = _copied(
+        len(names),
+        lambda place: values[0, columns[place][:_FEW]],
+        lambda place: values[:, columns[place]],
+    )
     return [(names[first], names[other]) for first, other in pairs]
 
 
@@ -62,25 +76,33 @@ def copied_rows(assembly: xr.DataArray) -> list[tuple[str, str]]:
     values, names = assembly.values, assembly["stimulus"].values
     return [
         (str(names[first]), str(names[other]))
-        for first, other in _copied(len(names), lambda row: values[row])
+        for first, other in _copied(len(names), lambda row: values[row, :_FEW], values.__getitem__)
         if np.mod(values[first][np.isfinite(values[first])], 1).any()
     ]
 
 
-def _copied(parts: int, part: Callable[[int], npt.NDArray[Any]]) -> list[tuple[int, int]]:
-    """Return each part that is the same as an earlier one, after the first such."""
-    alike: dict[Any, list[int]] = {}
+def _copied(
+    count: int, start: Callable[[int], _Values], whole: Callable[[int], _Values]
+) -> list[tuple[int, int]]:
+    """Return each part that is the same as an earlier one, after the first such.
+
+    Only those whose first values are the same are read whole: data in time may be gigabytes.
+    """
+    alike = defaultdict(list)
+    for place in range(count):
+        alike[_digest(start(place))].append(place)
     found = []
-    for place in range(parts):
-        values = part(place)
-        if not np.isfinite(values).any():
-            continue
-        start = np.nan_to_num(values[:1].ravel()[:_FEW])
-        others = alike.setdefault((values.shape, start.tobytes()), [])
-        same = (one for one in others if np.array_equal(values, part(one), equal_nan=True))
-        first = next(same, None)
-        if first is None:
-            others.append(place)
-        else:
-            found.append((first, place))
-    return found
+    for places in alike.values():
+        first: dict[str, int] = {}
+        for place in places if len(places) > 1 else []:
+            values = whole(place)
+            if np.isfinite(values).any():
+                original = first.setdefault(_digest(values), place)
+                found += [(original, place)] if original != place else []
+    return sorted(found)
+
+
+def _digest(values: _Values) -> str:
+    """Return a hash of the numbers, one for all kinds of NaN."""
+    same = np.where(np.isnan(values), np.nan, values)
+    return f"{values.shape} {hashlib.sha256(np.ascontiguousarray(same).data).hexdigest()}"

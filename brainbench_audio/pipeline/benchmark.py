@@ -94,7 +94,8 @@ class ComposedBenchmark:
             # rows of responses are volumes, in their own order
             names = tuple(stimulus_names(assembly))
             self._resampling = Resampling(dataset.stimuli, assembly)
-        for told in copied_responses(assembly):
+        in_time = self._resampling is not None
+        for told in copied_responses(assembly, in_time=in_time):
             _log.warning("%s: %s.", card.data_id, told)
         aligned = align(assembly, names)
         # all sounds are heard, so that activations are shared with other benchmarks

@@ -69,3 +69,14 @@ def test_what_is_said_of_each_kind() -> None:
         "sounds cat and cow hold the same responses throughout, which counts as a sound of its "
         "own: leave one of them out if it is a copy"
     )
+    assert len(copied_responses(voxels(values), in_time=True)) == 1
+
+
+def test_whole_numbers_and_rows_that_begin_alike() -> None:
+    counts = np.arange(5)[:, None] // 2 * np.ones((5, 6), int)
+    assert copied_rows(voxels(counts)) == []
+    values = NOISE[..., 0].copy()
+    values[:, :5] = 0
+    assert copied_rows(voxels(values)) == []
+    values[3, 5] = values[0, 5]
+    assert copied_rows(voxels(values)) == [("dog", "bee")]
