@@ -78,8 +78,8 @@ def validate(assembly: xr.DataArray) -> xr.DataArray:
     Raises
     ------
     DataError
-        Other dimensions than ``stimulus`` x target [x ``session``], no or repeated stimulus names,
-        a MultiIndex, values that are not numbers, or no values at all.
+        It is no DataArray; other dimensions than ``stimulus`` x target [x ``session``], no or
+        repeated stimulus names, a MultiIndex, values that are not numbers, or no values at all.
     """
     if not isinstance(assembly, xr.DataArray):
         raise DataError(
