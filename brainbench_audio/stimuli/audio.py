@@ -227,10 +227,7 @@ def _checked(blocks: Iterable[Waveform], name: str, *, silence: bool) -> Iterato
 
 def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Iterator[Waveform]:
     """Yield all samples, block by block; the last one once it is known that none is missing."""
-    width = _WIDTHS.get(sound.subtype)
     most = sys.maxsize
-    if whole.size is not None and width is not None and not whole.left_open:
-        most = whole.size // width  # libsndfile takes what follows the samples of Wave64 for more
     if whole.size is not None and (sound.format, sound.subtype) == ("WAV", "GSM610"):
         # libsndfile decodes the byte that pads an odd number of blocks as one more, loud block
         most = whole.size // 65 * 320
@@ -247,6 +244,7 @@ def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Iterator[Wavef
             f"is cut short or damaged: it cannot be read to its end ({error}). Fetch it again"
         ) from error
     promised = sound.frames if whole.frames is None else whole.frames
+    width = _WIDTHS.get(sound.subtype)
     if whole.size is not None and width is not None:
         promised = max(promised, whole.size // width)
         # a byte may follow samples of 24 bits to make their number even

@@ -345,7 +345,7 @@ def test_an_ogg_page_that_was_changed(tmp_path: Path, subtype: str) -> None:
     refused(tmp_path, bytes(changed), r"is damaged: Ogg page \d+ does not give its checksum")
 
 
-@pytest.mark.parametrize("kind", ["WAV", "W64", "AIFF", "AU", "CAF", "NIST"])
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "AU", "CAF"])
 @pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24", "ULAW"])
 def test_what_follows_the_samples_is_not_heard(tmp_path: Path, kind: str, subtype: str) -> None:
     content = written(kind, subtype)
