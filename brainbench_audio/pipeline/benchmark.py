@@ -35,9 +35,10 @@ from brainbench_audio.pipeline.categories import SomeRows, rows_of, sound_catego
 from brainbench_audio.pipeline.dimensionality import MeasuredLayers
 from brainbench_audio.pipeline.resampling import METHOD, LayersInTime, Resampling
 from brainbench_audio.pipeline.second import Layers, SecondDataset
+from brainbench_audio.scores.fault import fault
 from brainbench_audio.scores.predictions import CATEGORY, with_categories, with_sound_errors
 from brainbench_audio.scores.profiles import TAKEN
-from brainbench_audio.scores.score import Score, fault
+from brainbench_audio.scores.score import Score
 from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.copies import copied_sounds
 from brainbench_audio.stimuli.stimulus_set import StimulusSet

@@ -34,11 +34,10 @@ def check_options(
     DataError
         One of them is another number, or none.
     """
-    given = permutations
-    if given is not None and not _whole(given, (0, 0), (LEAST, MOST)):
+    if permutations is not None and not _whole(permutations, (0, 0), (LEAST, MOST)):
         raise DataError(
             f"A test against chance needs at least {LEAST} permutations (0 for no test), and "
-            f"{MOST:,} at most, got {given!r}."
+            f"{MOST:,} at most, got {permutations!r}."
         )
     if bootstrap is not None and not _whole(bootstrap, (0, 0), (2, MOST)):
         raise DataError(

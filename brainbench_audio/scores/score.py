@@ -97,7 +97,7 @@ class Score:
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not _is_finite(self.value):
+        if not (isinstance(self.value, Real) and math.isfinite(self.value)):
             raise ContractError(f"A score must be a finite number, this one is {self.value!r}.")
 
     @property
@@ -227,36 +227,6 @@ class Score:
         intervals = summary.get("part_intervals", {})
         fields["part_intervals"] = {name: tuple(one) for name, one in intervals.items()}
         return cls(**fields, raw=_no_raw() if raw is None else raw)
-
-
-def fault(score: Score) -> str:
-    """Return what no score can have, as the end of a sentence on it; nothing if all is well."""
-    parts = score.part_intervals.items()
-    intervals = {"": score.interval, **{f" of part {name!r}": interval for name, interval in parts}}
-    for whose, interval in intervals.items():
-        if interval is not None and not _is_ordered(interval):
-            return f"whose interval{whose} is {interval}, expected two numbers, the lower one first"
-    for name in ("error", "ceiling"):
-        number = getattr(score, name)
-        if number is not None and not (_is_finite(number) and number >= 0):
-            return f"whose {name} is {number!r}, expected a number of 0 or more, or None"
-    for name, numbers in (("parts", score.parts), ("part_errors", score.part_errors)):
-        for part, number in numbers.items():
-            if not isinstance(part, str) or not isinstance(number, Real):
-                return f"whose {name} hold {part!r}: {number!r}, expected a name and a number"
-    return ""
-
-
-def _is_finite(value: Any) -> bool:
-    return isinstance(value, Real) and math.isfinite(value)
-
-
-def _is_ordered(interval: Any) -> bool:
-    try:
-        low, high = interval
-    except (TypeError, ValueError):
-        return False
-    return _is_finite(low) and _is_finite(high) and low <= high
 
 
 def normalised(value: float, ceiling: float | None, provenance: Mapping[str, Any]) -> float | None:

@@ -368,7 +368,7 @@ def test_a_set_is_shared_by_workers(
     monkeypatch.setattr(cluster, "SHARE_SECONDS", 0.01)
     monkeypatch.setenv("BRAINBENCH_HOME", str(tmp_path / "serial"))
     (plain,) = counted(1, "Plain")
-    _in_small_chunks(plain)
+    _in_chunks(plain, of=1)
     (alone,), failures = scored([plain], ["Tiny-match"])
     assert failures == []
     (serial,) = sets_of("Plain")
@@ -377,21 +377,21 @@ def test_a_set_is_shared_by_workers(
     with real_cluster(4, PYTHONPATH=os.environ["PYTHONPATH"]) as running:
         scored(counted(1, "Warm"), ["Tiny-match"], scheduler=running.address)  # all are started
         (waiting,) = counted(1, "Waiting", seconds=1)
-        _in_small_chunks(waiting)
+        _in_chunks(waiting, of=1)
         (run,), failures = scored([waiting], ["Tiny-match"], scheduler=running.address)
         assert (failures, run.score.value) == ([], alone.score.value)
         (spread,) = sets_of("Waiting")
         # their names end with a hash of what is in them
         chunks = sorted(file.name for file in spread.glob("chunk-*"))
         assert chunks == sorted(file.name for file in serial.glob("chunk-*"))
-        assert len(chunks) == 20
+        assert len(chunks) == 40
         assert len({process for name, _, process in heard() if name == "Waiting0"}) == 4
         written = [file.stat().st_mtime for file in spread.glob("chunk-*")]
-        # 21 pieces of a second each, as one sound is heard again: six seconds with four workers
-        assert 21 / (1 + max(written) - min(written)) >= 3.3
+        # a second each, and one sound is heard again: eleven seconds with four workers
+        assert 41 / (1 + max(written) - min(written)) >= 3.5
 
         (robust,) = counted(1, "Robust", seconds=0.3)
-        _in_small_chunks(robust)
+        _in_chunks(robust, of=2)
         found = ThreadPoolExecutor().submit(
             scored, [robust], ["Tiny-match"], scheduler=running.address
         )
@@ -403,10 +403,10 @@ def test_a_set_is_shared_by_workers(
         assert 21 <= calls_of(heard(), "Robust").total() <= 23 + 1
 
 
-def _in_small_chunks(model: str) -> None:
-    """Begin the folder of a model's activations with chunks of two sounds, which all keep to."""
+def _in_chunks(model: str, of: int) -> None:
+    """Begin the folder of a model's activations with chunks of a few sounds, which all keep to."""
     stimuli = load_benchmark("Tiny-match").stimuli
-    plan = replace(plan_extraction(identified(Loadable(model)).identity, stimuli), chunk=2)
+    plan = replace(plan_extraction(identified(Loadable(model)).identity, stimuli), chunk=of)
     StoredActivations.open(activations_folder(), plan)
 
 

@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brainbench_audio.errors import CacheError, ContractError, DataError
-from brainbench_audio.scores.score import Score, fault, read_summary
+from brainbench_audio.scores.fault import fault
+from brainbench_audio.scores.score import Score, read_summary
 from brainbench_audio.scores.store import find_score, keep_score, score_stem, stored_scores
 
 RAW = xr.Dataset(
