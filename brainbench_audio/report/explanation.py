@@ -19,7 +19,7 @@ from .overall import with_overall
 from .properties import PROPERTIES, Property, property_of
 from .results import Result
 
-# fewer err more often, see "How often they err" in docs/methods-statistics.md
+# fewer err more often, see docs/methods-error-rates.md
 LEAST_MODELS, LEAST_FAMILIES, _SPARE_FAMILIES = 10, 6, 2
 
 

@@ -185,7 +185,7 @@ class Influence:
         Statistics 29; for what stimuli owe together, which a jackknife counts several times, Efron
         and Stein 1981, Annals of Statistics 9. Degrees of freedom: Satterthwaite 1946, of subjects
         only where they add to the error, of stimuli by what is left of the jackknife's variance.
-        Error rates: docs/methods-statistics.md.
+        Error rates: docs/methods-error-rates.md.
         """
         if reason := self.trouble():
             raise DataError(reason)

@@ -83,7 +83,7 @@ def added_variance(fixed: Array, rest: Array) -> tuple[Array, Array]:
     with :math:`V_1` the variance over weightings of the sample, and :math:`V_2` the mean variance
     over weightings of samples that are weightings of it. With 1 in place of 1.3 it is exact for
     what is quadratic, but what a choice adds rises more slowly with each noise. The factor is the
-    one with which rates hold in the worlds of docs/methods-statistics.md.
+    one with which rates hold in the worlds of docs/methods-error-rates.md.
 
     Parameters
     ----------

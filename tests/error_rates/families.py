@@ -1,7 +1,7 @@
 """How often tests of a property of models err, where models of a family are alike.
 
 `python -m tests.error_rates.families 1000 paper` (ten, six; some of `OF` behind it) makes the
-numbers of docs/methods-statistics.md anew.
+numbers of docs/methods-error-rates.md anew.
 """
 
 from __future__ import annotations

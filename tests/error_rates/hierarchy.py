@@ -1,6 +1,6 @@
 """How often p of the trend of `brainbench hierarchy` errs, in trainings whose course is known.
 
-``python -m tests.error_rates.hierarchy 300`` makes the numbers of docs/methods-statistics.md anew.
+``python -m tests.error_rates.hierarchy 300`` makes the numbers of docs/methods-error-rates.md anew.
 """
 
 from __future__ import annotations

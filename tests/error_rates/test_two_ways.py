@@ -14,6 +14,6 @@ TIMES = 1000
 @pytest.mark.parametrize("listeners", [3, 8])
 def test_listeners_that_differ_or_do_not(listeners: int, own: float) -> None:
     rate = false_positives(listeners, 0.3, own, TIMES)
-    # no rule that was tried is right for all of 3 listeners, see docs/methods-statistics.md
+    # no rule that was tried is right for all of 3 listeners, see docs/methods-error-rates.md
     low, high = binom.ppf([5e-4, 1 - 5e-4], TIMES, [0.03, 0.075]) / TIMES
     assert low <= rate <= high

@@ -32,7 +32,7 @@ Layers = Mapping[str, npt.NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
 # share of the squares of pairs that is taken off differences: with half, as of a score, comparisons
-# are too careful in most worlds of docs/methods-statistics.md
+# are too careful in most worlds of docs/methods-error-rates.md
 APART = 1.0
 
 

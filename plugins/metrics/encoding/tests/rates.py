@@ -1,7 +1,7 @@
 """How often intervals cover, and tests err, in worlds of continuous sound whose truth is known.
 
 ``python -m plugins.metrics.encoding.tests.rates 100`` simulates every world 100 times, and prints
-the rows of the table in docs/methods-statistics.md; a second argument is some text in their names.
+the rows of the table in docs/methods-error-rates.md; a second argument is some text in their names.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """How often intervals and p of `-encoding-unique` err, in worlds whose truth is known.
 
 ``python -m plugins.metrics.encoding.tests.unique_rates 200`` simulates every world 200 times, and
-prints the rows of the table in docs/methods-statistics.md; a second argument is some text in names.
+prints the rows of the table in docs/methods-error-rates.md; a second argument is text in names.
 """
 
 from __future__ import annotations

@@ -33,7 +33,7 @@ _NOT_NORMALISED = (
     "not known for this metric, so a score is not divided by it."
 )
 # of one layer: share of the squares of pairs that is taken off errors and comparisons, with which
-# rates hold in worlds of docs/methods-statistics.md
+# rates hold in worlds of docs/methods-error-rates.md
 SHARE = 2 / 3
 
 

@@ -49,7 +49,7 @@ def influences(
         # errors of a score. More stay where something else is not counted: all in corrected ones
         # over listeners, whose reliabilities vary, all in errors and half in differences where what
         # was chosen is held fixed, and half in what is told of a single listener, whose median is
-        # not smooth. See the worlds of docs/methods-statistics.md.
+        # not smooth. See the worlds of docs/methods-error-rates.md.
         share, apart = HALF, 0.8
         if fit.rivals is None:
             share, apart = 0.0, HALF

@@ -23,7 +23,7 @@ from brainbench_audio.scores.ceilings import session_reliability
 from .partition import FloatArray, IndexArray
 
 # of the median, in errors of a target: how near targets are that move it; see the simulations in
-# docs/methods-statistics.md
+# docs/methods-error-rates.md
 NEARNESS = 0.7
 
 

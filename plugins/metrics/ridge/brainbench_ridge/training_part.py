@@ -214,7 +214,7 @@ class TrainingPart:
         expectation (HC2; MacKinnon and White 1985, Journal of Econometrics 29), over 1 - h they are
         what the fit to the others leaves (HC3), whose squares are too large with more features than
         stimuli. Halfway between both is that with which intervals hold in the simulations of
-        docs/methods-statistics.md. Residual and leverage are sums of what penalties take away,
+        docs/methods-error-rates.md. Residual and leverage are sums of what penalties take away,
         which stays exact where that is next to nothing.
 
         Parameters

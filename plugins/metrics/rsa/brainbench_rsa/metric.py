@@ -39,7 +39,7 @@ Layers = Mapping[str, NDArray[np.floating[Any]]]
 # stimuli² times features of a layer from which on a GPU is faster, its start included
 LARGE = 10_000_000_000
 # share of the squares of pairs that is taken off differences: with half, as of a score, comparisons
-# are too careful in many worlds of docs/methods-statistics.md, with all too bold in some
+# are too careful in many worlds of docs/methods-error-rates.md, with all too bold in some
 APART = 0.8
 # arrays of the size of a layer that a device holds at a time, in float64
 _COPIES = 4
