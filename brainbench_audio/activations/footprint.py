@@ -12,13 +12,14 @@ import numpy as np
 import torch
 from scipy.optimize import nnls
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_leaves, tree_map
 
 from brainbench_audio.devices import free_memory
 
 # A process takes up to twice what its tensors hold: 1.3 to 2 for nine families and 40 s of sound,
 # because of the workspace of kernels and what the allocator cannot give back.
 _BYTES_A_BYTE = 2
+_HALF = {torch.float16, torch.bfloat16}
 
 
 class Footprint:
@@ -129,7 +130,7 @@ class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
             with self:
                 output = func.decompose(*args, **options)
         if output is NotImplemented:
-            output = func(*args, **options)
+            output = _run(func, args, options)
         for value in tree_leaves((args, options, output)):
             if isinstance(value, torch.Tensor) and _is_plain(value):
                 self._count(_storage(value))
@@ -147,6 +148,34 @@ class _Held(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def _freed(self, place: int, size: int) -> None:
         self._known.discard(place)
         self.now -= size
+
+
+def _run(func: Any, args: Any, options: Mapping[str, Any]) -> Any:
+    """Run an operation, in half precision where it does not take what is half of it.
+
+    Automatic mixed precision casts what goes into the products that an operation is made of, such
+    as a recurrent layer. It has no part in what is taken apart here, and a product of two
+    precisions fails.
+    """
+    try:
+        return func(*args, **options)
+    except RuntimeError:
+        if (in_one := _in_one_precision(args)) is args:
+            raise
+        return func(*in_one, **options)
+
+
+def _in_one_precision(values: Any) -> Any:
+    """Return all tensors in half precision if some are, and some are not."""
+    kinds = {one.dtype for one in tree_leaves(values) if _is_real(one)}
+    half = next(iter(kinds & _HALF), None)
+    if half is None or len(kinds) == 1:
+        return values
+    return tree_map(lambda one: one.to(half) if _is_real(one) else one, values)
+
+
+def _is_real(value: Any) -> bool:
+    return isinstance(value, torch.Tensor) and value.is_floating_point()
 
 
 def _is_plain(tensor: torch.Tensor) -> bool:

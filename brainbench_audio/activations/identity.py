@@ -7,6 +7,7 @@ stored with every score.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
@@ -147,16 +148,28 @@ def checked_model(model: Any, label: str) -> Model:
     """
     if isinstance(model, type):
         raise ContractError(f"{model.__name__} is a class: give a model, {model.__name__}(…).")
-    lacking = [
-        name for name in ("layers", "sample_rate", "activations") if not hasattr(model, name)
-    ]
-    if lacking:
+    if lacking := _lacking(model):
         raise ContractError(
             f"{label} is no model: it has no {', '.join(lacking)}. See "
             f"brainbench_audio/interfaces.py for what a model has."
         )
     checked: Model = model
     return checked
+
+
+def is_model(model: Any) -> bool:
+    """Return whether something is an object with all that `interfaces.Model` has."""
+    return not isinstance(model, type) and not _lacking(model)
+
+
+def is_network(model: Any) -> bool:
+    """Return whether something is a `torch.nn.Module` that `wrap` makes a model of."""
+    torch = sys.modules.get("torch")  # whoever has a network has imported it
+    return torch is not None and isinstance(model, torch.nn.Module) and bool(_lacking(model))
+
+
+def _lacking(model: Any) -> list[str]:
+    return [name for name in ("layers", "sample_rate", "activations") if not hasattr(model, name)]
 
 
 def described(model: Model, label: str, source: str) -> Identity:

@@ -252,7 +252,7 @@ def _proposed(module: torch.nn.Module, sample_rate: int) -> list[str]:
     if not found:
         raise ContractError(
             f"No layers can be proposed for {type(module).__name__}: name the modules to read out, "
-            f'layers=["…"], as module.named_modules() has them.'
+            f'wrap(module, layers=["…"]), as module.named_modules() has them.'
         )
     return [one.name for one in sorted(found, key=lambda one: one.place)]
 

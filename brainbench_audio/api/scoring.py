@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias, overload
 
+from brainbench_audio.activations.identity import is_network
 from brainbench_audio.errors import BrainbenchError, ContractError
 
 if TYPE_CHECKING:
@@ -128,26 +128,17 @@ def _names(layers: str | Sequence[str]) -> list[str]:
 
 def _as_model(model: Any, layers: Any, sample_rate: int | None) -> Any:
     """Return a network as a model; what is a model or an id already as it is."""
-    if _is_network(model):
+    if is_network(model):
         from brainbench_audio.activations.own_modules import wrap
 
         return wrap(model, "auto" if layers is None else layers, sample_rate=sample_rate)
     return model
 
 
-def _is_network(model: Any) -> bool:
-    torch = sys.modules.get("torch")  # whoever has a network has imported it
-    return torch is not None and isinstance(model, torch.nn.Module) and not _is_model(model)
-
-
-def _is_model(model: Any) -> bool:
-    return all(hasattr(model, name) for name in ("layers", "sample_rate", "activations"))
-
-
 @contextmanager
 def _as_before(models: Sequence[Any]) -> Iterator[None]:
     """Put networks back into training mode and onto their device: somebody may be training them."""
-    networks = [one for one in models if _is_network(one)]
+    networks = [one for one in models if is_network(one)]
     modes = [(part, part.training) for network in networks for part in network.modules()]
     first = [next(network.parameters(), None) for network in networks]
     devices = [None if one is None else one.device for one in first]

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from brainbench_audio.activations.identity import Identity, checked_model, described
+from brainbench_audio.activations.identity import (
+    Identity,
+    checked_model,
+    described,
+    is_model,
+    is_network,
+)
 from brainbench_audio.activations.object_state import NO_FINGERPRINT, own_fingerprint, sealed
 from brainbench_audio.activations.projection import projected
 from brainbench_audio.cards import CONTROLS
@@ -169,10 +177,8 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
         raise PluginLoadError(f"{file} cannot be imported: {error!r}.") from error
     if not hasattr(module, wanted.name):
         raise PluginLoadError(_no_model(file, module, wanted.name))
-    maker = getattr(module, wanted.name)
-    word = f"model {wanted}"
-    made = invoke(maker, word, (), dict(options)) if callable(maker) else maker
-    model = checked_model(made, str(wanted))
+    given = {**options, "control": wanted.control} if wanted.control else dict(options)
+    model = _made(getattr(module, wanted.name), wanted, given)
     identity = described(model, wanted.label, str(file))
     if (own := own_fingerprint(model)) is None:
         return model, replace(identity, unkept=NO_FINGERPRINT)
@@ -181,15 +187,62 @@ def _load_file(wanted: ModelId, options: Mapping[str, Any]) -> tuple[Model, Iden
     return model, fingerprinted(identity, model, fingerprint, code, options)
 
 
+def _made(maker: Any, wanted: ModelId, options: Mapping[str, Any]) -> Model:
+    """Return the model that something in a file is or makes, with all that was asked for."""
+    # networks can be called, too, with a sound
+    ready = is_model(maker) or is_network(maker) or not callable(maker)
+    taken = {} if ready else inspect.signature(maker).parameters
+    if "control" in options and "control" not in taken:
+        raise ContractError(
+            f"{wanted} has no control: a class or function of a file has those that its argument "
+            f"`control` makes. Score what is not trained under a name of its own."
+        )
+    # what makes a model may see to its place
+    open_to_all = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    placed = [name for name in _PLACEMENT if name in options]
+    placed = [] if open_to_all else [name for name in placed if name not in taken]
+    given = {name: value for name, value in options.items() if name not in placed}
+    if ready and given:
+        raise ContractError(
+            f"{wanted} is a model already, so it takes no {', '.join(given)}: name the class or "
+            f"the function that makes it."
+        )
+    made = maker if ready else invoke(maker, f"model {wanted}", (), given)
+    model = checked_model(_wrapped(made, wanted), str(wanted))
+    if placed:
+        _place(model, str(wanted), {name: str(options[name]) for name in placed})
+    return model
+
+
+def _wrapped(made: Any, wanted: ModelId) -> Any:
+    """Return a network as a model; what is a model already as it is."""
+    if not is_network(made):
+        return made
+    from brainbench_audio.activations.own_modules import wrap
+
+    if getattr(made, "sample_rate", None) is None:
+        raise ContractError(
+            f"{wanted} is a torch network whose sample rate is not known: write "
+            f"`sample_rate = 16000`, or whatever it was made for, into its class."
+        )
+    return wrap(made, name=wanted.name)
+
+
 def _no_model(file: Path, module: Any, name: str) -> str:
     """Say which models a file has in place of one that it does not have."""
-    own = {
-        other: value
-        for other, value in vars(module).items()
+    public = {other: value for other, value in vars(module).items() if not other.startswith("_")}
+    own = [
+        other
+        for other, value in public.items()
         if getattr(value, "__module__", "") == module.__name__
-    }
-    models = [other for other, value in own.items() if hasattr(value, "activations")]
-    models = models or [other for other in own if not other.startswith("_")]  # that make one
+    ]
+    models = [
+        other
+        for other, value in public.items()
+        if hasattr(value, "activations")
+        and (other in own or not isinstance(value, type | ModuleType))
+    ]
+    models = models or own  # that make one
     return (
         f"{file} has no model {name!r}, only {', '.join(models) or 'none'}: give it as "
         f"{file}:{models[-1] if models else 'ClassName'}."

@@ -129,6 +129,59 @@ def test_measuring_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert hears.fingerprint == kept
 
 
+class Inside(torch.nn.Module):
+    """A layer on frames that are in half precision where a network is."""
+
+    def __init__(self, layer: torch.nn.Module) -> None:
+        super().__init__()
+        self.frames = torch.nn.Linear(160, 8)
+        self.layer = layer
+        self.out = torch.nn.Identity()
+
+    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
+        found = self.layer(self.frames(waveforms.unfold(1, 160, 160)))
+        found = found[0] if isinstance(found, tuple) else found
+        output: torch.Tensor = self.out(found[..., :4])
+        return output
+
+
+class Product(torch.nn.Module):
+    """What automatic mixed precision takes apart."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weights = torch.nn.Parameter(torch.ones(8, 4))
+
+    def forward(self, frames: torch.Tensor) -> torch.Tensor:
+        return torch.einsum("btc,cd->btd", frames, self.weights)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: torch.nn.GRU(8, 4, batch_first=True),
+        lambda: torch.nn.LSTM(8, 4, num_layers=2, batch_first=True),
+        lambda: torch.nn.RNN(8, 4, batch_first=True),
+        lambda: torch.nn.TransformerEncoderLayer(8, 2, 8, batch_first=True),
+        Product,
+    ],
+    ids=["gru", "lstm", "rnn", "transformer", "product"],
+)
+def test_what_a_clip_takes_is_measured_in_any_precision(
+    make: Callable[[], torch.nn.Module], dtype: str
+) -> None:
+    torch.manual_seed(0)
+    card = dummy_card(layers=("out",), dims=(4,), sample_rate=RATE)
+    network = Inside(make())
+    hears = TorchModel(card, network, {"out": "out"}, fingerprint=1, device="cpu", dtype=dtype)
+    clips = [sound(2) * (place + 1) / 8 for place in range(8)]
+    alone = hears.activations(clips[-1:])["out"]
+    assert not hears._footprint.taken
+    np.testing.assert_allclose(hears.activations(clips)["out"][-1:], alone, rtol=0.02, atol=0.01)
+    assert 2 * RATE in hears._footprint.taken
+
+
 def test_what_is_held_is_the_peak_of_all_that_is_there_at_a_time() -> None:
     layer = torch.nn.Linear(10, 10)
     with torch.inference_mode(), _Held(layer) as held:

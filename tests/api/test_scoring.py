@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
+from pathlib import Path
 
 import pytest
 import torch
@@ -37,6 +39,54 @@ def test_a_network_is_scored_and_left_as_it_was() -> None:
     assert named.layer == "2"
     own[1] = torch.nn.Conv1d(1, 4, 40, 20)
     assert score(own, "Tiny-match", sample_rate=8000) != found
+
+
+@pytest.mark.parametrize("name", ["Own", "make", "made", "ready"])
+def test_a_network_in_a_file_is_scored_as_it_is(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "own.py"
+    source = """
+        import numpy
+        import torch
+
+        class Own(torch.nn.Sequential):
+            sample_rate = 8000
+
+            def __init__(self):
+                torch.manual_seed(0)
+                channel = torch.nn.Unflatten(1, (1, -1))
+                super().__init__(channel, torch.nn.Conv1d(1, 4, 40, 20), torch.nn.ReLU())
+
+        def make():
+            return Own()
+
+        made = make()
+
+        class Ready(Own):
+            layers = ("last",)
+
+            def activations(self, waveforms, layers=None):
+                with torch.inference_mode():
+                    sounds = torch.from_numpy(numpy.stack(waveforms))
+                    return {"last": self(sounds).mean(-1).numpy()}
+
+        ready = Ready()
+    """
+    file.write_text(textwrap.dedent(source))
+    arguments = ["score", "-m", f"{file}:{name}", "-b", "Tiny-match", "--json"]
+    assert main(arguments) == 0
+    (told,) = json.loads(capsys.readouterr().out)
+    assert told["model"] == name
+    whole = score(network(), "Tiny-match", sample_rate=8000, layers=["2"])
+    assert told["score"] == pytest.approx(whole.value)
+    if name == "ready":  # a model of its own, without a fingerprint
+        return
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)[0]["cached"]
+    file.write_text(file.read_text().replace("    sample_rate = 8000", "    pass"))
+    assert main(arguments) == 1
+    assert f"{file}:{name} is a torch network whose sample rate" in capsys.readouterr().err
 
 
 def test_some_layers_are_scored_apart_from_the_model() -> None:

@@ -213,6 +213,12 @@ def test_an_unknown_id_is_told_with_what_there_is(
         ("class Mine:\n    activations = None\n", "", "has no model '', only Mine: give it as"),
         ("from pathlib import Path\n\ndef make(): ...\n", "Mine", "only make: give it as"),
         ("x = 1\n", "Mine", "only none: give it as mine.py:ClassName."),
+        (
+            "import brainbench_audio\nfrom types import SimpleNamespace\n"
+            "made = SimpleNamespace(activations=None)\n",
+            "Mine",
+            "only made: give it as mine.py:made.",
+        ),
         ("import math\nmath.nope\n", "Mine", "cannot be imported: AttributeError"),
     ],
 )

@@ -55,6 +55,80 @@ def test_a_model_without_weights_has_no_control() -> None:
         load_model("spectrotemporal@untrained")
 
 
+OWN = """
+import numpy as np
+import torch
+from brainbench_audio import wrap
+
+
+class Plain:
+    layers = ("level",)
+    sample_rate = 8000
+    learned = 1.0
+
+    def activations(self, waveforms, layers=None):
+        return {"level": np.array([[self.learned * abs(one).mean()] for one in waveforms])}
+
+
+class Controlled(Plain):
+    def __init__(self, control=None):
+        self.learned = {"untrained": 2.0, None: 1.0}[control]
+
+
+class AnyOptions(Plain):
+    def __init__(self, **options):
+        pass
+
+
+class Network(torch.nn.Sequential):
+    sample_rate = 8000
+
+    def __init__(self):
+        super().__init__(torch.nn.Unflatten(1, (1, -1)), torch.nn.Conv1d(1, 2, 40, 20))
+
+
+def make():
+    return Network()
+
+
+ready, network = Plain(), Network()
+placed = wrap(torch.nn.Sequential(Network()), device="cpu", sample_rate=8000)
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    file = tmp_path / "own.py"
+    file.write_text(OWN)
+    return file
+
+
+@pytest.mark.parametrize("name", ["Plain", "AnyOptions", "Network", "make", "ready", "network"])
+@pytest.mark.parametrize(
+    "asked", [{"control": "permuted"}, {"weights": "untrained"}, {}], ids=["control", "weights", ""]
+)
+def test_a_model_of_a_file_has_no_control_that_it_does_not_make(
+    own: Path, name: str, asked: dict[str, str]
+) -> None:
+    with pytest.raises(ContractError, match=r"has no control: .* argument `control`"):
+        load_model(f"{own}:{name}{'' if asked else '@permuted'}", **asked)
+
+
+def test_a_model_of_a_file_makes_its_control(own: Path) -> None:
+    trained, control = (load_model(f"{own}:Controlled{behind}") for behind in ("", "@untrained"))
+    assert control.activations([SOUND])["level"] == 2 * trained.activations([SOUND])["level"]
+
+
+def test_a_model_that_is_ready_is_placed_and_takes_nothing_else(own: Path) -> None:
+    for name in ("placed", "network", "Network", "make"):
+        model = load_model(f"{own}:{name}", device="cpu", dtype="bfloat16")
+        assert model.computed_in == "cpu, bfloat16"
+    with pytest.raises(ContractError, match="ready does not support --device and --dtype"):
+        load_model(f"{own}:ready", dtype="bfloat16")
+    with pytest.raises(ContractError, match="network is a model already, so it takes no weights"):
+        load_model(f"{own}:network", weights=str(own))
+
+
 @pytest.mark.usefixtures("tiny")
 def test_a_projection_of_a_model() -> None:
     made = load_model("tiny-plain@project=5")
