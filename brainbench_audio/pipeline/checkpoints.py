@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import unicodedata
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.hash_cache import hash_files
@@ -75,9 +76,13 @@ def list_checkpoints(source: str | Path) -> list[Checkpoint]:
     else:
         files = _local_files(as_on_disk(Path(text).expanduser()))
         named = [(str(file), str(file), file.stat().st_size, None) for file in files]
+    own = {name: step_of(name, folder=False) for name, *_ in named}
+    several = _of_several_steps(own)
     found: dict[int, Checkpoint] = {}
     for name, location, size, sha256 in named:
-        step = step_of(name)
+        step = own[name]
+        if step is None and PurePath(name).parent not in several:
+            step = step_of(name)
         if step is None:
             _log.warning("%s is left out: its name holds no step.", location)
         elif step in found:
@@ -95,13 +100,25 @@ def list_checkpoints(source: str | Path) -> list[Checkpoint]:
     return [found[step] for step in sorted(found)]
 
 
+def _of_several_steps(own: Mapping[str, int | None]) -> set[PurePath]:
+    """Return the folders whose names are no step: they hold files or folders that have one.
+
+    So `2024-11-28/last.ckpt` beside `step=1000.ckpt` or `checkpoint-500` is of no step.
+    """
+    folders = {PurePath(name).parent for name in own}
+    with_steps = {PurePath(name).parent for name, step in own.items() if step is not None}
+    return with_steps | {one.parent for one in folders - with_steps if one.parent in folders}
+
+
 def _local_files(path: Path) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return _files_of(path) or [
-            file for folder in sorted(path.iterdir()) for file in _weights_in(folder)
-        ]
+        files = _files_of(path)
+        if any(step_of(file.name, folder=False) is not None for file in files):
+            return files
+        # what is left beside folders of a step each is the end of the training
+        return [one for folder in sorted(path.iterdir()) for one in _weights_in(folder)] or files
     parts = path.parts
     first = next((place for place, part in enumerate(parts) if is_pattern(part)), len(parts))
     pattern = "/".join(parts[first:])

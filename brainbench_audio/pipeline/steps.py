@@ -25,7 +25,7 @@ _FEW = 10
 _UNITS = {"": 1, "k": 1000, "m": 1_000_000}
 
 
-def step_of(name: str) -> int | None:
+def step_of(name: str, *, folder: bool = True) -> int | None:
     """Return the step in a checkpoint's name, else in that of its folder; None if neither has one.
 
     It is the number that ``step``, ``iteration`` or ``update`` names. Without one of these it is
@@ -36,6 +36,8 @@ def step_of(name: str) -> int | None:
     ----------
     name : str
         Name of the file, or its path.
+    folder : bool
+        Whether the name of its folder counts where its own has no step.
 
     Raises
     ------
@@ -51,7 +53,7 @@ def step_of(name: str) -> int | None:
     """
     path = PurePath(name)
     file = path.stem if path.suffix in SUFFIXES else path.name
-    for text in (file, path.parent.name):
+    for text in (file, path.parent.name) if folder else (file,):
         steps = _readings(text.lower())
         if len(steps) > 1:
             raise DataError(

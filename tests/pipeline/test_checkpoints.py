@@ -76,6 +76,9 @@ def test_folders_of_one_step_each(tmp_path: Path) -> None:
         for name in ("model.safetensors", "optimizer.pt", "rng_state.pth"):
             (folder / name).write_bytes(b"x")
     (tmp_path / "run" / "logs").mkdir()
+    # as transformers leaves the end of a training
+    for name in ("model.safetensors", "training_args.bin"):
+        (tmp_path / "run" / name).write_bytes(b"x")
     for source in ("run", "run/checkpoint-*", "run/checkpoint-*/model.safetensors"):
         found = list_checkpoints(tmp_path / source)
         assert [each.step for each in found] == [500, 1000]
@@ -97,6 +100,30 @@ def test_folders_and_globs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> 
         list_checkpoints(tmp_path)
     with pytest.raises(DataError, match="There are no checkpoints"):
         list_checkpoints(tmp_path / "nowhere" / "*.ckpt")
+
+
+@pytest.mark.parametrize("name", ["2024-11-28", "run-7", "667acc00406c"])
+def test_a_folder_of_several_steps_is_none_of_one(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = tmp_path / name
+    run.mkdir()
+    for file in ("step=1000.ckpt", "step=2000.ckpt", "last.ckpt", "best.ckpt"):
+        (run / file).write_bytes(b"x")
+    assert [one.step for one in list_checkpoints(run)] == [1000, 2000]
+    assert [one.step for one in list_checkpoints(f"{run}/*")] == [1000, 2000]
+    assert "last.ckpt is left out: its name holds no step." in caplog.text
+
+
+@pytest.mark.parametrize("name", ["2024-11-28", "run-7"])
+def test_what_stands_beside_folders_of_steps_is_of_none(name: str, tmp_path: Path) -> None:
+    run = tmp_path / name
+    for step in (500, 1000):
+        (run / f"checkpoint-{step}").mkdir(parents=True)
+        (run / f"checkpoint-{step}" / "model.safetensors").write_bytes(b"x")
+    (run / "model.safetensors").write_bytes(b"x")
+    for source in (run, f"{run}/*"):
+        assert [one.step for one in list_checkpoints(source)] == [500, 1000]
 
 
 def test_who_takes_a_step_finds_the_list_beside_it() -> None:
