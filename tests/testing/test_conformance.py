@@ -431,7 +431,12 @@ def test_the_command_tells_and_fails(written: Written, capsys: pytest.CaptureFix
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("brainbench-nowhere", "pip install brainbench-nowhere"), ("pytest", "is no plugin")],
+    [
+        ("brainbench-nowhere", "pip install brainbench-nowhere"),
+        ("pytest", "is no plugin"),
+        ("./my_model.py:MyModel", "is held to the contract when it is scored"),
+        ("my_model.py", "makes a plugin of it"),
+    ],
 )
 def test_what_is_no_plugin(name: str, message: str) -> None:
     with pytest.raises(DataError, match=message):

@@ -138,6 +138,11 @@ def distribution_of(name: str) -> str:
         except (tomllib.TOMLDecodeError, KeyError) as error:
             raise DataError(f"{project} names no project: {error!r}.") from error
         hint = f"pip install -e {folder}"
+    elif folder.suffix.partition(":")[0] == ".py":
+        raise DataError(
+            f"{name} is no plugin. A model of a file is held to the contract when it is scored; "
+            f"`brainbench new model` makes a plugin of it."
+        )
     else:
         wanted, hint = name, f"pip install {name}"
     try:
