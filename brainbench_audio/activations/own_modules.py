@@ -93,6 +93,7 @@ def wrap(
     identifier = one_form(name or type(module).__name__)
     rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
     rate = hertz(identifier, rate)
+    _refuse_compiled(module, f"Model {identifier}")
     module.eval()
     if layers == "auto":
         read_outs = {layer: layer for layer in _proposed(module, rate)}
@@ -246,7 +247,7 @@ def _noted(module: torch.nn.Module, heard: _Heard, places: Iterator[int]) -> lis
 def _proposed(module: torch.nn.Module, sample_rate: int) -> list[str]:
     """Return the names of the modules that are worth a layer, in the order in which they run."""
     once = dict(module.named_modules())  # a module under two names has the first
-    names = [name for name in _blocks(module, "") if name in once]
+    names = [name for name in _blocks(module, "") if name in once and not _hides(once[name])]
     heard = _heard(module, sample_rate, {name: name for name in names})
     found = [one for one in heard.values() if one.is_layer and not one.handed_on]
     if not found:
@@ -270,6 +271,19 @@ def _blocks(module: torch.nn.Module, prefix: str) -> Iterator[str]:
             yield whole
 
 
+def _hides(module: torch.nn.Module) -> bool:
+    """Return whether torch.jit compiled a module: nobody can look into it then."""
+    return isinstance(module, torch.jit.ScriptModule)
+
+
+def _refuse_compiled(module: torch.nn.Module, name: str) -> None:
+    if _hides(module):
+        raise ContractError(
+            f"{name} is compiled by torch.jit, which hides what a module puts out: give the "
+            f"network that was compiled."
+        )
+
+
 def _check_names(module: torch.nn.Module, identifier: str, read_outs: Mapping[str, str]) -> None:
     known = dict(module.named_modules(remove_duplicate=False))
     unknown = [name for name in read_outs.values() if name.partition("#")[0] not in known]
@@ -280,3 +294,5 @@ def _check_names(module: torch.nn.Module, identifier: str, read_outs: Mapping[st
             f"Model {identifier} has no module {(unknown or ['at all'])[0]!r} to read out, only "
             f"{', '.join(shown[:_SHOWN])}{more}: module.named_modules() lists them."
         )
+    for name in read_outs.values():
+        _refuse_compiled(known[name.partition("#")[0]], f"Module {name!r} of model {identifier}")

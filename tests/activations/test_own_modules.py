@@ -154,3 +154,15 @@ def test_refusals(network: torch.nn.Module, options: dict[str, Any], told: str) 
     with pytest.raises(ContractError) as error:
         wrap(network, **options)
     assert told in str(error.value)
+
+
+@pytest.mark.filterwarnings("ignore:.*torch.jit:FutureWarning")
+def test_modules_that_torch_compiled_are_no_layers() -> None:
+    frames = torch.nn.Conv1d(1, 4, 40, 20)
+    compiled = torch.jit.trace(frames, torch.zeros(1, 1, RATE))
+    network = torch.nn.Sequential(torch.nn.Unflatten(1, (1, -1)), compiled, torch.nn.ReLU())
+    assert wrap(network, sample_rate=RATE).layers == ("2",)
+    with pytest.raises(ContractError, match=r"Module '1' of model Sequential is compiled"):
+        wrap(network, ["1", "2"], sample_rate=RATE)
+    with pytest.raises(ContractError, match=r"is compiled by torch\.jit, which hides"):
+        wrap(compiled, sample_rate=RATE)
