@@ -182,10 +182,13 @@ def chosen_benchmarks(patterns: Iterable[str], scored: Iterable[str]) -> list[st
     UnknownId, DataError
         See `chosen_models`.
     """
+    from brainbench_audio.registry.ids import BenchmarkId
+
     known = sorted(set(scored))
     chosen: dict[str, None] = {}
     for pattern in patterns:
-        matched = [pattern] if pattern in known else []
+        whole = str(BenchmarkId.parse(pattern).absolute())  # as scores of other folders have it
+        matched = [one for one in (pattern, whole) if one in known][:1]
         matched = matched or [one for one in known if fnmatchcase(one, pattern)]
         if not matched:
             raise _unscored(pattern, "benchmark", known)

@@ -17,7 +17,7 @@ from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loaders import call_loader
 from brainbench_audio.pipeline.loading_models import load_model
 from brainbench_audio.pipeline.second import SecondDataset
-from brainbench_audio.registry.ids import split_data
+from brainbench_audio.registry.ids import ModelId, split_data
 from brainbench_audio.registry.lookup import (
     data_source,
     find_benchmark,
@@ -171,7 +171,7 @@ def _with_given(
         raise error
     named = str(card.given) if given is None else given
     model = as_lazy(load_model(named) if isinstance(named, str) else named)
-    name = named if isinstance(named, str) else model.identity.id
+    name = str(ModelId.parse(named).absolute()) if isinstance(named, str) else model.identity.id
     return replace(card, given=card.given or name), model
 
 

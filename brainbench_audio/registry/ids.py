@@ -223,6 +223,12 @@ class BenchmarkId:
         """``metric[-variant]``."""
         return f"{self.metric}-{self.variant}" if self.variant else self.metric
 
+    def absolute(self) -> BenchmarkId:
+        """Return the same with the whole path of the file of the model that it names, if any."""
+        if self.given is None or not _FILE.fullmatch(self.given):
+            return self
+        return replace(self, given=str(ModelId.parse(self.given).absolute()))
+
     def of(self, subset: str | None) -> BenchmarkId:
         """Return the same benchmark on a subset, or on the whole (None)."""
         return replace(self, subset=subset)

@@ -125,7 +125,7 @@ def find_benchmark(identifier: str, *, folder: bool = False) -> BenchmarkCard:
         subset=wanted.subset,
         metric=metric.card,
         variant=variant,
-        given=wanted.given,
+        given=wanted.absolute().given,
         second=wanted.second,
         categories=wanted.categories,
     )

@@ -90,6 +90,32 @@ def test_a_given_model_that_changed_is_another_one(
     assert is_retried(Loadable("tiny-plain"), Loadable(f"{UNIQUE}=tiny-wide"))
 
 
+def test_a_given_file_is_the_same_from_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Told
+) -> None:
+    source = "from brainbench_audio.testing import DummyModel\nclass Given(DummyModel):\n    pass\n"
+    for folder in (tmp_path, tmp_path / "other"):
+        folder.mkdir(exist_ok=True)
+        (folder / "given.py").write_text(source)
+    whole = f"{UNIQUE}={tmp_path}/given.py:Given"
+    monkeypatch.chdir(tmp_path)
+    pair = ["-m", "tiny-plain", "-b"]
+    (first,) = rows(capsys, *pair, f"{UNIQUE}=./given.py:Given")
+    assert (first["benchmark"], first["cached"]) == (whole, False)
+    assert load_benchmark(UNIQUE, given="given.py:Given").card.id == whole
+    (named,) = rows(capsys, *pair, UNIQUE, "--given", "./given.py:Given")
+    monkeypatch.chdir(tmp_path / "other")
+    (again,) = rows(capsys, *pair, f"{UNIQUE}=../given.py:Given")
+    assert {row["benchmark"] for row in (named, again)} == {whole}
+    assert named["cached"]
+    assert again["cached"]
+    (other,) = rows(capsys, *pair, f"{UNIQUE}=./given.py:Given")
+    assert other["benchmark"] == f"{UNIQUE}={tmp_path}/other/given.py:Given"
+    assert main(["results", "list", "--benchmark", f"{UNIQUE}=../given.py:Given", "--json"]) == 0
+    (kept,) = json.loads(capsys.readouterr().out)
+    assert kept["benchmark"] == whole
+
+
 def test_it_hears_before_scoring_and_once(
     counted: Callable[..., list[str]], heard: Callable[[], list[tuple[str, int, int]]]
 ) -> None:
