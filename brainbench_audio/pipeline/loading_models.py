@@ -198,9 +198,9 @@ def _made(maker: Any, wanted: ModelId, options: Mapping[str, Any]) -> Model:
             f"`control` makes. Score what is not trained under a name of its own."
         )
     # what makes a model may see to its place
-    open_to_all = any(one.kind is one.VAR_KEYWORD for one in taken.values())
-    placed = [name for name in _PLACEMENT if name in options]
-    placed = [] if open_to_all else [name for name in placed if name not in taken]
+    takes_any = any(one.kind is one.VAR_KEYWORD for one in taken.values())
+    sees_to = _PLACEMENT if takes_any else [*taken]
+    placed = [name for name in _PLACEMENT if name in options and name not in sees_to]
     given = {name: value for name, value in options.items() if name not in placed}
     if ready and given:
         raise ContractError(
