@@ -7,6 +7,7 @@ the network hears noise of two lengths.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -27,6 +28,7 @@ _SECONDS = (1.0, 1.5)  # of the sounds that tell which axis is time
 _LOUDNESS = 0.1  # standard deviation of the noise
 _CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
 _SHOWN = 8  # names of modules in a message
+_SIGNS = re.compile(r"[@#:*?\[\]\x00-\x1f\x7f]")  # of ids, and what tables cannot show
 
 
 class WrappedModule(TorchModel):
@@ -80,7 +82,8 @@ def wrap(
     Raises
     ------
     ContractError
-        There is no sample rate, no such module, or the network cannot hear a waveform.
+        There is no sample rate, no such module, the network cannot hear a waveform, or its name
+        would be read as another id.
 
     Examples
     --------
@@ -90,7 +93,7 @@ def wrap(
     >>> wrap(network, sample_rate=16_000, name="tiny-conv", device="cpu").layers
     ('1', '2')
     """
-    identifier = one_form(name or type(module).__name__)
+    identifier = _checked_name(type(module).__name__ if name is None else name)
     rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
     rate = hertz(identifier, rate)
     _refuse_compiled(module, f"Model {identifier}")
@@ -129,6 +132,15 @@ def wrap(
     )
     # a constant: code, structure and weights count by themselves, see docs/how-to/identity.md
     return WrappedModule(card, module, read_outs, fingerprint="wrap", pooling=given, device=device)
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str) or not name.strip() or _SIGNS.search(name):
+        raise ContractError(
+            f"A model cannot be named {name!r}: expected a text such as 'my-network', without "
+            f"line breaks and @ # : * ? [ ], which stand for controls, versions, places and globs."
+        )
+    return one_form(name.strip())
 
 
 def mean_over_axes(output: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:

@@ -142,6 +142,10 @@ def test_axes_of_time_are_part_of_the_identity() -> None:
     [
         (torch.nn.Linear(3, 3), {"sample_rate": RATE}, "cannot hear a waveform of shape (1, 8000)"),
         (torch.nn.Identity(), {}, "has sample rate None, expected a whole number of Hz"),
+        *(
+            (Encoder(), {"sample_rate": RATE, "name": name}, f"cannot be named {name!r}")
+            for name in ("a@permuted", "a#1a2b", "hf:a", "*", "", " ", "a\nb", "a[b]", 3)
+        ),
         (torch.nn.Identity(), {"sample_rate": RATE}, "No layers can be proposed for Identity"),
         (Encoder(), {"layers": ["nowhere"]}, "no module 'nowhere' to read out, only front,"),
         (Encoder(), {"layers": []}, "no module 'at all'"),
@@ -166,3 +170,9 @@ def test_modules_that_torch_compiled_are_no_layers() -> None:
         wrap(network, ["1", "2"], sample_rate=RATE)
     with pytest.raises(ContractError, match=r"is compiled by torch\.jit, which hides"):
         wrap(compiled, sample_rate=RATE)
+
+
+def test_a_name_may_have_any_other_sign() -> None:
+    names = [" my net (2) ", "run/3", "ρ-net", "a.b", "a=b"]
+    found = [wrap(Encoder(), sample_rate=RATE, name=name).card.id for name in names]
+    assert found == [name.strip() for name in names]

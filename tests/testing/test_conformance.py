@@ -188,6 +188,33 @@ SPOILT_MODELS = {
         "fingerprint for",
         "fingerprint",
     ),
+    "no_control": (
+        (
+            "network.py",
+            "FAMILY = Family(",
+            "class Trained(Family):\n"
+            "    def __call__(self, card, weights=None, *, control=None, seed=0, **options):\n"
+            "        return super().__call__(card, control='untrained', **options)\n\n\n"
+            "FAMILY = Trained(",
+        ),
+        "a control is another model",
+        "pass `control` and `seed` on",
+    ),
+    "control_without_key": (
+        (
+            "network.py",
+            "FAMILY = Family(",
+            "class Unnamed(Family):\n"
+            "    def __call__(self, card, weights=None, *, control=None, seed=0, **options):\n"
+            "        asked = {'control': control, 'seed': seed, **options}\n"
+            "        model = super().__call__(card, weights, **asked)\n"
+            "        model._given = 'the weights'\n"
+            "        return model\n\n\n"
+            "FAMILY = Unnamed(",
+        ),
+        "a control is another model",
+        "count the control and the seed",
+    ),
 }
 
 

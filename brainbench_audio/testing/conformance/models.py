@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,7 @@ def model_checks(card: ModelCard, weights: Path | None) -> Iterator[Check]:
     yield one("windows of continuous sound", lambda found: _windows(found, card))
     yield one("one layer as among all", _one_layer)
     yield one("fingerprint for the cache", lambda found: _fingerprint(found, card, weights))
+    yield one("a control is another model", lambda found: _control(found, card, weights))
     for title, make in _SOUNDS.items():
         yield one(f"finite on {title}", lambda found, make=make: _finite(found, card, make))  # type: ignore[misc]
     yield one("the shortest sound", lambda found: _shortest(found, card))
@@ -67,12 +68,9 @@ def model_checks(card: ModelCard, weights: Path | None) -> Iterator[Check]:
     yield one("unknown layer refused", _unknown_layer)
 
 
-def load_for_check(card: ModelCard, weights: Path | None) -> Model:
+def load_for_check(card: ModelCard, weights: Path | None, **asked: Any) -> Model:
     """Load a model as the checks want it: small, offline, untrained unless weights are given."""
-    try:
-        taken = inspect.signature(load_attribute(card.loader)).parameters
-    except PluginLoadError as error:
-        raise NotChecked(str(error)) from error
+    taken = _loader_takes(card)
     options: dict[str, Any] = {}
     if weights is not None:
         options["weights"] = weights
@@ -81,7 +79,14 @@ def load_for_check(card: ModelCard, weights: Path | None) -> Model:
     if card.parameters > LARGE and "depth" in taken:
         options["depth"] = 1
     with offline():
-        return load_model(card.id, **options)
+        return load_model(card.id, **options | asked)
+
+
+def _loader_takes(card: ModelCard) -> Collection[str]:
+    try:
+        return inspect.signature(load_attribute(card.loader)).parameters
+    except PluginLoadError as error:
+        raise NotChecked(str(error)) from error
 
 
 def _loads(card: ModelCard, weights: Path | None) -> None:
@@ -197,6 +202,27 @@ def _fingerprint(model: Model, card: ModelCard, weights: Path | None) -> None:
         raise Failed(f"Its fingerprint cannot be written as JSON: {error}.") from error
     again = getattr(load_for_check(card, weights), "fingerprint", None)
     require(own == again, "Its fingerprint differs when the model is loaded again.")
+
+
+def _control(model: Model, card: ModelCard, weights: Path | None) -> None:
+    taken = _loader_takes(card)
+    needed = ("control",) if weights else ("control", "seed")
+    if not card.parameters or any(name not in taken for name in needed):
+        raise NotChecked(f"its loader takes no {' and '.join(needed)}, or it learns nothing")
+    asked = {"control": "permuted"} if weights else {"seed": 1}
+    other = load_for_check(card, weights, **asked)
+    what = "permuted weights" if weights else "initial weights of another seed"
+    sound = _noise(model.sample_rate)
+    first, second = (one.activations([sound]) for one in (model, other))
+    require(
+        any(not np.array_equal(first[layer], second[layer]) for layer in first),
+        f"With {what} it hears the same: have the loader pass `control` and `seed` on.",
+    )
+    prints = [getattr(one, "fingerprint", None) for one in (model, other)]
+    require(
+        prints[0] != prints[1] or prints[0] is None,
+        f"With {what} its fingerprint is the same: have it count the control and the seed.",
+    )
 
 
 def _finite(model: Model, card: ModelCard, make: Callable[[int], Waveform]) -> None:
