@@ -82,8 +82,8 @@ def wrap(
     Raises
     ------
     ContractError
-        There is no sample rate, no such module, the network cannot hear a waveform, or its name
-        would be read as another id.
+        It is no network, there is no sample rate, no such module, the network cannot hear a
+        waveform, or its name would be read as another id.
 
     Examples
     --------
@@ -93,6 +93,10 @@ def wrap(
     >>> wrap(network, sample_rate=16_000, name="tiny-conv", device="cpu").layers
     ('1', '2')
     """
+    if not isinstance(module, torch.nn.Module):
+        kind = module.__name__ if isinstance(module, type) else type(module).__name__
+        hint = f": make one, {kind}(…)" if isinstance(module, type) else ""
+        raise ContractError(f"{kind} is no torch.nn.Module that could be wrapped{hint}.")
     identifier = _checked_name(type(module).__name__ if name is None else name)
     rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
     rate = hertz(identifier, rate)
@@ -297,6 +301,12 @@ def _refuse_compiled(module: torch.nn.Module, name: str) -> None:
 
 
 def _check_names(module: torch.nn.Module, identifier: str, read_outs: Mapping[str, str]) -> None:
+    texts = [*read_outs, *read_outs.values()]
+    if not all(isinstance(text, str) for text in texts):
+        raise ContractError(
+            f"Model {identifier}: layers {list(read_outs)} must be names of modules, or a mapping "
+            f"of names of layers to these."
+        )
     known = dict(module.named_modules(remove_duplicate=False))
     unknown = [name for name in read_outs.values() if name.partition("#")[0] not in known]
     if unknown or not read_outs:

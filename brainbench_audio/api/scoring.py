@@ -95,7 +95,8 @@ def score(
     DataError
         The data of the benchmark are not here or damaged: ``brainbench data get ID`` fetches them.
     ContractError
-        The model has no such layer, or does not do what a model does.
+        The model has no such layer, or does not do what a model does; or it has a sample rate, and
+        one is given.
     BrainbenchError
         All pairs of a list failed.
 
@@ -106,6 +107,11 @@ def score(
     >>> score([network, "vggish"], ["SimCortex-*"], sample_rate=16_000)  # doctest: +SKIP
     """
     models, benchmarks = _listed(model), _listed(benchmark)
+    if sample_rate is not None and not any(map(is_network, models)):
+        raise ContractError(
+            f"sample_rate={sample_rate} is for a torch.nn.Module. A model has its own: leave it "
+            f"out."
+        )
     with _as_before(models):
         hearing = [_as_model(one, layers, sample_rate) for one in models]
         only = None if layers is None or layers == "auto" else _names(layers)

@@ -147,6 +147,9 @@ def test_axes_of_time_are_part_of_the_identity() -> None:
             for name in ("a@permuted", "a#1a2b", "hf:a", "*", "", " ", "a\nb", "a[b]", 3)
         ),
         (torch.nn.Identity(), {"sample_rate": RATE}, "No layers can be proposed for Identity"),
+        (Encoder(), {"layers": [3]}, "must be names of modules"),
+        (Encoder, {}, "Encoder is no torch.nn.Module that could be wrapped: make one, Encoder(…)."),
+        ("head", {}, "str is no torch.nn.Module that could be wrapped."),
         (Encoder(), {"layers": ["nowhere"]}, "no module 'nowhere' to read out, only front,"),
         (Encoder(), {"layers": []}, "no module 'at all'"),
         (Encoder(), {"layers": "head"}, 'must be "auto" or a list'),

@@ -152,6 +152,13 @@ def test_versions_of_one_network_are_rows_of_their_own() -> None:
     assert table.wide().shape == (2, 1)
 
 
+def test_a_sample_rate_is_for_networks() -> None:
+    with pytest.raises(ContractError, match=r"sample_rate=8000 is for a torch\.nn\.Module"):
+        score("tiny-plain", "Tiny-match", sample_rate=8000)
+    found = score([network(), "tiny-plain"], ["Tiny-match"], sample_rate=8000)
+    assert found["value"].notna().all()
+
+
 def test_globs_and_mistakes_in_lists() -> None:
     table = score("tiny-plain", ["Tiny.?-match"])
     assert table["benchmark"].tolist() == ["Tiny.a-match", "Tiny.b-match"]
