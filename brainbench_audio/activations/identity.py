@@ -215,7 +215,8 @@ def hertz(label: str, rate: Any) -> int:
     if not (real and least <= rate <= most and float(rate).is_integer()):
         raise ContractError(
             f"Model {label} has sample rate {rate!r}, expected a whole number of Hz, {least:,} "
-            f"to {most:,}: give sample_rate=16000, or whatever the model was made for."
+            f"to {most:,}: say what it was made for, by an attribute or argument "
+            f"sample_rate=16000."
         )
     return int(rate)
 

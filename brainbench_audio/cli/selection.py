@@ -182,13 +182,10 @@ def chosen_benchmarks(patterns: Iterable[str], scored: Iterable[str]) -> list[st
     UnknownId, DataError
         See `chosen_models`.
     """
-    from brainbench_audio.registry.ids import BenchmarkId
-
     known = sorted(set(scored))
     chosen: dict[str, None] = {}
-    for pattern in patterns:
-        whole = str(BenchmarkId.parse(pattern).absolute())  # as scores of other folders have it
-        matched = [one for one in (pattern, whole) if one in known][:1]
+    for pattern in map(_whole, patterns):
+        matched = [pattern] if pattern in known else []
         matched = matched or [one for one in known if fnmatchcase(one, pattern)]
         if not matched:
             raise _unscored(pattern, "benchmark", known)
@@ -210,8 +207,16 @@ def named_benchmarks(patterns: Names, results: Sequence[Result]) -> list[str]:
         if is_pattern(pattern):
             found += chosen_benchmarks([pattern], (one.benchmark for one in results))
         else:
-            found.append(pattern)
+            found.append(_whole(pattern))
     return list(dict.fromkeys(found))
+
+
+def _whole(benchmark: str) -> str:
+    """Return an id with the whole path of the file that it may name, as scores have it."""
+    from brainbench_audio.registry.ids import BenchmarkId
+
+    wanted = BenchmarkId.parse(benchmark)
+    return benchmark if wanted.absolute() == wanted else str(wanted.absolute())
 
 
 def chosen_results(

@@ -117,8 +117,7 @@ def _local_files(path: Path) -> list[Path]:
         files = _files_of(path)
         if any(step_of(file.name, folder=False) is not None for file in files):
             return files
-        # what is left beside folders of a step each is the end of the training
-        return [one for folder in sorted(path.iterdir()) for one in _weights_in(folder)] or files
+        return [one for folder in sorted(path.iterdir()) for one in _weights_in(folder)] + files
     parts = path.parts
     first = next((place for place, part in enumerate(parts) if is_pattern(part)), len(parts))
     pattern = "/".join(parts[first:])

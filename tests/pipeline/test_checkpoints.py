@@ -116,14 +116,18 @@ def test_a_folder_of_several_steps_is_none_of_one(
 
 
 @pytest.mark.parametrize("name", ["2024-11-28", "run-7"])
-def test_what_stands_beside_folders_of_steps_is_of_none(name: str, tmp_path: Path) -> None:
+def test_what_stands_beside_folders_of_steps_is_of_none(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     run = tmp_path / name
     for step in (500, 1000):
         (run / f"checkpoint-{step}").mkdir(parents=True)
         (run / f"checkpoint-{step}" / "model.safetensors").write_bytes(b"x")
     (run / "model.safetensors").write_bytes(b"x")
     for source in (run, f"{run}/*"):
+        caplog.clear()
         assert [one.step for one in list_checkpoints(source)] == [500, 1000]
+        assert f"{run}/model.safetensors is left out" in caplog.text
 
 
 def test_who_takes_a_step_finds_the_list_beside_it() -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from brainbench_audio import load_benchmark, load_metric, load_model, score
 from brainbench_audio.cli.main import main
+from brainbench_audio.cli.selection import named_benchmarks
 from brainbench_audio.errors import ContractError, UnknownId
 from brainbench_audio.pipeline import forecast
 from brainbench_audio.pipeline.forecast import NEEDS_DATA, UNKNOWN, without_data
@@ -114,6 +115,7 @@ def test_a_given_file_is_the_same_from_every_folder(
     assert main(["results", "list", "--benchmark", f"{UNIQUE}=../given.py:Given", "--json"]) == 0
     (kept,) = json.loads(capsys.readouterr().out)
     assert kept["benchmark"] == whole
+    assert named_benchmarks([f"{UNIQUE}=../given.py:Given", "overall"], []) == [whole, "overall"]
 
 
 def test_it_hears_before_scoring_and_once(
