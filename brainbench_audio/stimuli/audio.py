@@ -225,6 +225,13 @@ def _checked(blocks: Iterable[Waveform], name: str, *, silence: bool) -> Iterato
         check_waveform(last, name, silence=silence)
 
 
+def _read_block(sound: soundfile.SoundFile) -> Waveform:
+    """Return the next samples as floats; those of 16 bits in half of libsndfile's own time."""
+    if sound.subtype != "PCM_16":
+        return sound.read(_BLOCK, dtype="float32")
+    return sound.read(_BLOCK, dtype="int16") * np.float32(2**-15)
+
+
 def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Iterator[Waveform]:
     """Yield all samples, block by block; the last one once it is known that none is missing."""
     most = sys.maxsize
@@ -232,11 +239,11 @@ def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Iterator[Wavef
         # libsndfile decodes the byte that pads an odd number of blocks as one more, loud block
         most = whole.size // 65 * 320
     try:
-        block = sound.read(_BLOCK, dtype="float32")
+        block = _read_block(sound)
         count = len(block)
         # soundfile reads codecs that cannot seek only by a number of samples
         while len(block) == _BLOCK:
-            following = sound.read(_BLOCK, dtype="float32")
+            following = _read_block(sound)
             yield block[: max(most - count + len(block), 0)]
             block, count = following, count + len(following)
     except soundfile.LibsndfileError as error:

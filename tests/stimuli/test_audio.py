@@ -39,6 +39,21 @@ def test_samples_come_back(good: Path) -> None:
     np.testing.assert_allclose(waveform, TONE, atol=2**-15)
 
 
+@pytest.mark.parametrize("endian", ["LITTLE", "BIG"])
+@pytest.mark.parametrize("suffix", ["wav", "w64", "rf64", "aiff", "au", "caf", "nist", "flac"])
+def test_16_bits_are_what_libsndfile_makes_of_them(
+    tmp_path: Path, suffix: str, endian: str
+) -> None:
+    path = tmp_path / f"sound.{suffix}"
+    every = np.arange(-(2**15), 2**15).astype(np.int16)
+    order = None if suffix in ("w64", "rf64", "flac") else endian
+    soundfile.write(path, every, RATE, "PCM_16", order, suffix.upper())
+    assert soundfile.info(path).subtype == "PCM_16"
+    np.testing.assert_array_equal(
+        read_waveform(path, RATE), soundfile.read(path, dtype="float32")[0]
+    )
+
+
 @pytest.mark.parametrize(
     ("suffix", "subtype", "tolerance"),
     [
