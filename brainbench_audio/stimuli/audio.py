@@ -227,9 +227,9 @@ def _checked(blocks: Iterable[Waveform], name: str, *, silence: bool) -> Iterato
 
 def _read_block(sound: soundfile.SoundFile) -> Waveform:
     """Return the next samples as floats; those of 16 bits in half of libsndfile's own time."""
-    if sound.subtype != "PCM_16":
-        return sound.read(_BLOCK, dtype="float32")
-    return sound.read(_BLOCK, dtype="int16") * np.float32(2**-15)
+    whole = sound.subtype == "PCM_16"
+    block: npt.NDArray[Any] = sound.read(_BLOCK, dtype="int16" if whole else "float32")
+    return block * np.float32(2**-15) if whole else block
 
 
 def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Iterator[Waveform]:
