@@ -16,7 +16,7 @@ import soxr
 from brainbench_audio.cards import RATES
 from brainbench_audio.errors import DataError
 from brainbench_audio.stimuli.codecs import Refused
-from brainbench_audio.stimuli.containers import Sound, is_known, whole_sound
+from brainbench_audio.stimuli.containers import Sound, whole_sound
 
 Waveform = npt.NDArray[np.float32]
 _BLOCK = 1 << 20  # samples decoded at a time
@@ -93,24 +93,28 @@ def read_blocks(
 
 
 def told_length(path: Path) -> tuple[int, int]:
-    """Return how many samples a sound has by its header, and its rate in Hz; none is read.
+    """Return how many samples `read_waveform` finds in a file, and its rate in Hz; decodes none.
+
+    Only a coded file whose header leaves its length open is read to the end.
 
     Raises
     ------
     DataError
-        The file cannot be read, or is in no container that `read_waveform` takes.
+        The file cannot be read, is in no container that `read_waveform` takes, or has fewer samples
+        than its header promises.
     """
     try:
-        if not is_known(path):
-            raise Refused("is in no container that is read")
-        about = soundfile.info(path)
+        whole = whole_sound(path, unchecked=True)
+        with soundfile.SoundFile(whole.source) as sound:
+            told = sound.frames if whole.frames is None else whole.frames
+            frames, rate = min(told, _most(sound, whole)), sound.samplerate
     except Refused as error:
         raise DataError(f"{path} {error}.") from error
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise DataError(f"{path} cannot be read as audio: {error}.") from error
-    if about.frames <= 0 or about.samplerate <= 0:
-        raise DataError(f"{path} has {about.frames} samples at {about.samplerate} Hz.")
-    return about.frames, about.samplerate
+    if frames <= 0 or rate <= 0:
+        raise DataError(f"{path} has {frames} samples at {rate} Hz.")
+    return frames, rate
 
 
 def write_waveform(path: Path, samples: npt.NDArray[Any], sample_rate: int) -> None:
@@ -232,12 +236,17 @@ def _read_block(sound: soundfile.SoundFile) -> Waveform:
     return block * np.float32(2**-15) if whole else block
 
 
+def _most(sound: soundfile.SoundFile, whole: Sound) -> int:
+    """Return how many samples count: more than those there are, but for a codec."""
+    if whole.size is None or (sound.format, sound.subtype) != ("WAV", "GSM610"):
+        return sys.maxsize
+    # libsndfile decodes the byte that pads an odd number of blocks as one more, loud block
+    return whole.size // 65 * 320
+
+
 def _read_to_the_end(sound: soundfile.SoundFile, whole: Sound) -> Iterator[Waveform]:
     """Yield all samples, block by block; the last one once it is known that none is missing."""
-    most = sys.maxsize
-    if whole.size is not None and (sound.format, sound.subtype) == ("WAV", "GSM610"):
-        # libsndfile decodes the byte that pads an odd number of blocks as one more, loud block
-        most = whole.size // 65 * 320
+    most = _most(sound, whole)
     try:
         block = _read_block(sound)
         count = len(block)

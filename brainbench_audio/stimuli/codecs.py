@@ -93,9 +93,9 @@ def check_flac(content: bytes) -> Framed:
     Refused
         The file ends within a frame.
     """
-    (told,) = struct.unpack_from(">Q", content, 18)
-    if told & ((1 << 36) - 1):
+    if tells_flac(content):
         return Framed()
+    (told,) = struct.unpack_from(">Q", content, 18)
     at, kind = 4, 0
     while not kind & 0x80:
         kind, length = content[at], int.from_bytes(content[at + 1 : at + 4], "big")
@@ -113,6 +113,11 @@ def check_flac(content: bytes) -> Framed:
             number = struct.pack(">Q", told | frames)
             return Framed(content[:18] + number + content[26:end], frames)
     raise Refused("is cut short: it ends within a FLAC frame")
+
+
+def tells_flac(content: bytes) -> bool:
+    """Return whether a FLAC file's header tells the number of samples."""
+    return bool(int.from_bytes(content[18:26], "big") & ((1 << 36) - 1))
 
 
 def _flac_samples(content: bytes, at: int) -> int | None:
@@ -171,8 +176,7 @@ def check_mpeg(content: bytes) -> Framed:
     first = _mpeg_frame(content, 0, content[:4])
     if first is None:
         raise Refused("begins with an MPEG frame of unknown length: convert it to WAV or FLAC")
-    info = re.search(rb"(?:Xing|Info)...(.)", content[: first.length], re.DOTALL)
-    if info and info[1][0] & 1:
+    if tells_mpeg(content):
         return Framed()
     at, lengths = 0, []
     while frame := _mpeg_frame(content, at, content[:4]):
@@ -189,7 +193,20 @@ def check_mpeg(content: bytes) -> Framed:
     tag = min(len(lengths) * max(lengths), (1 << 28) - 1)
     size = bytes(tag >> shift & 0x7F for shift in (21, 14, 7, 0))
     repaired = content[:at] + b"ID3\x04\0\0" + size + bytes(tag)
-    return Framed(repaired, (len(lengths) - (info is not None)) * first.samples)
+    return Framed(repaired, (len(lengths) - (_info(content) is not None)) * first.samples)
+
+
+def tells_mpeg(content: bytes) -> bool:
+    """Return whether an MP3 file's first frame tells how many follow."""
+    flags = _info(content)
+    return flags is not None and bool(flags & 1)
+
+
+def _info(content: bytes) -> int | None:
+    """Return the flags of the tag in an MP3 file's first frame, None if it has none."""
+    first = _mpeg_frame(content, 0, content[:4])
+    found = re.search(rb"(?:Xing|Info)...(.)", content[: first.length if first else 0], re.DOTALL)
+    return found[1][0] if found else None
 
 
 def _mpeg_frame(content: bytes, at: int, like: bytes) -> _Frame | None:

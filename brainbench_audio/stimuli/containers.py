@@ -14,7 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from brainbench_audio.stimuli.codecs import Framed, Refused, check_flac, check_mpeg, check_ogg
+from brainbench_audio.stimuli.codecs import (
+    Framed,
+    Refused,
+    check_flac,
+    check_mpeg,
+    check_ogg,
+    tells_flac,
+    tells_mpeg,
+)
 
 # what writers put where they do not know the length yet: 0, -1, the largest numbers less what
 # stands before the samples, and the 0x7F000000 of sox
@@ -169,15 +177,19 @@ CONTAINERS: dict[str, tuple[str, Callable[[_Header], _Samples]]] = {
     "IRCAM": (r"\x64\xa3[\x00-\x04]\x00|\x00[\x00-\x04]\xa3\x64", _ircam),
     "PVF": (r"PVF1\n", _pvf),
 }
-CODECS: dict[str, tuple[str, Callable[[bytes], Framed]]] = {
-    "FLAC": (r"fLaC", check_flac),
-    "Ogg": (r"OggS", check_ogg),
-    "MP3": (r"\xff[\xe2-\xff]", check_mpeg),
+# the third tells from a file's beginning whether libsndfile knows the length without a check
+CODECS: dict[str, tuple[str, Callable[[bytes], Framed], Callable[[bytes], bool]]] = {
+    "FLAC": (r"fLaC", check_flac, tells_flac),
+    "Ogg": (r"OggS", check_ogg, lambda _: True),  # by its last page
+    "MP3": (r"\xff[\xe2-\xff]", check_mpeg, tells_mpeg),
 }
 
 
-def whole_sound(path: Path) -> Sound:
+def whole_sound(path: Path, *, unchecked: bool = False) -> Sound:
     """Return what to read of a sound file: itself, or a copy whose header tells what it left open.
+
+    If ``unchecked``, a coded file whose header tells its length is not read to see whether all of
+    it is there.
 
     Raises
     ------
@@ -193,8 +205,10 @@ def whole_sound(path: Path) -> Sound:
             for pattern, read in CONTAINERS.values():
                 if re.match(pattern, magic, re.DOTALL):
                     return _settle(path, header, read(header))
-            for pattern, check in CODECS.values():
+            for pattern, check, tells in CODECS.values():
                 if re.match(pattern, magic, re.DOTALL):
+                    if unchecked and tells(header.read(_NEAR)):
+                        return Sound(path)
                     framed = check(header.read())
                     source = path if framed.repaired is None else io.BytesIO(framed.repaired)
                     return Sound(source, frames=framed.frames)
@@ -203,23 +217,6 @@ def whole_sound(path: Path) -> Sound:
     # libsndfile never sees it: there are files of rare kinds that it parses without end
     names = ", ".join((*CONTAINERS, *CODECS))
     raise Refused(f"cannot be read: it is none of {names}. Fetch it again, or make it WAV or FLAC")
-
-
-def is_known(path: Path) -> bool:
-    """Return whether a file's first bytes are those of a container in the tables.
-
-    Raises
-    ------
-    OSError
-        The file cannot be read.
-    """
-    with path.open("rb", buffering=0) as file:
-        try:
-            magic = _Header(file).read(16).decode("latin-1")
-        except struct.error:
-            return False
-    patterns = [pattern for pattern, _ in (*CONTAINERS.values(), *CODECS.values())]
-    return any(re.match(pattern, magic, re.DOTALL) for pattern in patterns)
 
 
 def _settle(path: Path, header: _Header, samples: _Samples) -> Sound:

@@ -50,7 +50,9 @@ def written(kind: str, subtype: str, rate: int = RATE, **options: object) -> byt
 def read(folder: Path, content: bytes) -> Waveform:
     path = folder / "sound.bin"
     path.write_bytes(content)
-    return read_waveform(path, RATE)
+    waveform = read_waveform(path, RATE)
+    assert told_length(path) == (len(waveform), RATE)
+    return waveform
 
 
 def refused(folder: Path, content: bytes, told: str = "cut short|cannot be read") -> None:
@@ -378,7 +380,7 @@ def test_the_length_of_other_containers_is_not_asked_for(tmp_path: Path, kind: s
     subtype = "DPCM_16" if kind == "XI" else "PCM_16"
     path = tmp_path / "sound.wav"
     soundfile.write(path, np.zeros(400), 8000, subtype, format=kind)
-    with pytest.raises(DataError, match=r"sound\.wav is in no container that is read"):
+    with pytest.raises(DataError, match=r"sound\.wav cannot be read: it is none of WAV"):
         told_length(path)
     soundfile.write(path, np.zeros(400), 8000)
     assert told_length(path) == (400, 8000)

@@ -238,7 +238,7 @@ ODD = [
     ),
     (
         lambda folder: (folder / "stimuli" / "souls.wav").write_text("no sound"),
-        r"souls.wav is in no container",
+        r"souls.wav cannot be read: it is none of WAV",
     ),
 ]
 

@@ -17,6 +17,8 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.stimuli.audio import Waveform, resample, told_length
+from brainbench_audio.stimuli.codecs import Refused
+from brainbench_audio.stimuli.containers import whole_sound
 
 from .configuration import SAMPLE_RATE, SHORTEST
 from .encodec import HOP
@@ -171,10 +173,11 @@ def read_crop(sound: Sound, random: np.random.Generator) -> Waveform:
     wanted = min(sound.samples, math.ceil(SECONDS * sound.rate))
     start = int(random.integers(sound.samples - wanted + 1))
     try:
-        with soundfile.SoundFile(sound.path) as file:
+        # of a file that leaves its length open, libsndfile would find the beginning only
+        with soundfile.SoundFile(whole_sound(sound.path, unchecked=True).source) as file:
             file.seek(start)
             samples = file.read(wanted, dtype="float32", always_2d=True)
-    except (OSError, RuntimeError, ValueError) as error:
+    except (OSError, RuntimeError, ValueError, Refused) as error:
         raise DataError(f"{sound.path} cannot be read as audio: {error}.") from error
     if len(samples) < wanted or not np.isfinite(samples).all():
         raise DataError(

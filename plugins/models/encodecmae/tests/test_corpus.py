@@ -11,7 +11,7 @@ from brainbench_encodecmae.corpus import Crops, Sound, find_sounds, identity, ma
 from brainbench_encodecmae.front_end import MelFrontEnd
 
 from brainbench_audio.errors import DataError
-from brainbench_audio.stimuli.audio import resample
+from brainbench_audio.stimuli.audio import read_waveform, resample
 
 
 def ramp(path: Path, seconds: float, rate: int = 24_000, channels: int = 1) -> Path:
@@ -39,6 +39,24 @@ def test_each_four_seconds_count(tmp_path: Path) -> None:
     assert len(crops) == 7
     lengths = sorted(len(crops[number]) for number in range(7))
     assert lengths == [4_800, 93_600, *[96_000] * 5]
+
+
+def test_a_file_that_leaves_its_length_open_is_learned_from_to_its_end(tmp_path: Path) -> None:
+    path = tmp_path / "piped.flac"
+    noise = np.random.default_rng(0).normal(0, 0.1, 24_000 * 30)
+    soundfile.write(path, noise, 24_000, "PCM_16")
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the number of samples, as an encoder leaves it that writes to a pipe
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    (sound,) = find_sounds([tmp_path])
+    assert (sound.samples, sound.crops) == (720_000, 7)
+    whole = read_waveform(path, 24_000)
+    crops = Crops([sound], seed=0)
+    for number in range(7):
+        crop = crops[number]
+        starts = np.flatnonzero(whole[: len(whole) - 95_999] == crop[0])
+        assert any(np.array_equal(whole[start : start + 96_000], crop) for start in starts)
 
 
 def test_a_crop_is_a_part_of_its_file(tmp_path: Path) -> None:
