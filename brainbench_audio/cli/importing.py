@@ -25,7 +25,8 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Keep the file."""
-    from brainbench_audio.registry.lookup import list_ids
+    from brainbench_audio.errors import UnknownId
+    from brainbench_audio.registry.lookup import find_benchmark
     from brainbench_audio.report.published_files import import_scores, read_scores, shipped_scores
     from brainbench_audio.report.results import OVERALL
 
@@ -35,7 +36,12 @@ def run(options: argparse.Namespace) -> int:
     pairs = {(score.model, score.benchmark) for score in scores}
     if hidden := sum((score.model, score.benchmark) in pairs for score in shipped_scores()):
         print(f"{hidden} of them replace the paper's own")
-    known = {*list_ids("benchmark"), OVERALL}
-    if strange := sorted({score.benchmark for score in scores} - known):
+    strange = []
+    for benchmark in sorted({score.benchmark for score in scores} - {OVERALL}):
+        try:
+            find_benchmark(benchmark)
+        except UnknownId:
+            strange.append(benchmark)
+    if strange:
         print(f"no installed plugin has the benchmark {', '.join(strange)}: check the spelling")
     return 0

@@ -51,7 +51,7 @@ def as_json(run: Run) -> dict[str, Any]:
         "part_intervals": {name: list(one) for name, one in score.part_intervals.items()},
         "over": score.provenance.get(OVER),
         "p": score.p,
-        "permutations": score.provenance.get(CHANCE, {}).get("permutations", 0),
+        "permutations": (score.provenance.get(CHANCE) or {}).get("permutations", 0),
         "chance": score.guessing.get("chance"),
         "majority": score.guessing.get("majority"),
         "layer": score.layer,

@@ -18,11 +18,12 @@ from brainbench_audio.pipeline.run import Failure
 from brainbench_audio.pipeline.targets import Target, look_at
 from brainbench_audio.provenance import environment
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
+from brainbench_audio.scores.options import SAME_SCORE
 
 Pair = tuple[Loadable, Loadable]
 # options that name data and numbers, no code
 _MODEL_OPTIONS = {"device", "dtype", "weights"}
-_BENCHMARK_OPTIONS = {"bootstrap", "device", "folder", "max_memory", "permutations", "seed"}
+_BENCHMARK_OPTIONS = {*SAME_SCORE, "folder"}
 
 
 @dataclass(frozen=True)

@@ -115,11 +115,12 @@ def differences(results: Iterable[Result]) -> list[Comparison]:
 
 def _compared(one: Result, first: Evidence, other: Result, second: Evidence) -> Comparison:
     if not first.is_paired(second):
-        differs, same = (
-            ("by other versions of the metric on", "by the same version")
-            if first.origin == second.origin
-            else ("on other sounds or listeners of", "with the same data")
-        )
+        if first.origin != second.origin:
+            differs, same = "on other sounds or listeners of", "with the same data"
+        elif first.measure != second.measure:
+            differs, same = "beside other versions of what is given in", "with today's"
+        else:
+            differs, same = "by other versions of the metric on", "by the same version"
         raise DataError(
             f"{one.model} and {other.model} were scored {differs} {one.benchmark}. Score both "
             f"{same}: brainbench score --model {asked_for(one)} {asked_for(other)} --benchmark "
@@ -201,7 +202,7 @@ def ranking(results: Sequence[Result], draws: int = DRAWS, seed: int = 0) -> lis
     ranges = rank_ranges(drawn)
     unsure = [index for index, column in enumerate(drawn.T) if np.ptp(column) > 0]
     groups = _groups(results, evidence, unsure)
-    origins = [None if one is None else (one.origin, one.code) for one in evidence]
+    origins = [None if one is None else one.made_from for one in evidence]
     return [
         Rank(
             place=int(places[index]),

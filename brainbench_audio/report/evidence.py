@@ -13,6 +13,7 @@ import xarray as xr
 
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.influence import Influence, stored_influence
+from brainbench_audio.scores.options import other_options
 from brainbench_audio.scores.profiles import read_raw
 
 from .results import Result
@@ -33,12 +34,15 @@ class Evidence:
     influence : Influence
     origin : tuple
         Which stimuli and listeners; equal for scores that are paired.
+    measure : tuple
+        What else decides what is measured: the given model, the second data set, options.
     code : tuple
         Revisions of what made it; what others made may count other things, so these are no pair.
     """
 
     influence: Influence
     origin: tuple[Any, ...]
+    measure: tuple[Any, ...]
     code: tuple[Any, ...]
 
     @classmethod
@@ -58,11 +62,16 @@ class Evidence:
             return None
         size = influence.stimuli.shape
         origin = size, _data(result.provenance), tuple(result.parts), units
-        return cls(influence, origin, _code(result.provenance))
+        return cls(influence, origin, _measure(result.provenance), _code(result.provenance))
 
     def is_paired(self, other: Evidence) -> bool:
         """Return whether the two may be subtracted."""
-        return (self.origin, self.code) == (other.origin, other.code)
+        return self.made_from == other.made_from
+
+    @property
+    def made_from(self) -> tuple[Any, ...]:
+        """All that is equal in scores that are paired."""
+        return self.origin, self.measure, self.code
 
 
 def _stored(file: Path) -> xr.Dataset:
@@ -91,6 +100,12 @@ def _data(provenance: Mapping[str, Any]) -> Any:
     if isinstance(inputs, dict):
         return inputs.get("assembly"), inputs.get("folds")
     return provenance.get("stimuli")
+
+
+def _measure(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
+    inputs = provenance.get("inputs")
+    known = inputs if isinstance(inputs, dict) else {}
+    return known.get("given"), known.get("second"), other_options(provenance)
 
 
 def _code(provenance: Mapping[str, Any]) -> tuple[Any, ...]:

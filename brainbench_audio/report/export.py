@@ -152,7 +152,7 @@ def record(result: Result) -> dict[str, Any]:
         "part_errors": dict(result.part_errors),
         "part_intervals": {name: list(one) for name, one in result.part_intervals.items()},
         "over": result.provenance.get(OVER),
-        "p": result.provenance.get(CHANCE, {}).get("p"),
+        "p": (result.provenance.get(CHANCE) or {}).get("p"),
         "n": dict(result.n),
         "provenance": dict(result.provenance),
     }

@@ -121,7 +121,7 @@ def table_of(results: Iterable[Result]) -> ResultTable:
             interval=one.interval,
             ceiling=one.ceiling,
             normalised=one.normalised,
-            p=one.provenance.get(CHANCE, {}).get("p"),
+            p=(one.provenance.get(CHANCE) or {}).get("p"),
             layer=one.layer,
             n=one.n,
             version=one.version,

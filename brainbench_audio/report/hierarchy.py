@@ -10,6 +10,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry.ids import without_version
 from brainbench_audio.scores.influence import LEAST_PARTS, Influence
 from brainbench_audio.scores.profiles import layer_targets, read_raw
 
@@ -83,19 +84,25 @@ def hierarchy(results: Iterable[Result], primary: str = PRIMARY) -> list[Deepeni
         None is left, or a file is missing or damaged.
     """
     found: list[Deepening] = []
-    courses: dict[tuple[str, str], list[tuple[int, xr.DataArray]]] = {}
+    # by source, too: two files with a class of one name are two trainings
+    courses: dict[tuple[str, str, str], list[tuple[int, xr.DataArray]]] = {}
+    names: dict[tuple[str, str, str], str] = {}
     for result in results:
         positions = _positions(result, primary)
         if positions is None:
             continue
         found.append(difference(result.model, result.benchmark, positions))
-        one = parsed_model(result.id or result.model)
+        identifier = result.id or result.model
+        one = parsed_model(identifier)
         if one.step is not None:
-            name = str(replace(one, step=None, version=None))
-            courses.setdefault((name, result.benchmark), []).append((one.step, positions))
+            training = str(replace(one, step=None, version=None))
+            key = (training, result.source, result.benchmark)
+            courses.setdefault(key, []).append((one.step, positions))
+            # what makes the name of a row longer stays
+            names[key] = without_version(result.model).replace(identifier, training)
     trends = [
-        trend(*pair, course)
-        for pair, course in courses.items()
+        trend(names[key], key[-1], course)
+        for key, course in courses.items()
         if len({step for step, _ in course}) >= _LEAST_STEPS
     ]
     if not found:

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from brainbench_audio.errors import DataError
+from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
-from brainbench_audio.scores.score import MEASURED_BY, ONLY_LAYERS
+from brainbench_audio.scores.options import other_options
+from brainbench_audio.scores.score import CHANCE, MEASURED_BY, ONLY_LAYERS, REACHABLE, WITHHELD
 from brainbench_audio.scores.store import StoredScore, read_stored, stored_scores
 
 from .published_files import PublishedScore, imported_scores, shipped_scores, toplines
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 Published = Literal["none", "add", "only"]
 Pair = tuple[str, str]
 OVERALL = "overall"
+_OF_THE_WHOLE = {CHANCE, REACHABLE, WITHHELD}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,11 +146,17 @@ def newest_scores() -> dict[tuple[ModelVersion, str], StoredScore]:
     """Return the newest stored score of each version of a model on each benchmark.
 
     Scores with other options, such as --bootstrap, are files of their own, see `stored_scores`.
-    Those of some layers only are left out: they are not the model's score.
+    Those of some layers only are left out: they are not the model's score. So are those with
+    options by which they measure something else, as ``zscore`` of ``rsa``: they are not the
+    benchmark's.
     """
-    whole = (each for each in stored_scores() if ONLY_LAYERS not in each.summary["provenance"])
-    entries = sorted(whole, key=lambda entry: entry.age)
+    entries = sorted(filter(_is_usual, stored_scores()), key=lambda entry: entry.age)
     return {(entry.version, entry.benchmark): entry for entry in entries}
+
+
+def _is_usual(entry: StoredScore) -> bool:
+    provenance = entry.summary["provenance"]
+    return ONLY_LAYERS not in provenance and not other_options(provenance)
 
 
 def read_score(results: Iterable[Result], model: str, benchmark: str) -> Score:
@@ -226,8 +234,9 @@ def with_components(results: Sequence[Result]) -> list[Result]:
     """Add what scores of whole data sets say about their components.
 
     A score of ``NH2015comp-ridge`` has the score of ``NH2015comp.speech-ridge`` as its part
-    ``speech``: components are predicted one by one. Such a result has no file of its own, and names
-    the whole as ``part_of`` in its provenance. One that was scored alone stays as it is.
+    ``speech``, if components are predicted one by one, so that there is such a benchmark. Such a
+    result has no file of its own, and names the whole as ``part_of`` in its provenance. What was
+    tested or withheld of the whole is not said of it. One that was scored alone stays as it is.
     """
     from brainbench_audio.cards import DatasetCard
     from brainbench_audio.registry.lookup import registered
@@ -235,12 +244,17 @@ def with_components(results: Sequence[Result]) -> list[Result]:
     subsets = {entry.card.id: entry.card.subsets for entry in registered(DatasetCard)}
     known = {result.pair for result in results}
     found = list(results)
+    composed: dict[str, bool] = {}
     for result in results:
         whole = BenchmarkId.parse(result.benchmark)
         components = () if whole.subset else subsets.get(whole.dataset, ())
         for name, value in result.parts.items():
             benchmark = str(whole.of(name))
             if name not in components or (result.model, benchmark) in known:
+                continue
+            if benchmark not in composed:
+                composed[benchmark] = _has_part(result.benchmark, benchmark)
+            if not composed[benchmark]:
                 continue
             found.append(
                 result.derived(
@@ -251,10 +265,28 @@ def with_components(results: Sequence[Result]) -> list[Result]:
                     parts={name: value},
                     whole=result.path,
                     n=result.n,
-                    provenance={**result.provenance, "part_of": result.benchmark},
+                    provenance={**_of_parts(result.provenance), "part_of": result.benchmark},
                 )
             )
     return _sorted(found)
+
+
+def _has_part(whole: str, part: str) -> bool:
+    """Return whether a benchmark of one component exists, as far as plugins that are here know."""
+    from brainbench_audio.registry.lookup import find_benchmark
+
+    def exists(benchmark: str) -> bool:
+        try:
+            find_benchmark(benchmark)
+        except BrainbenchError:
+            return False
+        return True
+
+    return exists(part) or not exists(whole)
+
+
+def _of_parts(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in provenance.items() if name not in _OF_THE_WHOLE}
 
 
 def preferred(results: Iterable[Result]) -> list[Result]:

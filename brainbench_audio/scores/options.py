@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -10,6 +11,8 @@ from brainbench_audio.errors import DataError
 
 # fewer permutations can give no p below 0.05
 LEAST = 19
+# say how sure a score is and where it is computed; with others it measures something else
+SAME_SCORE = frozenset({"bootstrap", "device", "max_memory", "permutations", "seed"})
 MOST = 1_000_000  # permutations, or draws: all are made at once
 
 
@@ -47,6 +50,15 @@ def check_options(
         raise DataError(f"A seed is a whole number, 0 or more, got {seed!r}.")
     if max_memory is not None and not (_is(max_memory, Real) and 0 < max_memory < math.inf):
         raise DataError(f"max_memory is a number of bytes above 0, got {max_memory!r}.")
+
+
+def other_options(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options by which a score measures something else than its benchmark's id says."""
+    inputs = provenance.get("inputs")
+    options = inputs.get("options") if isinstance(inputs, Mapping) else None
+    if not isinstance(options, Mapping):
+        return {}
+    return {name: value for name, value in options.items() if name not in SAME_SCORE}
 
 
 def _whole(value: Any, *ranges: tuple[float, float]) -> bool:

@@ -137,16 +137,18 @@ def uncertainty(
             break
         one = part.estimate()
         errors[name] = one.error
-        if roots is None:
-            interval = scale(one, np.inf)
-        else:
-            interval = _squares(roots.part(place).estimate(), Estimate.fisher_interval)
+        interval = scale(one, np.inf) if roots is None else _of_part(roots, place)
         if interval is not None:
             intervals[name] = interval
-    most = np.inf if roots is None else roots.largest_error()
+    if roots is None:
+        whole = scale(estimate, np.inf)
+    elif roots.parts.size == 1:
+        whole = _of_part(roots, 0)  # as beside the same part of a score of several
+    else:
+        whole = scale(estimate, roots.largest_error())
     return Uncertainty(
         estimate.error,
-        scale(estimate, most),
+        whole,
         {OVER: estimate.over},
         errors,
         intervals,
@@ -161,6 +163,11 @@ def _scale(*, squared: bool, corrected: bool) -> Callable[[Estimate, float], Int
         return lambda estimate, _: estimate.interval()
     of_roots = Estimate.interval if corrected else Estimate.fisher_interval
     return lambda estimate, most: _squares(estimate.root(most), of_roots)
+
+
+def _of_part(roots: Influence, place: int) -> Interval | None:
+    """Return the interval of one part that is the square of a correlation."""
+    return _squares(roots.part(place).estimate(), Estimate.fisher_interval)
 
 
 def _squares(root: Estimate, of_roots: Callable[[Estimate], Interval]) -> Interval | None:

@@ -269,13 +269,15 @@ def test_export(published: str, keep: Keep, tmp_path: Path, capsys: Told) -> Non
 
 def test_import(tmp_path: Path, capsys: Told) -> None:
     file = tmp_path / "lab.csv"
-    file.write_text("model,benchmark,value\nast,NH2015-ridge,0.4\nnew,Strange-x,0.5\n")
+    file.write_text(
+        "model,benchmark,value\nast,NH2015-ridge,0.4\nnew,Strange-x,0.5\n"
+        'new,"NH2015[speech,music]-rsa",0.5\nnew,NH2015-ridge-from=B2021,0.5\n'
+    )
     assert main(["import", str(file), "--source", "Doe 2027"]) == 0
     told = capsys.readouterr().out
-    assert "2 published scores kept in" in told
+    assert "4 published scores kept in" in told
     assert "1 of them replace the paper's own" in told
-    assert "no installed plugin has the benchmark" in told
-    assert "Strange-x" in told
+    assert "no installed plugin has the benchmark Strange-x: check the spelling" in told
     assert main(["import", str(file)]) == 1
     assert "--replace" in capsys.readouterr().err
     assert main(["import", str(file), "--replace"]) == 0

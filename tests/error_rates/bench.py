@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unuse
 from brainbench_audio.scores.influence import Influence, stored_influence
 from brainbench_audio.scores.score import Score
 
-from .worlds import CLIPS, COMPONENTS, LISTENERS, SESSIONS, Clips, World
+from .worlds import CLIPS, COMPONENTS, LISTENERS, SESSIONS, SINGLE, Clips, World
 
 Scores = Callable[..., Any]
 
@@ -246,7 +246,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first simulation")
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)  # of penalties that stick, in one simulation or another
-    worlds: tuple[World | Clips, ...] = (*COMPONENTS, *LISTENERS, *SESSIONS, *CLIPS)
+    worlds: tuple[World | Clips, ...] = (*COMPONENTS, *SINGLE, *LISTENERS, *SESSIONS, *CLIPS)
     print(HEADER)
     with ProcessPoolExecutor(2) as pool:
         for world in worlds:

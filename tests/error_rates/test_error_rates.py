@@ -11,7 +11,7 @@ import pytest
 from scipy.stats import binom
 
 from .bench import NEED_SESSIONS, metrics, rates
-from .worlds import CLIPS, COMPONENTS, LISTENERS, SESSIONS, Clips, World
+from .worlds import CLIPS, COMPONENTS, LISTENERS, SESSIONS, SINGLE, Clips, World
 
 SMALL = (
     World("small", sounds=40, targets=3, dimensions=5, features=5, layers=1, noise=0.7),
@@ -68,6 +68,13 @@ def test_rates(world: World) -> None:
     with ProcessPoolExecutor(2) as pool:
         for metric in metrics():
             _check(world, metric, 200, pool)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("world", SINGLE, ids=lambda world: world.name)
+def test_rates_of_single_components_by_ridge(world: World) -> None:
+    with ProcessPoolExecutor(2) as pool:
+        _check(world, "ridge", 200, pool)
 
 
 @pytest.mark.slow

@@ -214,6 +214,29 @@ COMPONENTS = (
     World("components, more features than sounds", features=200, dimensions=10),
     World("components, noisy", sounds=165, noise=2.0),
 )
+SINGLE = (
+    World(
+        "one component, 6 layers of few features",
+        sounds=165,
+        targets=1,
+        dimensions=12,
+        features=3,
+        layers=6,
+        steps=0.0,
+        noise=0.5,
+    ),
+    World(
+        "one component, 6 layers alike",
+        sounds=100,
+        targets=1,
+        features=40,
+        layers=6,
+        steps=0.0,
+        noise=0.5,
+    ),
+    World("one component, 165 sounds", sounds=165, targets=1),
+    World("one component, one layer", sounds=60, targets=1, features=10, layers=1),
+)
 LISTENERS = (
     World("3 listeners", listeners=3, targets=15),
     World("8 listeners", listeners=8, targets=15),

@@ -207,12 +207,15 @@ def test_a_part_of_a_stored_whole(keep: Keep) -> None:
         # what an earlier version stored may count other things
         ({}, {"revision": 6}, "other versions of the metric"),
         ({}, {"metric": 5}, "other versions of the metric"),
+        ({}, {"given": {"model": "Base", "key": "2"}}, "other versions of what is given"),
+        ({}, {"second": "2"}, "other versions of what is given"),
     ],
 )
 def test_scores_of_other_data_or_versions_are_refused(
     keep: Keep, other: dict[str, Any], inputs: dict[str, Any], told: str
 ) -> None:
     known = {**DATA["inputs"], "revision": 7, "metric": 6}
+    known |= {"given": {"model": "Base", "key": "1"}, "second": "1"}
     keep_influence(keep, "one", 0.5, provenance={"inputs": known})
     keep_influence(keep, "two", 0.4, provenance={"inputs": {**known, **inputs}}, **other)
     results = stored_results()

@@ -118,6 +118,25 @@ def test_steps_have_a_trend(keep: Keep, capsys: Told) -> None:
     assert "trend (4 steps)" in capsys.readouterr().out
 
 
+def test_two_files_with_a_class_of_one_name_are_two_trainings(keep_version: Keep) -> None:
+    for folder, depth in (("a", 1), ("b", 4)):
+        for step in range(3):
+            best = np.array([[1, 1 + depth * step / 8, np.nan, np.nan]] * 4)
+            keep_version(
+                f"Net@step={step}",
+                f"/lab/{folder}/net.py",
+                f"{folder}{step}",
+                "B-ridge",
+                0.4,
+                raw=voxels(best, 0.0, 0),
+            )
+    trends = [row for row in table().to_dict("records") if row["what"] == "trend"]
+    assert [(row["model"], row["steps"]) for row in trends] == [
+        ("a/net.py:Net", 3),
+        ("b/net.py:Net", 3),
+    ]
+
+
 def test_what_says_nothing_is_left_out(keep: Keep, capsys: Told) -> None:
     best = np.array([[0, 2, 4, 1]] * 2)
     raw = voxels(best, 0.0, 0)

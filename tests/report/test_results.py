@@ -11,6 +11,8 @@ import pytest
 import scipy.stats
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.report.export import record
+from brainbench_audio.report.frames import table_of
 from brainbench_audio.report.matrix import matrix
 from brainbench_audio.report.overall import TASKS, overall
 from brainbench_audio.report.published_files import import_scores
@@ -98,6 +100,14 @@ def test_everything_of_a_score(keep: Keep) -> None:
     assert found.arrays == path
     assert replace(found, path=path.with_suffix(".json")).arrays is None
     assert replace(found, published=True).arrays is None
+
+
+def test_scores_that_measure_something_else_are_not_the_benchmarks(keep: Keep) -> None:
+    usual = {"inputs": {"options": {"permutations": 0, "seed": 1}}}
+    other = {"inputs": {"options": {"permutations": 0, "zscore": False}}}
+    keep("one", "B-x", 0.1, key="a", provenance=usual)
+    keep("one", "B-x", 0.2, key="b", provenance=other, created="2026-03-01T00:00:00")
+    assert [one.value for one in stored_results()] == [0.1]
 
 
 @pytest.mark.parametrize("ceiling", [None, 0.0, -0.1])
@@ -241,3 +251,27 @@ def test_published_means_are_not_mixed_with_computed_ones() -> None:
     assert overall([*published, *own[:3]]).published
     assert overall([*published, *own[:3]]).models == ("p0", "p1", "p2", "p3")
     assert not overall([*published, *own]).published
+
+
+def test_what_was_tested_of_the_whole_is_not_said_of_its_components(keep: Keep) -> None:
+    names = ["lf", "hf", "broadband", "pitch", "speech", "music"]
+    about = {"chance": {"p": 0.005}, "reachable_share": 0.9, "normalised_withheld": "noise"}
+    parts = dict.fromkeys(names, 0.1)
+    keep("one", "NH2015comp-ridge", 0.1, parts=parts, provenance=about | {"stimuli": "x"})
+    # all components are predicted together: no component is a benchmark of its own
+    keep("one", "NH2015comp-pls", 0.1, parts=parts, provenance=about)
+    # nobody knows this metric here
+    keep("one", "NH2015comp-odd", 0.1, parts=parts, provenance=about)
+    found = {one.benchmark: one for one in all_results("none")}
+    assert found["NH2015comp-ridge"].provenance["chance"] == {"p": 0.005}
+    assert not {*about} & {*found["NH2015comp.pitch-ridge"].provenance}
+    assert found["NH2015comp.pitch-ridge"].provenance["stimuli"] == "x"
+    assert "NH2015comp.pitch-pls" not in found
+    assert "NH2015comp.pitch-odd" in found
+
+
+def test_a_score_that_was_not_tested_says_so_in_tables(keep: Keep) -> None:
+    keep("one", "B-x", 0.1, provenance={"chance": None})
+    (row,) = stored_results()
+    assert record(row)["p"] is None
+    assert np.isnan(table_of([row])["p"][0])

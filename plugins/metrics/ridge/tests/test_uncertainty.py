@@ -85,6 +85,22 @@ def squared(r: npt.NDArray[np.float64], change: npt.NDArray[np.float64]) -> npt.
     return np.where(r > 0, r * r + 2 * r * change, 0.0)
 
 
+def test_a_component_has_one_interval_alone_and_among_others() -> None:
+    generator = np.random.default_rng(3)
+    # few features and many layers: that of the choice is most of an error
+    layers = {f"layer {n}": generator.standard_normal((60, 3)) for n in range(6)}
+    values = sum(layers.values()) @ generator.standard_normal((3, 4))
+    target = named(values + 3 * generator.standard_normal((60, 4)), component=list("abcd"))
+    folds = np.arange(60) % 5
+    score = Ridge(permutations=0)(layers, target, folds)
+    for place, name in enumerate("abcd"):
+        alone = Ridge(permutations=0)(layers, target[:, [place]], folds)
+        assert alone.value == pytest.approx(score.parts[name])
+        assert alone.error == pytest.approx(score.part_errors[name])
+        assert alone.interval == pytest.approx(score.part_intervals[name])
+        assert alone.interval == alone.part_intervals[name]
+
+
 def test_components_are_means_over_sounds() -> None:
     layers, target = made_up(4)
     names = list("abcd")
