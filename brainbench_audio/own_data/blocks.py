@@ -15,12 +15,14 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.names import one_form
 from brainbench_audio.own_data.arrays import read_array_file
 from brainbench_audio.own_data.images import read_image
-from brainbench_audio.own_data.layout import IMAGES, TABLES, DataFile, beside
+from brainbench_audio.own_data.layout import IMAGES, TABLES, DataFile, beside, natural_order
 from brainbench_audio.tables import Table, read_table
 
 Array = npt.NDArray[Any]
 # of BIDS the last two
 _STIMULUS = ("stimulus", "stim_file", "trial_type")
+# that may say what the rows of responses are, the first before the second
+_OF_ROWS = ("events", "stimuli")
 _PLACES = ("x", "y", "z")
 _ABOUT_ROWS = ("stimulus", "session", "category", "fold")
 # numbers in them would pass for responses
@@ -44,7 +46,7 @@ class Block:
     names : tuple of str
         Stimulus of each row.
     sessions : tuple of str
-        Session of each row, empty where the file does not say.
+        Session of each row, empty where neither the file nor the table beside it says.
     values : float array (row, voxel, session)
         The last axis has one entry unless the file has sessions as an axis.
     voxels : mapping of str to array (voxel,)
@@ -94,7 +96,9 @@ def read_block(file: DataFile) -> Block:
         )
     if not numbers.any():  # as HDF5 reads what lies in a file that is not there
         raise DataError(f"{file.path} has no response but 0: look whether it was written whole.")
+    sessions = sessions or _sessions_beside(file, names)
     cube = numbers if numbers.ndim == 3 else numbers[:, :, None]
+    _check_sessions(file, sessions, cube.shape[2])
     return Block(file.path, names, sessions or ("",) * len(names), cube, voxels)
 
 
@@ -139,13 +143,50 @@ def _of_table(
 
 
 def _names_beside(file: DataFile) -> tuple[str, ...]:
-    path = beside(file, "events") or beside(file, "stimuli")
+    path = next((path for name in _OF_ROWS if (path := beside(file, name))), None)
     if path is None:
         raise DataError(
             f"Nothing says which stimuli the rows of {file.path} are of: write stimuli.csv with "
             f"the column `stimulus`, a row for each, in the order of the responses."
         )
     return stimulus_column(read_table(path))
+
+
+def _sessions_beside(file: DataFile, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the session of each row from a table beside the responses; empty if none says."""
+    sessions: tuple[str, ...] = ()
+    for path in (beside(file, name) for name in _OF_ROWS):
+        if path is None or "session" not in (table := read_table(path)).columns:
+            continue
+        if stimulus_column(table) != names:
+            raise DataError(
+                f"{path} has a column 'session', but other rows than {file.path.name}: give it a "
+                f"row for each of them, in their order, or remove the column."
+            )
+        if sessions not in ((), table.text("session")):
+            raise DataError(
+                f"{path} gives rows of {file.path.name} other sessions than another table beside "
+                f"it: keep the column in one of them."
+            )
+        sessions = table.text("session")
+    return sessions
+
+
+def _check_sessions(file: DataFile, sessions: tuple[str, ...], axis: int) -> None:
+    """Refuse sessions of rows that contradict the third axis or the name of the file."""
+    if sessions and axis > 1:
+        raise DataError(
+            f"{file.path} has {axis} sessions as its third axis, and a table beside it has a "
+            f"column 'session': remove the column, or write a row for each measurement."
+        )
+    if (label := file.entities.get("ses")) is None:
+        return
+    for row, session in enumerate(sessions):
+        if natural_order(session.removeprefix("ses-")) != natural_order(label):
+            raise DataError(
+                f"{file.path}, row {row + 1}: session is {session!r}, but the name of the file "
+                f"says ses-{label}: correct one of them, or remove the column `session`."
+            )
 
 
 def _voxels(file: DataFile, columns: list[str], *, by_name: bool) -> dict[str, Array]:

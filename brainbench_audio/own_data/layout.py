@@ -40,7 +40,7 @@ class DataFile:
     @property
     def order(self) -> list[list[int | str]]:
         """What files are sorted by: subject, session and run, ``2`` before ``10``."""
-        return [_natural(self.entities.get(key, "")) for key in _KEYS]
+        return [natural_order(self.entities.get(key, "")) for key in _KEYS]
 
 
 def response_files(folder: Path) -> list[DataFile]:
@@ -73,6 +73,17 @@ def response_files(folder: Path) -> list[DataFile]:
             f"before its name."
         )
     return found
+
+
+def natural_order(label: str) -> list[int | str]:
+    """Return what labels are sorted and compared by: ``2`` before ``10``, ``01`` as ``1``.
+
+    Examples
+    --------
+    >>> natural_order("2") < natural_order("10"), natural_order("01") == natural_order("1")
+    (True, True)
+    """
+    return [int(part) if part.isdecimal() else part for part in _DIGITS.split(label)]
 
 
 def beside(file: DataFile, suffix: str, extensions: tuple[str, ...] = TABLES) -> Path | None:
@@ -123,8 +134,3 @@ def _entities(path: Path, parts: list[str]) -> dict[str, str]:
             f"in sub-01_ses-2_responses.npy: rename it."
         )
     return entities
-
-
-def _natural(text: str) -> list[int | str]:
-    """Return what sorts numbers within a text by their size."""
-    return [int(part) if part.isdigit() else part for part in _DIGITS.split(text)]

@@ -72,6 +72,40 @@ def test_silence_gives_percent_signal_change(tmp_path: Path) -> None:
         read_voxels(tmp_path, silence="quiet")
 
 
+def _trials(gains: dict[str, float]) -> tuple[list[list[str]], np.ndarray]:
+    """Stimulus and session of each trial, sessions mixed, in units of each session's own."""
+    trials = [[name, label] for name in (*STIMULI, "rest") for label in gains]
+    true = dict(zip(STIMULI, 1 + VALUES[:, :, 0] / 100, strict=True))
+    return trials, np.array([gains[label] * true.get(name, np.ones(6)) for name, label in trials])
+
+
+@pytest.mark.parametrize("name", ["events.csv", "stimuli.csv", "sub-a_events.csv"])
+@pytest.mark.parametrize("named", [False, True], ids=["npy", "npz"])
+def test_a_table_beside_arrays_gives_their_sessions(name: str, named: bool, tmp_path: Path) -> None:
+    trials, raw = _trials({"second": 300.0, "first": 100.0})
+    write_table(tmp_path / name, ["stimulus", "session"], trials)
+    if named:
+        stimuli = [stimulus for stimulus, _ in trials]
+        np.savez(tmp_path / "sub-a_responses.npz", responses=raw, stimuli=stimuli)
+    else:
+        np.save(tmp_path / "sub-a_responses.npy", raw)
+    found = read_voxels(tmp_path, silence="rest")
+    np.testing.assert_allclose(found, np.stack([VALUES[:, :, 0]] * 2, axis=2), atol=1e-10)
+
+
+def test_sessions_are_those_that_the_name_of_the_file_says(tmp_path: Path) -> None:
+    trials = [[name, f"ses-0{session}"] for session in (1, 2) for name in STIMULI]
+    for session in (1, 2):
+        np.save(tmp_path / f"ses-{session}_responses.npy", VALUES[:, :, session - 1])
+        rows = trials[:4] if session == 1 else trials[4:]
+        write_table(tmp_path / f"ses-{session}_events.csv", ["stimulus", "session"], rows)
+    np.testing.assert_array_equal(read_voxels(tmp_path), VALUES)
+    write_table(tmp_path / "ses-2_events.csv", ["stimulus", "session"], trials[:4])
+    told = r"ses-2_responses\.npy, row 1: session is 'ses-01', but the name of the file says ses-2"
+    with pytest.raises(DataError, match=told):
+        read_voxels(tmp_path)
+
+
 def test_voxels_are_selected_in_each_subject(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     true = 2 + generator.standard_normal((40, 1))
@@ -126,6 +160,18 @@ def _sessions_differ(folder: Path) -> None:
         write_table(folder / f"ses-{session}_responses.csv", ["stimulus", "v"], rows)
 
 
+def _with_sessions(responses: np.ndarray, **tables: list[str]) -> Callable[[Path], None]:
+    """Write responses with their stimuli, and tables that give rows sessions."""
+
+    def write(folder: Path) -> None:
+        np.savez(folder / "responses.npz", responses=responses, stimuli=STIMULI)
+        for name, sessions in tables.items():
+            rows = [list(row) for row in zip(STIMULI, sessions, strict=False)]
+            write_table(folder / f"{name}.csv", ["stimulus", "session"], rows)
+
+    return write
+
+
 X = ["x", 1, 2]
 REFUSED = {
     "nothing": (lambda folder: None, "has no responses. Name the file"),
@@ -162,6 +208,18 @@ REFUSED = {
     ),
     "text": (_rows(X, ["y", 1, "high"]), "row 2 below the head: b is 'high', expected a number"),
     "uneven": (_rows(X, ["y", 1, 2], X), "'y' has 1 rows, others 2. Give each"),
+    "sessions of other rows": (
+        _with_sessions(VALUES[:, :, 0], events=["1", "1", "1"]),
+        "events.csv has a column 'session', but other rows than responses.npz: give it a row for",
+    ),
+    "sessions of two tables": (
+        _with_sessions(VALUES[:, :, 0], events=["1"] * 4, stimuli=["2"] * 4),
+        "stimuli.csv gives rows of responses.npz other sessions than another table",
+    ),
+    "sessions twice": (
+        _with_sessions(VALUES, stimuli=["1"] * 4),
+        "has 2 sessions as its third axis, and a table beside it has a column 'session'",
+    ),
     "missing in a session": (_sessions_differ, "ses-2_responses.csv has no row for 'b'"),
     "a voxel without a row": (
         _rows(X, voxels="voxel,region\na,A1\n"),
