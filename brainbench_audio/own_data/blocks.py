@@ -21,10 +21,10 @@ from brainbench_audio.tables import Table, read_table
 Array = npt.NDArray[Any]
 # of BIDS the last two
 _STIMULUS = ("stimulus", "stim_file", "trial_type")
-# that may say what the rows of responses are, the first before the second
-_OF_ROWS = ("events", "stimuli")
+# tables that may say what the rows of responses are, the first before the second
+OF_ROWS = ("events", "stimuli")
 _PLACES = ("x", "y", "z")
-_ABOUT_ROWS = ("stimulus", "session", "category", "fold")
+_ABOUT_ROWS = ("stimulus", "session", "category")
 # numbers in them would pass for responses
 _NO_VOXELS = (
     *("subject", "run", "trial", "repetition", "onset", "duration"),
@@ -127,6 +127,11 @@ def _of_table(
     """Return stimuli, sessions, coordinates and values of a table with a column a voxel."""
     names = tuple(map(stimulus_name, table.text("stimulus")))
     sessions = table.text("session") if "session" in table.columns else ()
+    if "fold" in table.columns:
+        raise DataError(
+            f"{table.name} has a column 'fold', which is not read there: put it into stimuli.csv, "
+            f"with the column `stimulus`."
+        )
     columns = [name for name in table.columns if name not in _ABOUT_ROWS]
     if others := [name for name in columns if name.lower() in _NO_VOXELS]:
         raise DataError(
@@ -143,7 +148,7 @@ def _of_table(
 
 
 def _names_beside(file: DataFile) -> tuple[str, ...]:
-    path = next((path for name in _OF_ROWS if (path := beside(file, name))), None)
+    path = next((path for name in OF_ROWS if (path := beside(file, name))), None)
     if path is None:
         raise DataError(
             f"Nothing says which stimuli the rows of {file.path} are of: write stimuli.csv with "
@@ -155,7 +160,7 @@ def _names_beside(file: DataFile) -> tuple[str, ...]:
 def _sessions_beside(file: DataFile, names: tuple[str, ...]) -> tuple[str, ...]:
     """Return the session of each row from a table beside the responses; empty if none says."""
     sessions: tuple[str, ...] = ()
-    for path in (beside(file, name) for name in _OF_ROWS):
+    for path in (beside(file, name) for name in OF_ROWS):
         if path is None or "session" not in (table := read_table(path)).columns:
             continue
         if stimulus_column(table) != names:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from brainbench_audio import settings
 from brainbench_audio.archives import opened
@@ -16,15 +16,18 @@ from brainbench_audio.data_source import BaseSource, LoadedDataset, checksum, re
 from brainbench_audio.errors import DataError
 from brainbench_audio.files import atomic_folder
 from brainbench_audio.names import one_form
-from brainbench_audio.own_data.blocks import stimulus_column, stimulus_name
-from brainbench_audio.own_data.layout import RESPONSES, DataFile, beside
+from brainbench_audio.own_data.blocks import OF_ROWS, stimulus_column, stimulus_name
+from brainbench_audio.own_data.layout import RESPONSES, DataFile, beside, response_files
 from brainbench_audio.own_data.voxels import read_voxels
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.tables import Table, read_table
 
 SOUNDS = "sounds"
+_LABELS = ("category", "fold")
 _FOLDS = 5
 _LARGEST = 1 << 36  # bytes that an archive may unpack to
+
+_Label = TypeVar("_Label", str, int)
 
 
 class FolderSource(BaseSource):
@@ -120,8 +123,9 @@ def read_own_data(
 ) -> LoadedDataset:
     """Read sounds, responses and folds of a folder.
 
-    Stimuli are in the order of ``stimuli.csv``, which may give each a ``category`` and a ``fold``
-    (0, 1, …); without it in that of the responses. Without folds, five are stratified by category.
+    Stimuli are in the order of ``stimuli.csv``; without it in that of the responses. It, and tables
+    of the rows of responses, may give each a ``category`` and a ``fold`` (0, 1, …). Without folds,
+    five are stratified by category.
 
     Parameters
     ----------
@@ -135,8 +139,8 @@ def read_own_data(
     Raises
     ------
     DataError
-        See `read_voxels`; a stimulus has no sound or two, a sound no responses, or ``stimuli.csv``
-        names other stimuli.
+        See `read_voxels`; a stimulus has no sound or two, a sound no responses, ``stimuli.csv``
+        names other stimuli, or tables give one stimulus two categories or folds, or another none.
     """
     assembly = read_voxels(folder, silence=silence, selected=selected)
     path = beside(DataFile(folder / RESPONSES, {}, ""), "stimuli")
@@ -146,10 +150,11 @@ def read_own_data(
         names = _same_names(table, names)
         assembly = align(assembly, names)
     files = _sound_files(folder / SOUNDS, names, silence)
-    columns = () if table is None else table.columns
-    categories = table.text("category") if table and "category" in columns else ()
-    if table and "fold" in columns:
-        folds = Folds(tuple(names), _folds(table), f"given in {Path(table.name).name}")
+    tables = [*([] if table is None else [table]), *_tables_of_rows(folder, path, silence)]
+    categories = _labels(tables, "category", lambda one: one.text("category"), names)
+    if numbers := _labels(tables, "fold", _folds, names):
+        first = next(one.name for one in tables if "fold" in one.columns)
+        folds = Folds(tuple(names), numbers, f"given in {Path(first).name}")
     else:
         folds = stratified(names, categories or [""] * len(names), min(_FOLDS, len(names)))
     if subset is not None:
@@ -159,18 +164,54 @@ def read_own_data(
     )
 
 
+def _tables_of_rows(folder: Path, but: Path | None, silence: str | None) -> list[Table]:
+    """Return the tables of the rows of responses that label stimuli, each file once."""
+    paths = [beside(file, name) for file in response_files(folder) for name in OF_ROWS]
+    tables = [read_table(path) for path in dict.fromkeys(paths) if path not in (None, but)]
+    return [_first_rows(one, silence) for one in tables if {*_LABELS} & {*one.columns}]
+
+
+def _labels(
+    tables: Sequence[Table],
+    column: str,
+    read: Callable[[Table], Sequence[_Label]],
+    names: Sequence[str],
+) -> tuple[_Label, ...]:
+    """Return what tables agree to say of each stimulus; nothing where none has the column."""
+    labels: dict[str, tuple[_Label, str]] = {}
+    having = [table for table in tables if column in table.columns]
+    for table in having:
+        for name, label in zip(table.text("stimulus"), read(table), strict=True):
+            first, where = labels.setdefault(name, (label, table.name))
+            if label != first:
+                raise DataError(
+                    f"{table.name}: the {column} of {name!r} is {label!r}, in {where} it is "
+                    f"{first!r}: give one."
+                )
+    if not having:
+        return ()
+    if missing := [name for name in names if name not in labels]:
+        raise DataError(
+            f"{having[0].name} gives no {column} to {missing[0]!r} ({len(missing)} such): add it, "
+            f"or put all of them into stimuli.csv."
+        )
+    return tuple(labels[name][0] for name in names)
+
+
 def _first_rows(table: Table, silence: str | None) -> Table:
     """Return the first row of each stimulus but silence; a table of trials names some again."""
     rows: dict[str, dict[str, str]] = {}
     for number, (name, row) in enumerate(zip(stimulus_column(table), table.rows, strict=True)):
+        if name == silence:
+            continue
         first = rows.setdefault(name, row)
-        for column in ("category", "fold"):
+        for column in _LABELS:
             if first.get(column) != row.get(column):
                 raise DataError(
                     f"{table.name}, row {number + 1}: the {column} of {name!r} is {row[column]!r}, "
                     f"before it was {first[column]!r}: give one."
                 )
-    kept = tuple({**row, "stimulus": name} for name, row in rows.items() if name != silence)
+    kept = tuple({**row, "stimulus": name} for name, row in rows.items())
     columns = tuple(dict.fromkeys(("stimulus", *table.columns)))
     return Table(table.name, columns, kept, table.separator)
 

@@ -260,6 +260,64 @@ def test_what_does_not_fit_is_refused(case: str, folder: Path) -> None:
         read_own_data(folder, CARD, silence="silence")
 
 
+def _relabelled(folder: Path, name: str, *, change: int | None = None) -> list[str]:
+    """Move the labels of `stimuli.csv` to another table, with folds; return the stimuli."""
+    trials = read_table(folder / "events.tsv").text("stim_file")
+    category = dict(
+        zip(*map(read_table(folder / "stimuli.csv").text, ("stimulus", "category")), strict=True)
+    )
+    rows = []
+    for number, trial in enumerate(trials):
+        stimulus = trial.removesuffix(".wav")
+        # silence is in each fold, and of no category
+        fold = 7 if number == change else number % 3
+        rows.append([trial, fold, category.get(stimulus, "")])
+    write_table(folder / name, ["stim_file", "fold", "category"], rows)
+    return [trial.removesuffix(".wav") for trial in trials[:30]]
+
+
+@pytest.mark.parametrize(
+    "name", ["events.tsv", "sub-a_events.tsv", "sub-a_stimuli.tsv"], ids=["all", "one", "stimuli"]
+)
+def test_tables_of_rows_give_folds_and_categories(name: str, folder: Path) -> None:
+    """As `stimuli.csv` does; they were dropped, and folds made at random in their place."""
+    usual = read_own_data(folder, CARD, silence="silence").stimuli
+    known = dict(zip(usual.names, usual.categories, strict=True))
+    stimuli = _relabelled(folder, name)
+    (folder / "stimuli.csv").unlink()
+    if name == "sub-a_stimuli.tsv":  # it names the rows of one subject, events those of the other
+        (folder / "events.tsv").rename(folder / "sub-b_events.tsv")
+    data = read_own_data(folder, CARD, silence="silence")
+    assert data.stimuli.names == tuple(stimuli)
+    assert data.stimuli.categories == tuple(known[name] for name in stimuli)
+    assert data.folds.assignment == tuple(number % 3 for number in range(30))
+    assert data.folds.source == f"given in {name}"
+
+
+def test_labels_of_two_tables_agree(folder: Path) -> None:
+    stimuli = _relabelled(folder, "sub-a_events.tsv")
+    assert len(set(read_own_data(folder, CARD, silence="silence").folds.assignment)) == 3
+    _relabelled(folder, "sub-b_events.tsv", change=4)
+    told = rf"sub-b_events\.tsv: the fold of '{stimuli[4]}' is 7, in .*sub-a_events\.tsv it is 1"
+    with pytest.raises(DataError, match=told):
+        read_own_data(folder, CARD, silence="silence")
+    (folder / "sub-b_events.tsv").unlink()
+    path = folder / "stimuli.csv"
+    path.write_text(path.read_text().replace(f"{stimuli[2]},", f"{stimuli[2]},other "))
+    with pytest.raises(
+        DataError, match=rf"the category of '{stimuli[2]}' is .*, in .*stimuli\.csv"
+    ):
+        read_own_data(folder, CARD, silence="silence")
+
+
+def test_labels_are_of_all_stimuli(sounds: Path, tmp_path: Path) -> None:
+    """A table beside one that names its rows itself may say less than that."""
+    shutil.copytree(sounds, tmp_path / "data")
+    write_table(tmp_path / "data/events.csv", ["stimulus", "fold"], [["sound00", 0]])
+    with pytest.raises(DataError, match=r"events\.csv gives no fold to 'sound01' \(29 such\)"):
+        read_own_data(tmp_path / "data", CARD)
+
+
 def test_folds_may_be_given(folder: Path) -> None:
     path = folder / "stimuli.csv"
     head, *rows = path.read_text().splitlines()

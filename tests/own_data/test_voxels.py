@@ -206,6 +206,12 @@ REFUSED = {
         ),
         "has a column 'subject', which is no voxel",
     ),
+    "folds of a table of responses": (
+        lambda folder: write_table(
+            folder / "responses.csv", ["stimulus", "fold", "v"], [["x", 0, 2]]
+        ),
+        "has a column 'fold', which is not read there: put it into stimuli.csv",
+    ),
     "text": (_rows(X, ["y", 1, "high"]), "row 2 below the head: b is 'high', expected a number"),
     "uneven": (_rows(X, ["y", 1, 2], X), "'y' has 1 rows, others 2. Give each"),
     "sessions of other rows": (
