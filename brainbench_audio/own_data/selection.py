@@ -17,27 +17,37 @@ LEVEL, LEAST = 0.001, 0.3
 def percent_signal_change(estimates: Real, silence: Real) -> FloatArray:
     """Return estimates as a percentage of the response to silence above it.
 
-    ``100 * (estimate - baseline) / baseline``, where the baseline of a voxel is its mean over
-    ``silence``. A voxel whose baseline is not above 0 has no signal there: it becomes NaN.
+    ``100 * (estimate - baseline) / baseline``, where the baseline of a voxel is its mean over those
+    of ``silence`` that are there. A voxel whose baseline is not above 0, or that has none, has no
+    signal there: it becomes NaN.
 
     Parameters
     ----------
     estimates : array (stimulus, voxel)
         Of one session, in the scanner's units.
     silence : array (repetition, voxel)
-        Of the same session.
+        Of the same session; NaN where a trial is missing.
 
     Raises
     ------
     DataError
-        No voxel has a baseline above 0, as where estimates are relative to silence already.
+        No trial of silence is there, or no voxel has a baseline above 0, as where estimates are
+        relative to silence already.
 
     Examples
     --------
     >>> percent_signal_change(np.array([[101.0], [103.0]]), np.array([[99.0], [101.0]])).tolist()
     [[1.0], [3.0]]
     """
-    baseline = np.asarray(silence, np.float64).mean(axis=0)
+    silence = np.asarray(silence, np.float64)
+    measured = np.isfinite(silence).any(axis=0)
+    if not measured.any():
+        raise DataError(
+            "No row of silence has a number: give the responses to silence of each session, or "
+            "name no silence where responses are relative to it already."
+        )
+    baseline = np.full(silence.shape[1], np.nan)
+    baseline[measured] = np.nanmean(silence[:, measured], axis=0)
     if not (baseline > 0).any():
         raise DataError(
             "The mean response to silence is not above 0 in any voxel: the estimates seem to be "
@@ -51,22 +61,28 @@ def sound_p(responses: Real, silence: Real | None = None) -> FloatArray:
     """Return p of each voxel that it does not respond more to sounds than to silence: (voxel,).
 
     With ``silence`` a t-test of two samples with unequal variances (Welch); without, responses are
-    relative to silence, and it is one of one sample against 0. One-sided.
+    relative to silence, and it is one of one sample against 0. One-sided. NaN where a voxel lacks a
+    response, or all trials of silence but one.
 
     Parameters
     ----------
     responses : array (stimulus, voxel)
         Mean over sessions.
     silence : array (repetition, voxel), optional
-        Two repetitions or more, in the same units.
+        Two repetitions or more, in the same units; NaN where one is missing.
     """
     from scipy import stats
 
     if silence is None:
-        test = stats.ttest_1samp(responses, 0.0, axis=0, alternative="greater")
+        p = stats.ttest_1samp(responses, 0.0, axis=0, alternative="greater").pvalue
     else:
-        test = stats.ttest_ind(responses, silence, axis=0, equal_var=False, alternative="greater")
-    return np.asarray(test.pvalue, np.float64)
+        # masked: with `nan_policy="omit"` SciPy takes voxel by voxel, 1 ms each
+        trials = np.ma.masked_invalid(silence)
+        test = stats.mstats.ttest_ind(
+            responses, trials, axis=0, equal_var=False, alternative="greater"
+        )
+        p = np.ma.filled(test.pvalue, np.nan)
+    return np.asarray(p, np.float64)
 
 
 def reliability(first: Real, second: Real) -> FloatArray:

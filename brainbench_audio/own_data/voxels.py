@@ -136,7 +136,7 @@ def _measurements(block: Block, silence: str | None) -> Iterable[_Measurement]:
                 try:
                     changed = percent_signal_change(values, still)
                 except DataError as error:
-                    raise DataError(f"{block.path}: {error}") from error
+                    raise DataError(f"{block.path}{_in(label)}: {error}") from error
                 values, still = changed, changed[silent]
             for place, own in enumerate(occurrences):
                 # those to silence once, however often sounds were repeated

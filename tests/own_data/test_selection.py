@@ -81,6 +81,30 @@ def test_percent_signal_change_needs_a_signal() -> None:
         percent_signal_change(estimates, -silence)
 
 
+def test_trials_of_silence_that_are_missing_are_left_out() -> None:
+    """One empty trial made all responses of its voxel NaN."""
+    generator = np.random.default_rng(0)
+    estimates = 100 + generator.standard_normal((30, 6))
+    silence = 99.5 + generator.standard_normal((5, 6))
+    silence[1] = np.nan
+    silence[3, 2] = silence[4, 2] = np.nan
+    silence[:, 4] = np.nan
+    silence[1:, 5] = np.nan
+    changed, p = percent_signal_change(estimates, silence), sound_p(estimates, silence)
+    for voxel in (0, 1, 2, 3, 5):
+        rest = silence[~np.isnan(silence[:, voxel]), voxel]
+        own = estimates[:, voxel]
+        expected = 100 * (own - rest.mean()) / rest.mean()
+        np.testing.assert_allclose(changed[:, voxel], expected, rtol=1e-10)
+        if voxel != 5:  # a single trial has no spread
+            test = stats.ttest_ind(own, rest, equal_var=False, alternative="greater")
+            assert p[voxel] == pytest.approx(test.pvalue, rel=1e-10)
+    assert np.isnan(changed[:, 4]).all()
+    assert np.isnan(p[4:]).all()
+    with pytest.raises(DataError, match="No row of silence has a number"):
+        percent_signal_change(estimates, np.full((2, 6), np.nan))
+
+
 @pytest.mark.data
 def test_voxels_of_auditory_cortex_are_kept_and_noise_is_not(data_folder: Path) -> None:
     """The part of NH2015 that six components explain, with noise of known size in each session."""

@@ -106,6 +106,20 @@ def test_sessions_are_those_that_the_name_of_the_file_says(tmp_path: Path) -> No
         read_voxels(tmp_path)
 
 
+def test_a_trial_of_silence_may_be_missing(tmp_path: Path) -> None:
+    rest = np.array([[0.98], [1.02], [np.nan]]) * np.ones(6)
+    raw = 100 * np.concatenate([1 + VALUES[:, :, 0] / 100, rest])
+    np.save(tmp_path / "responses.npy", raw)
+    rows = [[name] for name in (*STIMULI, "rest", "rest", "rest")]
+    write_table(tmp_path / "stimuli.csv", ["stimulus"], rows)
+    found = read_voxels(tmp_path, silence="rest")
+    np.testing.assert_allclose(found, VALUES[:, :, 0], atol=1e-10)
+    raw[4:] = np.nan
+    np.save(tmp_path / "responses.npy", raw)
+    with pytest.raises(DataError, match=r"responses\.npy: No row of silence has a number"):
+        read_voxels(tmp_path, silence="rest")
+
+
 def test_voxels_are_selected_in_each_subject(tmp_path: Path) -> None:
     generator = np.random.default_rng(1)
     true = 2 + generator.standard_normal((40, 1))
