@@ -218,12 +218,14 @@ def _first_rows(table: Table, silence: str | None) -> Table:
 
 def _same_names(table: Table, measured: Sequence[str]) -> list[str]:
     named = [row["stimulus"] for row in table.rows]
-    if missing := [name for name in named if name not in set(measured)]:
+    # made once: many thousands of sounds are looked up in them
+    of_table, of_responses = set(named), set(measured)
+    if missing := [name for name in named if name not in of_responses]:
         raise DataError(
             f"{table.name} has {missing[0]!r} ({len(missing)} such), which has no responses: "
             f"correct the name, or remove its row."
         )
-    if more := [name for name in measured if name not in set(named)]:
+    if more := [name for name in measured if name not in of_table]:
         raise DataError(
             f"{table.name} has no row for {more[0]!r} ({len(more)} missing), which has responses: "
             f"add it."

@@ -124,12 +124,13 @@ def _measurements(block: Block, silence: str | None) -> Iterable[_Measurement]:
     for label in labels:
         rows = [row for row, own in enumerate(block.sessions) if own == label]
         silent = [row for row in rows if block.names[row] == silence]
+        sounds = [row for row in rows if block.names[row] != silence]
         if silence is not None and not silent:
             raise DataError(
                 f"{block.path}{_in(label)} has no row {silence!r}, the response to silence: add "
                 f"it, or name no silence where responses are relative to it already."
             )
-        occurrences = _occurrences(block, [row for row in rows if row not in set(silent)], label)
+        occurrences = _occurrences(block, sounds, label)
         for axis in range(block.values.shape[2]):
             values, still = block.values[:, :, axis], block.values[silent][:, :, axis]
             if silent:
