@@ -204,10 +204,11 @@ def _voxels(file: DataFile, columns: list[str], *, by_name: bool) -> dict[str, A
     if path is None:
         return {"voxel_id": np.array(columns)}
     table = read_table(path)
-    rows, subject = list(table.rows), file.entities.get("sub")
+    rows, subject = list(table.rows), file.subject
     if subject is not None and "subject" in table.columns:
-        own = ("sub-" + subject, subject)
-        rows = [row for row in rows if row["subject"] in own]
+        rows = [
+            row for row in rows if natural_order(row["subject"].removeprefix("sub-")) == subject
+        ]
     if by_name:
         rows = _in_order(table, rows, columns)
     elif len(rows) != len(columns):

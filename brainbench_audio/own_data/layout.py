@@ -42,6 +42,19 @@ class DataFile:
         """What files are sorted by: subject, session and run, ``2`` before ``10``."""
         return [natural_order(self.entities.get(key, "")) for key in _KEYS]
 
+    @property
+    def subject(self) -> list[int | str] | None:
+        """What tells subjects apart, ``sub-01`` and ``sub-1`` being the same; None where unsaid."""
+        label = self.entities.get("sub")
+        return None if label is None else natural_order(label)
+
+    def goes_with(self, other: DataFile) -> bool:
+        """Return whether all that this name says is said by another, too, ``01`` being ``1``."""
+        return all(
+            key in other.entities and natural_order(label) == natural_order(other.entities[key])
+            for key, label in self.entities.items()
+        )
+
 
 def response_files(folder: Path) -> list[DataFile]:
     """Return the files with responses: subject by subject, each in the order of measurement.
@@ -89,19 +102,17 @@ def natural_order(label: str) -> list[int | str]:
 def beside(file: DataFile, suffix: str, extensions: tuple[str, ...] = TABLES) -> Path | None:
     """Return the file that goes with one of responses; None if there is none.
 
-    It has the name of the responses with another last word, e.g. ``sub-01_voxels.csv``. Without
-    ``ses-`` or ``sub-`` it is for all of them; the one that says more is taken.
+    It has the name of the responses with another last word, e.g. ``sub-01_voxels.csv``, which also
+    goes with ``sub-1_responses.npy``. Without ``ses-`` or ``sub-`` it is for all of them; the one
+    that says more is taken.
 
     Raises
     ------
     DataError
         Two files fit equally well.
     """
-    fitting = [
-        other
-        for other in _files(file.path.parent, suffix, extensions)
-        if other.entities.items() <= file.entities.items()
-    ]
+    others = _files(file.path.parent, suffix, extensions)
+    fitting = [other for other in others if other.goes_with(file)]
     most = max((len(other.entities) for other in fitting), default=0)
     best = sorted(other.path for other in fitting if len(other.entities) == most)
     if len(best) > 1:

@@ -65,8 +65,8 @@ def read_voxels(
         Naming the file, the row and what to do: a stimulus is missing in a session or for a
         subject, rows and names do not match, or voxels differ between files of a subject.
     """
-    files = groupby(response_files(folder), lambda file: file.entities.get("sub"))
-    parts = [_subject(subject, list(own), silence, selected) for subject, own in files]
+    files = groupby(response_files(folder), lambda file: file.subject)
+    parts = [_subject(list(own), silence, selected) for _, own in files]
     stimuli = parts[0][0]
     for names, _, coordinates, path in parts[1:]:
         _same_stimuli(names, path, stimuli, parts[0][3])
@@ -86,7 +86,7 @@ def read_voxels(
 
 
 def _subject(
-    subject: str | None, files: Sequence[DataFile], silence: str | None, selected: bool
+    files: Sequence[DataFile], silence: str | None, selected: bool
 ) -> tuple[list[str], Array, dict[str, Array], Path]:
     """Return stimuli, responses (stimulus, voxel, session), coordinates and first file."""
     blocks = [read_block(file) for file in files]
@@ -106,7 +106,7 @@ def _subject(
         [one.values[[one.rows[name] for name in stimuli]] for one in measured], axis=2
     )
     coordinates = {**first.voxels, **atlas_labels(files[0], first.voxels)}
-    if subject is not None:
+    if (subject := files[0].entities.get("sub")) is not None:
         coordinates["subject"] = np.full(values.shape[1], f"sub-{subject}")
     if selected:
         silent = None

@@ -57,6 +57,22 @@ def test_subjects_stand_side_by_side(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found["x"], [0, 1, 2, 3, 4, 5, np.nan, 7.5])
 
 
+def test_numbers_of_subjects_and_sessions_may_begin_with_zeros(tmp_path: Path) -> None:
+    """Tables of `sub-01` go with `sub-1`, which is one listener and not two."""
+    for name, session in (("sub-1_ses-1", 0), ("sub-01_ses-02", 1)):
+        np.save(tmp_path / f"{name}_responses.npy", VALUES[:, :, session])
+    write_stimuli(tmp_path, "sub-001_stimuli.csv")
+    rows = [["sub-01", "lateral"]] * 6 + [["2", "primary"]]
+    write_table(tmp_path / "sub-01_voxels.csv", ["subject", "region"], rows)
+    found = read_voxels(tmp_path)
+    np.testing.assert_array_equal(found, VALUES)
+    assert set(found["subject"].values.tolist()) == {"sub-1"}
+    assert set(found["region"].values.tolist()) == {"lateral"}
+    write_table(tmp_path / "sub-1_voxels.csv", ["subject", "region"], rows)
+    with pytest.raises(DataError, match=r"both go with sub-1_ses-1_responses\.npy: keep one"):
+        read_voxels(tmp_path)
+
+
 def test_silence_gives_percent_signal_change(tmp_path: Path) -> None:
     """Of each session by itself; silence is no stimulus any more."""
     for session, gain in enumerate((100.0, 400.0)):
