@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -160,6 +161,16 @@ def test_a_clip_that_is_named_twice(make: Make) -> None:
     folder = make()
     (folder / "test.json").write_text('{"a.wav": ["low"], "a.wav": ["high"]}')
     refuse(folder, "test.json", r"'a\.wav' occurs twice")
+
+
+def test_a_clip_that_is_named_twice_among_many_is_found_at_once(make: Make) -> None:
+    """The last of 85,000 took minutes."""
+    folder = make()
+    clips = "".join(f'"clip{number}.wav": ["low"], ' for number in range(20_000))
+    (folder / "test.json").write_text(f'{{{clips}"clip19999.wav": ["low"]}}')
+    started = time.process_time()
+    refuse(folder, "test.json", r"'clip19999\.wav' occurs twice")
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", "3"])
