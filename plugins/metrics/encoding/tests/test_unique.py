@@ -172,6 +172,7 @@ def test_what_a_model_says_beyond_itself_beyond_nothing_and_beyond_all() -> None
     model, given, target = halves(replace(SMALL, repeated=((210, 2),)))
     same = scored(UniqueEncoding(), {"low": model["low"]}, {"low": model["low"]}, target)
     assert same.value < 1e-9
+    assert (same.error, same.interval, same.p, same.part_errors) == (None, None, None, {})
     given["two"] = np.round(9 * given["two"]).astype(np.int16)  # any real numbers
     both = scored(UniqueEncoding(), given, given, target)
     assert abs(both.value) < 1e-9

@@ -134,9 +134,7 @@ def test_the_same_in_any_block_and_unit() -> None:
 def test_a_model_says_nothing_beyond_itself() -> None:
     model, _, targets, folds = problem()
     found = UniqueRidge()(model, assembly(targets), folds, given=model)
-    assert abs(found.value) < 0.01
-    assert found.p is not None
-    assert found.p > 0.05
+    assert (found.value, found.error, found.p) == (0, None, None)
 
 
 def test_planted_shares_are_recovered() -> None:
@@ -185,6 +183,36 @@ def test_an_error_of_zero_is_withheld() -> None:
     assert found.value == 0
     assert (found.error, found.interval, found.p) == (None, None, None)
     assert "leaves one of the two models out" in found.provenance["error_withheld"]
+
+
+@pytest.mark.parametrize("seed", [1, 15, 147])
+def test_an_error_of_rounding_alone_is_withheld_too(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    layer = rng.standard_normal((60, 3))
+    targets = layer @ rng.standard_normal((3, 2)) + 0.1 * rng.standard_normal((60, 2))
+    metric, folds = UniqueRidge(bootstrap=20), np.arange(60) % 5
+    found = metric({"one": layer}, assembly(targets), folds, given={"one": layer})
+    assert (found.value, found.error, found.interval, found.p) == (0, None, None, None)
+    assert (found.part_errors, found.part_intervals) == ({}, {})
+    assert "bootstrap" not in found.raw
+    assert "by rounding alone" in found.provenance["error_withheld"]
+    assert not found.raw["influence"].any()
+    known = np.isfinite(found.raw["explained_error"].values).tolist()
+    assert known == [False, True, False, True, True, True]
+
+
+@pytest.mark.parametrize("seed", [1, 3, 6])
+def test_a_part_without_anything_unique_has_no_interval(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    model, given = rng.standard_normal((2, 60, 3))
+    targets = np.c_[model[:, 0] + given[:, 0], given[:, 1:]] + 0.3 * rng.standard_normal((60, 3))
+    layers = {"one": model}
+    found = UniqueRidge()(layers, assembly(targets), np.arange(60) % 5, given={"one": given})
+    nothing = {f"c{part}" for part in range(3) if not found.raw["share"].values[:, part].any()}
+    assert nothing
+    assert found.interval is not None
+    assert {*found.parts} - {*found.part_errors} == nothing
+    assert {*found.part_intervals} == {*found.part_errors}
 
 
 def test_p_is_that_of_the_error_and_draws_come_from_the_seed() -> None:
