@@ -58,15 +58,7 @@ def normalisation(
         The responses of these targets.
     correction : Correction or None
     """
-    assert targets.reliability is not None
-    ceiling = ceiling_of(targets, targets.reliability)
-    error = _ceiling_error(targets, sessions)
-    if not ceiling > max(LEAST_CEILING, LEAST_ERRORS * error):
-        reason = (
-            f"The reliability of the responses, {ceiling:.3f} with a standard error of {error:.3f} "
-            f"(jackknife over stimuli), is below {LEAST_CEILING} or {LEAST_ERRORS:g} of its "
-            f"errors, so it is too uncertain to divide by."
-        )
+    if reason := _uncertain(targets, sessions, correction):
         return {WITHHELD: reason}
     if correction is not None:
         return _of_corrected(targets, correction)
@@ -111,10 +103,46 @@ def _of_corrected(targets: Targets, correction: Correction) -> dict[str, Any]:
     return {WITHHELD: reason}
 
 
-def _ceiling_error(targets: Targets, sessions: npt.NDArray[np.floating[Any]]) -> float:
+def _uncertain(
+    targets: Targets, sessions: npt.NDArray[np.floating[Any]], correction: Correction | None
+) -> str:
+    """Return why a ceiling cannot be divided by, a sentence; nothing if it can.
+
+    A corrected score is over the parts that have one, so its ceiling is, too.
+    """
+    assert targets.reliability is not None
+    parts = targets.parts(np.maximum(targets.reliability, 0.0))
+    scored = np.ones(parts.shape, dtype=bool)
+    if correction is not None:
+        scored = np.isfinite(targets.parts(correction.r2))
+    ceiling = float(parts[scored].mean())
+    if np.isnan(ceiling):
+        what = "listener" if targets.subjects is not None else targets.dimension
+        return (
+            f"No two sessions can be compared of {np.isnan(parts).sum()} of {parts.size} {what}s, "
+            f"so their reliability is not known, and there is no ceiling to divide by."
+        )
+    error = _ceiling_error(targets, sessions, scored)
+    if np.isnan(error):
+        return (
+            f"The reliability of the responses, {ceiling:.3f}, is from so few stimuli that have "
+            f"several sessions that its standard error is not known (jackknife over stimuli), so "
+            f"it is too uncertain to divide by."
+        )
+    if ceiling > max(LEAST_CEILING, LEAST_ERRORS * error):
+        return ""
+    return (
+        f"The reliability of the responses, {ceiling:.3f} with a standard error of {error:.3f} "
+        f"(jackknife over stimuli), is below {LEAST_CEILING} or {LEAST_ERRORS:g} of its errors, so "
+        f"it is too uncertain to divide by."
+    )
+
+
+def _ceiling_error(
+    targets: Targets, sessions: npt.NDArray[np.floating[Any]], scored: npt.NDArray[np.bool_]
+) -> float:
     """Return the standard error of a ceiling over stimuli, by leaving out a tenth at a time."""
     group = np.arange(len(sessions)) % _GROUPS
-    ceilings = [
-        ceiling_of(targets, session_reliability(sessions[group != one])) for one in range(_GROUPS)
-    ]
+    left_out = [session_reliability(sessions[group != one]) for one in range(_GROUPS)]
+    ceilings = targets.parts(np.maximum(left_out, 0.0))[:, scored].mean(axis=1)
     return float(np.std(ceilings) * np.sqrt(_GROUPS - 1))

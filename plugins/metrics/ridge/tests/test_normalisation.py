@@ -8,6 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray as xr
+from brainbench_ridge.metric import Ridge
 from brainbench_ridge.normalisation import learned_share
 from brainbench_ridge.solver import nested_ridge
 from brainbench_ridge.targets import Targets
@@ -70,6 +72,44 @@ def test_the_reason_is_stored_and_told(caplog: pytest.LogCaptureFixture, tmp_pat
     assert Score.from_netcdf(tmp_path / "score.nc").normalised is None
 
 
+def _with_gaps(again: dict[str, int]) -> xr.DataArray:
+    """Return three sessions of listeners, the last two of which are of their first sounds only."""
+    generator = np.random.default_rng(4)
+    responses = np.repeat(_FEATURES[:, :3, None], 3, axis=2)
+    responses = np.concatenate([responses] * len(again), axis=1)
+    responses += 0.6 * generator.standard_normal(responses.shape)
+    for place, sounds in enumerate(again.values()):
+        responses[sounds:, 3 * place : 3 * place + 3, 1:] = np.nan
+    names = [f"s{number}" for number in range(len(responses))]
+    return build(responses, names, "voxel", {"subject": np.repeat([*again], 3).tolist()})
+
+
+_FEATURES = np.random.default_rng(5).standard_normal((60, 6))
+_FOLDS = np.arange(60) % 5
+
+
+def test_a_ceiling_whose_error_is_not_known_is_not_divided_by() -> None:
+    layers, metric = {"one": _FEATURES}, Ridge(permutations=0)
+    assert metric(layers, _with_gaps({"a": 60, "b": 60}), _FOLDS).normalised is not None
+    # without the tenth that has one of these, there are too few to correlate
+    few = metric(layers, _with_gaps({"a": 3, "b": 60}), _FOLDS)
+    assert few.ceiling is not None
+    assert few.normalised is None
+    assert "standard error is not known" in few.provenance[WITHHELD]
+    none = metric(layers, _with_gaps({"a": 0, "b": 60}), _FOLDS)
+    assert (none.ceiling, none.normalised) == (None, None)
+    assert none.provenance[WITHHELD].startswith("No two sessions can be compared of 1 of 2 list")
+
+
+def test_a_corrected_score_is_that_of_the_listeners_who_have_one() -> None:
+    layers, metric = {"one": _FEATURES}, Ridge(permutations=0, variant="corrected")
+    both = metric(layers, _with_gaps({"b": 60, "a": 0}), _FOLDS)
+    assert list(both.parts) == ["b"]
+    assert both.normalised == both.value
+    alone = metric(layers, _with_gaps({"b": 60}), _FOLDS)
+    assert WITHHELD not in alone.provenance
+
+
 def test_squared_weights_are_those_of_the_predictions() -> None:
     generator = np.random.default_rng(1)
     features, responses = generator.standard_normal((30, 5)), generator.standard_normal((30, 3))
@@ -120,8 +160,6 @@ def test_the_unit_of_the_responses_does_not_matter(unit: float) -> None:
 
 
 def _components(responses: np.ndarray, features: np.ndarray) -> Score:
-    from brainbench_ridge.metric import Ridge
-
     names = [f"s{number}" for number in range(len(responses))]
     labels = [f"c{number}" for number in range(responses.shape[1])]
     target = build(responses, names, "component", {"component": labels})
