@@ -101,7 +101,8 @@ def test_units_and_blocks_of_voxels_do_not_matter() -> None:
     least = int(
         _refused(Encoding(max_memory=1), layers, wide, folds).split(" MB at least")[0].split()[-1]
     )
-    limited = Encoding(max_memory=(least + 1) * 10**6)(layers, wide, folds)
+    # 1e8 is a number of bytes, too
+    limited = Encoding(max_memory=(least + 1) * 1e6)(layers, wide, folds)  # type: ignore[arg-type]
     np.testing.assert_allclose(limited.raw["r"], np.tile(found.raw["r"], 10), atol=1e-12)
     assert limited.p == found.p
 
@@ -235,12 +236,15 @@ def test_what_is_refused() -> None:
     assert "the longest run has 45: leave out `delays` of 45" in _refused(
         late, layers, target, folds
     )
-    for delays in ((1, 1), (), (1.5,), (np.nan,), (np.inf,), ("1",)):
+    for delays in ((1, 1), (), (1.5,), (np.nan,), (np.inf,), ("1",), 3, "1"):
         with pytest.raises(DataError, match="Delays are different whole numbers"):
             Encoding(delays=delays)  # type: ignore[arg-type]
-    for block in (0, np.inf, np.nan):
+    for block in (0, np.inf, np.nan, "20", None):
         with pytest.raises(DataError, match="some seconds long"):
-            Encoding(block=block)
+            Encoding(block=block)  # type: ignore[arg-type]
+    for components in (-1, 2.5, np.inf, np.nan, "3"):
+        with pytest.raises(DataError, match="counted from 1"):
+            Encoding(components=components)  # type: ignore[arg-type]
 
 
 def test_odd_numbers_that_are_fine() -> None:

@@ -329,7 +329,7 @@ def test_the_same_seed_gives_the_same_score() -> None:
 
 def test_memory_limit_changes_no_result() -> None:
     everything = scored(settings=GRID[:4] + GRID[8:12], max_epochs=3)
-    little = scored(settings=GRID[:4] + GRID[8:12], max_epochs=3, max_memory=160_000)
+    little = scored(settings=GRID[:4] + GRID[8:12], max_epochs=3, max_memory=1.6e5)
     for name in ("learning_curve", "layer_weights", "logit"):
         xr.testing.assert_equal(everything.raw[name], little.raw[name])
     with pytest.raises(DataError, match="allow that much"):

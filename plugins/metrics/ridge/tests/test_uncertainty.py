@@ -411,7 +411,8 @@ def test_memory_does_not_change_the_result(variant: str | None) -> None:
         limit for limit in range(10**5, 10**8, 10**5) if Memory(30, 300, 2, 3, limit).fits()
     )
     assert Memory(30, 300, 2, 3, tight).block() < 100
-    bounded = Ridge(variant=variant, max_memory=tight)(layers, target, FOLDS)
+    # 1e8 is a number of bytes, too
+    bounded = Ridge(variant=variant, max_memory=float(tight))(layers, target, FOLDS)  # type: ignore[arg-type]
     np.testing.assert_allclose(bounded.raw["r2"], free.raw["r2"], atol=1e-12)
     np.testing.assert_allclose(bounded.raw["influence"], free.raw["influence"], atol=1e-12)
 

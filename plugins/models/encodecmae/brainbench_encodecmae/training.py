@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -142,8 +143,9 @@ class _Training:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(settings.seed)
             network = EncodecMAE(configuration)
+        # on the CPU, where the sounds are read; the network keeps its own, to be listened to
+        self.front_end = copy.deepcopy(network.wav_encoder.encoder)
         self.network = network.to(device).train()
-        self.front_end = self.network.wav_encoder.encoder.cpu()  # where the sounds are read
         self.optimizer = make_optimizer(self.network, settings.learning_rate)
         self.masks = TimeGapMask(settings.seed)
         self.step = 0
