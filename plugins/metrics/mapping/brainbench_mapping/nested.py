@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from brainbench_ridge.responses import correlation_slopes
 
+from brainbench_audio.scores.influence import LEAST_STIMULI
+
 from .maps import Array, Map
 
 Features = npt.NDArray[np.floating[Any]]
@@ -158,10 +160,15 @@ class Problem:
 
     def _groups(self) -> Iterator[Places]:
         """Yield the places of stimuli that are left out together."""
-        size = max(1, -(-len(self.folds) // GROUPS))
-        for fold in range(int(self.folds.max()) + 1):
-            places = np.flatnonzero(self.folds == fold)
-            yield from np.array_split(places, max(1, round(len(places) / size)))
+        sizes = np.bincount(self.folds)
+        together = max(1, -(-len(self.folds) // GROUPS))
+        counts = np.maximum(1, np.rint(sizes / together).astype(int))
+        # rounded in each fold, so of 34 stimuli there may be 16 groups, too few for an error
+        while together > 1 and counts.sum() < LEAST_STIMULI:
+            together -= 1
+            counts = np.maximum(1, np.rint(sizes / together).astype(int))
+        for fold, count in enumerate(counts.tolist()):
+            yield from np.array_split(np.flatnonzero(self.folds == fold), count)
 
 
 @dataclass(frozen=True)

@@ -159,6 +159,22 @@ def test_pairs_of_one_layer_are_those_of_plain_loops(name: str) -> None:
     assert "pair_sketch" not in several.raw
 
 
+def test_twenty_sounds_have_an_error_in_whatever_folds() -> None:
+    """Groups of sounds, of which an error needs 20, are rounded to a number in each fold."""
+    layers, target = made_up(2)
+    for sounds in (20, 33, 34, 37, 40):
+        for number in (3, 4, 8):
+            score = LinearMap(map="procrustes")(
+                {"turned": layers["turned"][:sounds]}, target[:sounds], np.arange(sounds) % number
+            )
+            assert score.error is not None, (sounds, number)
+            assert len(score.raw["influence"]) >= 20
+    few = LinearMap(map="procrustes")(
+        {"turned": layers["turned"][:19]}, target[:19], np.arange(19) % 3
+    )
+    assert few.error is None
+
+
 def test_what_was_not_learned_is_not_mapped() -> None:
     generator = np.random.default_rng(0)
     x, y = generator.standard_normal((5, 30)), generator.standard_normal((5, 8))
