@@ -12,7 +12,7 @@ from brainbench_audio.scores.weightings import weightings
 
 from .comparison import average_ranks, tie_groups
 from .influence import owed_by
-from .rdm import FloatArray, IntArray, pair_indices, stimuli_of
+from .rdm import ROUNDING, FloatArray, IntArray, pair_indices, stimuli_of
 from .selection import CrossValidation, FoldPair, fold_pairs
 
 
@@ -137,7 +137,11 @@ class _Sums:
         return cls(sums, owed, float(y @ y), own, block.size)
 
     def rho(self, chosen: NDArray[np.intp], changes: FloatArray) -> FloatArray:
-        """Return rho, (weighting,), of what is assembled from layers, (block, weighting)."""
+        """Return rho, (weighting,), of what is assembled from layers, (block, weighting).
+
+        0 where all of it has one rank, as of a layer whose distances all lie between two values of
+        the assembled RDM: what is constant says nothing of anything else.
+        """
         blocks = np.arange(self.sums.shape[2])[:, np.newaxis]
         x, squares, products = self.sums[chosen, :, blocks].sum(axis=0).T
         moved = np.zeros((3, len(changes)))
@@ -150,7 +154,9 @@ class _Sums:
         of_y, of_squares = self.own @ changes.T
         variance = squares - mean * x
         of_variance = moved[1] - 2 * mean * moved[0] + mean**2 * more
+        varies = variance > ROUNDING * squares
+        variance = np.where(varies, variance, 1.0)
         norm = np.sqrt(variance * self.squares)
         rho = products / norm
         slope = of_variance / variance + of_squares / self.squares
-        return np.asarray(rho + (moved[2] - mean * of_y) / norm - rho / 2 * slope)
+        return np.where(varies, rho + (moved[2] - mean * of_y) / norm - rho / 2 * slope, 0.0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from brainbench_rsa.anew import chosen_anew
-from brainbench_rsa.comparison import tie_groups
+from brainbench_rsa.comparison import standard_ranks, tie_groups
 from brainbench_rsa.influence import owed_by
 from brainbench_rsa.rdm import pair_indices, rdm
 from brainbench_rsa.selection import cross_validate, fold_pairs
@@ -86,3 +86,21 @@ def test_a_layer_out_of_reach_is_not_chosen() -> None:
     clear = np.stack([subjects[0], layers[1]])
     found = cross_validate(clear, subjects[:1], FOLDS)
     assert not chosen_anew(found, clear, subjects[:1], FOLDS).any()
+
+
+def test_a_layer_between_two_distances_of_the_assembled_rdm_has_a_rho_of_0() -> None:
+    """All its distances have one rank there, so what is assembled from it alone is constant."""
+    generator = np.random.default_rng(7)
+    # of two features: each distance is 0 or 2
+    layers = np.stack([rdm(generator.standard_normal((STIMULI, many))) for many in (2, 3000)])
+    noise = rdm(generator.standard_normal((STIMULI, 20)))
+    two, narrow, other = standard_ranks(tie_groups([*layers, noise]))
+    subject = (two + 0.7 * narrow + other)[np.newaxis]
+    found = cross_validate(layers, subject, FOLDS)
+    assert not found.chosen.any()
+    moved = chosen_anew(found, layers, subject, FOLDS)[:, 0]
+    x, y = rankdata(found.rdms[0]), rankdata(subject[0])
+    lost = [-weighted(x, y, change) for change in weightings(STIMULI)]
+    # in few weightings the other layer is chosen for all pairs of folds
+    assert np.isfinite(moved).all()
+    assert 0 < np.isclose(moved, lost, atol=1e-7).sum() < 100
