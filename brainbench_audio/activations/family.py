@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -19,6 +19,7 @@ from brainbench_audio.activations.undrawn import Undrawn
 from brainbench_audio.activations.weights import (
     State,
     check_finite,
+    check_fit,
     hash_state,
     load_strictly,
     permuted,
@@ -148,6 +149,7 @@ class Family:
             published parameter names and arrays. The two words are short for ``control``.
         control : None, ``"untrained"`` or ``"permuted"``
             Fresh initial weights, or the published ones with the values of each tensor shuffled.
+            Weights that are given beside ``"untrained"`` must fit, and bring the network's sizes.
         seed : int
             For the control.
         **options
@@ -172,7 +174,7 @@ class Family:
         if not card.parameters and not card.weights:
             _refuse_weights(card, weights, control)
             return self._initial(card, options, {"weights": None}, seed)
-        if control == "untrained" or (weights is None and not control and not card.weights):
+        if weights is None and (control == "untrained" or not (control or card.weights)):
             return self._initial(card, options, {"control": "untrained", "seed": seed}, seed)
         return self._loaded(card, weights, control, seed, options)
 
@@ -181,10 +183,13 @@ class Family:
     ) -> TorchModel:
         """Return a model with fresh initial weights."""
         configured = self._configured(card, None, options)
-        with torch.random.fork_rng(devices=[]):
+        return self._model(configured, self._built(configured, seed), fingerprint, [])
+
+    def _built(self, configured: Configured, seed: int, *, initial: bool = True) -> torch.nn.Module:
+        """Return a network with initial weights, or with none where they are replaced at once."""
+        with torch.random.fork_rng(devices=[]), nullcontext() if initial else Undrawn():
             torch.manual_seed(seed)
-            network = self.build(configured.card, **configured.arguments)
-        return self._model(configured, network, fingerprint, [])
+            return self.build(configured.card, **configured.arguments)
 
     def _loaded(
         self,
@@ -194,23 +199,30 @@ class Family:
         seed: int,
         options: Mapping[str, Any],
     ) -> TorchModel:
-        """Return a model with the weights of files or of a mapping."""
+        """Return a model with the weights of files or of a mapping, or initial ones in their place.
+
+        What a file says of the network, such as its sizes, holds for its untrained control, too.
+        """
         source = self._opened(card, weights)
+        initial = control == "untrained"
         with _naming(source.paths or []):
             configured = self._configured(card, source.content, options)
-            with torch.random.fork_rng(devices=[]), Undrawn():  # they are replaced at once
-                network = self.build(configured.card, **configured.arguments)
+            network = self._built(configured, seed, initial=initial)
             names = network.state_dict().keys()
             fit = Fit(names, self.strip, self.rename, self.unused, self.entries)
             unwrapped = unwrap(source.content, fit)
             _refuse_unmarked(card, unwrapped, self.told_by(card))
         state, where = unwrapped.state, f"{card.id}: {source.where}"
         check_finite(state, where)
-        fingerprint: dict[str, Any] = {"weights": source.hashes or hash_state(state)}
-        if control == "permuted":
-            state = permuted(state, seed)
-            fingerprint |= {"control": "permuted", "seed": seed}
-        load_strictly(network, fit.convert(state), where, source.kind)
+        drawn = {"control": control, "seed": seed} if control else {}
+        if initial:
+            check_fit(network, fit.convert(state), where, source.kind)
+            if self.configure is None:  # nothing in a file decides the network
+                return self._model(configured, network, drawn, [])
+        else:
+            kept = permuted(state, seed) if control else state
+            load_strictly(network, fit.convert(kept), where, source.kind)
+        fingerprint = {"weights": source.hashes or hash_state(state), **drawn}
         return self._model(configured, network, fingerprint, source.paths, _told(unwrapped, source))
 
     def _opened(self, card: ModelCard, weights: Weights | None) -> _Source:

@@ -200,6 +200,18 @@ def load_strictly(network: torch.nn.Module, state: State, where: str, kind: str 
     Raises
     ------
     DataError
+        It does not fit, see `check_fit`.
+    """
+    check_fit(network, state, where, kind)
+    network.load_state_dict(state, strict=True)
+
+
+def check_fit(network: torch.nn.Module, state: State, where: str, kind: str = "") -> None:
+    """Refuse a state dict that is not one of the network; see `load_strictly` for the arguments.
+
+    Raises
+    ------
+    DataError
         Naming the first three that are missing, unexpected or of another shape or kind of number.
     """
     own = network.state_dict()
@@ -227,7 +239,6 @@ def load_strictly(network: torch.nn.Module, state: State, where: str, kind: str 
     if told:
         looks = f" The file looks like {kind}." if kind else ""
         raise DataError(f"The weights do not fit the network ({where}). {'; '.join(told)}.{looks}")
-    network.load_state_dict(state, strict=True)
 
 
 def check_finite(state: Mapping[str, torch.Tensor], where: str) -> None:

@@ -210,7 +210,7 @@ def _device(asked: Any) -> Any:
 
 def _weights_hashes(card: ModelCard, asked: ModelId, weights: Any) -> list[str] | None:
     """Return the hashes of the files a model's weights would be read from, None if not known."""
-    if asked.control == "untrained" or card.scheme or asked.scheme:
+    if card.scheme or asked.scheme or (asked.control == "untrained" and weights is None):
         return []
     if isinstance(weights, Mapping):
         return None

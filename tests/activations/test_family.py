@@ -207,6 +207,34 @@ def test_options_and_files_decide_the_network(tmp_path: Path) -> None:
         WIDE(CARD, tmp_path / "net.pt")
 
 
+def test_a_file_decides_its_untrained_control_too(tmp_path: Path) -> None:
+    path = tmp_path / "net.pt"
+    torch.save({"model": build(CARD, 4).state_dict(), "width": 4}, path)
+    plain, control = (WIDE(CARD, path, control=control) for control in (None, "untrained"))
+    assert control.card == plain.card
+    assert given(control) == {**given(plain), "control": "untrained", "seed": 0}
+    assert (control.files, control.provenance) == (plain.files, plain.provenance)
+    assert torch.equal(weight(control), weight(WIDE(CARD, "untrained", width=4)))
+    assert not torch.equal(weight(control), weight(plain))
+
+
+def test_weights_beside_an_untrained_control_must_fit(
+    file: Path, published: dict[str, torch.Tensor]
+) -> None:
+    plain = NET(CARD, "untrained", seed=1)
+    for weights in (file, published):  # of a family that takes nothing else from them
+        control = NET(CARD, weights, control="untrained", seed=1)
+        assert torch.equal(weight(control), weight(plain))
+        assert as_lazy(control).identity.digest == as_lazy(plain).identity.digest
+    with pytest.raises(DataError, match=r"nowhere\.pt does not exist"):
+        NET(CARD, file.with_name("nowhere.pt"), control="untrained")
+    with pytest.raises(DataError, match=r"net-work: the given mapping.*missing: 0\.weight"):
+        NET(CARD, {"a": 1}, control="untrained")
+    published["layer.weight"] = torch.zeros(2, 4)
+    with pytest.raises(DataError, match=r"\(2, 4\) instead of \(2, 3\)"):
+        NET(CARD, published, control="untrained")
+
+
 def test_options_are_those_of_the_family() -> None:
     assert list(inspect.signature(NET).parameters) == ["card", "weights", "control", "seed"]
     assert list(inspect.signature(WIDE).parameters)[-1] == "width"

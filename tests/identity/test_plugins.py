@@ -13,6 +13,7 @@ import pytest
 from brainbench_audio import load_model
 from brainbench_audio.errors import DataError, PluginLoadError
 from brainbench_audio.pipeline.current import current_version
+from brainbench_audio.pipeline.identifying import identified
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.run import Run
@@ -71,6 +72,19 @@ def test_a_copy_of_the_published_weights_is_the_published_model(
     again = asked("net", weights=str(tmp_path / "copy.pt"))
     assert again.cached
     assert again.version == first.version
+
+
+def test_given_weights_of_an_untrained_control(net: Path, tmp_path: Path, save: Save) -> None:
+    wanted = Loadable("net@untrained", {"weights": str(save(tmp_path / "mine.pt", 1))})
+    first = identified(wanted)
+    assert (first.loaded, identified(wanted).loaded) == (True, False)
+    save(tmp_path / "mine.pt", 2)  # it may say how the network is to be made
+    other = identified(wanted)
+    assert other.loaded
+    assert other.identity.digest != first.identity.digest
+    (tmp_path / "mine.pt").unlink()
+    with pytest.raises(DataError, match=r"mine\.pt does not exist"):
+        identified(wanted)
 
 
 def test_given_weights(net: Path, tmp_path: Path, differs: Any, save: Save) -> None:

@@ -175,12 +175,12 @@ def configure(
     configuration = _normalised(published.configuration, normalisation)
     if published.own:
         card = _own_card(card, configuration)
-    if not published.normalised and normalisation is None and content is not None:
+    if not published.normalised and normalisation is None:
         front_end = configuration.front_end
         _log.warning(
-            "%s: the weights do not say how its input was normalised. Mean %g and deviation %g are "
-            "placeholders, so scores are not those of the published model; give the true ones as "
-            "load_model(%r, normalisation=(mean, deviation)).",
+            "%s: no weights say how its input was normalised. Mean %g and deviation %g are "
+            "placeholders, so it does not hear what the published model hears; give the true ones "
+            "as load_model(%r, normalisation=(mean, deviation)).",
             card.id,
             front_end.mean,
             front_end.deviation,

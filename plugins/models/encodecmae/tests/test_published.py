@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from brainbench_encodecmae.configuration import CONFIGURATIONS
-from brainbench_encodecmae.network import FAMILY
+from brainbench_encodecmae.network import FAMILY, configure
 from brainbench_encodecmae.published import PublishedFile, read_bindings
 
 from brainbench_audio.activations.torch_model import TorchModel
@@ -100,13 +100,15 @@ def test_the_normalisation_of_spectrograms(
     told = save(tmp_path / "told.pt", state, "SpectrogramProcessor.norm_stats = (-3.0, 2.0)")
     loaded = front_end(FAMILY(cards[SPECTROGRAM], told))
     assert (loaded["mean"], loaded["deviation"]) == (-3.0, 2.0)
+    assert front_end(FAMILY(cards[SPECTROGRAM], told, control="untrained")) == loaded
     untold = save(tmp_path / "untold.pt", state)
     given = front_end(FAMILY(cards[SPECTROGRAM], untold, normalisation=(-4.0, 2.5)))
     assert (given["mean"], given["deviation"]) == (-4.0, 2.5)
     assert not caplog.records
+    configure(cards[SPECTROGRAM], None)
     FAMILY(cards[SPECTROGRAM], untold)
-    assert "placeholders" in caplog.text
-    assert caplog.records[0].levelno == logging.WARNING
+    assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
+    assert all("placeholders" in record.getMessage() for record in caplog.records)
 
 
 def test_blocks_with_maps_of_their_own(

@@ -310,7 +310,9 @@ def test_a_checkpoint_is_a_model(audio: Path, tmp_path: Path) -> None:
         "layer_1": (1, 24),
     }
     permuted = load_model("encodecmae-base@permuted", weights=path, device="cpu")
-    assert permuted.layers == model.layers
+    untrained = load_model("encodecmae-base@untrained", weights=path, device="cpu")
+    assert permuted.layers == untrained.layers == model.layers
+    assert untrained.activations([sound])["layer_1"].shape == (1, 24)
     initial = load_model("encodecmae-base", weights=path.with_name("epoch=0-step=0.ckpt"))
     assert not np.allclose(initial.activations([sound])["layer_1"], found["layer_1"])
 
