@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 from brainbench_cka.metric import CKA
+from brainbench_encodecmae.cli import main as pretraining
 from brainbench_probe.batches import Fold
 from brainbench_probe.embeddings import Embeddings
 from brainbench_probe.settings import GRID, Protocol
@@ -94,3 +98,16 @@ def test_scores_are_those_of_the_cpu(metric: type[Ridge] | type[RSA] | type[CKA]
             there.raw["penalty"].values[clear], here.raw["penalty"].values[clear]
         )
     assert str(there.provenance["metric_device"]).startswith("cuda (")
+
+
+def test_a_pretraining_is_listened_to(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    (tmp_path / "sounds").mkdir()
+    for number in range(4):
+        noise = generator.standard_normal(48_000).astype(np.float32)
+        soundfile.write(tmp_path / "sounds" / f"{number}.wav", 0.05 * noise, 24_000)
+    command = ["pretrain", "--audio", str(tmp_path / "sounds"), "--output", str(tmp_path / "run")]
+    command += ["--targets", "random-projection", "--batch", "2", "--steps", "2", "--every", "2"]
+    assert pretraining([*command, "--benchmark", "SimCortex-rsa", "--device", "cuda"]) == 0
+    rows = (tmp_path / "run" / "alignment.csv").read_text().splitlines()[1:]
+    assert {row.split(",")[0] for row in rows} == {"0", "2"}

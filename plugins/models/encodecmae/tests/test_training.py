@@ -157,6 +157,21 @@ def test_a_run_can_be_watched(audio: Path, tmp_path: Path) -> None:
     assert seen == [(0, True), (1, False), (2, True), (3, True), (4, True)]
 
 
+def test_all_of_a_network_is_on_its_device(audio: Path, tmp_path: Path) -> None:
+    """It is listened to there, so its front end must be, too; sounds are read on the CPU."""
+    run = training._Training(
+        tmp_path,
+        find_sounds([audio]),
+        SIZES,
+        RandomProjectionTargets(),
+        settings=SETTINGS,
+        device=torch.device("meta"),
+    )
+    parts = [*run.network.parameters(), *run.network.buffers()]
+    assert {part.device.type for part in parts} == {"meta"}
+    assert run.front_end(torch.zeros(2, 48_000)).device.type == "cpu"
+
+
 @pytest.mark.slow
 @pytest.mark.data
 def test_alignment_during_a_run(
