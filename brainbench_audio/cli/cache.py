@@ -84,9 +84,9 @@ def clear_cache(options: argparse.Namespace) -> int:
 
     if options.hashes:
         return _forget(options)
-    results = read_files() if options.results or options.model else []
+    results = read_files() if options.results or options.model is not None else []
     sets = stored_sets(activations_folder())
-    if options.model:
+    if options.model is not None:
         results = _scored(options.model, results)
         keys = {one.provenance.get("activations", {}).get("key") for one in results}
         sets = [entry for entry in sets if _is_of(entry, options.model, keys)]
@@ -108,7 +108,7 @@ def _forget(options: argparse.Namespace) -> int:
     from brainbench_audio.hash_cache import forget_hashes
     from brainbench_audio.pipeline.targets import forget_targets
 
-    if options.model or options.results:
+    if options.model is not None or options.results:
         options.misused("--hashes stands alone")
     print(f"freed {size_in_words(forget_hashes() + forget_targets())}")
     return 0

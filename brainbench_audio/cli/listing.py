@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         "results": _results,
     }
     for name, kinds in _FILTERS.items():
-        if getattr(options, name) and options.what not in kinds:
+        if getattr(options, name) not in (None, False) and options.what not in kinds:
             options.misused(f"--{name} chooses among {' and '.join(kinds)}, not {options.what}")
     head, rows = tables[options.what]()
     notes: list[str] = []

@@ -161,7 +161,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _VerbParser(_Parser):
-    """Tells the usage of a verb, not that of the whole, where an argument is not known."""
+    """Tells the usage of a verb, not that of the whole, where an argument is not known or empty."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -173,10 +173,25 @@ class _VerbParser(_Parser):
         )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        # mostly a variable of the shell that is not set: read as if the option were not there, it
+        # would remove what the option is to keep
+        if empty := _empty(args or ()):
+            self.error(f"{empty} is empty: give it a value, or leave it out")
         found, others = super().parse_known_args(args, namespace)
         if others:
             self.error(f"unrecognized arguments: {' '.join(others)}")
         return found, others
+
+
+def _empty(arguments: Sequence[str]) -> str:
+    """Return what to call the first argument or value of an option that holds nothing to read."""
+    for before, each in zip(("", *arguments), arguments, strict=False):
+        option, sign, value = each.partition("=")
+        if option.startswith("--") and sign and not value.strip():
+            return option
+        if not each.strip():
+            return before if before.startswith("-") else "an argument"
+    return ""
 
 
 class _Version(argparse.Action):

@@ -94,12 +94,13 @@ def list_results(options: argparse.Namespace) -> int:
 
 def remove_results(options: argparse.Namespace) -> int:
     """Show what is to go, ask, and remove it."""
-    if not (options.model or options.benchmark or options.older_than or options.by):
+    named = options.model or options.benchmark
+    if not named and options.older_than is None and options.by is None:
         options.misused("say what to remove: --model ('*': all), --benchmark, --older-than, --by")
     found = _fitting(read_files(), options)
-    if options.older_than:
+    if options.older_than is not None:
         found = [one for one in found if _scored(one) < datetime.now(UTC) - options.older_than]
-    if options.by:
+    if options.by is not None:
         found = [one for one in found if one.measured_by == one_form(options.by.strip())]
     paths = [one.path for one in found if one.path]
     if not paths:

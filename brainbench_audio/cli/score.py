@@ -289,7 +289,7 @@ def _with_given(benchmarks: list[str], options: argparse.Namespace) -> list[str]
     from brainbench_audio.registry.ids import ModelId
     from brainbench_audio.registry.lookup import find_benchmark, find_model, needs_named
 
-    if options.given:
+    if options.given is not None:
         wanted = ModelId.parse(options.given).absolute()
         if wanted.file is None:
             find_model(wanted)

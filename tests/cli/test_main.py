@@ -175,6 +175,28 @@ def test_wrong_usage(arguments: list[str], capsys: Told) -> None:
     assert "usage: brainbench" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["cache", "clear", "--model", ""], "--model is empty"),
+        (["cache", "clear", "--hashes", "--model="], "--model is empty"),
+        (["list", "metrics", "--family", ""], "--family is empty"),
+        (["score", "-m", "tiny-plain", "-b", "Tiny-match", "--given", ""], "--given is empty"),
+        (["score", "-m", "tiny-plain", "", "-b", "Tiny-match"], "an argument is empty"),
+        (["info", " "], "an argument is empty"),
+        (["results", "submit", "--to", ".", "--by", " "], "--by is empty"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else value,
+)
+def test_empty_arguments_are_no_missing_ones(arguments: list[str], told: str, capsys: Told) -> None:
+    assert score() == 0
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == 2
+    assert f"{told}: give it a value, or leave it out" in capsys.readouterr().err
+    assert len(stored_scores()) == len(listed(capsys, "cache", "info")) == 1
+
+
 def test_options_that_do_not_fit(capsys: Told, tmp_path: Path) -> None:
     assert score("--device", "cpu") == 1
     assert (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,6 +143,27 @@ def test_rm_wants_to_know_what(options: list[str], capsys: Told) -> None:
     assert stopped.value.code == 2
     assert "--older-than" in capsys.readouterr().err
     assert len(values()) == 5
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *(["--by", ""], ["--by="], ["--by", " "], ["--model", "", "--by", "Ada"]),
+        *(["--model", "Net", "--by", ""], ["--benchmark", "", "--model", "Net"]),
+    ],
+    ids=lambda value: " ".join(map(str, value)),
+)
+def test_rm_with_a_name_that_is_empty(options: list[str], capsys: Told) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["results", "rm", "--yes", *options])
+    assert stopped.value.code == 2
+    assert re.search(r"--\w+ is empty: give it a value, or leave it out", capsys.readouterr().err)
+    assert len(values()) == 5
+
+
+def test_rm_of_what_is_older_than_now(capsys: Told) -> None:
+    assert main(["results", "rm", "--yes", "--older-than", "0d"]) == 0
+    assert values() == []
 
 
 def test_rm_waits_for_a_writer(capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:
