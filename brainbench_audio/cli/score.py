@@ -261,8 +261,9 @@ def _failed_before(options: argparse.Namespace) -> tuple[list[Pair], list[Pair]]
 
 def _asked_for(options: argparse.Namespace) -> list[Pair]:
     """Return all pairs, once every id is known to exist."""
+    from brainbench_audio.registry.globs import expand
     from brainbench_audio.registry.ids import ModelId
-    from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
+    from brainbench_audio.registry.lookup import find_benchmark, find_model
 
     if not options.model or not (options.benchmark or options.hear_task):
         options.misused("give --model, and --benchmark or --hear-task (or --retry-failed)")

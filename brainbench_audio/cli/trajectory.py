@@ -74,8 +74,9 @@ def run(options: argparse.Namespace) -> int:
     from brainbench_audio.pipeline.checkpoints import list_checkpoints
     from brainbench_audio.pipeline.loading import load_benchmark
     from brainbench_audio.pipeline.run import described
+    from brainbench_audio.registry.globs import expand
     from brainbench_audio.registry.ids import ModelId
-    from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
+    from brainbench_audio.registry.lookup import find_benchmark, find_model
     from brainbench_audio.training.trajectory import trajectory, write_trajectory
 
     if ModelId.parse(options.model).file is None:

@@ -189,7 +189,8 @@ def _agree(
 
 def _cards(patterns: Sequence[str]) -> list[ModelCard]:
     """Return the cards of models with weights that patterns name."""
-    from brainbench_audio.registry.lookup import expand, find_model
+    from brainbench_audio.registry.globs import expand
+    from brainbench_audio.registry.lookup import find_model
 
     cards = [find_model(name).card for name in expand(patterns, "model")]
     if not any(card.weights for card in cards):

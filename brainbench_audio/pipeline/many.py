@@ -22,8 +22,9 @@ from brainbench_audio.pipeline.loading import Loadable, load_benchmark
 from brainbench_audio.pipeline.plan import Pair, Workload, plan_work
 from brainbench_audio.pipeline.run import Failure, Run, benchmark_name, run
 from brainbench_audio.progress import RunBar
+from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.ids import ModelId
-from brainbench_audio.registry.lookup import expand, find_benchmark, find_model
+from brainbench_audio.registry.lookup import find_benchmark, find_model
 
 # a line for each pair that is finished
 finished = logging.getLogger(f"{__name__}.finished")

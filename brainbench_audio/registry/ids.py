@@ -28,8 +28,8 @@ _FILE = re.compile(
 _STEP = re.compile(r"@step=([0-9]+)")
 _PROJECT = re.compile(r"@project=([1-9][0-9]{0,8})")
 _WILD = set("*?[")
-# only in front of the first hyphen: elsewhere brackets are those of a glob
-_CATEGORIES = re.compile(r"(?P<data>[^-[\]]*)\[(?P<names>[^[\]]+)\](?P<measure>-.*|)")
+# only in front of the first hyphen behind a distribution: elsewhere brackets are those of a glob
+_CATEGORIES = re.compile(r"(?P<data>(?:[^[\]]*:)?[^-[\]]*)\[(?P<names>[^[\]]+)\](?P<measure>-.*|)")
 # the variant behind whose = a second data set is named, and no model
 FROM = "from"
 # what `brainbench list` lists instead of things of a kind

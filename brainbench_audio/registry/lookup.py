@@ -1,11 +1,10 @@
-"""Ids, globs and "did you mean"."""
+"""Ids and "did you mean"."""
 
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from fnmatch import fnmatchcase
 from typing import Any, Generic, Literal, TypeVar
 
 from brainbench_audio.cards import BenchmarkCard, DatasetCard, MetricCard, ModelCard
@@ -15,7 +14,6 @@ from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.registry.ids import (
     BenchmarkId,
     ModelId,
-    is_pattern,
     split_distribution,
     split_metric,
     unknown,
@@ -216,10 +214,17 @@ def list_ids(kind: Kind) -> list[str]:
     raise UnknownId(f"{kind!r} is no kind of plugin: choose from {', '.join(KINDS)}.")
 
 
-def benchmark_cards() -> Iterator[BenchmarkCard]:
-    """Yield every benchmark that the installed data sets and metrics give."""
+def benchmark_cards(distribution: str | None = None) -> Iterator[BenchmarkCard]:
+    """Yield every benchmark that the installed data sets and metrics give.
+
+    Parameters
+    ----------
+    distribution : str, optional
+        Of the data sets; by default any.
+    """
     metrics = [entry.card for entry in registered(MetricCard)]
-    for dataset in (entry.card for entry in registered(DatasetCard)):
+    datasets = registered(DatasetCard)
+    for dataset in (one.card for one in datasets if distribution in (None, one.distribution)):
         for subset in (None, *dataset.subsets):
             for metric in metrics:
                 for variant in (None, *metric.variants):
@@ -228,46 +233,6 @@ def benchmark_cards() -> Iterator[BenchmarkCard]:
                     )
                     if not _lacking(card):
                         yield card
-
-
-def expand(patterns: Iterable[str], kind: Kind) -> list[str]:
-    """Return the ids that patterns with ``* ? []`` match, in order, each once.
-
-    A pattern without such a sign is returned as it is, so that looking it up can say what is wrong.
-    ``beats-*@permuted`` gives the control of each model that ``beats-*`` matches, and
-    ``NH2015.*-ridge-from=B2021`` names B2021 behind each benchmark; what is named is no pattern.
-
-    Raises
-    ------
-    UnknownId
-        A glob matches nothing.
-    """
-    found: dict[str, None] = {}
-    for pattern in patterns:
-        parsed = ModelId.parse(pattern) if kind == "model" else None
-        plain, sign, behind = (pattern, "", "") if parsed else pattern.partition("=")
-        # a file may lie in a folder called a[1]
-        if not is_pattern(plain) or (parsed and parsed.file is not None):
-            found[pattern] = None
-            continue
-        plain, variant = (parsed.name, parsed.variant) if parsed else (plain, f"{sign}{behind}")
-        known = list_ids(kind)
-        matched = [f"{each}{variant}" for each in known if fnmatchcase(each, plain)]
-        if kind == "benchmark" and not matched:
-            matched = _with_categories(pattern)
-        if not matched:
-            raise unknown(pattern, kind, known)
-        found |= dict.fromkeys(matched)
-    return list(found)
-
-
-def _with_categories(pattern: str) -> list[str]:
-    """Return the benchmarks that a pattern with categories of sounds matches, if it has any."""
-    wanted = BenchmarkId.parse(pattern)
-    if not wanted.categories:
-        return []
-    found = expand([str(replace(wanted, categories=()))], "benchmark")
-    return [str(replace(BenchmarkId.parse(each), categories=wanted.categories)) for each in found]
 
 
 def load_attribute(path: str) -> Any:

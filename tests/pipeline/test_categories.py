@@ -19,8 +19,9 @@ from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.categories import sound_categories
 from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.run import Run, run
+from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.ids import BenchmarkId
-from brainbench_audio.registry.lookup import expand, find_benchmark
+from brainbench_audio.registry.lookup import find_benchmark
 from brainbench_audio.report.category_errors import category_errors
 from brainbench_audio.scores import profiles
 from brainbench_audio.scores.score import Score

@@ -12,8 +12,9 @@ from brainbench_audio.activations.extraction import plan_extraction
 from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.activations.projection import Projected
 from brainbench_audio.errors import ContractError, UnknownId
+from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.ids import ModelId
-from brainbench_audio.registry.lookup import expand, find_model
+from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.testing import dummy_stimuli
 
 MODEL = "metricgan"

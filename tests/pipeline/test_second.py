@@ -26,8 +26,9 @@ from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.plan import plan_work
 from brainbench_audio.pipeline.run import Run, run
 from brainbench_audio.pipeline.targets import look_at
+from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.ids import BenchmarkId
-from brainbench_audio.registry.lookup import expand, find_benchmark, needs_named
+from brainbench_audio.registry.lookup import find_benchmark, needs_named
 
 pytest.importorskip("brainbench_ridge")
 pytestmark = pytest.mark.usefixtures("two")

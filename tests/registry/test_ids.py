@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,29 @@ def test_benchmarks(
         distribution=distribution,
     )
     assert BenchmarkId.parse(str(made)) == made
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("my-lab:D[a,b]-m", BenchmarkId(distribution="my-lab", dataset="D", metric="m")),
+        (
+            "lab:D.s[a,b]-m-v",
+            BenchmarkId(distribution="lab", dataset="D", subset="s", metric="m", variant="v"),
+        ),
+        (
+            "D[a,b]-m-unique=my-lab:x[1]",
+            BenchmarkId(dataset="D", metric="m", variant="unique", given="my-lab:x[1]"),
+        ),
+        (
+            "D[a,b]-m-from=my-lab:E[c]",
+            BenchmarkId(dataset="D", metric="m", variant="from", second="my-lab:E[c]"),
+        ),
+    ],
+)
+def test_categories_of_sounds(text: str, expected: BenchmarkId) -> None:
+    assert BenchmarkId.parse(text) == replace(expected, categories=("a", "b"))
+    assert str(BenchmarkId.parse(text)) == text
 
 
 def test_an_id_in_two_unicode_forms_is_one_id() -> None:

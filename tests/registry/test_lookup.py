@@ -12,10 +12,10 @@ import pytest
 from brainbench_audio import list_ids
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import ContractError, PluginLoadError, UnknownId
+from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.ids import unknown
 from brainbench_audio.registry.lookup import (
     data_source,
-    expand,
     find_benchmark,
     find_dataset,
     find_metric,
@@ -118,6 +118,29 @@ def test_globs_keep_the_order_of_patterns_and_name_each_id_once() -> None:
     assert expand(["not-there"], "model") == ["not-there"]
     with pytest.raises(UnknownId, match=r"'xyzzy\*'"):
         expand(["tiny-plain", "xyzzy*"], "model")
+
+
+def test_a_glob_keeps_the_distribution_and_the_version() -> None:
+    place = "brainbench-tiny:"
+    both = [f"{place}tiny-plain@permuted#1a2b3c4d", f"{place}tiny-wide@permuted#1a2b3c4d"]
+    assert expand([f"{place}tiny-[pw]*@permuted#1a2b3c4d"], "model") == both
+    assert expand(["tiny-w*#old"], "model") == ["tiny-wide#old"]
+    assert expand([f"{place}Tiny.?-match"], "benchmark") == [
+        *(f"{place}Tiny.a-match", f"{place}Tiny.b-match")
+    ]
+    assert expand([f"{place}Tiny*[a,b]-match-many"], "benchmark") == [
+        f"{place}Tiny[a,b]-match-many"
+    ]
+    for pattern, kind in (("nosuch:tiny-*", "model"), ("nosuch:Tiny-*", "benchmark")):
+        with pytest.raises(UnknownId, match=pattern.replace("*", r"\*")):
+            expand([pattern], kind)  # type: ignore[arg-type]
+
+
+@pytest.mark.usefixtures("copy")
+def test_a_glob_of_two_plugins_takes_one() -> None:
+    assert expand(["brainbench-tiny-copy:tiny-w*"], "model") == ["brainbench-tiny-copy:tiny-wide"]
+    with pytest.raises(UnknownId, match="Two plugins provide"):
+        find_model(expand(["tiny-w*"], "model")[0])
 
 
 @pytest.mark.usefixtures("copy")

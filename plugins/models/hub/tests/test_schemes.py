@@ -19,7 +19,8 @@ from brainbench_audio.errors import UnknownId
 from brainbench_audio.pipeline import loading_models, many, run
 from brainbench_audio.registry import lookup
 from brainbench_audio.registry.discovery import Plugin
-from brainbench_audio.registry.lookup import expand, find_model
+from brainbench_audio.registry.globs import expand
+from brainbench_audio.registry.lookup import find_model
 
 
 def test_the_hook_hands_over_the_schemes() -> None:
