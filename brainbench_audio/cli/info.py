@@ -52,33 +52,37 @@ def facts_of(identifier: str) -> Facts:
     UnknownId
         Nothing has that id.
     """
-    from brainbench_audio.cards import DatasetCard, MetricCard
-    from brainbench_audio.registry.ids import ModelId, split_distribution, unknown
+    from brainbench_audio.cards import DatasetCard
+    from brainbench_audio.registry.ids import BenchmarkId, ModelId, split_distribution, unknown
     from brainbench_audio.registry.lookup import (
         find_benchmark,
+        find_dataset,
+        find_metric,
         find_model,
         list_ids,
         registered,
     )
 
+    datasets = [entry.card.id for entry in registered(DatasetCard)]
+    metrics = list_ids("metric")
+    benchmark = BenchmarkId.parse(identifier)
+    # first: behind its = stands a model or a data set
+    if benchmark.dataset in datasets and benchmark.measure in metrics:
+        return _benchmark(find_benchmark(identifier))
     model = ModelId.parse(identifier)
     if model.file or model.version:
         return _scored(identifier)
     if model.name in list_ids("model") or model.scheme:
         return _model(find_model(model).card)
     plain = split_distribution(identifier)[1]
-    if plain.partition("=")[0] in list_ids("benchmark"):
-        return _benchmark(find_benchmark(identifier))
-    for dataset in (entry.card for entry in registered(DatasetCard)):
-        if dataset.id == plain:
-            return _dataset(dataset)
-    for metric in (entry.card for entry in registered(MetricCard)):
-        if metric.id == plain or plain in (f"{metric.id}-{name}" for name in metric.variants):
-            return _metric(metric, plain.partition("-")[2])
+    if plain in datasets:
+        return _dataset(find_dataset(identifier).card)
+    if plain in metrics:
+        metric, variant = find_metric(identifier)
+        return _metric(metric.card, variant)
     if (facts := _own(identifier)) is not None:
         return facts
-    known = [*list_ids("model"), *list_ids("benchmark"), *list_ids("metric")]
-    known += [entry.card.id for entry in registered(DatasetCard)]
+    known = [*list_ids("model"), *list_ids("benchmark"), *metrics, *datasets]
     raise unknown(identifier, "id", known)
 
 

@@ -319,6 +319,11 @@ def test_info(capsys: Told) -> None:
     )
     assert listed(capsys, "info", "Tiny")["subsets"] == "a, b"
     assert listed(capsys, "info", "match-many")["unit"] == "R²"
+    for identifier in ("Tiny", "match-many", "Tiny.a-match", "Tiny[a,b]-match"):
+        facts = listed(capsys, "info", identifier)
+        assert listed(capsys, "info", f"brainbench-tiny:{identifier}") == facts
+        assert main(["info", f"nosuch:{identifier}"]) == 2
+        assert "'nosuch:" in capsys.readouterr().err
     assert main(["info", "tiny-plain"]) == 0
     assert re.search(r"log_bands +6\n", capsys.readouterr().out)
     assert main(["info", "tiny-plian"]) == 2

@@ -65,6 +65,17 @@ def test_the_given_model_is_part_of_id_key_and_provenance(capsys: Told) -> None:
     assert by_hand.value == pytest.approx(wide["score"], abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    "given", ["tiny-wide", "brainbench-tiny:tiny-wide@permuted", "./a/m.py:Net", "/a/m.py:Net#1a2b"]
+)
+def test_info_on_a_benchmark_with_a_given_model(given: str, capsys: Told) -> None:
+    for plain in (UNIQUE, f"brainbench-tiny:{UNIQUE}", "Tiny[a,b]-ridge-unique"):
+        assert main(["info", f"{plain}={given}", "--json"]) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert (facts["data_set"], facts["metric"]) == ("Tiny", "ridge")
+        assert facts["given"].endswith(given.removeprefix("."))
+
+
 def _layers(model: str, benchmark: Any) -> Any:
     loaded = load_model(model)
     waveforms = benchmark.stimuli.waveforms(range(len(benchmark.stimuli)), loaded.sample_rate)

@@ -232,6 +232,13 @@ def test_what_is_known_and_needed_of_both(capsys: Told) -> None:
     assert ids == ["tiny-plain", "Tiny", "Other", "ridge"]
 
 
+@pytest.mark.parametrize("other", ["Other", "brainbench-tiny:Other", "brainbench-tiny:Other[a]"])
+def test_citations_are_those_of_both(other: str, capsys: Told) -> None:
+    assert main(["cite", f"{FROM}={other}", "--json"]) == 0
+    ids = [name.partition(" ")[2] for name in json.loads(capsys.readouterr().out)]
+    assert ids == ["", "data", "metric", "second"]
+
+
 def test_a_change_of_either_data_set_is_noticed(monkeypatch: pytest.MonkeyPatch, two: Path) -> None:
     monkeypatch.setattr("brainbench_audio.pipeline.targets._SETTLED", 0)
     wanted = Loadable(f"{FROM}=Other")
