@@ -254,8 +254,16 @@ def split_metric(text: str) -> tuple[str, str | None]:
 
 
 def without_version(text: str) -> str:
-    """Return an id without ``#`` and what stands behind it."""
-    return text.rpartition("#")[0] or text
+    """Return an id without ``#`` and the version or tag behind it.
+
+    Examples
+    --------
+    >>> without_version("run#7/m.py:Net#1a2b3c4d"), without_version("run#7/m.py:Net")
+    ('run#7/m.py:Net', 'run#7/m.py:Net')
+    """
+    before, _, version = text.rpartition("#")
+    # those signs stand behind the # of a folder only
+    return text if not before or set("/:\\") & set(version) else before
 
 
 def split_family(text: str) -> tuple[str, str]:

@@ -127,6 +127,16 @@ def test_an_at_sign_in_a_path_makes_no_control(keep_version: Keep) -> None:
     assert found == {"a@b/model.py:Net": False, "c/model.py:Net": False}
 
 
+def test_a_hash_in_a_path_makes_no_version(keep_version: Keep) -> None:
+    for source in ("/home/me/run#7/m.py", "/home/me/run#8/m.py"):
+        keep_version("Net", source, OLD, "A-x", 0.1, created="2026-01-01")
+        keep_version("Net", source, NEW, "A-x", 0.2, created="2026-02-01")
+    found = stored_results(older=True)
+    assert {one.name for one in found} == {"run#7/m.py:Net", "run#8/m.py:Net"}
+    assert {one.model.removeprefix(one.name) for one in found} == {"", f"#{OLD}"}
+    assert {one.label for one in found} >= {"run#7/m.py:Net", f"run#7/m.py:Net#{OLD}"}
+
+
 def test_labels_say_what_names_say(keep_version: Keep, tiny: Path) -> None:
     for version in (OLD, NEW):
         keep_version("tiny-plain@permuted", "brainbench-tiny", version, "Tiny-match", 0.1)
