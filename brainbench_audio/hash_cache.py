@@ -23,7 +23,7 @@ from typing import Any
 
 from brainbench_audio import settings
 from brainbench_audio.errors import CacheError
-from brainbench_audio.files import atomic_file, hash_file, hash_json, locked
+from brainbench_audio.files import atomic_file, explained, hash_file, hash_json, locked
 from brainbench_audio.progress import progress_bar
 
 _log = logging.getLogger(__name__)
@@ -75,7 +75,7 @@ def forget_hashes() -> int:
     """
     folder, freed = settings.cache_home() / "hashes", 0
     for store in folder.glob("*.json"):
-        with locked(store):
+        with locked(store), explained(store):
             freed += store.stat().st_size if store.exists() else 0
             store.unlink(missing_ok=True)
     return freed

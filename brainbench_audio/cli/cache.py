@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence, Set
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from brainbench_audio.cli.removal import remove_all
 from brainbench_audio.cli.selection import chosen_versions, matched, parsed, read_files
 from brainbench_audio.cli.table import print_json, print_table
-from brainbench_audio.files import size_in_words
+from brainbench_audio.errors import CacheError
+from brainbench_audio.files import locked, size_in_words
 
 if TYPE_CHECKING:
     from brainbench_audio.report.results import Result
@@ -73,12 +76,9 @@ def print_info(options: argparse.Namespace) -> int:
 
 def clear_cache(options: argparse.Namespace) -> int:
     """Delete stored activations, which can be computed again, and what killed runs left behind."""
-    import shutil
-
     from brainbench_audio import settings
     from brainbench_audio.activations.extraction import activations_folder
     from brainbench_audio.activations.store import stored_sets
-    from brainbench_audio.files import locked
     from brainbench_audio.scores.store import remove_stored
     from brainbench_audio.temporaries import remove_leftovers
 
@@ -90,17 +90,33 @@ def clear_cache(options: argparse.Namespace) -> int:
         results = _scored(options.model, results)
         keys = {one.provenance.get("activations", {}).get("key") for one in results}
         sets = [entry for entry in sets if _is_of(entry, options.model, keys)]
-    freed = 0
-    for entry in sets:
-        with locked(activations_folder() / entry["folder"].rpartition("/")[2]):
-            shutil.rmtree(entry["folder"], ignore_errors=True)
-        freed += entry["bytes"]
+    removals = [partial(_remove_set, entry) for entry in sets]
     if options.results:
-        freed += sum(remove_stored(one.path) for one in results if one.path)
+        removals += [partial(remove_stored, one.path) for one in results if one.path]
     for folder in (activations_folder(), settings.results_home(), settings.data_home()):
         remove_leftovers(folder)
-    print(f"freed {size_in_words(freed)}")
-    return 0
+    return remove_all(removals, counted=False)
+
+
+def _remove_set(entry: dict[str, Any]) -> int:
+    """Delete a set of activations, while nobody writes it; return how many bytes it had.
+
+    Raises
+    ------
+    CacheError
+        Some of its files may not be removed.
+    """
+    import shutil
+
+    folder = Path(entry["folder"])
+    with locked(folder):
+        try:
+            shutil.rmtree(folder)
+        except FileNotFoundError:  # another process was faster
+            return 0
+        except OSError as error:
+            raise CacheError(f"Cannot remove {folder}: {error.strerror}.") from error
+    return int(entry["bytes"])
 
 
 def _forget(options: argparse.Namespace) -> int:

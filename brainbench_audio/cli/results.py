@@ -7,10 +7,11 @@ import re
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cli import results_folder, sharing
+from brainbench_audio.cli.removal import remove_all
 from brainbench_audio.cli.selection import (
     add_selection,
     chosen_benchmarks,
@@ -21,8 +22,8 @@ from brainbench_audio.cli.selection import (
     read_results,
     tell_older,
 )
-from brainbench_audio.cli.table import print_json, print_table, tell
-from brainbench_audio.errors import AmbiguousId, CacheError
+from brainbench_audio.cli.table import print_json, print_table
+from brainbench_audio.errors import AmbiguousId
 from brainbench_audio.files import size_in_words
 from brainbench_audio.names import one_form, printable
 
@@ -93,7 +94,9 @@ def list_results(options: argparse.Namespace) -> int:
 
 
 def remove_results(options: argparse.Namespace) -> int:
-    """Show what is to go, ask, and remove it."""
+    """Show what is to go, ask, and remove it; a file that is in use does not stop the others."""
+    from brainbench_audio.scores.store import remove_stored
+
     named = options.model or options.benchmark
     if not named and options.older_than is None and options.by is None:
         options.misused("say what to remove: --model ('*': all), --benchmark, --older-than, --by")
@@ -124,7 +127,7 @@ def remove_results(options: argparse.Namespace) -> int:
     if not options.yes and not _agreed():
         print("nothing was removed")
         return 0
-    return _removed(paths)
+    return remove_all([partial(remove_stored, path) for path in paths])
 
 
 def tag_version(options: argparse.Namespace) -> int:
@@ -168,22 +171,6 @@ def _agreed() -> bool:
     except EOFError:
         print()
         return False
-
-
-def _removed(paths: Sequence[Path]) -> int:
-    """Remove files; one that is in use does not stop the others."""
-    from brainbench_audio.scores.store import remove_stored
-
-    freed, failures = 0, []
-    for path in paths:
-        try:
-            freed += remove_stored(path)
-        except CacheError as error:
-            failures.append(error)
-    print(f"{len(paths) - len(failures)} removed, freed {size_in_words(freed)}")
-    for failure in failures:
-        tell(f"brainbench: {failure}")
-    return 1 if failures else 0
 
 
 def _as_json(one: Result) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import logging
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -390,6 +392,41 @@ def test_cache(capsys: Told) -> None:
     assert listed(capsys, "cache", "info") == []
     assert stored_scores() == []
     assert (settings.data_home() / "tiny-sounds").is_dir()
+
+
+def test_what_may_not_be_removed_is_told(capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:
+    score()
+    score(model="tiny-wide")
+    capsys.readouterr()
+    kept, gone = sorted(listed(capsys, "cache", "info"), key=lambda row: str(row["model"]))
+
+    def remove(folder: Path, ignore_errors: bool = False, rmtree: Any = shutil.rmtree) -> None:
+        if str(folder) != kept["folder"]:
+            rmtree(folder)
+        elif not ignore_errors:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr("shutil.rmtree", remove)
+    assert main(["cache", "clear"]) == 1
+    told = capsys.readouterr()
+    assert told.out == f"freed {size_in_words(gone['bytes'])}\n"
+    assert told.err.endswith(f"Cannot remove {kept['folder']}: Operation not permitted.\n")
+    assert listed(capsys, "cache", "info") == [kept]
+    hashes = settings.cache_home() / "hashes" / "a.json"
+    hashes.parent.mkdir(parents=True, exist_ok=True)
+    hashes.write_text("{}")
+    monkeypatch.setattr("pathlib.Path.unlink", remove_nothing)
+    for arguments in ("--results", "--hashes"):
+        assert main(["cache", "clear", arguments]) == 1
+        told = capsys.readouterr()
+        assert told.out in ("freed 0 B\n", "")
+        assert "Operation not permitted" in told.err
+    assert len(stored_scores()) == 2
+
+
+def remove_nothing(path: Path, missing_ok: bool = False) -> None:
+    if path.suffix in (".json", ".nc") and path.exists():
+        raise PermissionError(errno.EPERM, "Operation not permitted")
 
 
 def test_a_cleared_cache_is_filled_again(capsys: Told) -> None:
