@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from brainbench_audio.scores.score import Score
 
 _MOST_PARTS = 12
+# of a file, in signs: disks take 255 bytes, and a key and the ending follow
+_LONGEST_NAME = 200
 # first out where a terminal is narrow
 _UNIMPORTANT = ("time", "error", "p", "ceiling", "normalised", "best layer")
 
@@ -309,9 +312,32 @@ def write_runs(runs: Sequence[Run], output: Path) -> None:
             rows = [list(flat[0]), *(list(row.values()) for row in flat)]
             temporary.write_text(csv_text(rows), encoding="utf-8")
     else:
-        for run, model in zip(runs, _names(runs), strict=True):
-            name = Path(f"{model}_{run.benchmark}.nc").name
+        for run, name in zip(runs, _file_names(runs), strict=True):
             run.whole().to_netcdf(output / name)
+
+
+def _file_names(runs: Sequence[Run]) -> list[str]:
+    """Return for each pair the name of a file of its own, with its key where others share it."""
+    from brainbench_audio.files import hash_json
+    from brainbench_audio.scores.store import folder_name
+
+    pairs = [f"{model}_{run.benchmark}" for model, run in zip(_names(runs), runs, strict=True)]
+    # what names no path stays as it is
+    plain = [pair.isprintable() and not {"/", "\\"} & {*pair} for pair in pairs]
+    names = [
+        (pair if fine else folder_name(pair))[:_LONGEST_NAME]
+        for pair, fine in zip(pairs, plain, strict=True)
+    ]
+    keys = [
+        run.stem.name if run.stem else hash_json([run.model_key, run.benchmark_key]) for run in runs
+    ]
+    sharing: dict[str, set[str]] = defaultdict(set)
+    for name, key in zip(names, keys, strict=True):
+        sharing[name.casefold()].add(key)  # some disks do not tell a from A
+    return [
+        f"{name}.nc" if len(sharing[name.casefold()]) == 1 else f"{name}_{key[:8]}.nc"
+        for name, key in zip(names, keys, strict=True)
+    ]
 
 
 def _size(size: int) -> str | None:

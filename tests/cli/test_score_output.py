@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +128,28 @@ def test_what_was_written_can_be_imported(keep: Callable[..., Path], tmp_path: P
     mine = found["mine", "Brain-ridge"]
     assert (mine.value, mine.error, mine.measured) == (0.25, 0.01, "measured on 2026-03-02")
     assert main(["import", str(file), "--replace"]) == 1, "scored.csv has the pair, too"
+
+
+def test_every_pair_has_a_file_of_its_own(tmp_path: Path) -> None:
+    """Ids may hold paths, and two folders of one task the same name."""
+    benchmarks = ["X-ridge-unique=/nets/m.py:Big", "X[a,b]-rsa", "X-ridge-unique=/" + "n/" * 150]
+    models = ["Net", "net", "hf:facebook/large", "hf:microsoft/large", "n\not"]
+    runs = [
+        replace(run(0.001 * number), model=model, benchmark=benchmark, model_key=model)
+        for number, (model, benchmark) in enumerate(product(models, benchmarks))
+    ]
+    write_runs(runs, tmp_path)
+    files = {file.name: Score.from_netcdf(file).value for file in tmp_path.iterdir()}
+    assert sorted(files.values()) == [each.score.value for each in runs]
+    assert len({name.casefold() for name in files}) == len(files)
+    assert files["hf_facebook_large_X_a_b_-rsa.nc"] == pytest.approx(0.007)
+    write_runs(runs[::-1], tmp_path)
+    assert len([*tmp_path.iterdir()]) == len(files), "whatever their order"
+    write_runs([runs[1]], tmp_path / "one")
+    assert [file.name for file in (tmp_path / "one").iterdir()] == ["Net_X[a,b]-rsa.nc"]
+    alike = [replace(run(0.5), benchmark_key="one"), replace(run(0.6), benchmark_key="other")]
+    write_runs([*alike, alike[0]], tmp_path / "alike")
+    assert len([*(tmp_path / "alike").iterdir()]) == 2
 
 
 def test_guesses_stand_beside_what_they_are_compared_with(
