@@ -23,7 +23,7 @@ from brainbench_audio.provenance import environment
 from brainbench_audio.registry.discovery import plugins
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.scores.score import MEASURED_BY, Score, read_summary
+from brainbench_audio.scores.score import MEASURED_BY, ONLY_LAYERS, Score, read_summary
 from brainbench_audio.scores.store import StoredScore
 from brainbench_audio.sharing.contents import agree, problems
 from brainbench_audio.sharing.record import read_record
@@ -128,11 +128,12 @@ def reproduce(
     Raises
     ------
     DataError
-        The result names a model of a file or a hub, or options that it may not set.
+        The result names a model of a file or a hub, options that it may not set, or layers that are
+        no texts.
     BrainbenchError
         See `load_model`, `load_benchmark` and `ComposedBenchmark`.
     """
-    wanted = Loadable(model or _model_of(result), dict(options or {}))
+    wanted = Loadable(model or _model_of(result), dict(options or {}), _layers_of(result))
     benchmark = load_benchmark(_benchmark_of(result), **_options_of(result))
     lazy = identified(wanted)
     keys = keys_of(lazy.identity, benchmark)
@@ -198,6 +199,16 @@ def _options_of(result: StoredScore) -> dict[str, Any]:
                 f"{', '.join(DEVICES)}: it cannot be made again."
             )
     return dict(options)
+
+
+def _layers_of(result: StoredScore) -> tuple[str, ...] | None:
+    """Return the only layers that a result is of; None: all of the model."""
+    layers = result.summary["provenance"].get(ONLY_LAYERS)
+    if layers is None:
+        return None
+    if not isinstance(layers, list) or not all(isinstance(each, str) for each in layers):
+        raise DataError(f"{result.path} is of some layers, and their names are no list of texts.")
+    return tuple(layers)
 
 
 def _differences(about: Mapping[str, Any], keys: PairKeys) -> Iterator[Difference]:

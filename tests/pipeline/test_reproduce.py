@@ -76,6 +76,21 @@ def test_another_result(change: Change, capsys: Told) -> None:
     assert main(["reproduce", str(change(layer="other"))]) == 0
 
 
+@pytest.mark.parametrize("layers", ["bands", ["bands", 1], {"bands": 1}, 3])
+def test_layers_that_are_no_texts(change: Change, layers: Any) -> None:
+    with pytest.raises(DataError, match="names are no list of texts"):
+        reproduce(read_result(change({"only_layers": layers})))
+
+
+@pytest.mark.parametrize("layer", ["bands", "log_bands"])
+def test_a_result_of_some_layers(layer: str, capsys: Told) -> None:
+    assert main(["score", "-m", "tiny-plain", "-b", "Tiny-match", "--layers", layer]) == 0
+    (entry,) = stored_scores()
+    capsys.readouterr()
+    assert main(["reproduce", str(entry.path), "--tolerance", "1e-12", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["differences"] == []
+
+
 def test_what_it_was_made_from(change: Change, capsys: Told) -> None:
     (entry,) = stored_scores()
     about = entry.summary["provenance"]
