@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from brainbench_audio.errors import BrainbenchError, DataError
+from brainbench_audio.errors import DataError
 from brainbench_audio.registry.ids import BenchmarkId, without_version
 from brainbench_audio.scores.identities import ModelVersion, recorded_version
 from brainbench_audio.scores.options import other_options
@@ -239,22 +239,21 @@ def with_components(results: Sequence[Result]) -> list[Result]:
     tested or withheld of the whole is not said of it. One that was scored alone stays as it is.
     """
     from brainbench_audio.cards import DatasetCard
-    from brainbench_audio.registry.lookup import registered
+    from brainbench_audio.registry.lookup import list_ids, registered
 
     subsets = {entry.card.id: entry.card.subsets for entry in registered(DatasetCard)}
     known = {result.pair for result in results}
     found = list(results)
-    composed: dict[str, bool] = {}
+    composed = set(list_ids("benchmark"))
     for result in results:
         whole = BenchmarkId.parse(result.benchmark)
+        usual = replace(whole, categories=(), given=None, second=None, distribution=None)
         components = () if whole.subset else subsets.get(whole.dataset, ())
         for name, value in result.parts.items():
             benchmark = str(whole.of(name))
             if name not in components or (result.model, benchmark) in known:
                 continue
-            if benchmark not in composed:
-                composed[benchmark] = _has_part(result.benchmark, benchmark)
-            if not composed[benchmark]:
+            if str(usual) in composed and str(usual.of(name)) not in composed:
                 continue
             found.append(
                 result.derived(
@@ -269,20 +268,6 @@ def with_components(results: Sequence[Result]) -> list[Result]:
                 )
             )
     return _sorted(found)
-
-
-def _has_part(whole: str, part: str) -> bool:
-    """Return whether a benchmark of one component exists, as far as plugins that are here know."""
-    from brainbench_audio.registry.lookup import find_benchmark
-
-    def exists(benchmark: str) -> bool:
-        try:
-            find_benchmark(benchmark)
-        except BrainbenchError:
-            return False
-        return True
-
-    return exists(part) or not exists(whole)
 
 
 def _of_parts(provenance: Mapping[str, Any]) -> dict[str, Any]:
