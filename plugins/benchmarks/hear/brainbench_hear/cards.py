@@ -53,6 +53,11 @@ class Published:
         return self.folder.rpartition("-")[2]
 
     @property
+    def versions(self) -> str:
+        """Pattern of its folders in any version; another size would be another benchmark."""
+        return f"{self.task_name}-*-{self.mode}"
+
+    @property
     def url(self) -> str:
         """Of the archive, at 48 kHz."""
         return f"{RECORD}/files/hear2021-{self.folder}-48000.tar.gz"

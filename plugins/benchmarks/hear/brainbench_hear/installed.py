@@ -214,20 +214,23 @@ def _task_folders(folder: Path) -> Iterator[Path]:
 
 
 def _matching(card: DatasetCard, subset: str | None, there: Sequence[Path]) -> Path | None:
-    """Return the folder that holds a task: the one of its name, else the only one that can be."""
+    """Return the folder that holds a task: the one of its name, else the only one that can be.
+
+    It may be of another version, but not of another size, see `Published.versions`.
+    """
     published = _published(card, subset)
     if published is None:
         fitting = list(there)
     else:
         exact = [folder for folder in there if folder.name == published.folder]
-        fitting = exact or [folder for folder in there if _task_name(folder) == published.task_name]
+        fitting = exact or [
+            folder
+            for folder in there
+            if folder.name == published.task_name or folder.match(published.versions)
+        ]
     if len(fitting) > 1:
         raise DataError(f"{' and '.join(map(str, fitting))} are both there: say which one.")
     return fitting[0] if fitting else None
-
-
-def _task_name(folder: Path) -> str:
-    return folder.name.partition("-")[0]
 
 
 def _named(parent: Path, card: DatasetCard, subset: str | None) -> Path | None:
@@ -239,12 +242,8 @@ def _named(parent: Path, card: DatasetCard, subset: str | None) -> Path | None:
     for folder in exact:
         if (folder / METADATA).is_file():
             return folder
-    # another size of the task would be another benchmark
-    found = [
-        path
-        for path in sorted(parent.glob(f"{published.task_name}-*-{published.mode}"))
-        if (path / METADATA).is_file()
-    ]
+    versions = sorted(parent.glob(published.versions))
+    found = [path for path in versions if (path / METADATA).is_file()]
     if len(found) > 1:
         raise DataError(f"{' and '.join(map(str, found))} are both there: leave one.")
     return found[0] if found else None

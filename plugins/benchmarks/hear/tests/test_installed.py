@@ -108,6 +108,28 @@ def test_another_size_of_a_task_is_another_task(
     assert SOURCE.locate(CARD, "nsynth_pitch") is None
 
 
+@pytest.mark.parametrize("given", ["tasks", "tasks/nsynth_pitch-v2.2.3-5h", "task.tar.gz"])
+def test_another_size_of_a_task_is_not_installed_as_the_published_one(
+    tmp_path: Path, given: str
+) -> None:
+    folder = Maker(name="nsynth_pitch", version="v2.2.3", mode="5h").write(tmp_path / "tasks")
+    pack(tmp_path / "task.tar.gz", folder)
+    told = "does not hold nsynth_pitch-v2.2.3-50h; it holds nsynth_pitch-v2.2.3-5h"
+    for subset in ("nsynth_pitch", None):
+        with pytest.raises(DataError, match=told):
+            SOURCE.fetch(CARD, subset, tmp_path / given)
+    assert SOURCE.locate(CARD, "nsynth_pitch") is None
+
+
+@pytest.mark.parametrize("name", ["nsynth_pitch-v3-50h", "nsynth_pitch"], ids=["newer", "bare"])
+def test_another_version_of_a_task_is_installed(tmp_path: Path, name: str) -> None:
+    for mode in ("5h", "50h"):
+        folder = Maker(name="nsynth_pitch", version="v3", mode=mode).write(tmp_path / "given")
+    folder.rename(folder.with_name(name))
+    found = SOURCE.fetch(CARD, "nsynth_pitch", tmp_path / "given")
+    assert found == home() / TASKS["nsynth_pitch"].folder == SOURCE.locate(CARD, "nsynth_pitch")
+
+
 @pytest.mark.parametrize(
     "inside", [".", "hear-2021.0.6", "hear-2021.0.6/tasks", "hear-2021.0.6/tasks/esc50-v2.0.0-full"]
 )
