@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import logging
 import os
 import random
@@ -223,6 +224,15 @@ class AlignmentMonitor:
         if self.writer is not None:
             for _, name, layer, value, _ in rows:
                 self.writer.add_scalar(f"{name}/{layer}", value, step)
+
+
+def measured_steps(csv_file: Path) -> frozenset[int]:
+    """Return the steps of which a monitor's CSV file has whole lines; none if it is not there."""
+    if not csv_file.is_file():
+        return frozenset()
+    with csv_file.open(newline="", encoding="utf-8", errors="replace") as file:
+        rows = [row for row in csv.reader(file) if len(row) == len(_COLUMNS)]
+    return frozenset(int(step) for step, *_ in rows if step.isdecimal())
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from brainbench_audio.stimuli.continuous import ContinuousStimuli
 from brainbench_audio.stimuli.stimulus_set import StimulusSet
 from brainbench_audio.testing import DummyModel
 from brainbench_audio.training import monitor as monitor_module
-from brainbench_audio.training.monitor import AlignmentMonitor
+from brainbench_audio.training.monitor import AlignmentMonitor, measured_steps
 
 RATE = 8000
 
@@ -180,6 +180,8 @@ def test_a_csv_file_that_was_cut_is_continued(
     assert lines[1] == "0,Tiny-match,blo"
     assert lines[2].startswith("5,Tiny-match,blocks.0,")
     assert len(lines) == 4
+    assert measured_steps(file) == {5}
+    assert not measured_steps(file.with_name("none.csv"))
 
 
 def test_a_network_that_collapses_does_not_stop_the_training(

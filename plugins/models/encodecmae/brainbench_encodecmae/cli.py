@@ -153,7 +153,7 @@ def _pretrain(options: argparse.Namespace) -> int:
 def _monitor(options: argparse.Namespace, blocks: int) -> Watch:
     """Return what measures alignment each time that a regular checkpoint is written."""
     from brainbench_audio.registry.lookup import find_benchmark
-    from brainbench_audio.training.monitor import AlignmentMonitor
+    from brainbench_audio.training.monitor import AlignmentMonitor, measured_steps
 
     from .configuration import SAMPLE_RATE
     from .network import EncodecMAE
@@ -161,8 +161,12 @@ def _monitor(options: argparse.Namespace, blocks: int) -> Watch:
     for identifier in options.benchmark:
         find_benchmark(identifier)
     monitors: list[AlignmentMonitor] = []
+    file = options.output / "alignment.csv"
+    before = measured_steps(file) if options.resume else frozenset()
 
     def watch(network: EncodecMAE, step: int) -> None:
+        if step in before:
+            return
         if not monitors:
             monitors.append(
                 AlignmentMonitor(
@@ -171,7 +175,7 @@ def _monitor(options: argparse.Namespace, blocks: int) -> Watch:
                     every=options.every,
                     sample_rate=SAMPLE_RATE,
                     layers={f"layer_{block}": f"read_outs.{block}" for block in range(blocks)},
-                    csv_file=options.output / "alignment.csv",
+                    csv_file=file,
                 )
             )
         monitors[0].step(step)

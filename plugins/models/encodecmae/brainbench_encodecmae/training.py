@@ -75,7 +75,8 @@ def pretrain(
         ``auto``, ``cpu``, ``cuda`` or ``mps``.
     watch : callable, optional
         Called as ``watch(network, step)`` before the first update and after each, when a checkpoint
-        that is due is written; an `AlignmentMonitor` can be asked there.
+        that is due is written; an `AlignmentMonitor` can be asked there. A run that is resumed
+        begins with the step it goes on from, as it may have ended while that was watched.
 
     Raises
     ------
@@ -162,8 +163,8 @@ class _Training:
         """Make the steps that are left; return the path of the last checkpoint."""
         if not self.saved:
             self._save()
-            if watch:
-                watch(self.network, 0)
+        if watch:
+            watch(self.network, self.step)
         bar = progress_bar(schedule.steps, "pretraining", "step", initial=self.step)
         steps = range(self.step, schedule.steps)
         ahead = read_ahead(self.crops, self.settings.batch, steps, self.front_end, self.device)

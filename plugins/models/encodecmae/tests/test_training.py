@@ -29,7 +29,9 @@ from brainbench_encodecmae.training import make_optimizer, pretrain
 from brainbench_audio import load_model
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.errors import DataError
+from brainbench_audio.registry import lookup
 from brainbench_audio.testing.waiting import wait_until
+from brainbench_audio.training import monitor
 
 SIZES = Configuration(
     blocks=2, width=24, attention_width=24, hidden=32, decoder_blocks=1, tokenizer=False
@@ -154,7 +156,38 @@ def test_a_run_can_be_watched(audio: Path, tmp_path: Path) -> None:
 
     train(tmp_path / "run", audio, 3, watch=watch)
     train(tmp_path / "run", audio, 4, watch=watch, resume=True)
-    assert seen == [(0, True), (1, False), (2, True), (3, True), (4, True)]
+    # what a run goes on from is seen again: it may have ended in the middle of being watched
+    assert seen == [(0, True), (1, False), (2, True), (3, True), (3, True), (4, True)]
+
+
+class Monitor:
+    """Stands for an `AlignmentMonitor` that is interrupted once at each of its steps."""
+
+    def __init__(self, _network: Any, names: Any, *, every: int, csv_file: Path, **_: Any) -> None:
+        self.names, self.every, self.file = names, every, csv_file
+
+    def step(self, step: int) -> None:
+        if step % self.every:
+            return
+        begun = self.file.with_name(f"begun-{step}")
+        if not begun.exists():
+            begun.touch()
+            raise KeyboardInterrupt
+        monitor._append(self.file, [(step, self.names[0], "layer_0", 0.5, 1.0)])
+
+
+def test_alignment_that_was_interrupted_is_measured_when_resumed(
+    audio: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lookup, "find_benchmark", lambda _: None)
+    monkeypatch.setattr(monitor, "AlignmentMonitor", Monitor)
+    command = ["pretrain", "--audio", str(audio), "--output", str(tmp_path / "run")]
+    command += ["--targets", "random-projection", "--batch", "2", "--held-out", "0"]
+    command += ["--every", "2", "--steps", "3", "--benchmark", "Any"]
+    stops = [main([*command, *resume]) for resume in ([], ["--resume"], ["--resume"], ["--resume"])]
+    assert stops == [130, 130, 0, 0]
+    rows = read_log(tmp_path / "run" / "alignment.csv")
+    assert [row["step"] for row in rows] == ["0", "2"]
 
 
 def test_all_of_a_network_is_on_its_device(audio: Path, tmp_path: Path) -> None:
