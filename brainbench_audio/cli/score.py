@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brainbench_audio.cards import CONTROLS
 from brainbench_audio.cli import amounts
+from brainbench_audio.cli.failed_pairs import failed_before
 from brainbench_audio.cli.log import add_log, logged
 from brainbench_audio.cli.score_output import (
     as_json,
     interruption,
     print_failures,
     print_forecast,
-    print_left_out,
     print_runs,
     write_runs,
 )
@@ -161,7 +160,7 @@ def run(options: argparse.Namespace) -> int:
     """Score all pairs; failures do not stop the others and are listed at the end."""
     left_out: list[Pair] = []
     if options.retry_failed:
-        pairs, left_out = _failed_before(options)
+        pairs, left_out = failed_before(options)
         if left_out and not pairs:
             return 1
     else:
@@ -243,20 +242,6 @@ def _certificates(options: argparse.Namespace) -> Certificates | None:
     if not (options.scheduler or "").startswith("tls://"):
         options.misused("--tls-ca, --tls-cert and --tls-key are for --scheduler tls://HOST:PORT")
     return Certificates(*(file.expanduser() for file in files.values()))
-
-
-def _failed_before(options: argparse.Namespace) -> tuple[list[Pair], list[Pair]]:
-    """Return the pairs that failed in the last run, and those that are not tried again."""
-    from brainbench_audio.pipeline.plan import failed_pairs
-
-    if options.model or options.benchmark or options.hear_task:
-        options.misused("--retry-failed takes models and benchmarks from the last run")
-    pairs, left_out = failed_pairs()
-    if left_out:
-        print_left_out(left_out)
-    elif not pairs:
-        print("brainbench: nothing failed in the last run", file=sys.stderr)
-    return pairs, left_out
 
 
 def _asked_for(options: argparse.Namespace) -> list[Pair]:

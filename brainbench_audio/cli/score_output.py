@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
     from brainbench_audio.cards import WeightsFile
     from brainbench_audio.pipeline.forecast import Forecast
     from brainbench_audio.pipeline.loading import Loadable
-    from brainbench_audio.pipeline.plan import Pair
     from brainbench_audio.pipeline.run import Failure, Run
     from brainbench_audio.scores.score import Score
 
@@ -196,24 +194,6 @@ def interruption(scored: int, pairs: int, output: Path | None) -> str:
         return ""
     missing = f" {printable(str(output))} was not written." if output else ""
     return f"{scored} of {pairs} pairs are scored and kept: the same command goes on.{missing}"
-
-
-def print_left_out(pairs: Sequence[Pair]) -> None:
-    """Print which failed pairs are not tried again by themselves, with a command for each model."""
-    print(
-        f"brainbench: {len(pairs)} pairs are left out. Their models come from files or hubs, or "
-        f"have options of their own, and others may be able to write the list of failed pairs. If "
-        f"you know them, run:",
-        file=sys.stderr,
-    )
-    by_model: dict[str, list[str]] = {}
-    for model, benchmark in pairs:
-        found = by_model.setdefault(model.id, [])
-        if benchmark.id not in found:
-            found.append(benchmark.id)
-    for name, benchmarks in by_model.items():
-        command = shlex.join(["brainbench", "score", "--model", name, "--benchmark", *benchmarks])
-        print(f"    {printable(command)}", file=sys.stderr)
 
 
 def _failed(alike: Sequence[Failure]) -> str:
