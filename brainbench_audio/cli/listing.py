@@ -74,14 +74,14 @@ def run(options: argparse.Namespace) -> int:
 
 def _models(family: str | None, stored: bool) -> Table:
     from brainbench_audio.cards import ModelCard
-    from brainbench_audio.registry.ids import ModelId, unknown
+    from brainbench_audio.registry.ids import unknown
     from brainbench_audio.registry.lookup import registered
 
     entries = registered(ModelCard)
     families = sorted({entry.card.family for entry in entries})
     if family is not None and family not in families:
         raise unknown(family, "family", families)
-    scored = {ModelId.parse(entry.version.id).name for entry in _stored()} if stored else set()
+    scored = _scored_models() if stored else set()
     rows = [
         (
             entry.card.id,
@@ -189,6 +189,12 @@ def _stored() -> list[StoredScore]:
     from brainbench_audio.scores.store import stored_scores
 
     return stored_scores()
+
+
+def _scored_models() -> set[str]:
+    from brainbench_audio.report.versions import parsed_model
+
+    return {parsed_model(entry.version.id).name for entry in _stored()}
 
 
 def _results() -> Table:

@@ -34,6 +34,7 @@ from brainbench_audio.pipeline.loaders import call_loader, invoke
 from brainbench_audio.progress import stage
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
+from brainbench_audio.scores.identities import tags_of
 
 _PLACEMENT = ("device", "dtype")
 
@@ -115,14 +116,17 @@ def model_asked_for(identifier: str, options: Mapping[str, Any]) -> tuple[ModelI
 
 
 def check_version(wanted: ModelId, identity: Identity) -> None:
-    """Refuse an id whose version is not what the id means now.
+    """Refuse an id whose version, or the version of whose tag, is not what the id means now.
 
     Raises
     ------
     UnknownId
         Naming the version that it is now.
     """
-    if wanted.version and not identity.digest.startswith(wanted.version):
+    if not wanted.version:
+        return
+    tagged = tags_of(identity.id, identity.source).get(wanted.version)
+    if identity.version != tagged and (tagged or not identity.digest.startswith(wanted.version)):
         raise UnknownId(
             f"{identity.id} is version {identity.version} now. What is stored of version "
             f"{wanted.version} is shown by `brainbench results list --model {wanted}`; to score "

@@ -106,6 +106,15 @@ def test_only_what_has_a_stored_score(capsys: Captured, monkeypatch: pytest.Monk
     assert listed(capsys, "benchmarks", "--stored", "--metric", "match-many") == []
 
 
+@pytest.mark.usefixtures("tiny")
+def test_a_score_of_a_scheme_that_is_not_installed(
+    keep_version: Callable[..., Path], capsys: Captured
+) -> None:
+    keep_version("tiny-wide", "brainbench-tiny", "1a2b3c4d", "A-x", 0.1)
+    keep_version("nobody:owner/name@main", "brainbench-nobody", "1a2b3c4d", "A-x", 0.2)
+    assert [row["model"] for row in listed(capsys, "models", "--stored")] == ["tiny-wide"]
+
+
 @pytest.mark.parametrize(
     "arguments", [("metrics", "--stored"), ("models", "--metric", "rsa"), ("results", "--family=x")]
 )

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from brainbench_audio import settings
+from brainbench_audio import load_model, settings
 from brainbench_audio.cli.main import WAITING, main
 from brainbench_audio.cli.table import json_text, print_table
 from brainbench_audio.files import size_in_words
 from brainbench_audio.provenance import package_version
+from brainbench_audio.scores.identities import ModelVersion, add_tag
 from brainbench_audio.scores.score import Score
 from brainbench_audio.scores.store import stored_scores
 from brainbench_audio.testing import DummyModel
@@ -392,6 +393,25 @@ def test_cache(capsys: Told) -> None:
     assert listed(capsys, "cache", "info") == []
     assert stored_scores() == []
     assert (settings.data_home() / "tiny-sounds").is_dir()
+
+
+def test_a_tag_of_the_current_version_is_scored(capsys: Told, tiny: Path) -> None:
+    score("--json")
+    version = json.loads(capsys.readouterr().out)[0]["model_version"]
+    for tag in ("first", "ab12"):
+        assert main(["results", "tag", "tiny-plain", tag]) == 0
+        capsys.readouterr()
+        for name in (f"tiny-plain#{tag}", f"brainbench-tiny:tiny-plain#{tag}"):
+            assert score("--json", model=name) == 0
+            (row,) = json.loads(capsys.readouterr().out)
+            assert (row["model_version"], row["cached"]) == (version, True)
+    assert load_model("tiny-plain#first").card.id == "tiny-plain"
+    # a tag goes before digits that begin like it
+    digits = version[:4]
+    add_tag(ModelVersion("tiny-plain", "brainbench-tiny", "00000000"), digits, ())
+    for name in (f"tiny-plain#{digits}", "tiny-plain#second", "tiny-wide#first"):
+        assert score(model=name) == 1
+        assert "is shown by `brainbench results list" in capsys.readouterr().err
 
 
 def test_what_may_not_be_removed_is_told(capsys: Told, monkeypatch: pytest.MonkeyPatch) -> None:
