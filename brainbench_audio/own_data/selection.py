@@ -46,8 +46,10 @@ def percent_signal_change(estimates: Real, silence: Real) -> FloatArray:
             "No row of silence has a number: give the responses to silence of each session, or "
             "name no silence where responses are relative to it already."
         )
-    baseline = np.full(silence.shape[1], np.nan)
-    baseline[measured] = np.nanmean(silence[:, measured], axis=0)
+    baseline = silence.mean(axis=0)
+    lacking = measured & np.isnan(baseline)
+    # only these: another order of adding would change the last bit, and the checksum, of the others
+    baseline[lacking] = np.nanmean(silence[:, lacking], axis=0)
     if not (baseline > 0).any():
         raise DataError(
             "The mean response to silence is not above 0 in any voxel: the estimates seem to be "

@@ -81,6 +81,19 @@ def test_percent_signal_change_needs_a_signal() -> None:
         percent_signal_change(estimates, -silence)
 
 
+def test_percent_signal_change_keeps_its_bits_beside_voxels_that_lack_a_trial() -> None:
+    """Checksums of data count them, in whatever order a file has its numbers in memory."""
+    generator = np.random.default_rng(0)
+    block = np.asfortranarray(100 + generator.standard_normal((60, 300, 1)))
+    estimates, silence = block[:, :, 0], block[list(range(20, 60))][:, :, 0]
+    baseline = silence.mean(axis=0)
+    expected = 100 * (estimates - baseline) / baseline
+    np.testing.assert_array_equal(percent_signal_change(estimates, silence), expected)
+    silence[3, 0] = np.nan
+    changed = percent_signal_change(estimates, silence)
+    np.testing.assert_array_equal(changed[:, 1:], expected[:, 1:])
+
+
 def test_trials_of_silence_that_are_missing_are_left_out() -> None:
     """One empty trial made all responses of its voxel NaN."""
     generator = np.random.default_rng(0)
