@@ -226,9 +226,7 @@ def check_fit(network: torch.nn.Module, state: State, where: str, kind: str = ""
         "of another kind of number": [
             f"{name} {state[name].dtype} instead of {own[name].dtype}"
             for name in own
-            if name in state
-            and own[name].is_floating_point()
-            and (state[name].is_quantized or not state[name].is_floating_point())
+            if name in state and own[name].is_floating_point() and not _is_plain(state[name])
         ],
     }
     told = [
@@ -253,7 +251,7 @@ def check_finite(state: Mapping[str, torch.Tensor], where: str) -> None:
     broken = [
         name
         for name, tensor in state.items()
-        if tensor.is_floating_point() and tensor.numel() and not tensor.is_meta
+        if _is_plain(tensor) and tensor.numel() and not tensor.is_meta
         if not all(bool(extreme.isfinite()) for extreme in tensor.aminmax())
     ]
     if broken:
@@ -262,6 +260,14 @@ def check_finite(state: Mapping[str, torch.Tensor], where: str) -> None:
             f"{' …' if len(broken) > SHOWN else ''}. The training that wrote them diverged, or "
             f"they were cut to float16: give another checkpoint."
         )
+
+
+def _is_plain(tensor: torch.Tensor) -> bool:
+    """Whether a tensor has floating-point numbers of 16 bits or more; 8 are of quantised weights.
+
+    What is smaller torch can neither compare nor search for its extremes.
+    """
+    return tensor.is_floating_point() and tensor.itemsize > 1
 
 
 def permuted(state: Mapping[str, Any], seed: int) -> State:
@@ -286,8 +292,11 @@ def hash_state(state: Mapping[str, Any]) -> str:
     """Return a SHA-256 over names, types, shapes and values of a state dict."""
     digest = hashlib.sha256()
     for name in sorted(state):
-        array = np.ascontiguousarray(torch.as_tensor(state[name]).detach().cpu().numpy())
-        digest.update(f"{name}{array.dtype}{array.shape}".encode())
+        tensor = torch.as_tensor(state[name]).detach().cpu()
+        half = tensor.dtype == torch.bfloat16  # which NumPy has not: its bits count
+        array = np.ascontiguousarray((tensor.view(torch.int16) if half else tensor).numpy())
+        kind = "bfloat16" if half else str(array.dtype)
+        digest.update(f"{name}{kind}{array.shape}".encode())
         digest.update(array.data)
     return digest.hexdigest()
 

@@ -73,6 +73,17 @@ def test_a_file_and_a_mapping_give_the_same_network(
     assert (from_file.files, from_mapping.files) == ((file,), None)
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_mapping_in_half_precision_is_read(
+    dtype: torch.dtype, published: dict[str, torch.Tensor]
+) -> None:
+    half = {name: x.to(dtype) if x.is_floating_point() else x for name, x in published.items()}
+    exact = {name: x.to(published[name].dtype) for name, x in half.items()}
+    for control in (None, "permuted"):
+        model = NET(CARD, half, control=control)
+        assert torch.equal(weight(model), weight(NET(CARD, exact, control=control)))
+
+
 DRAWN = {
     "linear": lambda: torch.nn.Linear(3, 2),
     "lstm": lambda: torch.nn.LSTM(3, 2),

@@ -67,6 +67,17 @@ def test_whole_numbers_are_no_weights() -> None:
         load_strictly(build(), whole, "here")
 
 
+def test_quantised_weights_are_refused() -> None:
+    state = build().state_dict()
+    for dtype in (torch.float8_e4m3fn, torch.float8_e5m2):
+        small = {name: x.to(dtype) if x.is_floating_point() else x for name, x in state.items()}
+        check_finite(small, "here")
+        with pytest.raises(
+            DataError, match=rf"6 of another kind of number: 0\.weight {dtype} inst"
+        ):
+            load_strictly(build(), permuted(small, 0), "here")
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16, torch.float64])
 def test_weights_that_diverged_are_refused(value: float, dtype: torch.dtype) -> None:
@@ -113,6 +124,10 @@ def test_hash_state() -> None:
         {**state, "a": np.array([0, 0, 1], np.float32)},
         {**state, "b": np.ones((3, 1), np.float32)},
         {"a": state["a"], "c": state["b"]},
+        {**state, "a": torch.zeros(3, dtype=torch.bfloat16)},
+        {**state, "a": torch.tensor([0, 0, 1], dtype=torch.bfloat16)},
+        {**state, "a": torch.zeros(3, dtype=torch.int16)},
+        {**state, "a": torch.tensor(0, dtype=torch.bfloat16)},
     ]
     assert len({hash_state(variant) for variant in variants}) == len(variants)
     assert hash_state(dict(reversed(state.items()))) == hash_state(state)

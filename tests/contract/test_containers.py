@@ -275,6 +275,10 @@ REFUSED: dict[str, tuple[Callable[[State], Any], str]] = {
         lambda state: cast(state, torch.int8),
         r"of another kind of number: \S+ torch.int8",
     ),
+    "float8": (
+        lambda state: cast(state, torch.float8_e4m3fn),
+        r"of another kind of number: \S+ torch.float8",
+    ),
     "another model": (lambda _: {"conv.weight": torch.ones(3)}, r"looks like a state dict with 1 "),
     "an optimiser": (lambda _: {"state": {"exp_avg": torch.ones(3)}}, r"no named tensors"),
     "objects in the old format": (dict, r"holds a argparse\.Namespace.*state_dict\(\) alone"),
