@@ -32,7 +32,8 @@ MANIFESTS = read_manifests()
 QUICK = ("metricgan", "zerospeech2020")
 OTHERS = (
     *("ast", "beats-iter1", "cochcnn9-word", "cochresnet50-word", "crepe-tiny", "dasheng-base"),
-    *("dcase2020", "deepspeech2", "encodecmae-small", "s2t", "sepformer", "vggish", "wav2vec2"),
+    *("dcase2020", "deepspeech2", "encodecmae-small", "resemblyzer", "s2t", "sepformer"),
+    *("vggish", "wav2vec2"),
 )
 NAMES = [*QUICK, *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS)]
 

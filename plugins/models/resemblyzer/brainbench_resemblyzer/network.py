@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -13,7 +11,7 @@ from torch import Tensor, nn
 from brainbench_audio.activations.family import Family
 from brainbench_audio.activations.mel import MagnitudeSpectrum, slaney_filters
 from brainbench_audio.activations.precision import in_float32
-from brainbench_audio.activations.weights import State, nested
+from brainbench_audio.activations.weights import State
 
 SAMPLE_RATE = 16_000
 FRAME, HOP, BANDS = 400, 160, 40
@@ -23,7 +21,6 @@ WINDOW = 160
 STEP = round(SAMPLE_RATE / 1.3 / HOP)
 """Frames from one window to the next: 1.3 windows a second."""
 _LEAST_COVERED = 0.75
-_LOSS = re.compile(r"^similarity_(weight|bias)$")
 
 
 class VoiceEncoder(nn.Module):
@@ -108,11 +105,6 @@ def window_starts(samples: int) -> list[int]:
     return starts[:-1] if covered < _LEAST_COVERED and len(starts) > 1 else starts
 
 
-def _strip(state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return a state without the two numbers of the training's loss."""
-    return {name: value for name, value in state.items() if not _LOSS.match(name)}
-
-
 def _rename(state: State) -> State:
     """Return a state in which each LSTM layer is a module of its own."""
     published = re.compile(r"^lstm\.(\w+)_l(\d)$")
@@ -122,7 +114,8 @@ def _rename(state: State) -> State:
 FAMILY = Family(
     build=lambda _card: VoiceEncoder(),
     read_outs=lambda card: {layer: f"read_outs.{layer}" for layer in card.layers},
-    read=lambda content: nested(content, ["model_state"]),
-    strip=_strip,
+    entries=("model_state",),
+    # two numbers of the training's loss
+    unused=r"similarity_(weight|bias)",
     rename=_rename,
 )

@@ -135,5 +135,19 @@ def test_other_names(installed: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"1 unexpected: linear2\.bias"):
         FAMILY(RESEMBLYZER, {**state, "lstm.bias_hh_l2": bias, "linear2.bias": bias})
     torch.save({"state": state}, tmp_path / "other.pt")
-    with pytest.raises(DataError, match="no entry 'model_state'"):
+    with pytest.raises(DataError, match=r"no named tensors.* it holds state\."):
         FAMILY(RESEMBLYZER, tmp_path / "other.pt")
+
+
+def test_checkpoints_of_other_programs(installed: Path, model: TorchModel, tmp_path: Path) -> None:
+    published = read_checkpoint(installed)["model_state"]
+    contents: list[Any] = [
+        published,
+        {"state_dict": published},
+        {"model_state": {f"module.{name}": values for name, values in published.items()}},
+    ]
+    expected = model.network.state_dict()
+    for content in contents:
+        torch.save(content, tmp_path / "mine.pt")
+        ours = FAMILY(RESEMBLYZER, tmp_path / "mine.pt").network.state_dict()
+        assert all(torch.equal(ours[name], values) for name, values in expected.items())
