@@ -255,7 +255,7 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
     models = expand(options.model, "model")
     if options.control:
         models = [f"{model}@{options.control}" for model in models]
-    benchmarks = _with_given(expand(options.benchmark, "benchmark"), options)
+    benchmarks = _benchmarks(options)
     for identifier in models:
         if ModelId.parse(identifier).file is None:
             find_model(identifier)
@@ -267,29 +267,25 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
     return _paired(models, chosen, options)
 
 
-def _with_given(benchmarks: list[str], options: argparse.Namespace) -> list[str]:
-    """Return benchmarks with the given model in the id of those that take one.
-
-    Of those that a glob matches, the ones that lack it, or a second data set, are left out.
-    """
-    from brainbench_audio.registry.ids import ModelId
+def _benchmarks(options: argparse.Namespace) -> list[str]:
+    """Return benchmarks with the given model in the id of those that take one."""
+    from brainbench_audio.registry.globs import expand
+    from brainbench_audio.registry.ids import BenchmarkId, ModelId
     from brainbench_audio.registry.lookup import find_benchmark, find_model, needs_named
 
+    given = None
     if options.given is not None:
         wanted = ModelId.parse(options.given).absolute()
         if wanted.file is None:
             find_model(wanted)
-        cards = [find_benchmark(each) for each in benchmarks]
-        takes = [card.takes_given and not card.given for card in cards]
-        if not any(takes):
-            options.misused("--given is for benchmarks such as NH2015comp-ridge-unique")
-        named = zip(benchmarks, takes, strict=True)
-        benchmarks = [f"{each}={wanted}" if takes else each for each, takes in named]
-    lacking = {each: needs_named(find_benchmark(each)) for each in benchmarks}
-    for each, error in lacking.items():
-        if error and each in options.benchmark:
+        given = str(wanted)
+    benchmarks = expand(options.benchmark, "benchmark", given=given)
+    if given and not any(BenchmarkId.parse(each).given == given for each in benchmarks):
+        options.misused("--given is for benchmarks such as NH2015comp-ridge-unique")
+    for each in benchmarks:
+        if error := needs_named(find_benchmark(each)):
             raise error
-    return [each for each, error in lacking.items() if not error]
+    return benchmarks
 
 
 def _paired(

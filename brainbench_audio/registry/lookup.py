@@ -170,9 +170,16 @@ def second_of(card: BenchmarkCard) -> BenchmarkCard | None:
 def needs_named(card: BenchmarkCard) -> UnknownId | None:
     """Return the error for a benchmark that takes what nobody has named: a model, or data."""
     if card.takes_second and not card.second:
+        others = sorted(
+            entry.card.id
+            for entry in registered(DatasetCard)
+            if entry.card.id != card.dataset.id
+            and not _lacking(replace(card, dataset=entry.card, subset=None))
+        )
+        such = f", such as {others[0]}" if others else ""
         return UnknownId(
             f"{card.id} chooses layer and penalty on a second data set: name that one, "
-            f"{card.id}=DATASET, such as SimCortex."
+            f"{card.id}=DATASET{such}."
         )
     if card.given or not card.takes_given:
         return None

@@ -22,6 +22,7 @@ from brainbench_audio.pipeline.many import score_many
 from brainbench_audio.pipeline.plan import is_retried
 from brainbench_audio.pipeline.run import Failure, Run, run
 from brainbench_audio.pipeline.targets import look_at
+from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.lookup import find_benchmark
 
 pytest.importorskip("brainbench_ridge")
@@ -187,6 +188,26 @@ def test_a_glob_takes_in_what_a_given_model_allows(capsys: Told) -> None:
     assert [row["benchmark"] for row in without] == ["Tiny-ridge-scaled"]
     found = rows(capsys, "-m", "tiny-plain", "-b", "Tiny-ridge-[su]*", "--given", "tiny-wide")
     assert [row["benchmark"] for row in found] == ["Tiny-ridge-scaled", f"{UNIQUE}=tiny-wide"]
+
+
+def test_every_glob_leaves_out_what_nobody_names(capsys: Told) -> None:
+    plain = ["Tiny-ridge-scaled"]
+    assert expand(["Tiny-ridge-[fsu]*"], "benchmark") == plain
+    assert expand(["Tiny[a,b]-ridge-[su]*"], "benchmark") == ["Tiny[a,b]-ridge-scaled"]
+    named = f"{UNIQUE}=tiny-wide"
+    assert expand(["Tiny-ridge-[fsu]*"], "benchmark", given="tiny-wide") == [*plain, named]
+    assert expand(["Tiny[a,b]-ridge-u*"], "benchmark", given="x") == ["Tiny[a,b]-ridge-unique=x"]
+    assert expand([UNIQUE, "Tiny-ridge-u*=tiny-wide"], "benchmark") == [UNIQUE, named]
+    assert expand([UNIQUE, named], "benchmark", given="tiny-plain") == [
+        *(f"{UNIQUE}=tiny-plain", named)
+    ]
+    table = score(["tiny-plain"], ["Tiny-ridge-[su]*"])
+    assert table["benchmark"].tolist() == ["Tiny-ridge-scaled"]
+    for glob in ("Tiny-ridge-u*", "Tiny-ridge-f*"):
+        with pytest.raises(UnknownId, match="name that one"):
+            expand([glob], "benchmark")
+        assert main(["score", "-m", "tiny-plain", "-b", glob]) == 2
+        assert "name that one" in capsys.readouterr().err
 
 
 def test_a_dry_run_loads_no_given_model(

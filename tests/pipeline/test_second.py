@@ -191,6 +191,10 @@ def test_what_is_not_named_or_does_not_fit_is_told(capsys: Told) -> None:
     assert needs_named(plain) is not None
     with pytest.raises(UnknownId, match=f"name that one, {FROM}=DATASET"):
         load_benchmark(FROM)
+    for named in (FROM, "Tiny.a-ridge-from", "Other-ridge-from", "SimCortex-ridge-from"):
+        error = needs_named(find_benchmark(named))
+        proposed = str(error).removesuffix(".").rpartition("such as ")[2]
+        assert find_benchmark(f"{named}={proposed}").second == proposed
     for second, told in {
         "Tiny": "cannot take over from itself",
         "Tiny.a": "cannot take over from itself",

@@ -412,3 +412,11 @@ def test_learned_weights_of_layers_are_no_scores_of_layers() -> None:
     )
     found = layer_scores(Score(value=0.5, layer="b", parts={"test": 0.5}, raw=weights))
     assert found.values.tolist() == [[0.5]]
+
+
+def test_a_glob_leaves_out_what_nobody_names(toy: Toy, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("brainbench_ridge")
+    arguments = ["trajectory", "-m", "toy-base", "-c", str(toy.folder), "--json"]
+    assert main([*arguments, "-b", "Tiny-ridge-[fsu]*"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {row["benchmark"] for row in rows} == {"Tiny-ridge-scaled"}
