@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import logging
 import os
+import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -29,6 +30,8 @@ _CONNECT_SECONDS = 20
 _START_SECONDS = 120  # importing Dask from a slow disk takes a while
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LOGGERS = ("distributed", "distributed.client", "distributed.core", "distributed.utils")
+_SCHEMES = ("", "tcp", "tls", "ws", "wss")
+_PORTLESS = ("inproc", "ucx")  # schemes whose addresses Dask reads in ways of their own
 _log = logging.getLogger(__name__)
 
 
@@ -195,10 +198,16 @@ def at(scheduler: str, certificates: Certificates | None) -> Iterator[Client]:
     Raises
     ------
     BrainbenchError
-        It does not answer or has no workers, or a file of the certificates cannot be read.
+        Its address lacks a host or a port, it does not answer or has no workers, or a file of the
+        certificates cannot be read.
     """
     from distributed import Client
 
+    if not _is_address(scheduler):  # Dask would look for it for a long time
+        raise BrainbenchError(
+            f"{scheduler!r} is no address of a Dask scheduler: give its host and port, such as "
+            f"tls://host:8786."
+        )
     if not scheduler.startswith("tls://") and not _is_loopback(scheduler):
         _log.warning(
             "the scheduler at %s is neither encrypted nor protected: anyone who reaches its port "
@@ -251,6 +260,16 @@ def _security(certificates: Certificates) -> Security:
             f"PEM format."
         ) from error
     return security
+
+
+def _is_address(scheduler: str) -> bool:
+    """Return whether an address has a host and a port, and before them a scheme of Dask or none."""
+    scheme, _, place = scheduler.rpartition("://")
+    if scheme in _PORTLESS:
+        return bool(place)
+    # IPv6 needs brackets
+    parts = re.fullmatch(r"(?:\[[^]/]+\]|[^:/[\]]+):([0-9]{1,5})", place)
+    return scheme in _SCHEMES and parts is not None and 0 < int(parts[1]) < 1 << 16
 
 
 def _is_loopback(scheduler: str) -> bool:

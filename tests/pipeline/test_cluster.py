@@ -201,7 +201,7 @@ def test_nobody_answers(
     assert main([*arguments, "--scheduler", "tcp://127.0.0.1:9"]) == 1
     assert "No Dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
     assert main([*arguments, "--scheduler", "nonsense"]) == 1
-    assert "No Dask scheduler answers at nonsense" in capsys.readouterr().err
+    assert "'nonsense' is no address of a Dask scheduler" in capsys.readouterr().err
 
 
 def test_without_dask(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,6 +229,23 @@ def test_a_plain_scheduler_elsewhere_is_warned_of(
     assert ("neither encrypted nor protected" in caplog.text) is warned
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("foo", "", "tcp://foo", "tls://", "foo:", "foo:abc", ":8786", "foo:0", "foo:99999"),
+        *("::1", "2001:db8::1:8786", "tcp://foo:8786/", "foo:-1", "http://foo:8787"),
+    ],
+)
+def test_an_address_without_host_or_port_is_not_looked_for(
+    address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(distributed, "Client", None)
+    refused = pytest.raises(BrainbenchError, match="is no address of a Dask scheduler: give its")
+    with refused, at(address, None):
+        pass
+    assert not caplog.text
+
+
 @pytest.fixture
 def certificates(tmp_path: Path) -> Certificates:
     pytest.importorskip("cryptography")
