@@ -16,14 +16,15 @@ from typing import Any
 from brainbench_audio.errors import ContractError
 from brainbench_audio.files import hash_json
 from brainbench_audio.hash_cache import hash_files
+from brainbench_audio.hashing import live_data
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.live_tensors import TensorDigests
 from brainbench_audio.interfaces import Model
 
 State = dict[str, str]
 NO_FINGERPRINT = "it has no fingerprint"
-_SEAL = "_brainbench_seal"
 _CLASS = "__class__"
+_CONTENT = "content of its base class"
 OPAQUE = "opaque"
 
 
@@ -61,12 +62,12 @@ def sealed(model: Model, identity: Any) -> None:
 def _seal(model: Model, identity: Any, state: State, tensors: TensorDigests) -> None:
     with suppress(AttributeError, TypeError):  # no attributes can be added: it has no seal then
         seal = Seal(identity, state, seen=state, tensors=tensors)
-        object.__setattr__(model, _SEAL, seal)
+        object.__setattr__(model, live_data.SEAL, seal)
 
 
 def seal_of(model: object) -> Seal | None:
     """Return what is remembered of a model; None if it was never seen."""
-    seal = vars(model).get(_SEAL) if hasattr(model, "__dict__") else None
+    seal = vars(model).get(live_data.SEAL) if hasattr(model, "__dict__") else None
     return seal if isinstance(seal, Seal) else None
 
 
@@ -113,6 +114,11 @@ def opaque_attribute(model: Model) -> str | None:
         except Unhashable as error:
             if name == _CLASS:
                 return f"its class cannot be hashed: {error}"
+            if name == _CONTENT:
+                return (
+                    f"the {name} cannot be hashed ({error}): hold an object of that class in an "
+                    f"attribute, and name it in `transient` if it does not decide the activations"
+                )
             return (
                 f"its attribute {name} cannot be hashed ({error}): name it in the class attribute "
                 f"`transient` if it does not decide the activations"
@@ -181,14 +187,16 @@ def _looked_at(model: Model, tensors: TensorDigests) -> State:
 
 
 def _attributes(model: Model) -> Iterator[tuple[str, Any]]:
-    """Yield the class of an instance and the attributes that may decide its activations."""
-    yield _CLASS, type(model)
-    named = [vars(base).get("transient", ()) for base in type(model).__mro__]
-    transient = {_SEAL}.union(*named)  # a class does not take back what its base names
-    names = dict.fromkeys(getattr(model, "__dict__", ()))
-    for base in type(model).__mro__:
-        slots = base.__dict__.get("__slots__", ())
-        names |= dict.fromkeys((slots,) if isinstance(slots, str) else slots)
-    for name in sorted(set(names) - transient - {"__dict__", "__weakref__"}):
-        if hasattr(model, name):
-            yield name, getattr(model, name)
+    """Yield the class of an instance and all that may decide its activations."""
+    kind = type(model)
+    yield _CLASS, kind
+    own, state = getattr(model, "__dict__", {}), live_data.state_of(model)
+    for name in sorted(state.keys() - {live_data.SEAL, *live_data.transient_names(kind)}):
+        value = state[name]
+        if name in live_data.GLOBAL_HOOKS and not value:
+            continue
+        # hooks come by rank; where there are none, as they lie: stored versions of networks stay
+        none = isinstance(value, list) and not value and isinstance(own.get(name), dict)
+        yield name, type(own[name])() if none else value
+    if live_data.has_hidden_state(kind):
+        yield _CONTENT, model

@@ -19,10 +19,10 @@ from typing import Any, NoReturn
 from brainbench_audio.hashing.live_data import (
     NoContent,
     array_content,
+    counted_state,
     digest,
     has_hidden_state,
     reduced,
-    state_of,
     tensor_content,
     value_digest,
 )
@@ -199,7 +199,7 @@ class _Hasher(CodeHasher):
         kind = type(value)
         before, self._in_order = self._in_order, True
         try:
-            parts = [self.of(kind, path), self.members(state_of(value), path)]
+            parts = [self.of(kind, path), self.members(counted_state(value), path)]
             if issubclass(kind, _CONTAINERS):
                 parts.append(self._content(value, path))
                 parts.append(self.of(getattr(value, "default_factory", None), path))
@@ -229,7 +229,7 @@ class _Hasher(CodeHasher):
             found = digest("tensor", head.encode(), data)
             self._tensors.keep(value, found)
             return found
-        own = (self.of(type(value), path), self.members(vars(value), path))
+        own = (self.of(type(value), path), self.members(counted_state(value), path))
         return digest("tensor", head.encode(), data, *own)
 
     def refuse(self, path: str, reason: str, cause: Exception | None = None) -> NoReturn:

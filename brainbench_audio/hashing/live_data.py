@@ -9,7 +9,7 @@ import logging
 import sys
 import threading
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePath
 from typing import Any
@@ -19,6 +19,13 @@ _TEXT = (type(None), bool, float, complex, str)
 _GENERATORS = (types.GeneratorType, types.CoroutineType, types.AsyncGeneratorType)
 _LOCKS = (type(threading.Lock()), type(threading.RLock()))
 _TYPE_HINTS = (types.GenericAlias, types.UnionType)
+# what a model says of itself, which may come from attributes that it names as transient
+_SAID = ("fingerprint", "layers", "sample_rate")
+
+SEAL = "_brainbench_seal"
+"""Under which `object_state` remembers what a model was; no part of the model."""
+GLOBAL_HOOKS = ("_global_forward_hooks", "_global_forward_pre_hooks")
+"""Those that torch runs in every network."""
 
 
 class NoContent(Exception):
@@ -85,7 +92,7 @@ def array_content(value: Any) -> tuple[dict[str, Any], str, memoryview | bytes |
     """Return a numpy array's attributes, its type and shape, and its bytes; objects as a list."""
     numpy = sys.modules["numpy"]
     mapped = type(value) is numpy.memmap  # its attributes say where the file lies
-    attributes = {} if mapped else getattr(value, "__dict__", {})
+    attributes = {} if mapped else counted_state(value)
     array = numpy.asarray(value)
     head = repr((array.dtype.descr, array.shape))
     if array.dtype.hasobject:
@@ -131,6 +138,40 @@ def state_of(value: Any) -> dict[str, Any]:
     return state
 
 
+def counted_state(value: Any) -> dict[str, Any]:
+    """Return the attributes of an object that count; of a model those that are not transient.
+
+    Raises
+    ------
+    NoContent
+        A model cannot say what it is.
+    """
+    kind = type(value)
+    state = state_of(value)
+    state.pop(SEAL, None)
+    if not hasattr(kind, "activations") or not (transient := transient_names(kind)):
+        return state
+    state = {name: attribute for name, attribute in state.items() if name not in transient}
+    for name in _SAID:
+        try:
+            state[f"its {name}"] = getattr(value, name, None)
+        except Exception as error:  # whatever a property may raise
+            raise NoContent(f"has a {name} that cannot be read: {error!r}") from error
+    return state
+
+
+def transient_names(kind: type) -> set[str]:
+    """Return the attributes that a class and its bases name in ``transient``, as they are held."""
+    names: set[str] = set()
+    for base in kind.__mro__:  # a class does not take back what its base names
+        named = vars(base).get("transient", ())
+        named = (named,) if isinstance(named, str) else named
+        for name in named if isinstance(named, Collection) else ():
+            private = str(name).startswith("__") and not str(name).endswith("__")
+            names.add(f"_{base.__name__.lstrip('_')}{name}" if private else str(name))
+    return names
+
+
 def _slots(kind: type) -> list[tuple[str, types.MemberDescriptorType]]:
     """Return the slots of a class written in Python; those of C classes may be no attributes."""
     if "__slots__" not in vars(kind):
@@ -140,8 +181,7 @@ def _slots(kind: type) -> list[tuple[str, types.MemberDescriptorType]]:
 
 def _hooks(state: Mapping[str, Any], torch_module: Any) -> dict[str, Any]:
     """Return a network's hooks by rank: torch numbers them anew in every process."""
-    every = ("_global_forward_hooks", "_global_forward_pre_hooks")
-    groups = {name: getattr(torch_module, name) for name in every}
+    groups = {name: getattr(torch_module, name) for name in GLOBAL_HOOKS}
     groups |= {n: h for n, h in state.items() if "hooks" in n and isinstance(h, dict)}
     hooks = {
         name: [(number, hook) for number, hook in group.items() if not _only_looks_on(hook)]
