@@ -229,6 +229,22 @@ def reduced(value: Any) -> tuple[Any, ...]:
         name = f"{kind.__module__}.{kind.__qualname__}"
         raise NoContent(f"is a {name}, whose content cannot be read") from error
     if isinstance(content, str):
+        if not _is_global(value, content):
+            raise NoContent(
+                f"is a {kind.__module__}.{kind.__qualname__} that no module has by name"
+            )
         return (content,)
     maker, arguments, state, *items = (*content, None, None, None)[:5]
     return (maker, arguments, state, *(list(group or ()) for group in items))
+
+
+def _is_global(value: Any, name: str) -> bool:
+    """Return whether a module has an object under the name by which pickle would store it."""
+    # all modules, and not what `__module__` says: of every ufunc, that it is numpy's
+    for module in list(sys.modules.values()):
+        place: Any = getattr(module, "__dict__", {}).get(name.partition(".")[0])
+        for part in name.split(".")[1:]:
+            place = getattr(place, part, None)
+        if place is value:
+            return True
+    return False

@@ -407,6 +407,7 @@ class Holder:
     [
         (_generator(), "is a generator"),
         (iter([1]), "is an iterator"),
+        (np.frompyfunc(lambda x: x + 1, 1, 1), "is a numpy.ufunc that no module has by name"),
         (memoryview(b""), "is a builtins.memoryview, whose content cannot be read"),
         (torch.ones(2, device="meta"), "is a tensor without numbers"),
         (torch.ones(2).to_sparse(), "is a tensor without numbers"),
