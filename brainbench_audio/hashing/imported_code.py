@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import enum
 import functools
+import inspect
 import os
 import time
 import types
@@ -21,6 +22,7 @@ from brainbench_audio.hashing.live_code import hash_object
 
 _FOUND_AT = time.time()
 _ABSENT = object()
+_MOST_WRAPPERS = 100  # around a function; one may be wrapped in itself
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SCOPES = (*_FUNCTIONS, ast.ClassDef, ast.Lambda)
 _LITERALS = (type(None), bool, int, float, complex, str, bytes, tuple, list, dict, set)
@@ -113,7 +115,10 @@ def _unwrapped(member: Any) -> Iterator[types.FunctionType]:
         parts = [member.func]
     for part in parts:
         inner = part
-        while isinstance(inner, staticmethod | classmethod) or hasattr(inner, "__wrapped__"):
+        for _ in range(_MOST_WRAPPERS):
+            # not what `__getattr__` makes: `unittest.mock.call` has every attribute
+            if inspect.getattr_static(inner, "__wrapped__", _ABSENT) is _ABSENT:
+                break
             inner = inner.__wrapped__
         if isinstance(inner, types.FunctionType):
             yield inner
@@ -128,6 +133,8 @@ def _agrees(body: Sequence[ast.stmt], namespace: Mapping[str, Any], shared: Iter
             if statement.name in unsure or private:
                 continue
             member = namespace.get(statement.name, _ABSENT)
+            if statement.name == "__new__":  # an enum puts its own in place of it
+                member = namespace.get("_new_member_", member)
             if member is _ABSENT or not _defines(statement, member):
                 return False
         elif isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
@@ -166,10 +173,20 @@ def _matches(node: ast.expr, value: Any) -> bool:
         literal = ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return True
-    value = value._value_ if isinstance(value, enum.Enum) else value
+    if isinstance(value, enum.Enum):
+        if not _is_kept_by(type(value), literal):
+            return True
+        value = value._value_
     if type(value) not in _LITERALS or literal in ([], {}):  # an empty one is there to be filled
         return True
     return type(value) is type(literal) and bool(value == literal)
+
+
+def _is_kept_by(kind: Any, literal: Any) -> bool:
+    """Return whether members of an enum have the values that its body gives them."""
+    maker = kind._new_member_  # that of the class itself makes values as it likes
+    own = isinstance(maker, types.FunctionType) and maker.__module__ != enum.__name__
+    return not own and kind._member_type_ in (object, type(literal))
 
 
 def _set_names(body: Sequence[ast.AST]) -> Iterator[str]:

@@ -220,7 +220,8 @@ def test_the_start_of_this_process() -> None:
 SOURCE = """
 import functools
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import Enum, StrEnum
+from unittest.mock import call
 
 WIDTH = 3
 NAMES = ["a", "b"]
@@ -263,6 +264,19 @@ class Net(Options):
     def late(self): return 5
     def __private(self): return 1
 
+class Size(Enum):
+    BASE = 12, 768
+    def __new__(cls, depth, width=768):
+        self = object.__new__(cls)
+        self._value_, self.width = depth, width
+        return self
+
+class Rate(float, Enum):
+    LOW = 8000
+
+class Text(StrEnum):
+    A = "a"
+
 @functools.lru_cache
 def cached(x): return x * 2
 """
@@ -300,6 +314,8 @@ def test_a_module_in_use_is_as_its_source(site: Path) -> None:
         ("return 5", "return 6"),
         ("def deep(self): return 1", "def deep(self): return 2"),
         ("return x * 2", "return x * 3"),
+        ("width=768", "width=512"),
+        ('A = "a"', 'A = "b"'),
         ("lambda x: x + 1", "lambda x: x + 2"),
         ("def cached", "def renamed"),
         ("def cached", "def another(x): return x\ndef cached"),
@@ -310,6 +326,13 @@ def test_a_module_that_is_older_than_its_source(site: Path, old: str, new: str) 
     module = made(site, SOURCE)
     assert old in SOURCE
     assert not is_as_imported(module, SOURCE.replace(old, new).encode())
+
+
+def test_a_function_that_is_wrapped_in_itself(site: Path) -> None:
+    source = "def run(x): return x"
+    module = made(site, source)
+    module.run.__wrapped__ = module.run
+    assert is_as_imported(module, source.encode())
 
 
 def test_imports_whose_files_change_meanwhile(package: Path) -> None:
