@@ -17,6 +17,7 @@ from brainbench_audio.report.published_files import toplines
 from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.report.site.content import Content, Row
 from brainbench_audio.report.site.drawing import number
+from brainbench_audio.scores.score import REACHABLE
 
 MEAN = "mean"
 _TASKS = "Listening tasks"
@@ -238,7 +239,17 @@ def _numbers(result: Result, rank: Rank | None) -> list[Any]:
     known = [result.value, low, high, result.error, result.normalised, result.ceiling, reading]
     rounded = [None if one is None else round(float(one), _DIGITS) for one in known]
     place = [None, None, None, ""] if rank is None else _place(rank)
-    return [*rounded, int(result.published), digits_of(result), *place]
+    return [*rounded, int(result.published), digits_of(result), *place, _reachable(result)]
+
+
+def _reachable(result: Result) -> float | None:
+    """Return what a score is divided by to be normalised, so that its interval is, too."""
+    if result.ceiling is None or result.normalised is None:
+        return None
+    # of parts of a score no share is told, so the score itself says it unless it is 0
+    if result.normalised:
+        return result.value / result.normalised
+    return result.ceiling * float(result.provenance.get(REACHABLE, 1.0))
 
 
 def _place(rank: Rank) -> list[Any]:

@@ -5,7 +5,7 @@ const board = (() => {
   const form = document.getElementById("controls");
   const status = document.getElementById("count");
   const [VALUE, LOW, HIGH, ERROR, NORMALISED, CEILING, READING, PUBLISHED, DIGITS, PLACE, FIRST, LAST,
-    LETTER] = Array(13).keys();
+    LETTER, REACHABLE] = Array(14).keys();
   const LEVELS = 8;
   const ids = data.columns.map((column) => column.id);
   const families = Object.keys(data.families);
@@ -97,7 +97,7 @@ const board = (() => {
   }
 
   function bounds(score) {
-    const by = state.normalised ? score[CEILING] : 1;
+    const by = state.normalised ? score[REACHABLE] : 1;
     const reading = score[READING];
     const read = score[LOW] === null && reading !== null;
     const ends = read ? [score[VALUE] - reading, score[VALUE] + reading] : [score[LOW], score[HIGH]];
@@ -127,7 +127,7 @@ const board = (() => {
 
   function told(score, shown) {
     const [low, high, read] = bounds(score);
-    const by = state.normalised ? score[CEILING] : 1;
+    const by = state.normalised ? score[REACHABLE] : 1;
     const parts = [number(shown, score[DIGITS])];
     if (score[ERROR] !== null && by) parts.push(`± ${number(score[ERROR] / by, 4)}`);
     if (low !== null && high !== null) {

@@ -1,0 +1,58 @@
+"""What cells of the leaderboard say: one scale for value and interval, sources, letters."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.build import build_site
+
+from .browsing import Visit
+
+
+def result(model: str, benchmark: str, value: float, **known: Any) -> Result:
+    return Result(model=model, label=model, family="f", benchmark=benchmark, value=value, **known)
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_normalised_value_lies_in_its_interval(visit: Visit, tmp_path: Path, told: bool) -> None:
+    """The ceiling counts by the share that can be reached, for the interval as for the value."""
+    share = {"reachable_share": 0.8} if told else {}
+    results = [
+        result(
+            f"m{place}",
+            "SimCortex-ridge",
+            value,
+            error=0.01,
+            interval=(value - 0.02, value + 0.02),
+            ceiling=0.5,
+            normalised=value / (0.5 * 0.8),
+            provenance=share,
+        )
+        for place, value in enumerate((0.2, 0.1, 0.3))
+    ]
+    build_site(results, tmp_path / "site")
+    visit.folder = tmp_path / "site"
+    tab = visit.open("index.html", "#scale=normalised")
+    cells = tab.locator("#board tbody tr td:last-child")
+    titles = [
+        title.replace("−", "-") for title in cells.evaluate_all("all => all.map(one => one.title)")
+    ]
+    assert [title.partition(", rank")[0] for title in titles] == [
+        "0.750, ± 0.0250, interval 0.700 to 0.800, measured",
+        "0.500, ± 0.0250, interval 0.450 to 0.550, measured",
+        "0.250, ± 0.0250, interval 0.200 to 0.300, measured",
+    ]
+    # the mark of the value stands in the middle of the line of its interval
+    for lines in cells.evaluate_all(
+        "all => all.map(one => [...one.querySelectorAll('.whisker line')]"
+        ".map(line => [+line.getAttribute('x1'), +line.getAttribute('x2')]))"
+    ):
+        (low, high), (middle, _) = lines
+        assert middle == pytest.approx((low + high) / 2, abs=0.11)
+    visit.open("index.html")
+    assert re.search(r"0\.300, ± 0\.0100, interval 0\.280", str(cells.first.get_attribute("title")))
