@@ -253,4 +253,38 @@ def test_the_sounds_that_a_model_gets_wrong_come_first(visit: Visit) -> None:
     assert EVIL in tab.locator("#wrong-table").inner_text()
 
 
+def test_predictions_that_run_the_wrong_way_explain_nothing(visit: Visit, tmp_path: Path) -> None:
+    """As in the score: the square of a negative correlation is no share that is explained."""
+    random = np.random.default_rng(0)
+    measured = random.random((len(SOUNDS), 2))
+    predicted = np.stack([-measured[:, 0], measured[:, 1]], axis=1)
+    dims = ("stimulus", "component")
+    names = {"stimulus": SOUNDS, "component": ["against", "along"]}
+    given = {
+        "measured": (dims, measured),
+        "prediction": (dims, predicted),
+        "r2": ("component", [0.0, 1.0]),
+    }
+    raw = xr.Dataset(given, names).assign_coords(category=("stimulus", ["Music"] * 12))
+    Score(value=0.5, raw=raw).to_netcdf(tmp_path / "score.nc")
+    one = Result(
+        model="m", label="m", family="f", benchmark="B-ridge", value=0.5, path=tmp_path / "score.nc"
+    )
+    build_site([one], tmp_path / "site")
+    visit.folder = tmp_path / "site"
+    tab = visit.open("sounds/m.html", "#t=against")
+    told = tab.locator("#fitted").inner_text()
+    assert told.startswith("against: r² = 0.000, 12 sounds; predictions run the wrong way")
+    ends = re.findall(r",([\d.]+)", tab.locator("#dots .fit").get_attribute("d"))
+    assert len(set(ends)) == 1
+    off = np.abs(measured[:, 0] - measured[:, 0].mean()) / measured[:, 0].std()
+    shown = tab.locator("#wrong-table tbody tr td:nth-child(3)").all_inner_texts()
+    assert [abs(float(text.replace("−", "-"))) for text in shown] == pytest.approx(
+        np.sort(off)[::-1], abs=0.006
+    )
+    shoot(tab, "sounds-against")
+    visit.open("sounds/m.html", "#t=along")
+    assert tab.locator("#fitted").inner_text() == "along: r² = 1.000, 12 sounds"
+
+
 KINDS = sounds_of("Right-rsa")["category"][1]

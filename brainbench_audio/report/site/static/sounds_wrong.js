@@ -18,7 +18,8 @@ const wrong = (() => {
       { colour: COLOURS[place % COLOURS.length], marker: SHAPE_NAMES[place % SHAPE_NAMES.length] }]));
   }
 
-  /* How far each response is off the line of least squares, in deviations of the response. */
+  /* How far each response is off the line of least squares, in deviations of the response. As ridge
+     scores it, predictions that run against responses explain nothing: the line is level then. */
   function residuals(measured, predicted) {
     const known = measured.map((one, place) => place)
       .filter((place) => measured[place] !== null && predicted[place] !== null);
@@ -27,10 +28,10 @@ const wrong = (() => {
     const sum = (one, other) => known.reduce((all, place) => all + one(place) * other(place), 0);
     const [dx, dy] = [(place) => predicted[place] - x, (place) => measured[place] - y];
     const [xx, yy, xy] = [sum(dx, dx), sum(dy, dy), sum(dx, dy)];
-    const slope = xx ? xy / xx : 0;
+    const slope = xx && xy > 0 ? xy / xx : 0;
     const spread = Math.sqrt(yy / known.length) || 1;
     const line = (at) => y + slope * (at - x);
-    return { line, known, share: xx && yy ? (xy * xy) / (xx * yy) : 0,
+    return { line, known, against: xy < 0, share: yy ? (slope * xy) / yy : 0,
       off: measured.map((one, place) => (known.includes(place) ? (one - line(predicted[place])) / spread : null)) };
   }
 
@@ -156,7 +157,8 @@ const wrong = (() => {
     ...axes(xs, ys, toX, toY, width),
     draw("path", { class: "fit", d: `M${toX(xs[0])},${clip(fit.line(xs[0]))}L${toX(xs[1])},${clip(fit.line(xs[1]))}` }),
     ...[...parts.values()].map(({ dot }) => dot)));
-    fitted.textContent = `${benchmark.targets[target]}: r² = ${number(fit.share)}, ${found.length} sounds`;
+    fitted.textContent = `${benchmark.targets[target]}: r² = ${number(fit.share)}, ${found.length} sounds`
+      + (fit.against ? "; predictions run the wrong way and explain nothing" : "");
     legend.replaceChildren(...[...look].filter(([name]) => name).map(([name, one]) => make("li", {},
       draw("svg", { class: "icon", viewBox: "-7 -7 14 14", "aria-hidden": "true" }, marker(one, 0, 0)), ` ${name}`)));
     showCategories(found, look);
