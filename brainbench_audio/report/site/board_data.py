@@ -124,7 +124,8 @@ def _ceilings(column: Column) -> Iterable[float]:
 def _mean_column(content: Content) -> Group | None:
     """Return the mean over the brain benchmarks that most models share; None for fewer than two.
 
-    A model that lacks one of them has no mean: the others would be easier or harder.
+    A model that lacks one of them has no mean: the others would be easier or harder. A mean with a
+    published part is published.
     """
     models = [row for row in content.rows if not row.control] or list(content.rows)
     shown = [name for name in content.chosen if name != OVERALL and not is_task(name)]
@@ -156,8 +157,10 @@ def _mean(row: Row, names: Iterable[str]) -> Result | None:
         # as unsure as the coarsest of them
         "provenance": {"reading_error": reading} if reading else {},
     }
+    # the version of the row is known from a measured part, if there is one
     source = next((one for one in found if not one.published), found[0])
-    return source.derived(MEAN, mean, **known)
+    published = any(one.published for one in found)
+    return replace(source.derived(MEAN, mean, **known), published=published)
 
 
 def board_data(content: Content, groups: list[Group], note: str) -> dict[str, Any]:

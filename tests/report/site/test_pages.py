@@ -21,7 +21,7 @@ from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.families import FAMILIES, OTHER, looks
 from brainbench_audio.report.results import Result, published_results
 from brainbench_audio.report.site import build_site
-from brainbench_audio.report.site.board_data import column_groups
+from brainbench_audio.report.site.board_data import board_data, column_groups
 from brainbench_audio.report.site.categories import category_tables
 from brainbench_audio.report.site.content import gather
 from brainbench_audio.report.site.precision import error_text, printed
@@ -369,10 +369,28 @@ def test_the_mean_is_over_what_most_models_share() -> None:
     (mean,) = groups[0].columns
     expected = {"m0": 0.4, "m1": 0.5, "m2": 0.6, "part": 0.5}
     assert {name: one.value for name, one in mean.results.items()} == pytest.approx(expected)
+    assert {name for name, one in mean.results.items() if one.published} == {"part"}
     assert mean.ranks["m2"].place == 1
     assert "R², Spearman's rho" in groups[0].sentence
     named_so = own("m0", "mean", 0.1)
     assert column_groups(gather("title", [*results[:-1], named_so]))[0].title != "Brain"
+
+
+def test_a_mean_with_a_published_part_is_as_unsure_as_that() -> None:
+    read = {"published": True, "provenance": {"reading_error": 0.03}}
+    results = [
+        own(f"m{n}", name, 0.2 + n / 10, **(read if name == "NH2015-rsa" and n else {}))
+        for n in range(2)
+        for name in ("NH2015-ridge", "NH2015-rsa")
+    ]
+    content = gather("title", results)
+    groups = column_groups(content)
+    rows = board_data(content, groups, "")["rows"]
+    means = {row["model"]: row["scores"][0][0] for row in rows}
+    assert {name: (one[6], one[7], one[8]) for name, one in means.items()} == {
+        "m0": (None, 0, 3),
+        "m1": (0.03, 1, 2),
+    }
 
 
 def test_a_task_of_ones_own_goes_with_brain_data(tmp_path: Path) -> None:
