@@ -84,13 +84,28 @@ def ticks(lowest: float, highest: float, count: int = 5) -> list[float]:
     >>> ticks(0, 1)
     [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]
     """
-    raw = (highest - lowest) / count or 1.0
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(one * power for one in (1, 2, 5, 10) if one * power >= raw * 0.999)
+    step = _step(lowest, highest, count)
     first = math.ceil(lowest / step - 1e-9)
     return [
         round(place * step, 10) for place in range(first, math.floor(highest / step + 1e-9) + 1)
     ]
+
+
+def digits_between(lowest: float, highest: float, count: int = 5) -> int:
+    """Return how many digits behind the point tell the numbers of `ticks` apart.
+
+    Examples
+    --------
+    >>> digits_between(0, 1), digits_between(0, 0.0155, 4)
+    (1, 3)
+    """
+    return max(0, -math.floor(math.log10(_step(lowest, highest, count)) + 1e-9))
+
+
+def _step(lowest: float, highest: float, count: int) -> float:
+    raw = (highest - lowest) / count or 1.0
+    power = 10.0 ** math.floor(math.log10(raw))
+    return next(one * power for one in (1, 2, 5, 10) if one * power >= raw * 0.999)
 
 
 def layer_profile(
@@ -119,8 +134,7 @@ def layer_profile(
     for one in ticks(lowest, highest, 4):
         y = f"{up(one):.1f}"
         parts.append(tag("line", x1=left, x2=width - 4, y1=y, y2=y, class_="grid"))
-        digits = 1 if highest - lowest > 0.5 else 2 if highest - lowest > 0.02 else 4
-        label = number(one, digits)
+        label = number(one, digits_between(lowest, highest, 4))
         parts.append(tag("text", label, x=left - 6, y=f"{up(one) + 4:.1f}", text_anchor="end"))
     if len(profile.values) > 1:
         pairs = zip(profile.values, profile.parts, strict=True)
@@ -207,7 +221,7 @@ class Axis:
 
     def heading(self) -> Markup:
         """Draw the axis with its numbers, to stand above the rows, and what lies behind these."""
-        digits = 1 if self.high - self.low > 0.6 else 2
+        digits = digits_between(self.low, self.high, 4)
         shown = ticks(self.low, self.high, 4)
         behind = [_upright(self.place(one), "grid") for one in shown]
         if self.ceiling is not None:

@@ -48,6 +48,25 @@ def test_ticks_are_round_and_within(lowest: float, size: float, count: int) -> N
         assert f"{steps[0]:.1e}"[:3] in {"1.0", "2.0", "5.0"}
 
 
+@given(st.floats(1e-3, 100))
+def test_numbers_on_axes_are_the_ticks_and_differ(highest: float) -> None:
+    axis = Axis.around([highest])
+    flat = profile([[0.0, highest]])
+    for svg in (ElementTree.fromstring(axis.heading()), drawn(flat)):
+        texts = [one.text for one in svg.iter("text") if one.get("class") is None]
+        values = [
+            float(text.replace("−", "-")) for text in texts if re.fullmatch(r"−?[\d.]+", text)
+        ]
+        assert len(values) == len(set(values)) > 1
+        steps = np.diff(values)
+        assert steps == pytest.approx(np.full(len(steps), steps[0]))
+
+
+def test_small_scores_have_numbers_of_their_own() -> None:
+    svg = ElementTree.fromstring(Axis.around([0.002, 0.015]).heading())
+    assert [text.text for text in svg.iter("text")] == ["0.000", "0.005", "0.010", "0.015"]
+
+
 def test_an_empty_range_has_a_tick() -> None:
     assert ticks(0, 0) == [0.0]
 
