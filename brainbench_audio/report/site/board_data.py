@@ -256,5 +256,16 @@ def _reachable(result: Result) -> float | None:
 
 
 def _place(rank: Rank) -> list[Any]:
-    letter = "" if rank.group is None else _LETTERS[(rank.group - 1) % len(_LETTERS)]
-    return [rank.place, rank.low, rank.high, letter]
+    return [rank.place, rank.low, rank.high, "" if rank.group is None else letters(rank.group)]
+
+
+def letters(group: int) -> str:
+    """Return what a group of models is called: A to Z, then AA, AB and so on.
+
+    Examples
+    --------
+    >>> [letters(group) for group in (1, 26, 27, 53, 703)]
+    ['A', 'Z', 'AA', 'BA', 'AAA']
+    """
+    rest, place = divmod(group - 1, len(_LETTERS))
+    return (letters(rest) if rest else "") + _LETTERS[place]

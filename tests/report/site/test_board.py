@@ -9,13 +9,31 @@ from typing import Any
 import pytest
 
 from brainbench_audio.report.results import Result
+from brainbench_audio.report.site.board_data import board_data, column_groups
 from brainbench_audio.report.site.build import build_site
+from brainbench_audio.report.site.content import gather
 
 from .browsing import Visit
 
 
 def result(model: str, benchmark: str, value: float, **known: Any) -> Result:
     return Result(model=model, label=model, family="f", benchmark=benchmark, value=value, **known)
+
+
+def test_no_two_groups_share_letters() -> None:
+    results = [
+        result(f"m{place}", "B-ridge", 0.01 * place, error=1e-5, interval=(0.0, 1.0))
+        for place in range(60)
+    ]
+    content = gather("title", results)
+    rows = board_data(content, column_groups(content), "")["rows"]
+    found = [
+        row["scores"][0][0][12] for row in sorted(rows, key=lambda row: row["scores"][0][0][9])
+    ]
+    groups = [content_row.ranks["B-ridge"].group for content_row in content.rows]
+    assert max(group or 0 for group in groups) > 26
+    assert len(set(found)) == len(set(groups))
+    assert found[25:28] == ["Z", "AA", "AB"]
 
 
 @pytest.mark.parametrize("told", [True, False])
