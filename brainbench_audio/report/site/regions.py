@@ -31,13 +31,13 @@ def regions_of_model(
             continue
         most = _highest(content, list(names.values()))
         scores = {region: (one.value / most, printed(one)) for region, one in found.items()}
-        words = f"{whole}: score in each region; the darkest is the highest of all models"
+        words = f"{whole}: score in each region; the strongest shade is the highest of all models"
         if any(one.published for one in found.values()):
             words += "; published scores among them"
         figures.append(Figure(cortex(f"Score on {whole}", scores), words))
         layers = _layers(found, profiles)
         if len(layers) >= _FEWEST:
-            words = f"{whole}: best layer of each region; the darker, the deeper"
+            words = f"{whole}: best layer of each region; the stronger the shade, the deeper"
             figures.append(Figure(cortex(f"Best layer on {whole}", layers), words))
     return figures
 

@@ -93,6 +93,14 @@ def test_a_region_without_a_score_is_empty() -> None:
     assert drawn.count("region absent") == 3
 
 
+def test_shades_are_told_as_both_schemes_show_them(folder: Path) -> None:
+    """What is dark on a light page is light on a dark one."""
+    for page in folder.rglob("*.html"):
+        text = re.sub(r"<(style|script).*?</\1>", "", page.read_text("utf-8"), flags=re.DOTALL)
+        assert not re.search("dark(er|est)|light(er|est)", text), page.name
+    assert "The stronger the shade" in (folder / "index.html").read_text("utf-8")
+
+
 def test_texts_stay_inside_the_drawing(visit: Visit, folder: Path) -> None:
     found = Visit(visit.tab, folder)
     tab = found.open("models/m.html")
