@@ -117,6 +117,58 @@ class Folds:
         return hash_json([self.stimuli, self.assignment, self.names])
 
 
+def fold_labels(folds: Folds | npt.ArrayLike, stimuli: int | None = None) -> npt.NDArray[Any]:
+    """Return the fold of each stimulus as an array, (stimulus,), of labels of any one kind.
+
+    Parameters
+    ----------
+    folds : Folds or array (stimulus,)
+        Numbers, texts, whatever can be sorted.
+    stimuli : int, optional
+        How many there are to be, where that is known.
+
+    Raises
+    ------
+    DataError
+        It is not one-dimensional, of another length, lacks some (None, NaN), or has labels of
+        several kinds.
+
+    Examples
+    --------
+    >>> fold_labels(["b", "a", "b"]).tolist()
+    ['b', 'a', 'b']
+    """
+    # who lists benchmarks needs no xarray
+    import xarray as xr
+
+    try:
+        labels = np.asarray(folds)
+    except ValueError as error:
+        raise DataError("Folds must be one label a stimulus, not lists of labels.") from error
+    if labels.ndim != 1:
+        raise DataError(f"Folds must be one label a stimulus, got shape {labels.shape}.")
+    if stimuli is not None and labels.size != stimuli:
+        raise DataError(
+            f"Folds of {labels.size} stimuli do not fit {stimuli} stimuli: give each one a label, "
+            f"in the order of the responses."
+        )
+    lacking = xr.DataArray(labels).isnull().values
+    if lacking.any():
+        raise DataError(
+            f"{lacking.sum()} of {labels.size} stimuli have no fold, the first is in row "
+            f"{int(np.argmax(lacking))}: give each one a fold, or leave it out."
+        )
+    if labels.dtype.kind == "O":
+        try:
+            np.unique(labels)
+        except TypeError as error:
+            kinds = ", ".join(sorted({type(label).__name__ for label in labels}))
+            raise DataError(
+                f"Folds have labels that cannot be sorted ({kinds}): give numbers."
+            ) from error
+    return labels
+
+
 def stratified(
     stimuli: Sequence[str], categories: Sequence[str], number: int = 5, seed: int = 0
 ) -> Folds:

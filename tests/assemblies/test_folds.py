@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbench_audio.assemblies.folds import Folds, stratified
+from brainbench_audio.assemblies.folds import Folds, fold_labels, stratified
 from brainbench_audio.errors import DataError
 
 CATEGORIES = st.lists(st.sampled_from(["speech", "music", "nature", "x"]), min_size=6, max_size=60)
@@ -108,3 +109,27 @@ def test_folds_know_a_name_in_both_unicode_forms() -> None:
     folds = Folds(("é", "b"), (0, 1), "x")
     assert folds.aligned(["b", "e\u0301"]).assignment == (1, 0)
     assert Folds(("e\u0301", "b"), (0, 1), "x").fingerprint == folds.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("folds", "told"),
+    [
+        ([[0, 1], [1, 0]], r"one label a stimulus, got shape \(2, 2\)"),
+        ([[0, 1], [1]], "one label a stimulus, not lists"),
+        (3, r"one label a stimulus, got shape \(\)"),
+        ([0, 1, 2], "Folds of 3 stimuli do not fit 4 stimuli: give each one"),
+        ([0.0, np.nan, 1.0, 2.0], "1 of 4 stimuli have no fold, the first is in row 1"),
+        (["a", None, "b", None], "2 of 4 stimuli have no fold, the first is in row 1"),
+        (np.array([0, "a", 1, 2], dtype=object), r"cannot be sorted \(int, str\): give numbers"),
+    ],
+)
+def test_folds_are_one_label_a_stimulus(folds: Any, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        fold_labels(folds, 4)
+
+
+def test_labels_of_any_kind_are_kept() -> None:
+    folds = Folds(("a", "b", "c"), (1, 0, 1), "made up")
+    assert fold_labels(folds, 3).tolist() == [1, 0, 1]
+    for labels in ([3, -1, 3], ["x", "y", "x"], [0.5, 0.25, 1.0], [True, False, True]):
+        assert fold_labels(labels).tolist() == labels

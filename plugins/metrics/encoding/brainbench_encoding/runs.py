@@ -11,6 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.assemblies.continuous import presentations, repetition_time
+from brainbench_audio.assemblies.folds import fold_labels
 from brainbench_audio.errors import DataError
 
 from .reduction import principal_components
@@ -47,15 +48,12 @@ class Runs:
         Raises
         ------
         DataError
-            A run is in several folds, or what `repetition_time` finds.
+            As `fold_labels`, a run is in several folds, or what `repetition_time` finds.
         """
         step = repetition_time(target)
-        labels = np.asarray(folds)
-        if labels.shape != target.shape[:1] or labels.dtype.kind not in "iuf":
-            raise DataError(
-                f"Folds need one number a row: {len(target)} rows, {labels.dtype} of shape "
-                f"{labels.shape}."
-            )
+        labels = fold_labels(folds, len(target))
+        if labels.dtype.kind not in "iuf":
+            raise DataError(f"Folds in time are numbers, one a row, not {labels.dtype}.")
         every: dict[str, list[IndexArray]] = {}
         for (run, _), rows in presentations(target).items():
             every.setdefault(run, []).append(rows)

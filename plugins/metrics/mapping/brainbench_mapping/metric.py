@@ -14,7 +14,7 @@ from brainbench_ridge.normalisation import ceiling_of
 from brainbench_ridge.partition import Partition
 from brainbench_ridge.targets import Targets
 
-from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.folds import Folds, fold_labels
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.progress import progress_bar
@@ -97,7 +97,7 @@ class LinearMap:
         responses = checked_targets(targets.responses, partition).astype(np.float64)
         if not layers:
             raise ContractError("No layers to predict from: the mapping of layers is empty.")
-        numbers = np.unique(np.asarray(folds), return_inverse=True)[1]
+        numbers = np.unique(fold_labels(folds), return_inverse=True)[1]
         problem = Problem(responses, numbers, MAPS[self.map], targets.aggregate)
         checked = (checked_features(name, layers[name], partition) for name in layers)
         with progress_bar(len(layers), self.map, "layer", smoothing=0) as bar:

@@ -132,7 +132,7 @@ class Probe:
         ContractError
             The rows of a layer do not fit.
         """
-        task, rounds = Task.from_assembly(target), splits(folds)
+        task, rounds = Task.from_assembly(target), splits(folds, len(target))
         names = list(layers)[-1:] if self.variant == "last" else list(layers)
         if not names:
             raise ContractError("The metric probe needs at least one layer.")

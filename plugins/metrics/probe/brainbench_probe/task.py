@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 import xarray as xr
 
-from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.folds import Folds, fold_labels
 from brainbench_audio.errors import DataError
 
 from .scoring import METRICS, Predictions
@@ -126,7 +126,7 @@ def _known_metrics(listed: str, labels: list[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in asked if name in usable))
 
 
-def splits(folds: Folds | npt.ArrayLike) -> list[Split]:
+def splits(folds: Folds | npt.ArrayLike, clips: int | None = None) -> list[Split]:
     """Return the parts of each round of training and testing.
 
     Folds named train, valid and test are one round. Other folds take turns, sorted by name: each
@@ -136,17 +136,28 @@ def splits(folds: Folds | npt.ArrayLike) -> list[Split]:
     Parameters
     ----------
     folds : Folds or int array (clip,)
+        Numbers from 0 on.
+    clips : int, optional
+        How many there are to be.
 
     Raises
     ------
     DataError
-        A part is missing, or there are fewer than three folds.
+        As `fold_labels`, they are no such numbers, a part is missing, or there are fewer than three
+        folds.
     """
-    numbers = np.asarray(folds, dtype=np.int64)
-    given = getattr(folds, "names", ())
-    count = int(numbers.max()) + 1
-    names = list(given) if given else [f"fold{number:02d}" for number in range(count)]
-    rows = {name: np.flatnonzero(numbers == number) for number, name in enumerate(names)}
+    labels = fold_labels(folds, clips)
+    whole = labels.dtype.kind in "iu"
+    wrong = [label for label in labels.tolist() if not whole or label < 0]
+    if wrong:
+        raise DataError(
+            f"Folds of a task are whole numbers from 0 on, got {wrong[0]!r}: number them 0, 1, …"
+        )
+    used = np.unique(labels).tolist()
+    names = list(getattr(folds, "names", ())) or [f"fold{number:02d}" for number in used]
+    rows = {
+        name: np.flatnonzero(labels == number) for number, name in zip(used, names, strict=True)
+    }
     if set(names) & set(FIXED):
         lacking = [name for name in FIXED if name not in names or not rows[name].size]
         if lacking:

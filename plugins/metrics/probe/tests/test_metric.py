@@ -426,6 +426,26 @@ def test_bad_splits_are_refused() -> None:
         scored(folds=Folds(tuple(STIMULI), numbers, "made up"))
 
 
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        (np.arange(119) % 3, "119 stimuli do not fit 120"),
+        (np.arange(121) % 3, "121 stimuli do not fit 120"),
+        (np.arange(120) % 3 - 1, "whole numbers from 0 on, got -1"),
+        (np.arange(120) % 3 / 2, "whole numbers from 0 on, got 0.0"),
+        (np.where(np.arange(120) == 7, np.nan, np.arange(120) % 3), "1 of 120 stimuli have no"),
+        (np.array(list("abc"))[np.arange(120) % 3], "whole numbers from 0 on, got 'a'"),
+    ],
+)
+def test_folds_that_do_not_fit_are_refused(labels: np.ndarray, told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        scored(folds=labels)
+
+
+def test_folds_may_have_gaps() -> None:
+    assert [split.name for split in splits([4, 1, 2])] == ["fold01", "fold02", "fold04"]
+
+
 def test_bad_layers_are_refused() -> None:
     values, _ = made_up(CLIPS)
     values["l1"][5, 3] = np.nan

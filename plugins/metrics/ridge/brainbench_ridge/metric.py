@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.arrays import Arrays, arrays_on, checked_device
-from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.folds import Folds, fold_labels
 from brainbench_audio.errors import DataError
 from brainbench_audio.progress import progress_bar
 from brainbench_audio.scores.ceilings import bounded
@@ -134,7 +134,7 @@ class Ridge:
             If the rows of a layer do not fit, or the device is not there or fails.
         """
         targets = Targets.from_assembly(target)
-        labels = np.asarray(folds)
+        labels = fold_labels(folds)
         fitted = targets.responses.shape[1] * (1 + (self.permutations or 0))
         arrays = arrays_on(self.device, large=fitted * len(layers) >= LARGE)
         mixed = self._mixed(targets, target, len(layers), np.unique(labels).size, arrays)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from brainbench_audio.arrays import namespace
+from brainbench_audio.assemblies.folds import fold_labels
 from brainbench_audio.errors import DataError
 
 IndexArray = npt.NDArray[np.intp]
@@ -40,19 +40,10 @@ class Partition:
         Raises
         ------
         DataError
-            If ``folds`` is not one-dimensional, lacks some (None, NaN) or has fewer than three
-            different labels: one fold is held out, a second one chooses, a third one is needed to
-            learn from.
+            As `fold_labels`, or if there are fewer than three different labels: one fold is held
+            out, a second one chooses, a third one is needed to learn from.
         """
-        labels = np.asarray(folds)
-        if labels.ndim != 1:
-            raise DataError(f"Folds must be one label a stimulus, got shape {labels.shape}.")
-        lacking = xr.DataArray(labels).isnull().values
-        if lacking.any():
-            raise DataError(
-                f"{lacking.sum()} of {labels.size} stimuli have no fold, the first is in row "
-                f"{int(np.argmax(lacking))}: give each one a fold, or leave it out."
-            )
+        labels = fold_labels(folds)
         values, sizes = np.unique(labels, return_counts=True)
         if values.size < 3:
             raise DataError(

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.arrays import arrays_on
-from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.folds import Folds, fold_labels
 from brainbench_audio.errors import ContractError, DataError
 from brainbench_audio.interfaces import SecondData
 from brainbench_audio.progress import progress_bar
@@ -87,7 +87,7 @@ class RidgeFrom:
                 f"The second data set has layers {', '.join(second.layers)}, expected "
                 f"{', '.join(layers)}: let the same model hear both."
             )
-        held_out = _held_out(second, np.asarray(folds))
+        held_out = _held_out(second, fold_labels(folds))
         sounds = (~held_out).sum(axis=1)
         if sounds.min() < LEAST_SOUNDS:
             raise DataError(
@@ -122,7 +122,7 @@ class RidgeFrom:
     ) -> Choice:
         """Call `choose` as the memory allows."""
         stimuli, columns = responses.shape
-        count, labels = len(second.layers), np.asarray(second.folds)
+        count, labels = len(second.layers), fold_labels(second.folds)
         arrays = arrays_on(self.ridge.device, large=columns * count >= LARGE)
         limits = self.ridge.max_memory, arrays.budget(self.ridge.max_memory)
         # what is held out may be a fold of its own

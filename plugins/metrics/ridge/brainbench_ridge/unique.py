@@ -12,7 +12,7 @@ import numpy.typing as npt
 import xarray as xr
 
 from brainbench_audio.arrays import Arrays, arrays_on, checked_device
-from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.folds import Folds, fold_labels
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.ceilings import bounded
 from brainbench_audio.scores.commonality import (
@@ -117,7 +117,7 @@ class UniqueRidge:
                 "ridge-unique compares with a second model: give its layers as `given`."
             )
         targets = Targets.from_assembly(target)
-        labels = np.asarray(folds)
+        labels = fold_labels(folds)
         partition = Partition.from_labels(labels)
         large = targets.responses.shape[1] * (len(layers) + len(given)) >= LARGE
         arrays = arrays_on(self.device, large=large)

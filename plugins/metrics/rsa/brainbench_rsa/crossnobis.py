@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import LinAlgError, cho_factor, cho_solve, cholesky, solve_triangular
 from sklearn.covariance import ledoit_wolf
 
+from brainbench_audio.assemblies.folds import fold_labels
 from brainbench_audio.errors import DataError
 
 from .rdm import FloatArray, IntArray, pair_indices
@@ -28,9 +29,10 @@ def subject_distances(target: xr.DataArray, folds: ArrayLike) -> SubjectRdms:
     Raises
     ------
     DataError
-        Responses have no two sessions, folds are fewer than three, or no subject is left.
+        Responses have no two sessions, folds are no label of each stimulus or fewer than three, or
+        no subject is left.
     """
-    labels = np.asarray(folds)
+    labels = fold_labels(folds, target.sizes.get("stimulus"))
     if target.sizes.get("session", 1) < 2:
         raise DataError("rsa-crossnobis needs two sessions at least: score `-rsa` without them.")
     if np.unique(labels).size < _FEWEST:
@@ -90,8 +92,8 @@ def distances(responses: ArrayLike, folds: ArrayLike) -> FloatArray:
     Walther et al. 2016, NeuroImage 137; Diedrichsen et al. 2016, arXiv:1607.01371.
     """
     values = np.asarray(responses, dtype=np.float64)
-    labels = np.asarray(folds)
     stimuli, targets = values.shape[:2]
+    labels = fold_labels(folds, stimuli)
     first, second = pair_indices(stimuli)
     found = np.empty(first.size)
     whiten = _Whitening(values)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped,unuse
 
 from brainbench_audio.arrays import HOST, Arrays, arrays_on, checked_device
 from brainbench_audio.assemblies.assembly import real_numbers
-from brainbench_audio.assemblies.folds import Folds
+from brainbench_audio.assemblies.folds import Folds, fold_labels
 from brainbench_audio.assemblies.subjects import Subjects
 from brainbench_audio.cards import MetricCard
 from brainbench_audio.errors import DataError
@@ -128,25 +128,25 @@ class RSA:
         Raises
         ------
         DataError
-            If rows do not fit, or no subject or no layer has an RDM.
+            If rows or folds do not fit, or no subject or no layer has an RDM.
         """
         # Products of 165 rows gain nothing from threads, and lose much where cores are shared.
         with threadpool_limits(limits=1, user_api="blas"):
             if self.variant == "crossnobis":
-                subjects = subject_distances(target, np.asarray(folds))
+                subjects = subject_distances(target, folds)
             else:
                 subjects = subject_rdms(target, zscore=self.zscore)
             names, rdms, computed_on = self._layer_rdms(layers, subjects.n["stimulus"])
             rho = spearman(rdms, subjects.arrays)
             units = "listeners" if subjects.known else ""
             if self.variant == "cv":
-                found = cross_validate(rdms, subjects.arrays, np.asarray(folds))
+                found = cross_validate(rdms, subjects.arrays, folds)
                 parts, owed = found.rho, influence(found.rdms, subjects.arrays, units)
                 _check_assembled(parts, subjects.names)
                 if len(names) > 1 and len(owed.stimuli) >= owed.least:
-                    moved = chosen_anew(found, rdms, subjects.arrays, np.asarray(folds))
+                    moved = chosen_anew(found, rdms, subjects.arrays, folds)
                     owed = replace(owed, choice=moved)
-                layer = _most_used(found, names, np.asarray(folds))
+                layer = _most_used(found, names, fold_labels(folds))
                 raw = _cv_raw(found, names, list(layers))
             else:
                 best, owed = best_of(
@@ -161,7 +161,7 @@ class RSA:
                 bootstrap=self.bootstrap,
                 seed=self.seed,
             )
-            chance = self._chance(rdms, subjects, float(parts.mean()), np.asarray(folds))
+            chance = self._chance(rdms, subjects, float(parts.mean()), folds)
             ceiling, bounds = subject_ceiling(
                 subjects.arrays,
                 lambda one, other: float(spearman(one, other).item()),
@@ -238,7 +238,7 @@ class RSA:
         )
 
     def _chance(
-        self, rdms: FloatArray, subjects: Subjects, value: float, folds: NDArray[Any]
+        self, rdms: FloatArray, subjects: Subjects, value: float, folds: ArrayLike
     ) -> dict[str, Any]:
         """Return the test against chance, with the layer chosen anew in each permutation."""
         number = self.permutations

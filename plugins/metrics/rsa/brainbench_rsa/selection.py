@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import combinations_with_replacement
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from brainbench_audio.assemblies.folds import fold_labels
 from brainbench_audio.errors import DataError
 
 from .comparison import correlate, standard_ranks, tie_groups
@@ -20,7 +22,7 @@ BoolArray = NDArray[np.bool_]
 class FoldPair:
     """Two folds (or one, twice), the entries between them and those that touch neither."""
 
-    folds: tuple[int, int]
+    folds: tuple[Any, Any]
     block: BoolArray
     training: BoolArray
 
@@ -36,7 +38,7 @@ class CrossValidation:
     chosen
         (fold pair, subject), index of the layer chosen.
     fold_pairs
-        (fold pair, 2), the folds of each pair.
+        (fold pair, 2), labels of the folds of each pair.
     rdms
         (subject, pair), the RDMs assembled from the chosen layers.
     inner
@@ -45,7 +47,7 @@ class CrossValidation:
 
     rho: FloatArray
     chosen: IntArray
-    fold_pairs: IntArray
+    fold_pairs: NDArray[Any]
     rdms: FloatArray
     inner: FloatArray
 
@@ -69,7 +71,7 @@ def fold_pairs(folds: ArrayLike) -> list[FoldPair]:
     DataError
         If a pair leaves fewer than 3 stimuli to choose a layer on.
     """
-    labels = np.asarray(folds)
+    labels = fold_labels(folds)
     names = np.unique(labels)
     first, second = pair_indices(len(labels))
     one, other = labels[first], labels[second]
@@ -84,7 +86,7 @@ def fold_pairs(folds: ArrayLike) -> list[FoldPair]:
             )
         block = ((one == i) & (other == j)) | ((one == j) & (other == i))
         training = (one != i) & (one != j) & (other != i) & (other != j)
-        pairs.append(FoldPair((int(i), int(j)), block, training))
+        pairs.append(FoldPair((i, j), block, training))
     return pairs
 
 
@@ -113,7 +115,7 @@ def cross_validate(layers: ArrayLike, subjects: ArrayLike, folds: ArrayLike) -> 
     Raises
     ------
     DataError
-        If folds and RDMs differ in stimuli, folds are too few, or all layers or a subject are
+        If folds are no label of each stimulus or too few, or all layers or a subject are
         constant over the entries to choose on.
 
     Notes
@@ -127,10 +129,7 @@ def cross_validate(layers: ArrayLike, subjects: ArrayLike, folds: ArrayLike) -> 
     layer_rdms = np.atleast_2d(np.asarray(layers, dtype=np.float64))
     subject_rdms = np.atleast_2d(np.asarray(subjects, dtype=np.float64))
     stimuli = stimuli_of(layer_rdms.shape[1])
-    if len(np.asarray(folds)) != stimuli:
-        raise DataError(
-            f"Folds of {len(np.asarray(folds))} stimuli do not fit RDMs of {stimuli} stimuli."
-        )
+    folds = fold_labels(folds, stimuli)
     layer_groups, subject_groups = tie_groups(layer_rdms), tie_groups(subject_rdms)
     pairs = fold_pairs(folds)
     inner = np.stack([_inner(layer_groups, subject_groups, pair) for pair in pairs])

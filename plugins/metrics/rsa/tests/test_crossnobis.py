@@ -141,6 +141,12 @@ def test_what_has_no_sessions_or_folds_or_noise_is_refused() -> None:
         metric(layers, target(responses[:, :, 0]), FOLDS)
     with pytest.raises(DataError, match="2 folds"):
         metric(layers, target(responses), FOLDS % 2)
+    with pytest.raises(DataError, match="1 of 40 stimuli have no fold"):
+        metric(layers, target(responses), np.where(np.arange(40) == 3, np.nan, FOLDS))
+    with pytest.raises(DataError, match="39 stimuli do not fit 40"):
+        metric(layers, target(responses), FOLDS[1:])
+    with pytest.raises(DataError, match="one label a stimulus"):
+        metric(layers, target(responses), FOLDS[:, np.newaxis])
     same = np.repeat(responses[:, :, :1], 3, axis=2)
     with pytest.raises(DataError, match="vary between sessions"):
         metric(layers, target(same), FOLDS)

@@ -119,6 +119,15 @@ def test_fold_names_do_not_matter() -> None:
     )
 
 
+def test_labels_of_folds_may_be_texts_or_fractions() -> None:
+    layers, subjects = layers_and_subjects(8)
+    plain = cross_validate(layers, subjects, FOLDS)
+    for labels in (np.array(list("vwxyz"))[FOLDS], FOLDS / 7):
+        found = cross_validate(layers, subjects, labels)
+        np.testing.assert_array_equal(found.rho, plain.rho)
+        assert found.fold_pairs[1].tolist() == [labels[0], labels[1]]
+
+
 def test_too_few_folds_are_refused() -> None:
     layers, subjects = layers_and_subjects(9)
     with pytest.raises(DataError, match="Folds 0 and 1 leave 0 of 25"):
