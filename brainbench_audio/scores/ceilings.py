@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from itertools import combinations
 from typing import Any
 
@@ -10,11 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
+from brainbench_audio.scores.score import WITHHELD
 
 Array = npt.NDArray[np.float64]
 
 # Two points always lie on a line.
 LEAST_SHARED = 3
+# What a ceiling has to be, and how many of its standard errors, to be divided by.
+LEAST_CEILING, LEAST_ERRORS = 0.05, 5.0
+# that a jackknife leaves out one after the other
+GROUPS = 10
 
 
 def spearman_brown(reliability: npt.ArrayLike, times: npt.ArrayLike) -> Array:
@@ -142,16 +148,70 @@ def _centred(values: Array, where: npt.NDArray[np.bool_]) -> tuple[Array, Array]
 
 def subject_ceiling(
     arrays: Array, correlate: Callable[[Array, Array], float], units: Array | None = None
-) -> tuple[float | None, dict[str, tuple[str, Array]]]:
-    """Return the mean of `inter_subject`'s lower ceiling, and both as variables of a `Score.raw`.
+) -> tuple[float | None, dict[str, tuple[str, Array]], dict[str, str]]:
+    """Return the mean of `inter_subject`'s lower ceiling, and what belongs to it in a `Score`.
 
-    The ceiling is None for one subject, and where it is not defined for all; else within 0 and 1.
+    Returns
+    -------
+    float or None
+        Within 0 and 1; None for one subject, and where it is not defined for all.
+    mapping of str
+        Both ceilings, variables of `Score.raw`.
+    mapping of str
+        See `too_uncertain`. The error is by jackknife over subjects, a tenth of them at a time; of
+        two subjects there is none.
     """
     if len(arrays) < 2:
-        return None, {}
+        return None, {}, {}
     lower, upper = inter_subject(arrays, correlate, units)
     bounds = {"ceiling_lower": ("subject", lower), "ceiling_upper": ("subject", upper)}
-    return bounded(float(lower.mean())), bounds
+    ceiling = bounded(float(lower.mean()))
+    groups = min(GROUPS, len(arrays)) if len(arrays) > 2 else 0
+    group = np.arange(len(arrays)) % max(groups, 1)
+    left = [_with_the_others(arrays[group != one], correlate).mean() for one in range(groups)]
+    reason = too_uncertain(ceiling, left, "The ceiling between subjects", "subjects")
+    return ceiling, bounds, reason
+
+
+def too_uncertain(
+    ceiling: float | None,
+    left_out: npt.ArrayLike,
+    name: str,
+    over: str,
+    least: float = LEAST_CEILING,
+) -> dict[str, str]:
+    """Return why a score is not divided by its ceiling, as part of the provenance, if so.
+
+    Parameters
+    ----------
+    ceiling : float or None
+        None: there is none, so nothing is to be said.
+    left_out : float array (group,)
+        The ceiling without each group of stimuli or subjects; empty where there are no groups, NaN
+        where a ceiling is not known.
+    name, over : str
+        What the ceiling is, and what was left out.
+    least : float
+        The ceiling is to be above.
+    """
+    if ceiling is None:
+        return {}
+    left = np.asarray(left_out, dtype=np.float64)
+    error = float(np.std(left) * np.sqrt(left.size - 1)) if left.size else 0.0
+    if np.isnan(error):
+        reason = (
+            f"{name}, {ceiling:.3f}, is from so few {over} that its standard error is not known "
+            f"(jackknife over {over}), so it is too uncertain to divide by."
+        )
+        return {WITHHELD: reason}
+    if ceiling > max(least, LEAST_ERRORS * error):
+        return {}
+    known = f" with a standard error of {error:.3f} (jackknife over {over})" if left.size else ""
+    limits = f"{least} or {LEAST_ERRORS:g} of its errors" if left.size else f"{least}"
+    return {
+        WITHHELD: f"{name}, {ceiling:.3f}{known}, is below {limits}, so it is too uncertain to "
+        f"divide by."
+    }
 
 
 def inter_subject(
@@ -185,13 +245,23 @@ def inter_subject(
     """
     if len(rdms) < 2:
         raise DataError("A noise ceiling between subjects needs at least two subjects.")
-    total = rdms.sum(axis=0)
-    lower = [correlate(rdm, (total - rdm) / (len(rdms) - 1)) for rdm in rdms]
+    lower = _with_the_others(rdms, correlate)
     if units is None:
-        return np.array(lower), np.array([correlate(rdm, total / len(rdms)) for rdm in rdms])
+        mean = rdms.mean(axis=0)
+        return lower, np.array([correlate(rdm, mean) for rdm in rdms])
     best = units.mean(axis=0)
     length = float(np.linalg.norm(best))
-    return np.array(lower), units @ (best / length if length > 0 else best)
+    return lower, units @ (best / length if length > 0 else best)
+
+
+def _with_the_others(rdms: Array, correlate: Callable[[Array, Array], float]) -> Array:
+    """Return the correlation of each subject with the mean of the others, (subject,)."""
+    found = []
+    for place, rdm in enumerate(rdms):
+        # not the sum of all less the subject's own: rounding would break ties of the others
+        others = reduce(np.add, [one for number, one in enumerate(rdms) if number != place])
+        found.append(correlate(rdm, others / (len(rdms) - 1)))
+    return np.array(found)
 
 
 def bounded(ceiling: float) -> float | None:

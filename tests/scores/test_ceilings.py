@@ -15,6 +15,8 @@ from brainbench_audio.scores.ceilings import (
     session_reliability,
     spearman_brown,
     stepped_up,
+    subject_ceiling,
+    too_uncertain,
 )
 
 
@@ -133,6 +135,21 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.corrcoef(x, y)[0, 1])
 
 
+def test_ties_of_the_others_stay_ties() -> None:
+    """Two targets have distances of 0 and 2 only; other subjects' must not tell them apart."""
+    generator = np.random.default_rng(0)
+    few = 2.0 * (generator.random((2, 200)) < 0.5)
+    one = generator.random(200)
+
+    def spearman(x: np.ndarray, y: np.ndarray) -> float:
+        return float(scipy.stats.spearmanr(x, y).statistic)
+
+    lower, _ = inter_subject(np.stack([one, few[0]]), spearman)
+    assert lower.tolist() == pytest.approx([spearman(one, few[0])] * 2, abs=1e-14)
+    lower, _ = inter_subject(np.stack([few[0], one, few[1]]), spearman)
+    assert lower[1] == pytest.approx(spearman(one, few.mean(axis=0)), abs=1e-14)
+
+
 def test_inter_subject_is_the_plain_loop() -> None:
     generator = np.random.default_rng(0)
     rdms = generator.standard_normal(60) + generator.standard_normal((5, 60))
@@ -161,3 +178,32 @@ def test_equal_subjects_reach_one() -> None:
 def test_one_subject_has_no_ceiling() -> None:
     with pytest.raises(DataError, match="at least two subjects"):
         inter_subject(np.zeros((1, 10)), pearson)
+
+
+@pytest.mark.parametrize("subjects", [3, 7, 13])
+def test_the_error_between_subjects_is_a_jackknife(subjects: int) -> None:
+    generator = np.random.default_rng(5)
+    heard = generator.standard_normal(60)
+    rdms = heard * generator.random((subjects, 1)) + generator.standard_normal((subjects, 60))
+    ceiling, _, reason = subject_ceiling(rdms, pearson)
+    assert ceiling is not None
+    tenths = [np.arange(subjects)[place::10] for place in range(min(10, subjects))]
+    left = [inter_subject(np.delete(rdms, some, axis=0), pearson)[0].mean() for some in tenths]
+    error = scipy.stats.tstd(left) * (len(left) - 1) / np.sqrt(len(left))
+    assert bool(reason) == (ceiling <= max(0.05, 5 * error))
+    told = f"{ceiling:.3f} with a standard error of {error:.3f} (jackknife over subjects)"
+    assert told in reason["normalised_withheld"]
+
+
+def test_subjects_who_agree_are_divided_by() -> None:
+    generator = np.random.default_rng(6)
+    rdms = generator.standard_normal(500) + generator.standard_normal((6, 500))
+    assert subject_ceiling(rdms, pearson)[2] == {}
+    # of two there is no error
+    assert subject_ceiling(rdms[:2], pearson)[2] == {}
+    assert subject_ceiling(rdms[:1], pearson) == (None, {}, {})
+    _, _, reason = subject_ceiling(generator.standard_normal((2, 500)) + 0.01 * rdms[:2], pearson)
+    assert reason["normalised_withheld"].endswith(
+        "is below 0.05, so it is too uncertain to divide by."
+    )
+    assert too_uncertain(None, [], "The ceiling", "subjects") == {}

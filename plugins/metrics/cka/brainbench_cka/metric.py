@@ -140,7 +140,7 @@ class CKA:
         )
         # the others' Gram matrices have unit norm, so none counts more for more or stronger voxels
         flat = subjects.arrays.reshape(len(subjects.arrays), -1)
-        ceiling, bounds = subject_ceiling(flat, _cosine)
+        ceiling, bounds, withheld = subject_ceiling(flat, _cosine)
         raw = xr.Dataset(
             {"layer_score": (("layer", "subject"), found), **bounds},
             {"layer": names, "subject": list(subjects.names)},
@@ -152,7 +152,7 @@ class CKA:
             value=float(parts.mean()),
             **unsure.with_chance(chance).fields,
             ceiling=ceiling,
-            provenance=unsure.provenance | chance | computed_on,
+            provenance=unsure.provenance | chance | withheld | computed_on,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
             layer=names[best],
             n=subjects.n | {"layer": len(names) - dropped, "layer_dropped": dropped},

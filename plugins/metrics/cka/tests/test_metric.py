@@ -51,6 +51,16 @@ def test_the_best_layer_on_all_targets() -> None:
     }  # fmt: skip
 
 
+def test_no_score_is_divided_by_a_ceiling_that_is_not_sure() -> None:
+    layers, target = responses(subjects=3)
+    assert CKA()(layers, target, FOLDS).normalised is not None
+    noise = np.random.default_rng(1).standard_normal(target.shape)
+    found = CKA()(layers, target.copy(data=noise), FOLDS)
+    assert found.ceiling is not None
+    assert found.normalised is None
+    assert "(jackknife over subjects), is below" in found.provenance["normalised_withheld"]
+
+
 @pytest.mark.parametrize("variant", [None, "biased"])
 def test_each_subject_alone(variant: str | None) -> None:
     layers, target = responses(subjects=3, sessions=2)

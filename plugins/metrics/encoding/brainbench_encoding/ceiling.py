@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from brainbench_audio.scores.ceilings import session_reliability, stepped_up
-from brainbench_audio.scores.score import WITHHELD
+from brainbench_audio.scores.ceilings import (
+    GROUPS,
+    session_reliability,
+    stepped_up,
+    too_uncertain,
+)
 
 from .correlation import unit
 from .runs import FloatArray
 
-# What a ceiling has to be, and how many of its standard errors, to be divided by.
-LEAST, LEAST_ERRORS = 0.1, 5.0
-# of the jackknife over time
-GROUPS = 10
+# What a ceiling has to be, to be divided by.
+LEAST = 0.1
 LEAST_ROWS = 2 * GROUPS
 
 
@@ -63,22 +63,6 @@ def tenths(presentations: FloatArray) -> FloatArray:
     return np.stack([reachable(presentations[tenth != one])[1] for one in range(GROUPS)])
 
 
-def withheld(ceiling: float | None, left_out: FloatArray) -> dict[str, Any]:
-    """Return why a score is not divided by its ceiling, as part of the provenance, if so.
-
-    Parameters
-    ----------
-    ceiling : float or None
-    left_out : float64 array (tenth,)
-        The ceiling without each tenth of the time.
-    """
-    if ceiling is None:
-        return {}
-    error = float(np.std(left_out) * np.sqrt(GROUPS - 1))
-    if ceiling > max(LEAST, LEAST_ERRORS * error):
-        return {}
-    return {
-        WITHHELD: f"The ceiling of the responses, {ceiling:.3f} with a standard error of "
-        f"{error:.3f} (jackknife over time), is below {LEAST} or {LEAST_ERRORS:g} of its errors, "
-        f"so it is too uncertain to divide by."
-    }
+def withheld(ceiling: float | None, left_out: FloatArray) -> dict[str, str]:
+    """Return `too_uncertain`, of a ceiling without each tenth of the time, (tenth,)."""
+    return too_uncertain(ceiling, left_out, "The ceiling of the responses", "time", LEAST)

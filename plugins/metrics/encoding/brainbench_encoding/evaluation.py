@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.scores.ceilings import bounded
+from brainbench_audio.scores.ceilings import GROUPS, bounded
 
-from .ceiling import GROUPS, reachable, tenths
+from .ceiling import reachable, tenths
 from .correlation import Blocks, unit
 from .runs import FloatArray, IndexArray
 from .sounds import Sounds

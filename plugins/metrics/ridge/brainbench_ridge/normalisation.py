@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.scores.ceilings import session_reliability
+from brainbench_audio.scores.ceilings import GROUPS, session_reliability, too_uncertain
 from brainbench_audio.scores.score import REACHABLE, WITHHELD
 
 from .correction import Correction
@@ -20,14 +20,11 @@ from .nested import NestedRidge
 from .partition import FloatArray
 from .targets import Targets
 
-# What a ceiling has to be, and how many of its standard errors.
-LEAST_CEILING, LEAST_ERRORS = 0.05, 5.0
 # Share of the predictions' variance that is not learned noise: below, shrinkage costs more than a
 # tenth on top of that.
 LEAST_LEARNED = 0.8
 # Of a corrected score: targets whose reliability was raised, and reliability of predictions.
 MOST_RAISED, LEAST_PREDICTED = 0.1, 0.7
-_GROUPS = 10
 
 
 def ceiling_of(targets: Targets, reliability: FloatArray) -> float:
@@ -58,8 +55,8 @@ def normalisation(
         The responses of these targets.
     correction : Correction or None
     """
-    if reason := _uncertain(targets, sessions, correction):
-        return {WITHHELD: reason}
+    if uncertain := _uncertain(targets, sessions, correction):
+        return dict(uncertain)
     if correction is not None:
         return _of_corrected(targets, correction)
     learned = float(targets.aggregate(learned_share(fit, targets)))
@@ -105,8 +102,8 @@ def _of_corrected(targets: Targets, correction: Correction) -> dict[str, Any]:
 
 def _uncertain(
     targets: Targets, sessions: npt.NDArray[np.floating[Any]], correction: Correction | None
-) -> str:
-    """Return why a ceiling cannot be divided by, a sentence; nothing if it can.
+) -> dict[str, str]:
+    """Return why a ceiling cannot be divided by, as part of the provenance; nothing if it can.
 
     A corrected score is over the parts that have one, so its ceiling is, too.
     """
@@ -118,31 +115,12 @@ def _uncertain(
     ceiling = float(parts[scored].mean())
     if np.isnan(ceiling):
         what = "listener" if targets.subjects is not None else targets.dimension
-        return (
+        reason = (
             f"No two sessions can be compared of {np.isnan(parts).sum()} of {parts.size} {what}s, "
             f"so their reliability is not known, and there is no ceiling to divide by."
         )
-    error = _ceiling_error(targets, sessions, scored)
-    if np.isnan(error):
-        return (
-            f"The reliability of the responses, {ceiling:.3f}, is from so few stimuli that have "
-            f"several sessions that its standard error is not known (jackknife over stimuli), so "
-            f"it is too uncertain to divide by."
-        )
-    if ceiling > max(LEAST_CEILING, LEAST_ERRORS * error):
-        return ""
-    return (
-        f"The reliability of the responses, {ceiling:.3f} with a standard error of {error:.3f} "
-        f"(jackknife over stimuli), is below {LEAST_CEILING} or {LEAST_ERRORS:g} of its errors, so "
-        f"it is too uncertain to divide by."
-    )
-
-
-def _ceiling_error(
-    targets: Targets, sessions: npt.NDArray[np.floating[Any]], scored: npt.NDArray[np.bool_]
-) -> float:
-    """Return the standard error of a ceiling over stimuli, by leaving out a tenth at a time."""
-    group = np.arange(len(sessions)) % _GROUPS
-    left_out = [session_reliability(sessions[group != one]) for one in range(_GROUPS)]
+        return {WITHHELD: reason}
+    group = np.arange(len(sessions)) % GROUPS
+    left_out = [session_reliability(sessions[group != one]) for one in range(GROUPS)]
     ceilings = targets.parts(np.maximum(left_out, 0.0))[:, scored].mean(axis=1)
-    return float(np.std(ceilings) * np.sqrt(_GROUPS - 1))
+    return too_uncertain(ceiling, ceilings, "The reliability of the responses", "stimuli")

@@ -162,7 +162,7 @@ class RSA:
                 seed=self.seed,
             )
             chance = self._chance(rdms, subjects, float(parts.mean()), folds)
-            ceiling, bounds = subject_ceiling(
+            ceiling, bounds, withheld = subject_ceiling(
                 subjects.arrays,
                 lambda one, other: float(spearman(one, other).item()),
                 # ranks are averaged, not distances: their spread differs between subjects
@@ -177,7 +177,7 @@ class RSA:
             value=float(parts.mean()),
             **unsure.with_chance(chance).fields,
             ceiling=ceiling,
-            provenance=unsure.provenance | chance | computed_on,
+            provenance=unsure.provenance | chance | withheld | computed_on,
             parts=dict(zip(subjects.names, parts.tolist(), strict=True)) if subjects.known else {},
             layer=layer,
             n=subjects.n | {"layer": len(names), "layer_dropped": len(layers) - len(names)},

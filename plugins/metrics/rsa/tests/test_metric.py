@@ -27,7 +27,7 @@ from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.assemblies.folds import Folds
 from brainbench_audio.errors import DataError
 from brainbench_audio.scores.chance import orders
-from brainbench_audio.scores.score import Score
+from brainbench_audio.scores.score import WITHHELD, Score
 
 STIMULI = [f"stim{number}" for number in range(30)]
 FOLDS = Folds(tuple(STIMULI), tuple(number % 5 for number in range(30)), "made up")
@@ -101,7 +101,23 @@ def test_the_ceiling_is_each_subject_with_the_mean_of_the_others() -> None:
     assert score.ceiling == pytest.approx(np.mean(lower), abs=1e-10)
     np.testing.assert_allclose(score.raw["ceiling_lower"], lower, atol=1e-10)
     np.testing.assert_allclose(score.raw["ceiling_upper"], upper, atol=1e-10)
-    assert score.normalised == pytest.approx(score.value / np.mean(lower))
+    # three subjects are few: it is 3.7 of its standard errors
+    assert score.normalised is None
+    two = RSA()(layers, target[:, :24], FOLDS)
+    rho = spearmanr(*rdms[:2]).statistic
+    assert two.ceiling == pytest.approx(rho, abs=1e-14)
+    assert two.normalised == pytest.approx(two.value / rho)
+
+
+@pytest.mark.parametrize("variant", [None, "cv", "crossnobis"])
+def test_no_score_is_divided_by_a_ceiling_of_noise(variant: str | None) -> None:
+    layers, target = made_up()
+    noise = np.random.default_rng(1).standard_normal((*target.shape, 2))
+    silent = build(noise, STIMULI, "voxel", {"subject": target["subject"].values})
+    found = RSA(variant=variant, permutations=0)(layers, silent, FOLDS)
+    assert found.ceiling is not None
+    assert found.normalised is None
+    assert "(jackknife over subjects), is below 0.05 or 5 of its" in found.provenance[WITHHELD]
 
 
 def test_no_model_exceeds_the_upper_ceiling() -> None:
