@@ -251,6 +251,37 @@ def test_a_file_is_loaded_from_where_the_error_says(
     assert set(model.provenance["weights"]["files"]) == {place.name for place in places}
 
 
+# an entry of what feeds no layer, such as the classifier of a network that was fine-tuned
+HEADS = {
+    "ast": "module.v.head.weight",
+    "beats-iter1": "predictor.weight",
+    "dasheng-base": "outputlayer.1.weight",
+    "deepspeech2": "fc.0.module.1.weight",
+    "resemblyzer": "similarity_weight",
+    "s2t": "lm_head.weight",
+    "vggish": "pproc.pca_means",
+    "wav2vec2": "lm_head.weight",
+    "zerospeech2020": "codebook.embedding",
+}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in HEADS],
+)
+def test_heads_may_lack_or_have_any_shape(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded, path, head = Loaded(name, monkeypatch), tmp_path / "weights.pt", HEADS[name]
+    module = head.rpartition(".")[0].removesuffix(".1") or head
+    without = {key: x for key, x in loaded.published.items() if not key.startswith(module)}
+    for state in (without, {**without, head: torch.ones(3, 1, 5)}):
+        torch.save(state, path)
+        model = loaded(path)
+        assert_same(loaded, str(len(state)))
+        assert (head in model.provenance["weights"].get("left_aside", ())) == (head in state)
+
+
 def broken(state: State, value: Any) -> State:
     name = list(state)[len(state) // 2]
     return {**state, name: value(state[name])}

@@ -21,7 +21,7 @@ IDS = {
     if manifest["state_dict"]
 }
 # Cards count what is heard (encodecmae) or the whole model, networks have more or no head.
-PARTLY_USED = ("beats", "encodecmae", "s2t", "wav2vec2")
+PARTLY_USED = ("beats", "deepspeech2", "encodecmae", "s2t", "wav2vec2")
 
 
 def published_shapes(identifier: str) -> dict[str, list[int]]:

@@ -15,7 +15,6 @@ from brainbench_audio.cards import ModelCard
 
 from .cards import DEPTH, HOP, WIDTH, WINDOW
 
-LABELS = 29
 CHANNELS = 32
 
 _FREQUENCIES = 41
@@ -97,14 +96,6 @@ class RecurrentLayer(nn.Module):
         return both
 
 
-class Labels(nn.Module):
-    """Batch norm and a linear map to the 29 letters."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.module = nn.Sequential(nn.BatchNorm1d(width), nn.Linear(width, LABELS, bias=False))
-
-
 class DeepSpeechNetwork(nn.Module):
     """Takes sounds (batch, sample), returns the last recurrent layer (batch, frame, width).
 
@@ -124,8 +115,6 @@ class DeepSpeechNetwork(nn.Module):
         self.rnns = nn.ModuleList(
             RecurrentLayer(inputs, width, norm=index > 0) for index, inputs in enumerate(widths)
         )
-        # published with the rest, but no layer depends on it
-        self.fc = nn.ModuleList([Labels(width)])
 
     def forward(self, waveforms: Tensor) -> Tensor:
         frames: Tensor = self.conv(self.spectrogram(waveforms))
@@ -153,5 +142,7 @@ def read_outs(card: ModelCard) -> dict[str, str]:
 FAMILY = Family(
     build=lambda _card: DeepSpeechNetwork(),
     read_outs=read_outs,
+    # batch norm and a linear map to letters, of whichever alphabet
+    unused=r"fc\..+",
     layer_pooling=dict.fromkeys(_CONVOLUTIONS, mean_over_frames),
 )

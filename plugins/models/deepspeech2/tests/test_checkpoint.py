@@ -81,6 +81,22 @@ def test_a_published_file(file: Path, state: dict[str, torch.Tensor]) -> None:
     assert "foreign_training" not in sys.modules
 
 
+@pytest.mark.parametrize("letters", [None, 29, 35])
+def test_letters_feed_no_layer(letters: int | None, state: dict[str, torch.Tensor]) -> None:
+    head = {
+        "fc.0.module.0.bias": torch.ones(8),
+        "fc.0.module.1.weight": torch.ones(letters or 0, 8),
+    }
+    model = NARROW(SHORT, {**state, **(head if letters else {})})
+    assert model.network.state_dict().keys() == state.keys()
+
+
+def test_the_card_counts_the_published_letters() -> None:
+    with torch.device("meta"):
+        heard = sum(parameter.numel() for parameter in DeepSpeechNetwork().parameters())
+    assert DEEPSPEECH2.parameters == heard + 2 * 1024 + 29 * 1024
+
+
 @pytest.mark.parametrize(
     "content",
     [{"epoch": 3}, {"state_dict": [1]}, [1], {"state_dict": {"a": 3}}, torch.zeros(3)],

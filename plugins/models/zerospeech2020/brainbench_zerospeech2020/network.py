@@ -13,7 +13,6 @@ from brainbench_audio.cards import ModelCard
 from .cards import CHANNELS, HOP, TRANSFORM, WINDOW
 
 BANDS = 80
-CODES = 512
 CODE_WIDTH = 64
 # kernel, stride, padding of each block
 CONVOLUTIONS = ((3, 1, 0), (3, 1, 1), (4, 2, 1), (3, 1, 1), (3, 1, 1))
@@ -24,8 +23,8 @@ _PEAK = 0.999
 _PRE_EMPHASIS = 0.97
 _FLOOR = 1e-5
 _RANGE = 80.0
-# chances of the random jitter of codes
-_TRAINING_ONLY = r"jitter\.prob"
+# the codes, and the chances of their random jitter
+_UNUSED = r"(codebook|jitter)\..+"
 
 
 class LogMel(nn.Module):
@@ -54,17 +53,6 @@ class LogMel(nn.Module):
         return torch.maximum(decibels, loudest - _RANGE) / _RANGE + 1
 
 
-class CodeBook(nn.Module):
-    """The 512 codes; published with the encoder, but no layer depends on them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        codes = torch.empty(CODES, CODE_WIDTH).uniform_(-1 / CODES, 1 / CODES)
-        self.register_buffer("embedding", codes)
-        self.register_buffer("ema_count", torch.zeros(CODES))
-        self.register_buffer("ema_weight", codes.clone())
-
-
 class ZeroSpeechNetwork(nn.Module):
     """Takes sounds (batch, sample), returns what would be quantised, (batch, 64, step).
 
@@ -87,7 +75,6 @@ class ZeroSpeechNetwork(nn.Module):
             ]
             width = channels
         self.encoder = nn.Sequential(*modules, nn.Conv1d(channels, CODE_WIDTH, 1))
-        self.codebook = CodeBook()
 
     def forward(self, waveforms: Tensor) -> Tensor:
         codes: Tensor = self.encoder(self.log_mel(waveforms))
@@ -110,5 +97,5 @@ FAMILY = Family(
     pooling=mean_over_steps,
     # beside decoder and optimiser
     entries=("encoder",),
-    unused=_TRAINING_ONLY,
+    unused=_UNUSED,
 )
