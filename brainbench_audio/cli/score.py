@@ -179,7 +179,8 @@ def _planned(pairs: list[Pair], options: argparse.Namespace) -> int:
 
     there, waiting = without_data(pairs)
     work = plan_work(Workbench(), there)
-    print_forecast(with_weights([*forecast(work), *waiting], pairs), options.json)
+    known = forecast(work, recompute=options.recompute)
+    print_forecast(with_weights([*known, *waiting], pairs), options.json)
     print_failures(work.failures, len(pairs), options.debug)
     return 1 if work.failures else 0
 

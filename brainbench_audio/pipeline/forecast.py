@@ -108,8 +108,15 @@ def with_weights(forecasts: Sequence[Forecast], pairs: Sequence[Pair]) -> list[F
     return [replace(each, weights=needed.get(each.model, ())) for each in forecasts]
 
 
-def forecast(work: Workload) -> list[Forecast]:
-    """Return a forecast for each pair of a workload; no model is loaded, no array read."""
+def forecast(work: Workload, *, recompute: bool = False) -> list[Forecast]:
+    """Return a forecast for each pair of a workload; no model is loaded, no array read.
+
+    Parameters
+    ----------
+    work : Workload
+    recompute : bool
+        Stored scores and activations are left aside, and replaced.
+    """
     known: dict[str, tuple[ModelCard | None, Identity | None]] = {}
     counted: set[tuple[str, str]] = set()
     forecasts = []
@@ -122,11 +129,13 @@ def forecast(work: Workload) -> list[Forecast]:
         if card is None:
             forecasts.append(Forecast(ModelId.parse(model.id).label, target.id, UNKNOWN))
             continue
-        state = _state(identity, target)
+        state = EXTRACT if recompute else _state(identity, target)
         extract = state == EXTRACT and (model.key, target.stimuli) not in counted
         if extract:
             counted.add((model.key, target.stimuli))
-        forecasts.append(_sized(card, target, state, extract=extract))
+        sized = _sized(card, target, state, extract=extract)
+        # what is replaced is removed first
+        forecasts.append(replace(sized, disk=0) if _is_heard(identity, target) else sized)
     return forecasts
 
 
@@ -198,8 +207,13 @@ def _state(identity: Identity | None, target: Target) -> str:
     keys = target.keys(identity)
     if keys.stem is not None and is_stored(keys.stem):
         return STORED
-    heard = keys.activations is not None and is_complete(activations_folder(), keys.activations)
-    return SCORE if heard else EXTRACT
+    return SCORE if _is_heard(identity, target) else EXTRACT
+
+
+def _is_heard(identity: Identity | None, target: Target) -> bool:
+    """Return whether a model's activations are stored."""
+    key = None if identity is None else target.keys(identity).activations
+    return key is not None and is_complete(activations_folder(), key)
 
 
 def _sized(card: ModelCard, target: Target, state: str, *, extract: bool) -> Forecast:

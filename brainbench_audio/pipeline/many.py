@@ -15,7 +15,7 @@ from brainbench_audio.interfaces import Benchmark, Model
 from brainbench_audio.machine import available_memory
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.connection import Certificates
-from brainbench_audio.pipeline.forecast import STORED, UNKNOWN, Forecast, forecast, workers_that_fit
+from brainbench_audio.pipeline.forecast import UNKNOWN, Forecast, forecast, workers_that_fit
 from brainbench_audio.pipeline.hearing import Workbench, score_heard, with_hearing
 from brainbench_audio.pipeline.isolation import hear_where_asked
 from brainbench_audio.pipeline.loading import Loadable, load_benchmark
@@ -103,8 +103,8 @@ def score_pairs(
     with RunBar(len(pairs), "scoring", "pair") as bar:
         bench = Workbench()
         work = plan_work(bench, pairs)
-        forecasts = forecast(work)
-        bar.expect(_expected(work, forecasts, recompute))
+        forecasts = forecast(work, recompute=recompute)
+        bar.expect(_expected(work, forecasts))
         if workers is None and scheduler is None:
             workers_that_fit(forecasts, 1, available_memory())
             found = one_by_one(bench, work, **how)
@@ -124,13 +124,10 @@ def score_pairs(
             yield result
 
 
-def _expected(
-    work: Workload, forecasts: Sequence[Forecast], recompute: bool
-) -> dict[Hashable, float | None]:
-    """Return the seconds that each pair may take; what is recomputed is stored, but takes time."""
-    unknown = {UNKNOWN, STORED} if recompute else {UNKNOWN}
+def _expected(work: Workload, forecasts: Sequence[Forecast]) -> dict[Hashable, float | None]:
+    """Return the seconds that each pair may take."""
     return {
-        (model.key, target.benchmark.key): None if each.state in unknown else each.seconds
+        (model.key, target.benchmark.key): None if each.state == UNKNOWN else each.seconds
         for (model, target), each in zip(work.pairs, forecasts, strict=True)
     }
 

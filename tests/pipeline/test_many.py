@@ -155,6 +155,32 @@ def test_a_dry_run_computes_nothing(
     assert not failed_file().exists()
 
 
+def test_what_is_recomputed_is_forecast_as_if_nothing_were_stored(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    arguments = ["score", "--dry-run", "--json", "-m", "tiny-plain", "-b", *BENCHMARKS]
+    for each in BENCHMARKS:
+        loading.load_benchmark(each)
+    assert main(arguments) == 0
+    new = json.loads(capsys.readouterr().out)
+    list(score_many(["tiny-plain"], ["Tiny-match"]))
+    assert main([*arguments, "--recompute"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert [row["state"] for row in again] == ["extract", "extract"]
+    # activations are replaced, so they take no more of the disk
+    assert again == [{**row, "disk": 0} for row in new]
+
+
+def test_memory_for_what_is_recomputed_is_looked_at_first(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(score_many(["tiny-plain"], ["Tiny-match"]))
+    monkeypatch.setattr(many, "available_memory", lambda: 1000)
+    assert main(["score", "-m", "tiny-plain", "-b", "Tiny-match"]) == 0
+    assert main(["score", "-m", "tiny-plain", "-b", "Tiny-match", "--recompute"]) == 1
+    assert "tiny-plain x Tiny-match takes 0.0 GB of memory at least" in capsys.readouterr().err
+
+
 def test_what_is_stored_depends_on_data_source_and_options(tiny: Path) -> None:
     list(score_many(["tiny-plain"], ["Tiny-match"]))
     (before,) = forecasts(["tiny-plain"], ["Tiny-match"])
