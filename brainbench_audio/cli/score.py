@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -255,7 +256,7 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
         options.misused("give --model, and --benchmark or --hear-task (or --retry-failed)")
     models = expand(options.model, "model")
     if options.control:
-        models = [f"{model}@{options.control}" for model in models]
+        models = [_control(model, options.control) for model in models]
     benchmarks = _benchmarks(options)
     for identifier in models:
         if ModelId.parse(identifier).file is None:
@@ -266,6 +267,21 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
     folders = [path.expanduser().resolve() for path in options.hear_task]
     chosen += [(_HEAR, {"folder": str(folder)}) for folder in folders]
     return _paired(models, chosen, options)
+
+
+def _control(identifier: str, control: str) -> str:
+    """Return the id of a model's control."""
+    from brainbench_audio.errors import UnknownId
+    from brainbench_audio.registry.ids import ModelId
+
+    wanted = ModelId.parse(identifier)
+    made = replace(wanted, control=control)
+    if wanted.variant not in ("", made.variant):
+        raise UnknownId(
+            f"{identifier} has no control of its own: leave {wanted.variant} or --control "
+            f"{control} out."
+        )
+    return str(made)
 
 
 def _benchmarks(options: argparse.Namespace) -> list[str]:

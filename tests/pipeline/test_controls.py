@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from brainbench_audio import load_model
 from brainbench_audio.activations.extraction import plan_extraction
 from brainbench_audio.activations.lazy import as_lazy
 from brainbench_audio.activations.projection import Projected
+from brainbench_audio.cli.main import main
 from brainbench_audio.errors import ContractError, UnknownId
 from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.ids import ModelId
@@ -118,6 +121,25 @@ def test_a_model_of_a_file_has_no_control_that_it_does_not_make(
 def test_a_model_of_a_file_makes_its_control(own: Path) -> None:
     trained, control = (load_model(f"{own}:Controlled{behind}") for behind in ("", "@untrained"))
     assert control.activations([SOUND])["level"] == 2 * trained.activations([SOUND])["level"]
+
+
+@pytest.mark.usefixtures("tiny")
+def test_a_control_asked_for_by_an_option(own: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def scored(model: str, *more: str) -> list[dict[str, Any]]:
+        assert main(["score", "-m", model, "-b", "Tiny-match", "--json", *more]) == 0
+        found: list[dict[str, Any]] = json.loads(capsys.readouterr().out)
+        return found
+
+    (plain,) = scored(f"{own}:Controlled@untrained")
+    version = f"#{plain['model_version']}"
+    for model in (f"{own}:Controlled{version}", f"{own}:Controlled@untrained{version}"):
+        (again,) = scored(model, "--control", "untrained")
+        assert (again["model"], again["score"]) == (plain["model"], plain["score"])
+    for behind in ("@permuted", "@step=3", "@project=5"):
+        arguments = ["score", "-m", f"{MODEL}{behind}#1a2b3c4d", "-b", "Tiny-match"]
+        assert main([*arguments, "--control", "untrained"]) == 2
+        told = f"has no control of its own: leave {behind} or --control untrained out"
+        assert told in capsys.readouterr().err
 
 
 def test_a_model_that_is_ready_is_placed_and_takes_nothing_else(own: Path) -> None:
