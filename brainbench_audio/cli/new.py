@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         "metric": f"--model spectrotemporal --benchmark SimCortex-{named.id}",
     }[options.kind]
     print("\nNow:")
-    print(f"    pip install -e {folder}")
+    print(f"    pip install -e {shlex.quote(str(folder))}")
     if own_data is not None:
         print(f"    brainbench data get {named.id} --from {shlex.quote(str(options.data))}")
     print(f"    brainbench check {named.distribution}")

@@ -37,6 +37,14 @@ def test_a_plugin_of_its_own(
     assert not list(tmp_path.rglob("*.tmpl"))
 
 
+def test_commands_name_a_folder_with_a_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["new", "model", "my-net", "--output", "my nets/one"]) == 0
+    assert "    pip install -e 'my nets/one'\n" in capsys.readouterr().out
+
+
 def test_inside_the_project_it_goes_to_plugins(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
