@@ -8,6 +8,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from brainbench_audio.cli.selection import parsed
 from brainbench_audio.cli.table import tell
 from brainbench_audio.errors import UnknownId
 
@@ -47,9 +48,8 @@ def chosen_weights(models: Sequence[str], options: argparse.Namespace) -> dict[s
     plain = {model: str(ModelId.parse(model).plain) for model in models}
     chosen: dict[str, dict[str, str]] = {model: {} for model in models}
     for text in options.weights:
-        pattern, file = _split(text, plain)
-        whose = [model for model, name in plain.items() if pattern and fnmatchcase(name, pattern)]
-        if pattern is None:
+        whose, file = _split(text, plain)
+        if not whose:
             if len(set(plain.values())) > 1:
                 options.misused(
                     f"--weights {text} is one file for {len(set(plain.values()))} models: say "
@@ -65,24 +65,41 @@ def chosen_weights(models: Sequence[str], options: argparse.Namespace) -> dict[s
     return chosen
 
 
-def _split(text: str, plain: Mapping[str, str]) -> tuple[str | None, str]:
-    """Take ``MODEL=FILE`` apart; a file may have that sign in its name.
+def _split(text: str, plain: Mapping[str, str]) -> tuple[list[str], str]:
+    """Take ``MODEL=FILE`` apart into models and file; both may have that sign in their names.
+
+    No models: a file for all of them.
 
     Raises
     ------
     UnknownId
         It is no file, and no model of this run is named before the sign.
     """
+    parts = text.split("=")
+    for place in range(1, len(parts)):
+        pattern = _whole("=".join(parts[:place]))
+        if whose := [model for model in plain if _fits(model, plain[model], pattern)]:
+            return whose, "=".join(parts[place:])
     pattern, sign, file = text.partition("=")
-    if sign and any(fnmatchcase(name, pattern) for name in plain.values()):
-        return pattern, file
     if sign and not Path(text).expanduser().exists():
         near = get_close_matches(pattern, plain.values(), n=1) or sorted(plain.values())
         raise UnknownId(
             f"--weights {text} names neither a file nor a model of this run. Did you mean "
             f"{near[0]}={file}?"
         )
-    return None, text
+    return [], text
+
+
+def _fits(model: str, plain: str, pattern: str) -> bool:
+    """Return whether a pattern names a model, with what stands behind its ``@`` or without it."""
+    names = {_whole(model), _whole(plain)}
+    # the folder of a file may hold signs of a glob
+    return pattern in names or any(fnmatchcase(name, pattern) for name in names)
+
+
+def _whole(text: str) -> str:
+    """Return an id with the whole path of its file, however that was written."""
+    return str(parsed(text).absolute())
 
 
 def _add_from_folder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import os
@@ -16,6 +17,7 @@ import torch
 from brainbench_audio import settings
 from brainbench_audio.activations.weights_status import unverified
 from brainbench_audio.cli.main import main
+from brainbench_audio.cli.weights_options import chosen_weights
 from brainbench_audio.files import hash_file
 from brainbench_audio.registry.lookup import find_model
 from brainbench_audio.scores.score import Score
@@ -163,6 +165,29 @@ def test_files_are_given_for_models(
     assert "Did you mean vggish=a.pt?" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("text", "models"),
+    [
+        ("./a/m.py:Net=w=1.pt", ["./a/m.py:Net", "a/m.py:Net@permuted"]),
+        ("a/m.py:Net=w=1.pt", ["./a/m.py:Net", "a/m.py:Net@permuted"]),
+        ("{folder}/a/m.py:Net@permuted=w=1.pt", ["a/m.py:Net@permuted"]),
+        ("./x=1/q[2]/m.py:Net=w=1.pt", ["x=1/q[2]/m.py:Net"]),
+        ("vggish@step=10=w=1.pt", ["vggish@step=10"]),
+        ("vgg*=w=1.pt", ["vggish@step=10"]),
+        ("*:Net=w=1.pt", ["./a/m.py:Net", "a/m.py:Net@permuted", "x=1/q[2]/m.py:Net"]),
+    ],
+)
+def test_a_file_is_given_for_a_model_as_it_is_written(
+    text: str, models: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scored = ["./a/m.py:Net", "a/m.py:Net@permuted", "x=1/q[2]/m.py:Net", "vggish@step=10"]
+    given = [text.format(folder=tmp_path)]
+    options = argparse.Namespace(weights=given, weights_dir=None, misused=pytest.fail)
+    chosen = chosen_weights(scored, options)
+    assert chosen == {each: {"weights": "w=1.pt"} if each in models else {} for each in scored}
+
+
 def test_an_archive_is_installed_without_a_copy(tmp_path: Path, capsys: Told) -> None:
     import tarfile
 
@@ -180,6 +205,7 @@ def test_looking_needs_no_torch(python: Callable[..., Any]) -> None:
     code = """
 import sys
 from brainbench_audio.cli.main import main
+from brainbench_audio.cli.weights_options import chosen_weights
 main(["weights", "list"])
 main(["weights", "path", "crepe-tiny"])
 print(*sorted({"torch", "transformers", "torchcrepe", "xarray", "requests"} & set(sys.modules)))
