@@ -33,7 +33,7 @@ class Model(Protocol):
 
     A model may also have
 
-    - ``card``, a `ModelCard`; without one, the class name is its id;
+    - ``card``, a `ModelCard`; without one, its ``name`` is its id, else the name of its class;
     - ``fingerprint``, a JSON-able value that changes whenever its activations could. Without
       one, activations are computed again each time. Its class and its attributes count, too;
     - ``transient``, on its class: names of attributes that do not decide the activations, such as

@@ -7,8 +7,9 @@ stored with every score.
 from __future__ import annotations
 
 import json
+import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from numbers import Real
@@ -16,11 +17,13 @@ from typing import Any
 
 from brainbench_audio.cards import RATES, ModelCard, WeightsFile
 from brainbench_audio.errors import ContractError
-from brainbench_audio.files import hash_json
+from brainbench_audio.files import hash_json, json_ready
 from brainbench_audio.interfaces import Model, ModelWithCard
+from brainbench_audio.names import one_form
 
 VERSION_DIGITS = 8
 UNKNOWN = "unknown"
+_SIGNS = re.compile(r"[@#:*?\[\]\x00-\x1f\x7f]")  # of ids, and what tables cannot show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,9 +181,10 @@ def described(model: Model, label: str, source: str) -> Identity:
     Raises
     ------
     ContractError
-        Its layers have no names, or two of them the same; or its sample rate is none.
+        Its layers have no names, or two of them the same; its sample rate is none; or its card,
+        `transient` or provenance is something else than these are.
     """
-    card = model.card if isinstance(model, ModelWithCard) else None
+    card = checked_card(model, label) if isinstance(model, ModelWithCard) else None
     layers: Any = model.layers
     ordered = isinstance(layers, Iterable) and not isinstance(layers, str | set | frozenset)
     names = tuple(layers) if ordered else ()
@@ -190,16 +194,82 @@ def described(model: Model, label: str, source: str) -> Identity:
             f"Model {label} has layers {layers!r}, expected names, no two alike: "
             f'layers = ("conv1", "conv2"), and of a single layer layers = ("conv1",).'
         )
+    dims = tuple(card.dims) if card else ()
+    if dims and len(dims) != len(names):
+        raise ContractError(
+            f"Model {label} has {len(names)} layers, and its card has `dims` of {len(dims)}: give "
+            f"each layer its number of features, or leave them out, dims=()."
+        )
+    _refuse_transient(model, label)
     return Identity(
         id=label,
         source=source,
         layers=tuple(map(str, names)),
-        dims=tuple(card.dims) if card else (),
+        dims=dims,
         sample_rate=hertz(label, model.sample_rate),
         fingerprint=None,
         card=card,
-        provenance=dict(getattr(model, "provenance", {})),
+        provenance=_provenance(model, label),
     )
+
+
+def checked_card(model: Any, label: str = "") -> ModelCard | None:
+    """Return a model's card, None if it has none.
+
+    Raises
+    ------
+    ContractError
+        It is no card.
+    """
+    card = getattr(model, "card", None)
+    if card is not None and not isinstance(card, ModelCard):
+        raise ContractError(
+            f"Model {label or type(model).__name__} has card {card!r}, expected a ModelCard: make "
+            f"one, or give the model a `name` in its place."
+        )
+    return card
+
+
+def checked_name(name: Any) -> str:
+    """Return the name of somebody's own model in the form in which names are compared.
+
+    Raises
+    ------
+    ContractError
+        It would be read as another id, or tables cannot show it.
+    """
+    if not isinstance(name, str) or not name.strip() or _SIGNS.search(name):
+        raise ContractError(
+            f"A model cannot be named {name!r}: expected a text such as 'my-network', without "
+            f"line breaks and @ # : * ? [ ], which stand for controls, versions, places and globs."
+        )
+    return one_form(name.strip())
+
+
+def _refuse_transient(model: Model, label: str) -> None:
+    for kind in type(model).__mro__:
+        named = vars(kind).get("transient", ())
+        if not isinstance(named, Collection) or not all(isinstance(name, str) for name in named):
+            raise ContractError(
+                f"Model {label} has transient {named!r}, expected names of attributes that do not "
+                f'decide its activations: transient = ("cache", "device").'
+            )
+
+
+def _provenance(model: Model, label: str) -> dict[str, Any]:
+    """Return what a model adds to the provenance of its scores, as JSON can say it."""
+    provenance = getattr(model, "provenance", None)
+    if provenance is None:
+        return {}
+    try:
+        ready: dict[str, Any] = json_ready(dict(provenance))
+        json.dumps(ready)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ContractError(
+            f"Model {label} has provenance {provenance!r}, expected names with what JSON can say "
+            f'of each: provenance = {{"learning rate": 0.1}}.'
+        ) from error
+    return ready
 
 
 def hertz(label: str, rate: Any) -> int:

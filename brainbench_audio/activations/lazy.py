@@ -16,7 +16,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from brainbench_audio.activations.identity import Identity, checked_model, described
+from brainbench_audio.activations.identity import (
+    Identity,
+    checked_card,
+    checked_model,
+    checked_name,
+    described,
+)
 from brainbench_audio.activations.object_state import (
     NO_FINGERPRINT,
     OPAQUE,
@@ -39,6 +45,7 @@ from brainbench_audio.views import line
 
 # libraries whose versions are in the provenance, and part of no key
 _VERSIONED = ("torch", "numpy", "brainbench_audio")
+
 
 
 class LazyModel:
@@ -222,13 +229,16 @@ def identify_object(model: Model) -> Identity:
     Raises
     ------
     ContractError
-        It is no model, its fingerprint is no JSON, or it names a file that does not exist.
+        It is no model or has no name, its fingerprint is no JSON, or it names a file that does not
+        exist.
     PluginLoadError
         Data that it may read have changed since it was loaded.
     """
     if isinstance(model, LazyModel):
         return model.identity
     model = checked_model(model, name_of(model))
+    if checked_card(model) is None and (name := getattr(model, "name", None)) is not None:
+        checked_name(name)
     seal = seal_of(model)
     state = state_of(model)
     opaque = OPAQUE in state.values()

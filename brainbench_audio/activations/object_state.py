@@ -7,9 +7,11 @@ hearing itself changes, such as a counter of calls, is noted and does not count.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ from brainbench_audio.hashing import live_data
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.hashing.live_tensors import TensorDigests
 from brainbench_audio.interfaces import Model
+from brainbench_audio.names import one_form
 
 State = dict[str, str]
 NO_FINGERPRINT = "it has no fingerprint"
@@ -127,7 +130,7 @@ def opaque_attribute(model: Model) -> str | None:
 
 
 def own_fingerprint(model: Model) -> Any:
-    """Return a model's own ``fingerprint``, None if it has none.
+    """Return a model's own ``fingerprint`` as JSON has it, None if it has none.
 
     Raises
     ------
@@ -137,11 +140,12 @@ def own_fingerprint(model: Model) -> Any:
     fingerprint = getattr(model, "fingerprint", None)
     try:
         hash_json(fingerprint)
+        # keys that are numbers become texts, which sort otherwise: the same hash after it was kept
+        return json.loads(json.dumps(fingerprint))
     except (TypeError, ValueError) as error:
         raise ContractError(
             f"Model {name_of(model)} has a fingerprint that is no JSON: {error}."
         ) from error
-    return fingerprint
 
 
 def files_of(model: Model) -> dict[str, str] | None:
@@ -150,11 +154,18 @@ def files_of(model: Model) -> dict[str, str] | None:
     Raises
     ------
     ContractError
-        One of them does not exist.
+        One of them does not exist, or they are no paths.
     """
     files = getattr(model, "files", None)
-    if not isinstance(files, list | tuple) or not all(isinstance(x, str | Path) for x in files):
+    if files is None:
         return None
+    if isinstance(files, str | PathLike):
+        files = (files,)
+    if not isinstance(files, Sequence) or not all(isinstance(x, str | PathLike) for x in files):
+        raise ContractError(
+            f"Model {name_of(model)} has files {files!r}, expected a list of the paths of all "
+            f"files it was made from: files = [Path(…)], or None where they are not known."
+        )
     paths = [Path(file) for file in files]
     for path in paths:
         if not path.is_file():
@@ -166,9 +177,13 @@ def files_of(model: Model) -> dict[str, str] | None:
 
 
 def name_of(model: Model) -> str:
-    """Return the id on a model's card, else its ``name``, else the name of its class."""
+    """Return the id on a model's card, else its ``name``, else the name of its class.
+
+    Messages name a model by it, so a name that is none is no error here, see `checked_name`.
+    """
     card = getattr(model, "card", None)
-    return str(getattr(model, "name", type(model).__name__) if card is None else card.id)
+    name = getattr(model, "name", None) if card is None else getattr(card, "id", None)
+    return one_form(name.strip()) if isinstance(name, str) else type(model).__name__
 
 
 def source_of(model: Model) -> str:

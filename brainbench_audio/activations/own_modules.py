@@ -7,7 +7,6 @@ the network hears noise of two lengths.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -17,18 +16,16 @@ from typing import Any, Literal
 import torch
 from torch.utils.hooks import RemovableHandle
 
-from brainbench_audio.activations.identity import hertz
+from brainbench_audio.activations.identity import checked_name, hertz
 from brainbench_audio.activations.read_outs import Pooling
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.cards import ModelCard
 from brainbench_audio.errors import ContractError
-from brainbench_audio.names import one_form
 
 _SECONDS = (1.0, 1.5)  # of the sounds that tell which axis is time
 _LOUDNESS = 0.1  # standard deviation of the noise
 _CONTAINERS = (torch.nn.Sequential, torch.nn.ModuleList, torch.nn.ModuleDict)
 _SHOWN = 8  # names of modules in a message
-_SIGNS = re.compile(r"[@#:*?\[\]\x00-\x1f\x7f]")  # of ids, and what tables cannot show
 
 
 class WrappedModule(TorchModel):
@@ -97,7 +94,7 @@ def wrap(
         kind = module.__name__ if isinstance(module, type) else type(module).__name__
         hint = f": make one, {kind}(…)" if isinstance(module, type) else ""
         raise ContractError(f"{kind} is no torch.nn.Module that could be wrapped{hint}.")
-    identifier = _checked_name(type(module).__name__ if name is None else name)
+    identifier = checked_name(type(module).__name__ if name is None else name)
     rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
     rate = hertz(identifier, rate)
     _refuse_compiled(module, f"Model {identifier}")
@@ -136,15 +133,6 @@ def wrap(
     )
     # a constant: code, structure and weights count by themselves, see docs/how-to/identity.md
     return WrappedModule(card, module, read_outs, fingerprint="wrap", pooling=given, device=device)
-
-
-def _checked_name(name: str) -> str:
-    if not isinstance(name, str) or not name.strip() or _SIGNS.search(name):
-        raise ContractError(
-            f"A model cannot be named {name!r}: expected a text such as 'my-network', without "
-            f"line breaks and @ # : * ? [ ], which stand for controls, versions, places and globs."
-        )
-    return one_form(name.strip())
 
 
 def mean_over_axes(output: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:

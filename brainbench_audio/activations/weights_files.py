@@ -7,6 +7,7 @@ import os
 import tarfile
 from collections.abc import Sequence
 from importlib import metadata
+from os import PathLike
 from pathlib import Path, PurePosixPath
 
 from brainbench_audio import hub, settings
@@ -47,9 +48,14 @@ def local_weights(card: ModelCard, weights: str | Path | None = None) -> list[Pa
     Raises
     ------
     DataError
-        The path leads to no weights, or an installed file is not the published one.
+        It is no path or leads to no weights, or an installed file is not the published one.
     """
     if weights is not None:
+        if not isinstance(weights, str | PathLike):
+            raise DataError(
+                f"Weights of {card.id} are given as {type(weights).__name__}, expected a path of a "
+                f"file or folder, or a mapping of names to tensors: weights=model.state_dict()."
+            )
         return _given(card, as_on_disk(Path(weights).expanduser()))
     paths = [local_file(card, published) for published in card.weights]
     there = [path for path in paths if path is not None]

@@ -3,7 +3,8 @@
 Two folders may both have a `helpers.py`. Each tree's modules are registered as
 ``brainbench_file_<hash>.<name>``, and their imports, those inside functions too, go through an
 `__import__` of their own that finds the tree's modules first. So nothing depends on `sys.path`, on
-what was imported before, or on what the files hold by the time of a late import.
+what was imported before, or on what the files hold by the time of a late import: but for
+``importlib.import_module("helpers")``, which knows no tree and looks where Python does.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from brainbench_audio.activations.identity import described
 from brainbench_audio.activations.lazy import identify_object
 from brainbench_audio.errors import ContractError
-from brainbench_audio.testing.dummies import DummyModel
+from brainbench_audio.testing.dummies import DummyModel, dummy_card
 
 
 def saying(**facts: Any) -> Any:
@@ -51,3 +52,31 @@ def test_what_is_no_model_is_refused() -> None:
         identify_object(DummyModel)  # type: ignore[arg-type]
     with pytest.raises(ContractError, match="object is no model: it has no layers, sample_rate, a"):
         identify_object(object())  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"card": "my card"}, "has card 'my card', expected a ModelCard"),
+        ({"card": dummy_card(dims=(6,))}, "has 2 layers, and its card has `dims` of 1: give each"),
+        ({"provenance": "a text"}, "has provenance 'a text', expected names with what JSON can"),
+        ({"provenance": [1, 2]}, r"has provenance \[1, 2\], expected names"),
+        ({"provenance": {"file": Path("a")}}, "has provenance .* expected names"),
+        ({"transient": 3}, "has transient 3, expected names of attributes"),
+        ({"transient": (3,)}, r"has transient \(3,\), expected names of attributes"),
+    ],
+)
+def test_what_a_model_says_beside_its_layers_is_checked(facts: Any, told: str) -> None:
+    with pytest.raises(ContractError, match=f"Model own {told}"):
+        described(saying(fingerprint="given", **facts), "own", "here")
+    with pytest.raises(ContractError, match=told):
+        identify_object(saying(fingerprint="given", **facts))
+
+
+def test_provenance_is_plain() -> None:
+    given = {"rate": np.float32(0.5), "steps": (1, 2)}
+    assert described(saying(provenance=given), "own", "here").provenance == {
+        "rate": 0.5,
+        "steps": [1, 2],
+    }
+    assert described(saying(provenance=None), "own", "here").provenance == {}

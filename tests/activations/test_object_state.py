@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import io
+import json
 from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 
+from brainbench_audio.activations.footprint import Footprint
+from brainbench_audio.activations.identity import Identity
 from brainbench_audio.activations.lazy import identify_object
-from brainbench_audio.activations.object_state import sealed, state_of
+from brainbench_audio.activations.object_state import files_of, sealed, state_of
+from brainbench_audio.activations.projection import Projected
 from brainbench_audio.activations.torch_model import TorchModel
+from brainbench_audio.errors import ContractError
+from brainbench_audio.files import hash_file
 from brainbench_audio.hashing.live_code import hash_object
-from brainbench_audio.testing.dummies import dummy_card
+from brainbench_audio.testing.dummies import DummyModel, dummy_card
 
 
 class Model:
@@ -144,6 +153,15 @@ def test_a_model_that_is_held_counts_by_what_decides_its_activations() -> None:
     assert identify_object(Holder(loaded)).version != first
 
 
+def test_what_a_held_model_notes_down_when_it_hears_is_no_change() -> None:
+    held = torch_model()
+    made = Projected(held, 3)
+    before = identify_object(made).version
+    made.activations([np.full(11 * 8000, 0.1, np.float32)])  # so long that what fits is measured
+    assert vars(held._footprint) != vars(Footprint())
+    assert identify_object(made).version == before != "unknown"
+
+
 def test_a_held_model_that_cannot_say_what_it_is_is_not_kept() -> None:
     class Broken(Model):
         transient = ("cache",)
@@ -187,3 +205,47 @@ def test_a_network_without_hooks_has_the_version_that_it_had() -> None:
     state = state_of(Hooked(0))  # type: ignore[arg-type]
     assert state["_forward_hooks"] == hash_object(OrderedDict())
     assert not [name for name in state if "global" in name]
+
+
+@pytest.mark.parametrize("give", [Path, str, lambda path: [path], lambda path: (str(path),)])
+def test_files_are_one_path_or_several(tmp_path: Path, give: Callable[[Path], Any]) -> None:
+    file = tmp_path / "weights.npy"
+    file.write_bytes(b"one")
+    model: Any = DummyModel()
+    model.files = give(file)
+    assert files_of(model) == {str(file): hash_file(file)}
+
+
+@pytest.mark.parametrize("files", [3, {"a.npy"}, {"a.npy": 1}, [b"a.npy"], [None], b"a.npy"])
+def test_what_are_no_paths_of_files_is_refused(files: Any) -> None:
+    model: Any = DummyModel()
+    model.files = files
+    with pytest.raises(ContractError, match=r"DummyModel has files .* a list of the paths of all"):
+        files_of(model)
+
+
+def test_a_fingerprint_has_one_hash_before_and_after_it_was_kept() -> None:
+    """As numbers, 9 is before 10; as texts behind it."""
+
+    class Kernels(Model):
+        def __init__(self) -> None:
+            self.fingerprint = {"kernels": {9: 3, 10: (5, None)}}  # type: ignore[assignment]
+
+    identity = identify_object(Kernels())
+    kept = Identity.from_json(json.loads(json.dumps(identity.as_json())))
+    assert kept.digest == identity.digest
+
+
+@pytest.mark.parametrize("name", ["", " ", "net@permuted", "net#1a2b3c4d", "two\nlines", 3])
+def test_a_name_is_no_other_id(name: Any) -> None:
+    model: Any = DummyModel()
+    model.name = name
+    with pytest.raises(ContractError, match="A model cannot be named"):
+        identify_object(model)
+
+
+@pytest.mark.parametrize(("name", "identifier"), [(None, "DummyModel"), (" mine ", "mine")])
+def test_a_model_without_a_name_has_that_of_its_class(name: Any, identifier: str) -> None:
+    model: Any = DummyModel()
+    model.name = name
+    assert identify_object(model).id == identifier

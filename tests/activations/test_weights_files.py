@@ -211,6 +211,12 @@ def test_no_weights_at_all(tmp_path: Path) -> None:
         local_weights(card, tmp_path / "yours.pt")
 
 
+@pytest.mark.parametrize("weights", [3, [1, 2], b"net.pt"])
+def test_what_is_no_path_is_refused(weights: Any) -> None:
+    with pytest.raises(DataError, match=r"Weights of net-work are given as (int|list|bytes), exp"):
+        local_weights(CARD, weights)
+
+
 def test_a_file_that_has_not_changed_is_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     file = at_home(b"first")
     card = card_of(sha256=hash_file(file))
