@@ -52,7 +52,8 @@ def wrap(
     ----------
     module : torch.nn.Module
         Takes float32 waveforms (batch, sample) at ``sample_rate``. It is put into eval mode and
-        moved to the device. For a network that wants a channel axis, wrap
+        moved to the device. What ``torch.compile`` made is heard as the network in it. For a
+        network that wants a channel axis, wrap
         ``torch.nn.Sequential(torch.nn.Unflatten(1, (1, -1)), module)``.
     layers : str, sequence of str or mapping of str to str
         Names of modules whose outputs are the layers, as ``module.named_modules()`` has them,
@@ -94,6 +95,7 @@ def wrap(
         kind = module.__name__ if isinstance(module, type) else type(module).__name__
         hint = f": make one, {kind}(…)" if isinstance(module, type) else ""
         raise ContractError(f"{kind} is no torch.nn.Module that could be wrapped{hint}.")
+    module = unwrapped(module)
     identifier = checked_name(type(module).__name__ if name is None else name)
     rate = getattr(module, "sample_rate", None) if sample_rate is None else sample_rate
     rate = hertz(identifier, rate)
@@ -133,6 +135,17 @@ def wrap(
     )
     # a constant: code, structure and weights count by themselves, see docs/how-to/identity.md
     return WrappedModule(card, module, read_outs, fingerprint="wrap", pooling=given, device=device)
+
+
+def unwrapped(network: torch.nn.Module) -> torch.nn.Module:
+    """Return the network inside ``torch.compile`` and ``DistributedDataParallel``."""
+    while True:
+        inner = getattr(network, "_orig_mod", None)
+        if isinstance(network, torch.nn.parallel.DistributedDataParallel):
+            inner = network.module
+        if not isinstance(inner, torch.nn.Module):
+            return network
+        network = inner
 
 
 def mean_over_axes(output: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:

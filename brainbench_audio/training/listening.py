@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from brainbench_audio.activations.own_modules import unwrapped
 from brainbench_audio.activations.precision import PRECISIONS, computing_in
 from brainbench_audio.activations.read_outs import Pooling
 from brainbench_audio.activations.torch_model import TorchModel
@@ -66,7 +67,7 @@ def listener(
     """
     if not isinstance(network, torch.nn.Module):
         return _other_listener(network, sample_rate, layers)
-    plain = _unwrapped(network)
+    plain = unwrapped(network)
     if sample_rate is None or not layers:
         raise ContractError("A torch.nn.Module needs sample_rate=… and layers=[…] to be monitored.")
     read_outs = _read_outs(plain, layers)
@@ -126,17 +127,6 @@ def _read_outs(
         own = layer != pattern and len(matched) == 1
         found |= {layer if own else name: name for name in matched}
     return found
-
-
-def _unwrapped(network: torch.nn.Module) -> torch.nn.Module:
-    """Return the network inside ``torch.compile`` and ``DistributedDataParallel``."""
-    while True:
-        inner = getattr(network, "_orig_mod", None)
-        if isinstance(network, torch.nn.parallel.DistributedDataParallel):
-            inner = network.module
-        if not isinstance(inner, torch.nn.Module):
-            return network
-        network = inner
 
 
 def _card(name: str, layers: tuple[str, ...], sample_rate: int) -> ModelCard:

@@ -175,6 +175,15 @@ def test_modules_that_torch_compiled_are_no_layers() -> None:
         wrap(compiled, sample_rate=RATE)
 
 
+def test_what_torch_compiled_is_the_network_in_it() -> None:
+    network = Encoder()
+    models = [wrap(torch.compile(network, backend="eager")) for _ in range(2)]  # type: ignore[arg-type]
+    versions = {identify_object(model).version for model in (*models, wrap(network))}
+    assert len(versions) == 1
+    assert models[0].card.id == "Encoder"
+    assert models[0].layers == LAYERS
+
+
 def test_a_name_may_have_any_other_sign() -> None:
     names = [" my net (2) ", "run/3", "ρ-net", "a.b", "a=b"]
     found = [wrap(Encoder(), sample_rate=RATE, name=name).card.id for name in names]
