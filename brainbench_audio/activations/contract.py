@@ -83,9 +83,10 @@ def otherwise_alone(
         size = float(np.linalg.norm(rows[place]))
         apart = float(np.linalg.norm(rows - rows[place], axis=1).max()) or size
         if off > _OFF * apart and off > _ROUNDING * size:
+            by = f"by {off / apart:.0%} of what sounds differ by" if apart else "where all had 0"
             return (
                 f"sound {names[place]} has other activations of layer {layer!r} when it is heard "
-                f"again alone, by {off / apart:.0%} of what sounds differ by. Seed what is random, "
+                f"again alone, {by}. Seed what is random, "
                 f"turn dropout off, keep nothing from sound to sound, and normalise each by "
                 f"itself. None of its activations are kept."
             )

@@ -46,6 +46,8 @@ from brainbench_audio.views import line
 # libraries whose versions are in the provenance, and part of no key
 _VERSIONED = ("torch", "numpy", "brainbench_audio")
 
+# what rounds more than float32; not from `precision`, which imports torch
+_ROUNDED = ("tf32", "float16", "bfloat16")
 
 
 class LazyModel:
@@ -102,8 +104,9 @@ class LazyModel:
 
     @property
     def precision(self) -> str:
-        """What the loaded network computes in, as far as it says."""
-        return str(getattr(self._model, "dtype", "float32"))
+        """What the loaded network computes in, as far as it says: one of `PRECISIONS`."""
+        named = str(getattr(self._model, "dtype", "")).removeprefix("torch.")
+        return named if named in _ROUNDED else "float32"
 
     def activations(
         self,

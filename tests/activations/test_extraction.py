@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from brainbench_audio.activations import extraction
 from brainbench_audio.activations.extraction import (
@@ -28,6 +29,7 @@ from brainbench_audio.activations.extraction import (
 )
 from brainbench_audio.activations.lazy import LazyModel, as_lazy
 from brainbench_audio.activations.object_state import name_of
+from brainbench_audio.activations.precision import PRECISIONS
 from brainbench_audio.activations.projection import Projected
 from brainbench_audio.activations.store import StoredActivations
 from brainbench_audio.errors import CacheError, ContractError, DataError
@@ -129,6 +131,8 @@ class Odd(DummyModel):
             bands = bands * self.heard
         if self.how == "width":
             bands = bands[:, : 1 + (len(waveforms) > 1)]
+        if self.how == "silence":
+            bands = bands * (self.heard > 16)  # the first chunk
         if self.how == "rounding":
             bands = bands * (1 + 1e-6 * self.random.standard_normal(bands.shape))
         return {**found, "bands": bands.astype(np.float32)}
@@ -145,6 +149,31 @@ def test_what_depends_on_more_than_the_sound_is_refused(stimuli: StimulusSet, ho
     with pytest.raises(ContractError, match=f"{told}.*None of its activations are kept"):
         hear(Odd(how), stimuli)
     assert not [file for file in stored_files() if file.name.startswith("chunk")]
+
+
+def test_nothing_that_becomes_something_is_refused(stimuli: StimulusSet) -> None:
+    with pytest.raises(ContractError, match=r"heard again alone, where all had 0\. Seed what is"):
+        hear(Odd("silence"), stimuli)
+
+
+@pytest.mark.parametrize("dtype", ["float32", np.float32, torch.float32, np.dtype("float32")])
+def test_a_model_of_float32_says_so_in_any_way(stimuli: StimulusSet, dtype: Any) -> None:
+    chance = Odd("dropout")
+    chance.dtype = dtype  # type: ignore[attr-defined]
+    with pytest.raises(ContractError, match="other activations of layer 'bands'"):
+        hear(chance, stimuli)
+
+
+def test_all_that_rounds_more_than_float32_is_known() -> None:
+    class Rounding(DummyModel):
+        dtype: Any = None
+
+    model = Rounding()
+    rounds = set()
+    for model.dtype in (*PRECISIONS, torch.float16, torch.bfloat16, torch.float64, None):
+        if LazyModel(as_lazy(model).identity, model=model).precision != "float32":
+            rounds.add(model.dtype)
+    assert rounds == {*PRECISIONS, torch.float16, torch.bfloat16} - {"float32"}
 
 
 def test_rounding_is_no_other_sound(stimuli: StimulusSet) -> None:
