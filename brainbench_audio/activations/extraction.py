@@ -191,25 +191,28 @@ def _fill(
         Writer(stored) as writer,
         closing(read_ahead(stimuli, rows, model.sample_rate)) as sounds,
     ):
-        pieces = _pieces(sounds, chunks, missing)
-        for index, heard, coming, again in _begun(pieces, model, plan, stimuli.moment):
-            names = [plan.stimuli[row] for row in heard]
-            part = coming()
-            trouble = other_widths(widths, part, names)
-            if again and not trouble:
-                place, waveform = again
-                trouble = otherwise_alone(
-                    model, waveform, part, names, place, moment=stimuli.moment
-                )
-            if trouble:
-                writer.give_up()  # nothing of such a model is worth keeping
-                raise ContractError(f"Model {model.identity.id}: {trouble}")
-            parts.append(part)
-            bar.update(len(heard))
-            if heard[-1] == chunks[index][-1]:
-                writer.write(index, joined(parts, plan.layers), model.computed_in)
-                parts = []
-        model.settle()  # while the last chunk is written
+        try:
+            pieces = _pieces(sounds, chunks, missing)
+            for index, heard, coming, again in _begun(pieces, model, plan, stimuli.moment):
+                names = [plan.stimuli[row] for row in heard]
+                part = coming()
+                trouble = other_widths(widths, part, names)
+                if again and not trouble:
+                    place, waveform = again
+                    trouble = otherwise_alone(
+                        model, waveform, part, names, place, moment=stimuli.moment
+                    )
+                if trouble:
+                    writer.give_up()  # nothing of such a model is worth keeping
+                    raise ContractError(f"Model {model.identity.id}: {trouble}")
+                parts.append(part)
+                bar.update(len(heard))
+                if heard[-1] == chunks[index][-1]:
+                    writer.write(index, joined(parts, plan.layers), model.computed_in)
+                    parts = []
+        finally:
+            # while the last chunk is written; what failed has heard sounds, too
+            model.settle()
 
 
 def _begun(

@@ -53,6 +53,12 @@ class Projected:
         return self._model.sample_rate
 
     @property
+    def fingerprint(self) -> Any:
+        """What decides the activations: the model's own, and what is drawn."""
+        given = getattr(self._model, "fingerprint", None)
+        return None if given is None else {"of": given, "features": self._features, "seed": SEED}
+
+    @property
     def computed_in(self) -> str:
         """Device and precision of the model."""
         return str(getattr(self._model, "computed_in", ""))

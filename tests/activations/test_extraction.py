@@ -176,6 +176,33 @@ def test_all_that_rounds_more_than_float32_is_known() -> None:
     assert rounds == {*PRECISIONS, torch.float16, torch.bfloat16} - {"float32"}
 
 
+@pytest.mark.parametrize("trouble", [OSError, KeyboardInterrupt])
+def test_what_hearing_changed_before_it_failed_is_no_change(
+    stimuli: StimulusSet, trouble: type[BaseException]
+) -> None:
+    class Counter(DummyModel):
+        fingerprint = "never changes"
+        fails = True
+        transient = frozenset({"fails"})
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.calls = 0
+
+        def activations(self, waveforms: Any, layers: Any = None) -> Any:
+            self.calls += 1
+            if self.fails and self.calls > 2:
+                raise trouble("gone")
+            return super().activations(waveforms, layers)
+
+    model = Counter()
+    before = as_lazy(model).identity.version
+    with pytest.raises((ContractError, KeyboardInterrupt)):
+        hear(model, stimuli)
+    model.fails = False
+    assert as_lazy(model).identity.version == before
+
+
 def test_rounding_is_no_other_sound(stimuli: StimulusSet) -> None:
     assert hear(Odd("rounding"), stimuli)["bands"].shape == (40, 6)
     # and lower precision may round by more

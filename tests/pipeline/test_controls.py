@@ -18,7 +18,7 @@ from brainbench_audio.errors import ContractError, UnknownId
 from brainbench_audio.registry.globs import expand
 from brainbench_audio.registry.ids import ModelId
 from brainbench_audio.registry.lookup import find_model
-from brainbench_audio.testing import dummy_stimuli
+from brainbench_audio.testing import DummyModel, dummy_stimuli
 
 MODEL = "metricgan"
 SOUND = np.random.default_rng(0).standard_normal(8000).astype(np.float32)
@@ -175,6 +175,21 @@ def test_a_projection_of_a_model() -> None:
     assert len({one.digest for one in identities}) == 3
     assert identities[1].dims == (5,) * len(rows)
     assert (identities[1].id, made.card.id) == ("tiny-plain@project=5",) * 2
+
+
+def test_a_projection_that_was_changed_has_a_version_of_its_own() -> None:
+    class Mine(DummyModel):
+        fingerprint = "never changes"
+
+    model: Any = Mine()
+    versions = []
+    for gain, features in ((1, 5), (1, 5), (2, 5), (1, 6)):
+        model.gain = gain
+        versions.append(as_lazy(Projected(model, features)).identity.version)
+    assert versions[0] == versions[1] != "unknown"
+    assert len(set(versions)) == 3
+    model.fingerprint = None
+    assert as_lazy(Projected(model, 5)).identity.unkept == "it has no fingerprint"
 
 
 def test_projections_keep_distances() -> None:
