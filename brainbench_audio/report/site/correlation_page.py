@@ -14,6 +14,7 @@ from brainbench_audio.report.correlations import (
     Subset,
     correlations,
 )
+from brainbench_audio.report.precision import digits_of, reading_error
 from brainbench_audio.report.results import OVERALL, Result
 from brainbench_audio.report.site.benchmark_page import bounds_of
 from brainbench_audio.report.site.board_data import column_label
@@ -133,6 +134,12 @@ def _data(content: Content, start: dict[str, str]) -> dict[str, Any]:
                 if (bounds := bounds_of(one)) is not None
             },
             "published": [name for name, one in row.results.items() if one.published],
+            # of those whose figure does not allow as many as all others have
+            "digits": {
+                name: digits_of(one)
+                for name, one in row.results.items()
+                if reading_error(one) is not None
+            },
         }
         for row in content.rows
         if not row.control

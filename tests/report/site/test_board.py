@@ -1,4 +1,4 @@
-"""What cells of the leaderboard say: one scale for value and interval, sources, letters."""
+"""What pages say of a score: value and interval on one scale, letters, and no digits too many."""
 
 from __future__ import annotations
 
@@ -74,3 +74,40 @@ def test_a_normalised_value_lies_in_its_interval(visit: Visit, tmp_path: Path, t
         assert middle == pytest.approx((low + high) / 2, abs=0.11)
     visit.open("index.html")
     assert re.search(r"0\.300, ± 0\.0100, interval 0\.280", str(cells.first.get_attribute("title")))
+
+
+def test_dots_of_correlations_have_the_digits_that_reading_allows(
+    visit: Visit, tmp_path: Path
+) -> None:
+    heard = ("birds", "birds", "frogs")
+    results = [
+        result(
+            f"m{place}",
+            name,
+            value,
+            published=name == "A-x" and place < 2,
+            provenance={"reading_error": 0.03, "cards": {"model": {"training_data": heard[place]}}},
+        )
+        for name in ("A-x", "B-x")
+        for place, value in enumerate((0.12345, 0.23456, 0.34567))
+    ]
+    build_site(results, tmp_path / "site")
+    visit.folder = tmp_path / "site"
+    tab = visit.open("correlations.html", "#x=A-x&y=B-x")
+    points = tab.locator(".point")
+    told = [points.nth(place).get_attribute("aria-label") for place in range(3)]
+    assert told == [
+        "m0: A-x 0.12 (published), B-x 0.123",
+        "m1: A-x 0.23 (published), B-x 0.235",
+        "m2: A-x 0.346, B-x 0.346",
+    ]
+    points.first.hover()
+    assert "A-x 0.12 (published)" in tab.locator("#tip").inner_text()
+    tab.get_by_label("Vertical axis").select_option("A-x")
+    assert tab.locator("#relation").inner_text() == (
+        "A-x on both axes: choose another benchmark for one of them."
+    )
+    means = tab.locator("#learned-table tbody tr > :nth-child(2)").all_inner_texts()
+    assert means == ["0.346", "0.18"]
+    dots = tab.locator("#learned-table svg").last
+    assert dots.get_attribute("aria-label") == "m0 0.12, m1 0.23"

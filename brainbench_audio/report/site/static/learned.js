@@ -17,12 +17,17 @@
       .sort((one, other) => other.mean - one.mean);
   }
 
+  /* A mean is as unsure as the coarsest of its scores. */
+  function digitsOf(rows, score) {
+    return Math.min(3, ...rows.map((row) => row.digits[score] ?? 3));
+  }
+
   function dots(rows, score, place) {
-    const label = rows.map((row) => `${row.label} ${number(row.values[score])}`).join(", ");
+    const label = rows.map((row) => `${row.label} ${number(row.values[score], row.digits[score])}`).join(", ");
     return draw("svg", { class: "dots", viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": label },
       ...rows.map((row) => {
         const dot = marker(data.families[row.family], place(row.values[score]), HEIGHT / 2, 1, row.published.includes(score));
-        dot.append(draw("title", {}, `${row.label}: ${number(row.values[score])}`));
+        dot.append(draw("title", {}, `${row.label}: ${number(row.values[score], row.digits[score])}`));
         return dot;
       }));
   }
@@ -40,7 +45,7 @@
     table.replaceChildren(
       make("thead", {}, make("tr", {}, ...heads.map(([text, kind]) => make("th", { scope: "col", class: kind }, text)))),
       make("tbody", {}, ...found.map((group) => make("tr", {}, make("th", { scope: "row", class: "text" }, group.text),
-        make("td", { class: "number" }, number(group.mean)), make("td", {}, dots(group.rows, score, place)),
+        make("td", { class: "number" }, number(group.mean, digitsOf(group.rows, score))), make("td", {}, dots(group.rows, score, place)),
         make("td", { class: "number" }, String(group.rows.length)),
         make("td", {}, [...new Set(group.rows.map((row) => row.learning).filter(Boolean))].join(", ") || "–")))));
   }

@@ -61,6 +61,7 @@
   function relation() {
     const [x, y] = [across.value, up.value];
     const found = related();
+    if (x === y) return `${x} on both axes: choose another benchmark for one of them.`;
     if (!found || found.r === null) return `${x} and ${y}: too few models for a correlation.`;
     const p = found.p === null ? "" : found.p < 0.001 ? ", p < 0.001" : `, p = ${found.p.toFixed(3)}`;
     const interval = found.interval
@@ -158,7 +159,7 @@
 
   function told(row, id) {
     if (id === data.parameters) return `${count(row.values[id])} parameters`;
-    return `${id} ${number(row.values[id])}${row.published.includes(id) ? " (published)" : ""}`;
+    return `${id} ${number(row.values[id], row.digits[id])}${row.published.includes(id) ? " (published)" : ""}`;
   }
 
   function reveal(point, row) {
