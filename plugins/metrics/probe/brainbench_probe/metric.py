@@ -211,7 +211,7 @@ class Probe:
         scores = []
         for place, one in enumerate(done):
             mixed = orders(len(one.predictions.labels), number, self.seed + place)
-            scores.append([one.predictions.reordered(order).score(metric) for order in mixed])
+            scores.append([one.predictions.mixed(metric, order) for order in mixed])
         return chance(value, np.mean(scores, axis=0), self.seed)
 
     def _rounds(

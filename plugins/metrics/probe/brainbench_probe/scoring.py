@@ -54,6 +54,13 @@ class Predictions:
         """Return the same predictions beside the labels of other clips, as an order says."""
         return Predictions(self.labels[order], self.logits, self._names)
 
+    def mixed(self, metric: str, order: npt.NDArray[np.intp]) -> float:
+        """Return the score of `reordered` predictions, without a copy of the labels if possible."""
+        if not metric.endswith("acc"):
+            return self.reordered(order).score(metric)
+        values = self._chroma if metric == "chroma_acc" else self.labels
+        return _share(values[order, self._best], np.ones(len(order)))
+
     def guessed(self, metric: str, label: int) -> float:
         """Return the value of a metric if every clip were said to have the same label."""
         logits = np.zeros(self.labels.shape)
@@ -71,14 +78,23 @@ class Predictions:
     @cached_property
     def chroma_correct(self) -> Array:
         """1 where the clip has the predicted note in any octave, else 0; (clip,)."""
+        return self._at_best(self._chroma)
+
+    @cached_property
+    def _chroma(self) -> Array:
+        """1 where a clip has the note in any octave, else 0; (clip, label)."""
         chroma = np.array([int(name) % _OCTAVE for name in self._names])
         same = chroma[:, np.newaxis] == chroma
-        return self._at_best((self.labels @ same > 0).astype(np.float64))
+        return np.asarray(self.labels @ same > 0, dtype=np.float64)
+
+    @cached_property
+    def _best(self) -> npt.NDArray[np.intp]:
+        """The most confident label of each clip, (clip,)."""
+        return np.asarray(self.logits.argmax(axis=1), dtype=np.intp)
 
     def _at_best(self, values: Array) -> Array:
         """Return of each clip the value (clip, label) of its most confident label."""
-        best = self.logits.argmax(axis=1, keepdims=True)
-        return np.take_along_axis(values, best, axis=1)[:, 0]
+        return values[np.arange(len(values)), self._best]
 
     @cached_property
     def _sorted(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], npt.NDArray[np.intp]]:

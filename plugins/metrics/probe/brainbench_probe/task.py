@@ -113,7 +113,7 @@ def _known_metrics(listed: str, labels: list[str]) -> tuple[str, ...]:
     if not asked:
         raise DataError("The task's attribute evaluation names no metric.")
     usable = set(METRICS)
-    if not all(name.lstrip("-").isdigit() for name in labels):
+    if not all(map(_is_note, labels)):
         usable.discard("chroma_acc")  # needs labels that are MIDI notes
     if asked[0] not in usable:
         raise DataError(
@@ -124,6 +124,14 @@ def _known_metrics(listed: str, labels: list[str]) -> tuple[str, ...]:
         if name not in usable:
             warnings.warn(f"Metric {name!r} of the task is not known: left out.", stacklevel=2)
     return tuple(dict.fromkeys(name for name in asked if name in usable))
+
+
+def _is_note(label: str) -> bool:
+    try:
+        int(label)
+    except ValueError:
+        return False
+    return True
 
 
 def splits(folds: Folds | npt.ArrayLike, clips: int | None = None) -> list[Split]:

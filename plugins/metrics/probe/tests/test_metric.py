@@ -405,6 +405,21 @@ def test_unknown_metrics_are_left_out_unless_first() -> None:
         scored(target=task(known, evaluation="mAP,chroma_acc"), max_epochs=1)
 
 
+@pytest.mark.parametrize("name", ["--5", "²", "c sharp"])
+def test_labels_that_are_no_notes_have_no_chroma(name: str) -> None:
+    _, known = made_up(CLIPS)
+    target = task(known, evaluation="chroma_acc")
+    target = target.assign_coords(label=["60", "-3", "62", name][: target.sizes["label"]])
+    with pytest.raises(DataError, match="first metric 'chroma_acc' decides"):
+        scored(target=target)
+
+
+def test_accuracies_of_mixed_labels_copy_no_labels(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It took a minute for 40,000 clips of 500 labels."""
+    monkeypatch.delattr(Predictions, "reordered")
+    assert scored(max_epochs=1).p is not None
+
+
 def test_bad_tasks_are_refused() -> None:
     _, known = made_up(CLIPS)
     with pytest.raises(DataError, match=r"do not have exactly one label.*clip0 with 4"):

@@ -104,6 +104,15 @@ def test_weights_are_repetitions() -> None:
         assert weighted.score(metric, counts.astype(float)) == pytest.approx(repeated.score(metric))
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_mixed_labels_give_the_same_bits_as_copies_of_them(metric: str) -> None:
+    labels, logits = multilabel(0)
+    found = Predictions(labels, logits, NAMES)
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(len(labels))
+        assert found.mixed(metric, order) == found.reordered(order).score(metric)
+
+
 def test_chroma_ignores_octaves() -> None:
     labels = np.eye(3)[[0, 0, 1, 2]]
     logits = np.eye(3)[[2, 1, 1, 0]]
