@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -42,8 +44,9 @@ class Embeddings:
         if self.nbytes <= in_memory:
             self._memory = torch.empty(clips, layers, features, dtype=torch.float16)
         else:
-            self._file = tempfile.TemporaryFile(prefix="brainbench-probe-", buffering=0)  # noqa: SIM115
-            self._file.truncate(self.nbytes)
+            with _telling_where(self.nbytes):
+                self._file = tempfile.TemporaryFile(prefix="brainbench-probe-", buffering=0)  # noqa: SIM115
+                self._file.truncate(self.nbytes)
 
     def __enter__(self) -> Embeddings:
         return self
@@ -99,9 +102,13 @@ class Embeddings:
         if self._memory is not None:
             self._memory[start : start + len(piece), layer] = torch.from_numpy(piece)
             return
-        for clip, row in enumerate(piece, start):
-            self._file.seek(_HALF * self.features * (clip * self.layers + layer))
-            self._file.write(row.tobytes())
+        with _telling_where(self.nbytes):
+            for clip, row in enumerate(piece, start):
+                self._file.seek(_HALF * self.features * (clip * self.layers + layer))
+                left = memoryview(row.tobytes())
+                # a disk that is nearly full takes a part first
+                while left:
+                    left = left[self._file.write(left) :]
 
     def batch(self, rows: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Write some clips into a float tensor (layer, clip, feature), and return it.
@@ -125,3 +132,18 @@ class Embeddings:
             self._file.seek(place * size)
             if self._file.readinto(memoryview(row).cast("B")) != size:
                 raise DataError("The temporary file of the embeddings was cut short.")
+
+
+@contextmanager
+def _telling_where(size: int) -> Iterator[None]:
+    """Tell the folder of temporary files where one cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        # none where no folder can be written to: then the error names those that were tried
+        folder = f"in {tempfile.tempdir} " if tempfile.tempdir else ""
+        raise DataError(
+            f"The embeddings, {size / 1e9:.1f} GB, cannot be written to a temporary file {folder}"
+            f"({error.strerror or error}): set TMPDIR to a folder with so much room, or allow more "
+            f"max_memory."
+        ) from error

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from errno import ENOSPC
+from io import FileIO
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +23,7 @@ from brainbench_probe.training import Trained, Trainer
 from brainbench_probe.workers import Workers
 from brainbench_probe.workspace import Workspace
 
+from brainbench_audio.errors import DataError
 from brainbench_audio.tf32 import float32_products
 
 from .plain import clips_of, made_up, plain_parameters, plain_training
@@ -360,3 +364,30 @@ def test_very_large_and_tiny_activations_keep_their_precision() -> None:
         full = clips_of(found, torch.arange(20))
     for place, factor in enumerate((1e8, 1e-12, 0.0)):
         np.testing.assert_allclose(full[place].numpy(), values * factor, rtol=1e-3)
+
+
+class Full(FileIO):
+    """A file on a disk that takes eleven bytes more."""
+
+    left = 11
+
+    def write(self, piece: Any, /) -> int:
+        if not self.left:
+            raise OSError(ENOSPC, "No space left on device")
+        taken = super().write(memoryview(piece)[: self.left])
+        self.left -= taken
+        return taken
+
+
+def test_a_temporary_file_that_cannot_be_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    told = rf"in {tmp_path} \(No space left on device\): set TMPDIR to a folder with so much room"
+    with monkeypatch.context() as patch:
+        patch.setattr(tempfile, "TemporaryFile", lambda **_: Full(tmp_path / "full", "w+b"))
+        with Embeddings(50, 3, 12, 0) as outside, pytest.raises(DataError, match=told):
+            outside.fill(0, "one", np.ones((50, 12)))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
+    with pytest.raises(DataError, match=r"none \(No such file or directory\): set TMPDIR"):
+        Embeddings(50, 3, 12, 0)
