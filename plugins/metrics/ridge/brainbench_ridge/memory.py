@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import NoReturn
 
 from brainbench_audio.errors import DataError
@@ -43,6 +44,12 @@ class Memory:
         Bytes; None: what is fastest.
     device : int or None
         Bytes of a GPU's memory, if one computes.
+    regressions : int
+        How many are made one after the other, and have their results kept.
+    held : int
+        Layers whose inner training parts and weights are in memory together.
+    kept : int
+        Bytes of what else is kept.
     """
 
     stimuli: int
@@ -51,16 +58,19 @@ class Memory:
     folds: int
     limit: int | None = None
     device: int | None = None
+    regressions: int = 1
+    held: int = 1
+    kept: int = 0
 
     @property
     def results(self) -> int:
-        """Bytes of what is kept for every target."""
+        """Bytes of what is kept, most of it for every target."""
         # predictions, correlations without each stimulus, their squares, and the responses as they
         # are given and once more while they are labelled; of layers also three inner scores and
         # penalties a fold
         per_target = 5 * self.stimuli + 2 * self.layers + _FOLD_ARRAYS * self.folds
         per_target += 6 * self.layers * self.folds
-        return _DOUBLE * per_target * self.targets
+        return _DOUBLE * per_target * self.targets * self.regressions + self.kept
 
     def block(self) -> int:
         """Return how many targets a thread treats together.
@@ -135,10 +145,11 @@ class Memory:
             if limit is not None and (least := fixed + _SMALLEST_BLOCK * per_target) > limit
         )
         whose = "max_memory" if limit == self.limit else "half of the GPU's free memory"
+        # rounded so that what is asked for is enough
+        needed, given = ceil(least / 1e6), floor(limit / 1e6)
         raise DataError(
-            f"{self.targets} targets take {least / 1e6:.0f} MB at least, and {whose} is "
-            f"{limit / 1e6:.0f} MB: allow that much, or take fewer than {self.folds} folds of the "
-            f"{self.stimuli} stimuli."
+            f"{self.targets} targets take {needed} MB at least, and {whose} is {given} MB: allow "
+            f"that much, or take fewer than {self.folds} folds of the {self.stimuli} stimuli."
         )
 
     def _rows(self, group: int) -> int:
@@ -151,13 +162,13 @@ class Memory:
         )
 
     def _decomposed(self, group: int) -> int:
-        """Bytes of a layer's training parts, and of the weights of the penalties tried first."""
+        """Bytes of training parts, and of the weights of the penalties tried first."""
         side = self.stimuli + 1
         tried = len(PENALTIES) + len(EDGES) * FIRST_STEPS
         weights = group * (self.folds - 1) * tried * (self._test + 1) * side
         # those without one fold are kept for all layers
-        parts = (self.layers * self.folds + self._pairs(group)) * self._part
-        return _DOUBLE * (parts + weights)
+        parts = (self.layers * self.folds + self.held * self._pairs(group)) * self._part
+        return _DOUBLE * (parts + self.held * weights)
 
     @property
     def _part(self) -> int:

@@ -172,13 +172,18 @@ class _Spaces:
     def fit(self, responses: npt.NDArray[Any], folds: npt.NDArray[Any]) -> _Fits:
         """Fit each model, and both together."""
         stimuli, columns = responses.shape
-        limit = self.max_memory
-        if limit is not None:
-            # the results of three fits are kept
-            limit = (limit - self.model.bytes - self.given.bytes) // 3
-        parts = max(len(self.model), len(self.given), len(SHARES))
-        limits = limit, self.arrays.budget(self.max_memory)
-        block, group = Memory(stimuli, columns, parts, np.unique(folds).size, *limits).share()
+        block, group = Memory(
+            stimuli,
+            columns,
+            # training parts of both models are there while all shares are tried
+            len(self.model) + len(self.given) + len(SHARES),
+            np.unique(folds).size,
+            self.max_memory,
+            self.arrays.budget(self.max_memory),
+            regressions=3,
+            held=len(SHARES),
+            kept=self.model.bytes + self.given.bytes,
+        ).share()
         share: dict[str, Any] = {"block": block, "group": group, "arrays": self.arrays}
         model, given = (
             nested_ridge(layers, responses, folds, unit=True, rivals=False, **share)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +14,7 @@ from brainbench_ridge.loader import load
 from brainbench_ridge.metric import Ridge
 from brainbench_ridge.unique import UniqueRidge
 from scipy.stats import t as student
+from threadpoolctl import threadpool_limits
 
 from brainbench_audio.assemblies.assembly import build
 from brainbench_audio.cards import MetricCard
@@ -129,6 +131,27 @@ def test_the_same_in_any_block_and_unit() -> None:
     assert found.value == pytest.approx(np.mean(medians))
     assert found.interval is not None
     assert found.interval[0] < found.value < found.interval[1]
+
+
+def test_what_a_refusal_for_memory_names_is_enough() -> None:
+    rng = np.random.default_rng(0)
+    layers = {"model": rng.standard_normal((60, 20)), "given": rng.standard_normal((60, 20))}
+    target = assembly(rng.standard_normal((60, 40)) + sum(layers.values())[:, :1])
+    model, given = ({name: layer} for name, layer in layers.items())
+    folds = np.arange(60) % 5
+    free = UniqueRidge()(model, target, folds, given=given)
+    with pytest.raises(DataError, match=r"take \d+ MB at least, and max_memory is 3 MB") as refused:
+        UniqueRidge(max_memory=3_900_000)(model, target, folds, given=given)
+    least = int(str(refused.value).split(" MB at least")[0].split()[-1]) * 10**6
+    tracemalloc.start()
+    try:
+        with threadpool_limits(limits=1):
+            bounded = UniqueRidge(max_memory=least)(model, target, folds, given=given)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < least
+    np.testing.assert_allclose(bounded.raw["r2_unique"], free.raw["r2_unique"], atol=1e-9)
 
 
 def test_a_model_says_nothing_beyond_itself() -> None:
