@@ -54,5 +54,9 @@ class DataError(BrainbenchError):
     """Data that is missing, damaged or not what the reader expects."""
 
 
+class NoText(DataError, ValueError):
+    """A name that is no text in UTF-8; a ValueError, as what Python raises for it is."""
+
+
 class CacheError(BrainbenchError):
     """A cache, download or result folder that cannot be read or written."""

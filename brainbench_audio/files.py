@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from brainbench_audio import settings
-from brainbench_audio.errors import CacheError, DataError
+from brainbench_audio.errors import CacheError, DataError, NoText
 from brainbench_audio.locks import Lock
+from brainbench_audio.names import printable
 from brainbench_audio.temporaries import temporary_path
 
 _BLOCK = 1 << 20
@@ -228,13 +229,26 @@ def size_in_words(size: int) -> str:
 def hash_json(value: Any) -> str:
     """Return the SHA-256 of a JSON-able value, independent of the order of its keys.
 
+    Raises
+    ------
+    NoText
+        It holds a name that is no text in UTF-8.
+
     Examples
     --------
     >>> hash_json({"a": 1, "b": 2}) == hash_json({"b": 2, "a": 1})
     True
     """
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    try:
+        return hashlib.sha256(text.encode()).hexdigest()
+    except UnicodeEncodeError as error:
+        # what Python makes of bytes in the name of a file or in an argument that are no UTF-8
+        start, end = text.rfind('"', 0, error.start) + 1, text.find('"', error.start)
+        raise NoText(
+            f"The name {printable(text[start:end])} is no text in UTF-8: rename it, or spell it as "
+            f"your terminal does."
+        ) from error
 
 
 def json_ready(value: Any) -> Any:

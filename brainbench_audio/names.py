@@ -55,6 +55,24 @@ def is_control(sign: str) -> bool:
     return unicodedata.category(sign) in _CONTROL
 
 
+def from_home(path: str | Path) -> Path:
+    """Return a path with the home folder that a ``~`` at its beginning stands for.
+
+    Raises
+    ------
+    DataError
+        Nobody knows that folder.
+    """
+    path = Path(path)
+    try:
+        return path.expanduser()
+    except RuntimeError as error:  # all that Python says of it
+        raise DataError(
+            f"The home folder of {path.parts[0]} is not known here: write the whole path in place "
+            f"of {path}, or ./ before a name that begins with ~."
+        ) from error
+
+
 def as_on_disk(path: Path) -> Path:
     """Return a path as the disk spells it; one that is not there as it is.
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import platformdirs
 
+from brainbench_audio.names import from_home
+
 APPLICATION = "brainbench-audio"
 
 
@@ -29,13 +31,13 @@ def results_home() -> Path:
 def brought_data() -> Path | None:
     """Return the user's own data folder, ``$BRAINBENCH_DATA``, or None where it is not set."""
     value = os.environ.get("BRAINBENCH_DATA")
-    return Path(value).expanduser() if value else None
+    return from_home(value) if value else None
 
 
 def subjects_folder() -> Path | None:
     """Return where FreeSurfer keeps surfaces, ``$SUBJECTS_DIR``, or None where it is not set."""
     value = os.environ.get("SUBJECTS_DIR")
-    return Path(value).expanduser() if value else None
+    return from_home(value) if value else None
 
 
 def offline() -> bool:
@@ -54,4 +56,4 @@ def _flag(name: str) -> bool:
 
 def _home(folder: str, default: str) -> Path:
     home = os.environ.get("BRAINBENCH_HOME")
-    return Path(home).expanduser() / folder if home else Path(default)
+    return from_home(home) / folder if home else Path(default)

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from brainbench_audio.errors import CacheError
+from brainbench_audio.errors import CacheError, DataError
 from brainbench_audio.files import (
     atomic_file,
     atomic_folder,
@@ -288,6 +288,12 @@ def test_hash_json_ignores_the_order_of_keys_only(value: dict[str, Any]) -> None
     assert hash_json(value) == hash_json(backwards)
     first = next(iter(value))
     assert hash_json({**value, first: [value[first]]}) != hash_json(value)
+
+
+@pytest.mark.parametrize("value", ["caf\udce9", {"a": ["b", "caf\udce9"]}, {"caf\udce9": "b"}])
+def test_a_name_that_is_no_text_has_no_hash(value: Any) -> None:
+    with pytest.raises(DataError, match=r"The name caf\\udce9 is no text in UTF-8: rename it"):
+        hash_json(value)
 
 
 def test_hash_sources_sees_names_and_contents_of_python_files(tmp_path: Path) -> None:

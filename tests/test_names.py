@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -128,3 +130,70 @@ def test_a_model_and_its_weights_on_the_command_line(
     Path(unicode_form(asked, "modèle.py")).write_text(MODEL)
     assert main(["score", *options]) == 1
     assert r"'mode\u0300le.py' and 'mod\xe8le.py'" in capsys.readouterr().err
+
+
+TINY = ("-m", "tiny-plain", "-b", "Tiny-match")
+NO_TEXT, NOBODY = "caf\udce9", "~nobody-of-this-name"
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-b", "Tiny-match", "-m", f"{NO_TEXT}/m.py:Mine"),
+        (*TINY, "--weights", f"{NO_TEXT}/m.py"),
+        (*TINY, "--layers", NO_TEXT),
+        ("-m", "tiny-plain", "--hear-task", NO_TEXT),
+        ("-b", "Tiny-match", "-m", f"{NOBODY}/m.py:Mine"),
+        (*TINY, "--weights", f"{NOBODY}/m.py"),
+        (*TINY, "--weights-dir", NOBODY),
+        ("-m", "tiny-plain", "--hear-task", NOBODY),
+    ],
+    ids=ascii,
+)
+def test_names_that_are_none(
+    options: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(NO_TEXT).mkdir()
+    Path(NO_TEXT, "m.py").write_text(MODEL)
+    assert main(["score", *options]) == 1
+    told = (
+        r"caf\\udce9\S* is no text in UTF-8: " if NO_TEXT in options[-1] else f"of {NOBODY} is not"
+    )
+    assert re.search(told, capsys.readouterr().err)
+
+
+@pytest.mark.usefixtures("tiny")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows removes no folder that is in use")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["score", "-m", "./m.py:Net", "-b", "Tiny-match"],
+        ["new", "model", "my-model"],
+        ["results", "list", "-m", "./m.py:Net"],
+        ["export", "-o", "scores.csv"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_without_a_current_folder(
+    arguments: list[str],
+    keep: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    keep("Net", "A-x", 0.5)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    assert main(arguments) == 1
+    assert capsys.readouterr().err == (
+        "brainbench: The current folder has been removed: go to another one, cd FOLDER.\n"
+    )
+    # what needs none works
+    assert main(["list", "metrics"]) == 0

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainbench_audio import settings
+from brainbench_audio.errors import DataError
 
 HOMES = {
     "data": settings.data_home,
@@ -43,6 +44,15 @@ def test_without_it_homes_are_apart_and_ours(
 
 def test_asking_makes_no_folder() -> None:
     assert not any(home().exists() for home in HOMES.values())
+
+
+def test_the_home_of_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("BRAINBENCH_HOME", "BRAINBENCH_DATA", "SUBJECTS_DIR"):
+        monkeypatch.setenv(name, "~nobody-of-this-name/x")
+    folders = (settings.data_home, settings.cache_home, settings.results_home)
+    for folder in (*folders, settings.brought_data, settings.subjects_folder):
+        with pytest.raises(DataError, match="The home folder of ~nobody-of-this-name is not known"):
+            folder()
 
 
 def test_data_of_ones_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

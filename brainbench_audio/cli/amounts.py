@@ -56,11 +56,12 @@ def processes(text: str) -> int:
 def size(text: str) -> int:
     """Read a number of bytes such as ``4GB`` or ``500 MB``; kB is 1000 bytes, KiB 1024."""
     found = re.fullmatch(r"([0-9.]+) ?([kKMGT]?)(i?)B?", text.strip())
+    number, unit, binary = found.groups() if found else ("0", "", "")
+    power = " kMGT".index(unit.replace("K", "k") or " ")
     try:
-        number = float(found[1]) if found else 0.0
-    except ValueError:
-        number = 0.0
-    if found is None or not number:
+        total = int(float(number) * (1024 if binary else 1000) ** power)
+    except (ValueError, OverflowError):  # 1.2.3GB, and more than any number
+        total = 0
+    if not total:
         raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 4GB or 500MB")
-    power = " kMGT".index(found[2].replace("K", "k") or " ")
-    return int(number * (1024 if found[3] else 1000) ** power)
+    return total

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from brainbench_audio.cards import DatasetCard
 from brainbench_audio.cli.consent import confirm_download
 from brainbench_audio.cli.table import print_json, print_table
 from brainbench_audio.errors import DataError
+from brainbench_audio.names import from_home
 
 
 def add(verbs: Any) -> None:
@@ -62,7 +62,7 @@ def get_data(options: argparse.Namespace) -> int:
         print(f"{card.id} needs no download: {card.source}")
         return 0
     source = data_source(card)
-    given = Path(options.source).expanduser() if options.source else None
+    given = from_home(options.source) if options.source else None
     if not given and not options.sha256 and (folder := source.locate(card, subset)):
         print(folder)  # it is here already, and not anybody's to replace
         return 0

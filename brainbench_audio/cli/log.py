@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from brainbench_audio.names import printable_lines
+from brainbench_audio.names import from_home, printable_lines
 
 _PACKAGE = "brainbench_audio"
 
@@ -65,7 +65,7 @@ def logged(options: argparse.Namespace, pairs: int) -> Iterator[None]:
             chosen = package if options.verbose else finished
             stack.enter_context(_handled(chosen, lines, logging.INFO))
         if options.log:
-            path = options.log.expanduser()
+            path = from_home(options.log)
             with explained(path):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 file = logging.FileHandler(path, encoding="utf-8")

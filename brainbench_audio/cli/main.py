@@ -110,6 +110,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         tell(f"brainbench: {error}")
         return USAGE if isinstance(error, UnknownId) else FAILURE
+    except FileNotFoundError:
+        if options.debug or _has_current_folder():
+            raise
+        tell("brainbench: The current folder has been removed: go to another one, cd FOLDER.")
+        return FAILURE
     except KeyboardInterrupt as interrupt:
         tell(f"brainbench: interrupted; {str(interrupt) or 'what was finished is kept'}")
         return INTERRUPTED
@@ -117,6 +122,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # whoever read our output has stopped; do not let Python complain about it at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return FAILURE
+
+
+def _has_current_folder() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - what is asked for is whether there is one
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def set_environment() -> None:
@@ -173,13 +186,13 @@ class _VerbParser(_Parser):
         )
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, others = super().parse_known_args(args, namespace)
+        if others:
+            self.error(f"unrecognized arguments: {' '.join(others)}")
         # mostly a variable of the shell that is not set: read as if the option were not there, it
         # would remove what the option is to keep
         if empty := _empty(args or ()):
             self.error(f"{empty} is empty: give it a value, or leave it out")
-        found, others = super().parse_known_args(args, namespace)
-        if others:
-            self.error(f"unrecognized arguments: {' '.join(others)}")
         return found, others
 
 

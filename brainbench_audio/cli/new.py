@@ -7,6 +7,8 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from brainbench_audio.names import from_home
+
 
 def add(verbs: Any) -> None:
     """Describe the verb."""
@@ -61,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     if options.data is not None:
         from brainbench_audio.templates.own_data import described
 
-        data = options.data.expanduser()
+        data = from_home(options.data)
         own_data = described(named.id, data, options.silence, options.select)
     written = write_distribution(options.kind, named, folder, own_data)
     sounds = [path for path in written if path.suffix == ".wav"]

@@ -231,4 +231,9 @@ def _age(text: str) -> timedelta:
     found = re.fullmatch(r"([0-9]{1,6})([hdw])", text)
     if not found:
         raise argparse.ArgumentTypeError(f"{text!r} is no length of time: write 30d, 12h or 4w")
-    return timedelta(hours=int(found[1]) * _HOURS[found[2]])
+    age = timedelta(hours=int(found[1]) * _HOURS[found[2]])
+    try:
+        datetime.now(UTC) - age
+    except OverflowError as error:
+        raise argparse.ArgumentTypeError(f"{text} ago there was no calendar: write less") from error
+    return age

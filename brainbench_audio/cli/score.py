@@ -21,6 +21,7 @@ from brainbench_audio.cli.score_output import (
 )
 from brainbench_audio.cli.table import print_json, tell
 from brainbench_audio.cli.weights_options import add_weights_options, chosen_weights
+from brainbench_audio.names import from_home
 
 if TYPE_CHECKING:
     from brainbench_audio.pipeline.connection import Certificates
@@ -243,7 +244,7 @@ def _certificates(options: argparse.Namespace) -> Certificates | None:
         options.misused("--tls-ca, --tls-cert and --tls-key belong together: give all three")
     if not (options.scheduler or "").startswith("tls://"):
         options.misused("--tls-ca, --tls-cert and --tls-key are for --scheduler tls://HOST:PORT")
-    return Certificates(*(file.expanduser() for file in files.values()))
+    return Certificates(*map(from_home, files.values()))
 
 
 def _asked_for(options: argparse.Namespace) -> list[Pair]:
@@ -264,7 +265,7 @@ def _asked_for(options: argparse.Namespace) -> list[Pair]:
     chosen: list[tuple[str, dict[str, Any]]] = [(identifier, {}) for identifier in benchmarks]
     if options.hear_task:
         find_benchmark(_HEAR, folder=True)
-    folders = [path.expanduser().resolve() for path in options.hear_task]
+    folders = [from_home(path).resolve() for path in options.hear_task]
     chosen += [(_HEAR, {"folder": str(folder)}) for folder in folders]
     return _paired(models, chosen, options)
 

@@ -12,6 +12,7 @@ from brainbench_audio.cli.consent import ask, confirm_download
 from brainbench_audio.cli.table import print_json, print_table, tell
 from brainbench_audio.errors import BrainbenchError, DataError
 from brainbench_audio.files import size_in_words
+from brainbench_audio.names import from_home
 
 if TYPE_CHECKING:
     from brainbench_audio.activations.weights_status import Status
@@ -147,7 +148,7 @@ def add_weights(options: argparse.Namespace) -> int:
     from brainbench_audio.files import hash_file
 
     card = _one(options.model)
-    pairs = weights_status.sources(card, [path.expanduser() for path in options.file])
+    pairs = weights_status.sources(card, [*map(from_home, options.file)])
     if options.sha256 and len(pairs) > 1:
         options.misused(f"--sha256 is the hash of one file, and {card.id} has {len(pairs)}")
     checked = []

@@ -11,6 +11,7 @@ from pathlib import Path
 from brainbench_audio.cli.selection import parsed
 from brainbench_audio.cli.table import tell
 from brainbench_audio.errors import UnknownId
+from brainbench_audio.names import as_on_disk, from_home
 
 
 def add_weights_options(parser: argparse.ArgumentParser) -> None:
@@ -61,7 +62,7 @@ def chosen_weights(models: Sequence[str], options: argparse.Namespace) -> dict[s
                 options.misused(f"--weights gives two files for {model}: give one")
             chosen[model] = {"weights": _absolute(file)}
     if options.weights_dir is not None:
-        _add_from_folder(options.weights_dir.expanduser(), plain, chosen, options)
+        _add_from_folder(from_home(options.weights_dir), plain, chosen, options)
     return chosen
 
 
@@ -81,7 +82,7 @@ def _split(text: str, plain: Mapping[str, str]) -> tuple[list[str], str]:
         if whose := [model for model in plain if _fits(model, plain[model], pattern)]:
             return whose, "=".join(parts[place:])
     pattern, sign, file = text.partition("=")
-    if sign and not Path(text).expanduser().exists():
+    if sign and not from_home(text).exists():
         near = get_close_matches(pattern, plain.values(), n=1) or sorted(plain.values())
         raise UnknownId(
             f"--weights {text} names neither a file nor a model of this run. Did you mean "
@@ -133,7 +134,5 @@ def _add_from_folder(
 
 def _absolute(file: str) -> str:
     """Return the path from the root if it is one: other processes may work in another folder."""
-    from brainbench_audio.names import as_on_disk
-
-    path = as_on_disk(Path(file).expanduser())
+    path = as_on_disk(from_home(file))
     return str(path.absolute()) if path.exists() else file

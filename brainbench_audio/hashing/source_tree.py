@@ -20,6 +20,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.files import hash_json
 from brainbench_audio.hashing.own_code import BY_NAME, is_installed
 from brainbench_audio.hashing.package_files import counted_files, hash_again
+from brainbench_audio.names import from_home
 
 _LONGEST = 200  # characters of a path
 
@@ -118,7 +119,7 @@ def read_tree(file: Path) -> SourceTree:
     DataError
         The file does not exist or one of the files is no Python.
     """
-    file = file.expanduser().absolute()
+    file = from_home(file).absolute()
     if not file.is_file():
         raise DataError(f"Model file {file} does not exist: give it as PATH.py:ClassName.")
     PathFinder.invalidate_caches()  # it may know an older listing of a folder

@@ -12,12 +12,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
 from brainbench_audio.errors import BrainbenchError, PluginLoadError, UnknownId
 from brainbench_audio.hashing.sources import check_imported, package_hash
+from brainbench_audio.names import from_home
 from brainbench_audio.pipeline.hearing import Workbench
 from brainbench_audio.pipeline.plan import Workload
 from brainbench_audio.provenance import DISTRIBUTION
@@ -127,7 +127,7 @@ def settings() -> dict[str, str]:
     found = {name: value for name, value in os.environ.items() if name.startswith(_PREFIX)}
     for name in _PATHS:
         if found.get(name):
-            found[name] = str(Path(found[name]).expanduser().absolute())
+            found[name] = str(from_home(found[name]).absolute())
     return found
 
 

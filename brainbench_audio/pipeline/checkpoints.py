@@ -12,7 +12,7 @@ from pathlib import Path, PurePath
 from brainbench_audio.errors import DataError
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import SCHEME, list_files
-from brainbench_audio.names import as_on_disk
+from brainbench_audio.names import as_on_disk, from_home
 from brainbench_audio.pipeline.steps import SUFFIXES, step_of
 from brainbench_audio.registry.ids import is_pattern
 from brainbench_audio.temporaries import TEMPORARY
@@ -74,7 +74,7 @@ def list_checkpoints(source: str | Path) -> list[Checkpoint]:
     if text.startswith(SCHEME):
         named = [(file.path, file.url, file.size, file.sha256) for file in list_files(text)]
     else:
-        files = _local_files(as_on_disk(Path(text).expanduser()))
+        files = _local_files(as_on_disk(from_home(text)))
         named = [(str(file), str(file), file.stat().st_size, None) for file in files]
     own = {name: step_of(name, folder=False) for name, *_ in named}
     several = _of_several_steps(own)

@@ -17,6 +17,7 @@ from brainbench_audio.activations.object_state import (
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.live_code import Unhashable, hash_object
 from brainbench_audio.interfaces import Model
+from brainbench_audio.names import from_home
 
 # options that leave the activations as they are; a control stands in the id
 _NEUTRAL_OPTIONS = {"device", "control", "trust_remote_code"}
@@ -70,7 +71,7 @@ def _counted(options: Mapping[str, Any], files: Mapping[str, str] | None) -> dic
     if counted.get("dtype") == "float32":  # as without the option
         del counted["dtype"]
     weights = counted.get("weights")
-    if isinstance(weights, str | Path) and (path := Path(weights).expanduser()).exists():
+    if isinstance(weights, str | Path) and (path := from_home(weights)).exists():
         # a model that names its files has it among them
         counted["weights"] = hash_files([path])[0] if files is None and path.is_file() else None
     elif isinstance(weights, Mapping):  # they are in its fingerprint or its state

@@ -30,6 +30,7 @@ from brainbench_audio.files import atomic_file, hash_json
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hashing.sources import package_hash, tree_hash
 from brainbench_audio.interfaces import Model
+from brainbench_audio.names import from_home
 from brainbench_audio.pipeline.loading import Loadable
 from brainbench_audio.pipeline.loading_models import check_version, load_identified, model_asked_for
 from brainbench_audio.registry.ids import BenchmarkId, ModelId
@@ -172,7 +173,7 @@ def _place_of(
     if others.get("dtype", "float32") != "float32":  # then the device decides, too
         others["device"] = _device(options.get("device", "auto"))
     weights = options.get("weights")
-    if contents is None and isinstance(weights, str) and not Path(weights).expanduser().exists():
+    if contents is None and isinstance(weights, str) and not from_home(weights).exists():
         others["weights"] = weights  # a name that the loader knows
     if asked.file is None:
         entry = find_model(asked)

@@ -13,6 +13,7 @@ from brainbench_audio.errors import ContractError, DataError, PluginLoadError
 from brainbench_audio.files import hash_json
 from brainbench_audio.hashing.sources import imported
 from brainbench_audio.interfaces import Dataset, Metric, Model
+from brainbench_audio.names import from_home
 from brainbench_audio.pipeline.benchmark import ComposedBenchmark
 from brainbench_audio.pipeline.loaders import call_loader
 from brainbench_audio.pipeline.loading_models import load_model
@@ -186,7 +187,7 @@ def _read(card: DatasetCard, subset: str | None) -> Dataset:
 
 def _read_folder(card: DatasetCard, subset: str | None, folder: str | Path) -> tuple[str, Dataset]:
     """Load a folder as a subset of a data set; return the name it has and the data."""
-    name, dataset = data_source(card).read_folder(card, Path(folder).expanduser())
+    name, dataset = data_source(card).read_folder(card, from_home(folder))
     if subset not in (None, name):
         raise DataError(f"{folder} holds {card.id}.{name}, not {card.id}.{subset}.")
     return name, dataset

@@ -28,7 +28,7 @@ from brainbench_audio.errors import (
 )
 from brainbench_audio.hashing.sources import imported, load_tree
 from brainbench_audio.interfaces import Model
-from brainbench_audio.names import as_on_disk
+from brainbench_audio.names import as_on_disk, from_home
 from brainbench_audio.pipeline.fingerprint import fingerprinted
 from brainbench_audio.pipeline.loaders import call_loader, invoke
 from brainbench_audio.progress import stage
@@ -99,7 +99,7 @@ def model_asked_for(identifier: str, options: Mapping[str, Any]) -> tuple[ModelI
     if isinstance(weights, str) and weights in CONTROLS:
         asked.append(rest.pop("weights"))
     elif isinstance(weights, str | Path):
-        file = as_on_disk(Path(weights).expanduser())
+        file = as_on_disk(from_home(weights))
         if file.exists():  # else a name that the loader knows, or an address
             rest["weights"] = type(weights)(file)
     controls = {control for control in asked if control}

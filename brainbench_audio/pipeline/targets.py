@@ -25,6 +25,7 @@ from brainbench_audio.assemblies.continuous import repetition_time
 from brainbench_audio.errors import BrainbenchError, CacheError, DataError
 from brainbench_audio.files import atomic_file, explained, hash_json
 from brainbench_audio.hashing.sources import package_hash
+from brainbench_audio.names import from_home
 from brainbench_audio.pipeline.identifying import given_model
 from brainbench_audio.pipeline.keys import PairKeys
 from brainbench_audio.pipeline.loading import Loadable
@@ -257,7 +258,7 @@ def _folders(card: BenchmarkCard, wanted: Loadable) -> list[Path | None]:
     """Return the folders that a benchmark's data are read from; None for one that is not there."""
     own = wanted.options.get("folder")
     found = [_folder(data) for data in _datasets(card)]
-    return [Path(own).expanduser(), *found[1:]] if own else found
+    return [from_home(own), *found[1:]] if own else found
 
 
 def _folder(card: BenchmarkCard) -> Path | None:

@@ -19,7 +19,7 @@ from typing import Any
 
 from brainbench_audio.cards import CONTROLS, ModelCard
 from brainbench_audio.errors import UnknownId
-from brainbench_audio.names import as_on_disk, one_form
+from brainbench_audio.names import as_on_disk, from_home, one_form
 
 # the folders of a file may hold any of the signs
 _FILE = re.compile(
@@ -146,7 +146,7 @@ class ModelId:
         """Return the same with the whole path of its file, for other folders and processes."""
         if self.file is None:
             return self
-        return replace(self, file=as_on_disk(self.file.expanduser()).resolve())
+        return replace(self, file=as_on_disk(from_home(self.file)).resolve())
 
     def of_step(self, step: int) -> ModelId:
         """Return a step of the model's training."""

@@ -136,7 +136,9 @@ def test_rm_without_anybody_to_ask(capsys: Told, monkeypatch: pytest.MonkeyPatch
     assert len(values()) == 5
 
 
-@pytest.mark.parametrize("options", [[], ["--yes"], ["--older-than", "month", "--yes"]])
+@pytest.mark.parametrize(
+    "options", [[], ["--yes"], ["--older-than", "month", "--yes"], ["--older-than", "999999w"]]
+)
 def test_rm_wants_to_know_what(options: list[str], capsys: Told) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["results", "rm", *options])

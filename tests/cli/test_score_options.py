@@ -91,7 +91,9 @@ def test_sizes(text: str, size: int) -> None:
     assert amounts.size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "much", "-4GB", "4 apples", "1.2.3GB", "0GB"])
+@pytest.mark.parametrize(
+    "text", ["", "much", "-4GB", "4 apples", "1.2.3GB", "0GB", f"{'9' * 400}GB", f"{'9' * 305}GB"]
+)
 def test_wrong_sizes_are_wrong_usage(text: str, capsys: Told) -> None:
     with pytest.raises(SystemExit) as stopped:
         main(["score", "-m", "tiny-plain", "-b", "Tiny-ridge", f"--max-memory={text}"])
