@@ -36,7 +36,7 @@ _COMMON = {
     "licence": "MIT",
     "packages": ("brainbench_mapping", "brainbench_ridge"),
     "loader": "brainbench_mapping.metric:load",
-    "revision": 3,
+    "revision": 4,
     "properties": frozenset({"identity", "noise", "permutation", "scale"}),
     "stores": frozenset({"layer_score", "profile", "r2", "measured", "prediction", "chosen_layer"}),
 }
