@@ -89,6 +89,11 @@ class Probe:
             raise DataError(f"The metric probe has no variant {self.variant!r}: see `Probe`.")
         if not self.settings:
             raise DataError("The metric probe needs at least one setting.")
+        wrong = [one for one in self.settings if not isinstance(one, Setting)]
+        if wrong:
+            raise DataError(
+                f"Settings of the metric probe are made by `Setting`, got {wrong[0]!r}."
+            )
         check_options(
             permutations=self.permutations,
             bootstrap=self.bootstrap,

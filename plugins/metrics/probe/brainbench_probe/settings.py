@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import product
-from typing import Literal
+from numbers import Integral, Real
+from typing import Any, Literal, get_args
 
 from brainbench_audio.errors import DataError
 
 Initialisation = Literal["uniform", "normal"]
+
+
+def _check_whole(name: str, value: Any, low: int) -> None:
+    if not (_is(value, Integral) and value >= low):
+        raise DataError(f"{name} must be a whole number, at least {low}, got {value!r}.")
+
+
+def _is(value: Any, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)
 
 
 @dataclass(frozen=True)
@@ -22,12 +33,28 @@ class Setting:
     initialisation : str
         Of the weight matrices, both after Glorot and Bengio: ``"uniform"`` or ``"normal"``.
     learning_rate : float
-        Of Adam.
+        Of Adam, above 0.
+
+    Raises
+    ------
+    DataError
+        One of them is not possible.
     """
 
     hidden_layers: int
     initialisation: Initialisation
     learning_rate: float
+
+    def __post_init__(self) -> None:
+        _check_whole("hidden_layers", self.hidden_layers, 1)
+        if self.initialisation not in get_args(Initialisation):
+            raise DataError(
+                f"initialisation is one of {', '.join(get_args(Initialisation))}, got "
+                f"{self.initialisation!r}."
+            )
+        rate = self.learning_rate
+        if not (_is(rate, Real) and 0 < rate < math.inf):
+            raise DataError(f"learning_rate is a number above 0, got {rate!r}.")
 
 
 LEARNING_RATES = (3.2e-3, 1e-3, 3.2e-4, 1e-4)
@@ -72,7 +99,10 @@ class Protocol:
     def __post_init__(self) -> None:
         least = {"hidden_units": 1, "batch_size": 2, "max_epochs": 1, "patience": 1}
         for name, low in least.items():
-            if getattr(self, name) < low:
-                raise DataError(f"{name} must be at least {low}, got {getattr(self, name)}.")
-        if not 0 <= self.dropout < 1:
-            raise DataError(f"dropout must be at least 0 and below 1, got {self.dropout}.")
+            _check_whole(name, getattr(self, name), low)
+        if not (_is(self.dropout, Real) and 0 <= self.dropout < 1):
+            raise DataError(f"dropout must be at least 0 and below 1, got {self.dropout!r}.")
+        if not isinstance(self.norm_after_activation, bool):
+            raise DataError(
+                f"norm_after_activation is True or False, got {self.norm_after_activation!r}."
+            )

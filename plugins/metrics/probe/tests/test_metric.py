@@ -472,6 +472,40 @@ def test_bad_layers_are_refused() -> None:
         scored({})
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"hidden_units": 8.5}, "hidden_units must be a whole number, at least 1, got 8.5"),
+        ({"batch_size": 8.0}, "batch_size must be a whole number, at least 2, got 8.0"),
+        ({"max_epochs": True}, "max_epochs must be a whole number"),
+        ({"patience": "3"}, "patience must be a whole number"),
+        ({"dropout": "no"}, "dropout must be at least 0 and below 1, got 'no'"),
+        ({"dropout": np.nan}, "dropout must be at least 0"),
+        ({"norm_after_activation": "no"}, "norm_after_activation is True or False, got 'no'"),
+        ({"settings": [(1, "uniform", 1e-3)]}, "made by `Setting`, got"),
+    ],
+)
+def test_options_of_the_wrong_kind_are_refused(options: dict[str, Any], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        load(PROBE, **options)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ((0, "uniform", 1e-3), "hidden_layers must be a whole number, at least 1, got 0"),
+        ((1.0, "uniform", 1e-3), "hidden_layers must be a whole number"),
+        ((1, "foo", 1e-3), "initialisation is one of uniform, normal, got 'foo'"),
+        ((1, "normal", -1), "learning_rate is a number above 0, got -1"),
+        ((1, "normal", np.nan), "learning_rate is a number above 0, got nan"),
+        ((1, "normal", "fast"), "learning_rate is a number above 0, got 'fast'"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(values: tuple[Any, ...], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        Setting(*values)
+
+
 def test_bad_options_are_refused() -> None:
     for options in (
         {"bootstrap": 1},
