@@ -14,6 +14,7 @@ import torch
 
 from brainbench_audio.activations.labels import refuse_sibling
 from brainbench_audio.activations.read_outs import Pooling, mean_over_time
+from brainbench_audio.activations.requests import checked_seed
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.undrawn import Undrawn
 from brainbench_audio.activations.weights import (
@@ -151,7 +152,7 @@ class Family:
             Fresh initial weights, or the published ones with the values of each tensor shuffled.
             Weights that are given beside ``"untrained"`` must fit, and bring the network's sizes.
         seed : int
-            For the control.
+            For the control: 0 or more.
         **options
             The keyword-only parameters of `configure`.
 
@@ -160,11 +161,12 @@ class Family:
         DataError
             The file is missing or damaged, or has other names or shapes than the network.
         ContractError
-            An unknown control, or weights for a fixed transform.
+            An unknown control, a seed that is none, or weights for a fixed transform.
         TypeError
             An option that the family does not have.
         """
         inspect.signature(self).bind(card, weights, control=control, seed=seed, **options)
+        seed = checked_seed(seed)
         if isinstance(weights, str) and weights in CONTROLS:
             weights, control = None, weights
         if control not in (None, *CONTROLS):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -106,3 +107,20 @@ def checked_layers(model: str, asked: Sequence[str] | None, layers: Sequence[str
     if not chosen:
         raise ContractError(f"No layer of model {model} is asked for: it has {', '.join(layers)}.")
     return chosen
+
+
+def checked_seed(seed: Any) -> int:
+    """Return the seed of a control as an integer.
+
+    Raises
+    ------
+    ContractError
+        It is no whole number from 0 to 2**63 - 1, which NumPy and torch both take.
+    """
+    whole = isinstance(seed, Integral) and not isinstance(seed, bool)
+    if not (whole and 0 <= seed < 1 << 63):
+        raise ContractError(
+            f"The seed of a control is {seed!r}, expected a whole number, 0 or more and below "
+            f"2**63: give another, such as seed=1."
+        )
+    return int(seed)

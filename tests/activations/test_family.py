@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -152,6 +153,21 @@ def test_permuted_keeps_values_and_loses_order(file: Path) -> None:
 def test_an_unknown_control(file: Path) -> None:
     with pytest.raises(ContractError, match="no control 'shuffled': choose from untrained"):
         NET(CARD, file, control="shuffled")
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, None, "1", 1 << 63, 1 << 70, True])
+def test_a_seed_that_is_none(seed: Any, file: Path) -> None:
+    for control in ("untrained", "permuted", None):
+        with pytest.raises(ContractError, match=r"^The seed of a control is .*such as seed=1\.$"):
+            NET(CARD, file, control=control, seed=seed)
+
+
+@pytest.mark.parametrize("control", ["untrained", "permuted"])
+def test_seeds_of_other_types_and_large_ones(control: str, file: Path) -> None:
+    plain, same = (NET(CARD, file, control=control, seed=seed) for seed in (3, np.int64(3)))
+    assert json.dumps(given(plain)) == json.dumps(given(same))
+    assert torch.equal(weight(plain), weight(same))
+    assert given(NET(CARD, file, control=control, seed=(1 << 63) - 1))["seed"] == (1 << 63) - 1
 
 
 def test_without_published_weights_initial_ones_are_the_model() -> None:

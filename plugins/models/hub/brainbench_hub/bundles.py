@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from brainbench_audio import settings
 from brainbench_audio.activations.lengths import find_shortest
+from brainbench_audio.activations.requests import checked_seed
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.weights import permuted
 from brainbench_audio.cards import ModelCard
@@ -93,11 +94,12 @@ def load(
     DataError
         The weights cannot be had, or are damaged.
     ContractError
-        Other weights or another control.
+        Other weights, another control, or a seed that is none.
     PluginLoadError
         torchaudio cannot be imported.
     """
     name, control = what_is_asked(card, weights, control)
+    seed = checked_seed(seed)
     if control == "untrained":
         raise ContractError(
             f"{card.id} has no untrained control. The same architecture as hf:… has one."

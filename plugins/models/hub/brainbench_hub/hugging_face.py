@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from brainbench_audio.activations.requests import checked_seed
 from brainbench_audio.activations.torch_model import TorchModel
 from brainbench_audio.activations.transformers_library import import_transformers
 from brainbench_audio.activations.weights import permuted
@@ -53,12 +54,13 @@ def load(
     DataError
         The files cannot be had, or are no model that transformers can load safely.
     ContractError
-        The model wants to run its own code, or gives no hidden states; other weights or another
-        control.
+        The model wants to run its own code, or gives no hidden states; other weights, another
+        control, or a seed that is none.
     PluginLoadError
         transformers cannot be imported.
     """
     location, control = what_is_asked(card, weights, control)
+    seed = checked_seed(seed)
     source = find_source(location, code=trust_remote_code)
     library = import_transformers()
     encoder, extractor = _read(

@@ -121,6 +121,8 @@ def test_the_file_is_in_the_fingerprint(network: Any) -> None:
     permuted = load("TINY", weights="permuted", seed=2)
     assert load("TINY@permuted").fingerprint["given"] == given | {"control": "permuted", "seed": 0}
     assert permuted.fingerprint["given"] == given | {"control": "permuted", "seed": 2}
+    with pytest.raises(ContractError, match="seed of a control is None"):
+        load("TINY@permuted", seed=None)
     name = "model.encoder.transformer.layers.0.attention.k_proj.weight"
     own = permuted.network.state_dict()
     name = next(key for key in own if key.endswith("layers.0.attention.k_proj.weight"))

@@ -261,6 +261,8 @@ def test_a_model_without_hidden_states(tmp_path: Path) -> None:
 def test_controls(folder: Folder) -> None:
     path = folder("wav2vec2")
     untrained, same = (load(path, weights="untrained", seed=3) for _ in range(2))
+    with pytest.raises(ContractError, match="seed of a control is -1"):
+        load(path, weights="untrained", seed=-1)
     permuted = load(path, control="permuted", seed=3)
     assert_same(untrained, same)
     assert_same(load(f"{path}@permuted"), load(path, weights="permuted"))
