@@ -135,6 +135,7 @@ def state_of(value: Any) -> dict[str, Any]:
     if torch is not None and issubclass(type(value), torch.nn.Module):
         state |= _hooks(state, torch.nn.modules.module)
         state.pop("_output_capturing_hooks_installed", None)  # see `_only_looks_on`
+        state.pop("_compiled_call_impl", None)  # `compile()` in place: the same, made faster
     return state
 
 
