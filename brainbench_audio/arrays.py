@@ -117,7 +117,7 @@ class Arrays:
         from brainbench_audio.devices import free_memory
 
         half = free_memory(self.device) // 2
-        return half if limit is None else min(half, limit)
+        return half if limit is None else min(half, int(limit))
 
     @contextmanager
     def failing_clearly(self, doing: str) -> Iterator[None]:

@@ -91,7 +91,7 @@ class Memory:
         """
         if self.limit is None:
             return BLOCK
-        block = (self.limit - self._fixed) // self._per_voxel
+        block = int(self.limit - self._fixed) // self._per_voxel
         if block < _SMALLEST:
             least = self.whole(_SMALLEST)
             raise DataError(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, ClassVar
@@ -90,13 +90,15 @@ class Encoding:
     def __post_init__(self) -> None:
         if self.delays is not None:
             object.__setattr__(self, "delays", _checked_delays(self.delays))
-        if self.components is not None and not 0 <= self.components == int(self.components):
-            raise DataError(
-                f"Components of a layer are counted from 1 (0: all features), got "
-                f"{self.components}."
-            )
-        if not 0 < self.block < np.inf:
-            raise DataError(f"A block of time is some seconds long, got {self.block}.")
+        if self.components is not None:
+            if not (_is_whole(self.components) and self.components >= 0):
+                raise DataError(
+                    f"Components of a layer are counted from 1 (0: all features), got "
+                    f"{self.components!r}."
+                )
+            object.__setattr__(self, "components", int(self.components))
+        if not (isinstance(self.block, Real) and 0 < self.block < np.inf):
+            raise DataError(f"A block of time is some seconds long, got {self.block!r}.")
         check_options(
             permutations=self.permutations,
             bootstrap=self.bootstrap,
@@ -253,10 +255,15 @@ class Encoding:
 
 
 def _checked_delays(delays: tuple[int, ...]) -> tuple[int, ...]:
-    numbers = [delay for delay in delays if isinstance(delay, Real) and delay >= 0]
-    whole = {int(delay) for delay in numbers if float(delay).is_integer()}
-    if not whole or len(whole) != len(delays):
+    every = list(delays) if isinstance(delays, Iterable) else []
+    whole = {int(delay) for delay in every if _is_whole(delay) and delay >= 0}
+    if not whole or len(whole) != len(every):
         raise DataError(
-            f"Delays are different whole numbers of rows, 0 or more, as (1, 2, 3, 4); got {delays}."
+            f"Delays are different whole numbers of rows, 0 or more, as (1, 2, 3, 4); got "
+            f"{delays!r}."
         )
-    return tuple(map(int, delays))
+    return tuple(map(int, every))
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Real) and float(value).is_integer()

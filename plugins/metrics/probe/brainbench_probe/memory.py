@@ -33,7 +33,7 @@ def embeddings_bytes(limit: int | None) -> int:
 
     Half of the limit.
     """
-    return (default_limit() if limit is None else limit) // 2
+    return int(default_limit() if limit is None else limit) // 2
 
 
 def trained_together(
@@ -72,7 +72,7 @@ def trained_together(
     # embeddings of a minibatch in half and single precision; activations, masks and gradients
     fixed = clips * (layers * features * 3 // 2 + (3 * depth + 2) * units) + 2 * weights
     each = _COPIES * weights + clips * features + 2 * validation * labels
-    allowed = default_limit() if limit is None else limit
+    allowed = default_limit() if limit is None else int(limit)
     numbers = allowed // 2 // _SINGLE
     # settings of one fold share a minibatch, and have their activations one after the other
     together = (numbers - fixed) // each if folds == 1 else numbers // (fixed + each)

@@ -117,7 +117,7 @@ class Memory:
         """Return how many targets of a block fit, with so many outer folds at a time."""
         return min(
             (
-                (limit - fixed) // per_target
+                int(limit - fixed) // per_target
                 for limit, fixed, per_target in self._needs(group)
                 if limit is not None
             ),
