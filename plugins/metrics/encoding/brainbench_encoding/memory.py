@@ -7,6 +7,7 @@ top.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 from brainbench_audio.errors import DataError
@@ -66,6 +67,8 @@ class Memory:
     voxels, layers, splits : int
     fits : int
         Of a model, or of two and both together, whose results are kept.
+    owing : int
+        Single sounds of which it is kept what predictions owe to them, see `relearning.owed`.
     limit : int or None
         Bytes; None: what is fastest.
     """
@@ -79,6 +82,7 @@ class Memory:
     layers: int
     splits: int
     fits: int = 1
+    owing: int = 0
     limit: int | None = None
 
     def block(self) -> int:
@@ -93,11 +97,11 @@ class Memory:
             return BLOCK
         block = int(self.limit - self._fixed) // self._per_voxel
         if block < _SMALLEST:
-            least = self.whole(_SMALLEST)
+            # rounded so that what is asked for is enough
+            least, given = ceil(self.whole(_SMALLEST) / 1e6), floor(self.limit / 1e6)
             raise DataError(
                 f"{self.voxels} voxels, {self.rows} rows and {self.features} delayed features take "
-                f"{least / 1e6:.0f} MB at least, and max_memory is {self.limit / 1e6:.0f} MB: "
-                f"allow that much."
+                f"{least} MB at least, and max_memory is {given} MB: allow that much."
             )
         return min(block, BLOCK)
 
@@ -113,6 +117,7 @@ class Memory:
             * self.voxels
             * (2 * _SINGLE * self.tested + _DOUBLE * (self.layers + 4 * self.splits + 8))
         )
+        results += _DOUBLE * 3 * self.owing * self.voxels
         side = min(self.rows, self.features)
         # the layer delayed, its rows that are learned from, and their coordinates
         layer = self.rows * (2 * self.features + side) + 3 * side**2 + 3 * self.rows * side
@@ -126,4 +131,6 @@ class Memory:
         side = min(self.rows, self.features)
         learning = 3 * self.rows + 3 * side
         repeated = 8 * self.tested * self.presentations
-        return _DOUBLE * max(learning, repeated)
+        # without each sound: responses and predictions with their products, sums of each sound
+        owing = 6 * self.tested + 12 * self.owing if self.owing else 0
+        return _DOUBLE * max(learning, repeated, owing)

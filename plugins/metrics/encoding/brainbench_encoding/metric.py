@@ -233,6 +233,7 @@ class Encoding:
             voxels=voxels.kept.size,
             layers=layers,
             splits=1 if runs.repeated else len({*runs.folds.values()}),
+            owing=len(runs.tested) if runs.are_sounds and not runs.repeated else 0,
             limit=self.max_memory,
         )
 

@@ -203,7 +203,7 @@ class UniqueEncoding(Encoding):
         )
 
     def _memory(self, voxels: Voxels, features: int, layers: int) -> Memory:
-        return replace(super()._memory(voxels, features, layers), fits=3)
+        return replace(super()._memory(voxels, features, layers), fits=3, owing=0)
 
     def _fit_given(
         self, layers: Layers, target: xr.DataArray, voxels: Voxels, features: int

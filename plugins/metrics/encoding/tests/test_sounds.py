@@ -102,6 +102,25 @@ def test_memory_is_told_from_sizes_and_options() -> None:
         assert taken < told < 2 * taken
 
 
+def test_what_predictions_owe_to_sounds_counts_as_memory() -> None:
+    generator = np.random.default_rng(0)
+    layer = generator.standard_normal((80, 2))
+    responses = layer @ generator.standard_normal((2, 400))
+    responses += 3 * generator.standard_normal(responses.shape)
+    runs = np.repeat([f"sound-{number}" for number in range(40)], 2).tolist()
+    target = build_in_time(
+        responses, runs, np.tile([0.5, 1.0], 40), "voxel", {"subject": ["a"] * 400}
+    )
+    folds, limit = np.repeat(np.arange(40) % 5, 2), 2_500_000
+    tracemalloc.start()
+    try:
+        Encoding(delays=(0,), permutations=0, max_memory=limit)({"one": layer}, target, folds)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < limit
+
+
 def test_errors_and_chance_are_over_sounds(monkeypatch: pytest.MonkeyPatch) -> None:
     layers, target, folds = replace(SMALL, noise=0.5).draw(2)
     found = Encoding(bootstrap=30)(layers, target, folds)
