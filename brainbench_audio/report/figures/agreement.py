@@ -8,7 +8,8 @@ models are spread.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,12 +39,15 @@ class Agreement:
         One result for each model with a score of at least two of the benchmarks.
     values : mapping of str to mapping of str to float
         By benchmark and model.
+    published : frozenset of (str, str)
+        Benchmark and model of the scores that are not measured.
     """
 
     benchmarks: tuple[str, ...]
     units: tuple[str, ...]
     models: tuple[Result, ...]
     values: dict[str, dict[str, float]]
+    published: frozenset[tuple[str, str]] = frozenset()
 
     @classmethod
     def of(cls, results: Iterable[Result], benchmarks: Sequence[str]) -> Agreement:
@@ -70,7 +74,8 @@ class Agreement:
                 counts[result.model] = counts.get(result.model, 0) + 1
         shared = tuple(models[name] for name in sorted(models) if counts[name] > 1)
         units = tuple(compared.unit_of(benchmark) for benchmark in benchmarks)
-        return cls(tuple(benchmarks), units, shared, values)
+        published = frozenset((one.benchmark, one.model) for one in chosen if one.published)
+        return cls(tuple(benchmarks), units, shared, values, published)
 
     def spread(self, benchmark: str) -> list[float]:
         """Return the values of the models that have another score, too."""
@@ -78,9 +83,17 @@ class Agreement:
         return [values[one.model] for one in self.models if one.model in values]
 
     def pair(self, one: str, other: str) -> tuple[list[Result], list[float], list[float]]:
-        """Return the models that have both scores, and these."""
+        """Return the models that have both scores, and these.
+
+        A pair of which one score is published is published.
+        """
         first, second = self.values[one], self.values[other]
-        both = [each for each in self.models if each.model in first and each.model in second]
+        both = [
+            replace(each, published=not self.published.isdisjoint(sides))
+            for each in self.models
+            if each.model in first and each.model in second
+            for sides in [{(one, each.model), (other, each.model)}]
+        ]
         return both, [first[m.model] for m in both], [second[m.model] for m in both]
 
     def correlation(self, one: str, other: str) -> Correlation | None:
@@ -90,23 +103,25 @@ class Agreement:
             return None
         return pearson(first, second)
 
+    def shown(self) -> list[Result]:
+        """Return the models of all pairs, those of the first ones first."""
+        pairs = combinations(self.benchmarks, 2)
+        return [result for pair in pairs for result in self.pair(*pair)[0]]
+
     def numbers(self) -> list[dict[str, Any]]:
         """Return what is drawn, for JSON: a row a pair of benchmarks."""
         rows = []
-        for place, one in enumerate(self.benchmarks):
-            for other in self.benchmarks[place + 1 :]:
-                both, first, second = self.pair(one, other)
-                found = self.correlation(one, other)
-                told: dict[str, Any] = {"r": None, "p": None, "interval": None}
-                if found is not None:
-                    told = {"r": found.r, "p": found.p, "interval": found.interval}
-                points = [
-                    {"model": result.model, "value": a, "with": b}
-                    for result, a, b in zip(both, first, second, strict=True)
-                ]
-                rows.append(
-                    {"benchmark": one, "with": other, **told, "n": len(both), "points": points}
-                )
+        for one, other in combinations(self.benchmarks, 2):
+            both, first, second = self.pair(one, other)
+            found = self.correlation(one, other)
+            told: dict[str, Any] = {"r": None, "p": None, "interval": None}
+            if found is not None:
+                told = {"r": found.r, "p": found.p, "interval": found.interval}
+            points = [
+                {"model": result.model, "value": a, "with": b, "published": result.published}
+                for result, a, b in zip(both, first, second, strict=True)
+            ]
+            rows.append({"benchmark": one, "with": other, **told, "n": len(both), "points": points})
         return rows
 
 
@@ -140,14 +155,14 @@ def plot(found: Agreement) -> Figure:
             if column == 0:
                 axes.set_ylabel(f"{_broken(below)}\n({found.units[row]})")
     entries = compared.family_entries(found.models)
-    entries += compared.source_entries(found.models, bars=False)
+    entries += compared.source_entries(found.shown(), bars=False)
     style.legend(figure, entries, loc="outside lower center", ncols=5)
     return figure
 
 
 def _draw_points(axes: Any, found: Agreement, beside: str, below: str) -> None:
     results, x, y = found.pair(beside, below)
-    mixed = compared.mixed(found.models)
+    mixed = compared.mixed(found.shown())
     for result, at, value in zip(results, x, y, strict=True):
         look = compared.point_look(compared.look_of(result), result.published, mixed)
         axes.plot(at, value, markersize=3.2, **look)

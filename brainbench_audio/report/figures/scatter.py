@@ -6,7 +6,7 @@ One point a model, families by colour and marker, a least-squares line, and Pear
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,11 +27,20 @@ _FEW = 12  # points whose names find a place in half a page
 
 @dataclass(frozen=True)
 class Point:
-    """One model: its result on the benchmark, and where it stands on the other axis."""
+    """One model: its result on the benchmark, and where it stands on the other axis.
+
+    ``x_published``: whether that is not measured; a point with one published score is published.
+    """
 
     result: Result
     x: float
     x_error: float | None
+    x_published: bool = False
+
+    @property
+    def shown(self) -> Result:
+        """The result, published if either score is."""
+        return replace(self.result, published=self.result.published or self.x_published)
 
 
 @dataclass(frozen=True)
@@ -86,13 +95,14 @@ class Panel:
         chosen = preferred(results)
         of_y = compared.sorted_results(chosen, benchmark)
         if against == OVERALL:
-            others: dict[str, tuple[float, float | None]] = {
-                model: (value, None) for model, value in overall(chosen).values.items()
+            means = overall(chosen)
+            others: dict[str, tuple[float, float | None, bool]] = {
+                model: (value, None, means.published) for model, value in means.values.items()
             }
             against_unit = "mean z-score"
         else:
             on_x = compared.sorted_results(chosen, against)
-            others = {result.model: (result.value, result.error) for result in on_x}
+            others = {one.model: (one.value, one.error, one.published) for one in on_x}
         points = tuple(
             Point(result, *others[result.model])
             for result in sorted(of_y, key=lambda result: result.model)
@@ -119,7 +129,12 @@ class Panel:
             "n": len(self.points),
             "line": _line_of(self),
             "points": [
-                compared.row(point.result) | {"with": point.x, "with_error": point.x_error}
+                compared.row(point.result)
+                | {
+                    "with": point.x,
+                    "with_error": point.x_error,
+                    "with_published": point.x_published,
+                }
                 for point in self.points
             ],
         }
@@ -131,7 +146,7 @@ def plot(panels: Sequence[Panel]) -> Figure:
     columns = 1 if crowded else min(len(panels), 2)
     rows = -(-len(panels) // columns)
     figure = style.new_figure(style.PAGE, 22 + _HEIGHT * rows)
-    shown = [point.result for panel in panels for point in panel.points]
+    shown = [point.shown for panel in panels for point in panel.points]
     beside = compared.mixed(shown)
     every = figure.subplots(rows, columns, squeeze=False).ravel()
     for axes, panel in zip(every, panels, strict=False):
@@ -173,7 +188,7 @@ def p_in_words(p: float) -> str:
 def _draw(axes: Any, panel: Panel, beside: bool) -> None:
     for point in panel.points:
         result = point.result
-        look = compared.point_look(compared.look_of(result), result.published, beside)
+        look = compared.point_look(compared.look_of(result), point.shown.published, beside)
         axes.errorbar(
             point.x,
             result.value,
