@@ -97,8 +97,15 @@ def components(
     from brainbench_audio.report.figures import compared, components
     from brainbench_audio.report.figures.drawing import Drawing
 
-    identifier = listed(benchmark)[0]
-    found = components.rows_of(_chosen(_read(published, labels), model, baseline=True), identifier)
+    results = _chosen(_read(published, labels), model, baseline=True)
+    identifiers = named_benchmarks(benchmark, results)
+    if len(identifiers) != 1:
+        raise DataError(
+            f"Components are drawn of one benchmark, not of {', '.join(identifiers) or 'none'}: "
+            f"name one, such as --benchmark {COMPONENTS[0]}."
+        )
+    (identifier,) = identifiers
+    found = components.rows_of(results, identifier)
     rows = [
         (one.result.model, *(one.values.get(name) for name in components.COMPONENTS), one.mean)
         for one in found

@@ -49,7 +49,7 @@ def rows_of(results: Iterable[Result], benchmark: str = "NH2015comp-ridge") -> l
     Raises
     ------
     DataError
-        No model has a score of a component.
+        No model has a score of a component, or the benchmark has other parts.
     """
     parsed = BenchmarkId.parse(benchmark)
     whole = str(parsed)
@@ -75,6 +75,11 @@ def rows_of(results: Iterable[Result], benchmark: str = "NH2015comp-ridge") -> l
         for (model, published), one in found.items()
         if one.values and not (model == BASELINE and published and measured)
     ]
+    if not rows and any(one.benchmark == whole for one in every):
+        raise DataError(
+            f"{whole} has no components {', '.join(COMPONENTS)}: name a benchmark that has, such "
+            f"as --benchmark NH2015comp-ridge."
+        )
     if not rows:
         raise compared.missing(whole, every)
     complete = len(COMPONENTS)

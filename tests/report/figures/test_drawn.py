@@ -117,6 +117,17 @@ def test_the_baseline_stays_with_chosen_models(tmp_path: Path, capsys: Told) -> 
     assert {row["label"] for row in rows} == {"BEATs (Iter 1)", "Spectrotemporal"}
 
 
+def test_components_are_those_of_one_benchmark(tmp_path: Path, capsys: Told) -> None:
+    output = ["-o", str(tmp_path / "a.svg"), "--published", "only", "--json"]
+    two = ["-b", "NH2015comp-ridge", "B2021-ridge"]
+    assert main(["figure", "components", *two, *output]) == 1
+    assert "of one benchmark, not of NH2015comp-ridge, B2021-ridge" in capsys.readouterr().err
+    # a glob stands for what has scores
+    assert main(["figure", "components", "-b", "NH2015-r*e", *output]) == 1
+    assert "NH2015-ridge has no components lf, hf, broadband" in capsys.readouterr().err
+    assert not (tmp_path / "a.svg").exists()
+
+
 def test_values_read_from_figures_print_their_true_digits(tmp_path: Path, capsys: Told) -> None:
     imported = tmp_path / "mine.csv"
     imported.write_text("model,benchmark,value,reading_error\nnew-one,NH2015-rsa,0.4567,0.03\n")
