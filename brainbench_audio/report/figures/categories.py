@@ -45,11 +45,15 @@ def plot(models: Mapping[str, Sequence[CategoryError]], benchmark: str) -> Figur
     sounds = {one.category: one.sounds for errors in models.values() for one in errors}
     axes.set_yticks(range(len(names)), [f"{name} ({sounds[name]})" for name in names])
     axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_title(benchmark)
     left, right = axes.get_xlim()
     # intervals of a few sounds would make everything else small
     axes.set_xlim(max(left, _LOWEST), min(right, 1.0))
+    if any(_is_below(one) for errors in models.values() for one in errors):
+        note = f"arrows: below {_LOWEST}, see the numbers".replace("-", "−")
+        axes.text(0.5, 1.0, note, transform=axes.transAxes, ha="center", va="bottom")
+        axes.set_title(benchmark, pad=12)
     axes.set_xlabel("share of variance explained")
-    axes.set_title(benchmark)
     style.legend(figure, style.entries_of([axes]), loc="outside lower center", ncols=2)
     return figure
 
@@ -58,8 +62,19 @@ def _draw(
     axes: Any, errors: Sequence[CategoryError], places: Sequence[float], model: str, number: int
 ) -> None:
     look = {**style.series(number), "label": style.shown(model)}
-    axes.plot([one.explained for one in errors], places, linestyle="none", **look)
-    known = [(one.interval, y) for one, y in zip(errors, places, strict=True) if one.interval]
+    pairs = list(zip(errors, places, strict=True))
+    inside = [(one.explained, y) for one, y in pairs if not _is_below(one)]
+    axes.plot(*np.reshape(inside, (-1, 2)).T, linestyle="none", **look)
+    below = [y for one, y in pairs if _is_below(one)]
+    # at the edge, and whole: a point that is not seen would be taken for none
+    arrows = {"marker": "<", "linestyle": "none", "color": look["color"], "clip_on": False}
+    axes.plot([_LOWEST] * len(below), below, label="_guide", **arrows)
+    known = [(one.interval, y) for one, y in pairs if one.interval]
     if known:
         low, high = zip(*(interval for interval, _ in known), strict=True)
         axes.hlines([y for _, y in known], low, high, color=look["color"], linewidth=0.8)
+
+
+def _is_below(one: CategoryError) -> bool:
+    """Return whether a point would stand left of the axes."""
+    return one.explained < _LOWEST

@@ -16,8 +16,10 @@ pytest.importorskip("matplotlib")
 
 from brainbench_audio.cli.main import main
 from brainbench_audio.errors import DataError
+from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.figures import (
     agreement,
+    categories,
     courses,
     layer_weights,
     rdm,
@@ -126,6 +128,36 @@ def test_components_are_those_of_one_benchmark(tmp_path: Path, capsys: Told) -> 
     assert main(["figure", "components", "-b", "NH2015-r*e", *output]) == 1
     assert "NH2015-ridge has no components lf, hf, broadband" in capsys.readouterr().err
     assert not (tmp_path / "a.svg").exists()
+
+
+def test_categories_far_below_zero_are_arrows_at_the_edge() -> None:
+    def error(category: str, explained: float) -> CategoryError:
+        return CategoryError(
+            category=category,
+            sounds=10,
+            explained=explained,
+            interval=(explained - 0.6, explained + 0.6),
+            over="sounds",
+            share=0.1,
+        )
+
+    models = {
+        "a": [error("Music", 0.5), error("Nature", -0.9)],
+        "b": [error("Music", 0.4), error("Nature", -0.2)],
+    }
+    with style.look():
+        (axes,) = categories.plot(models, "X-ridge").axes
+        (plain,) = categories.plot({"b": models["b"]}, "X-ridge").axes
+    left, right = axes.get_xlim()
+    arrows = [x for line in axes.lines if line.get_marker() == "<" for x in line.get_xdata()]
+    assert arrows == [-0.5]
+    points = [
+        float(x) for line in axes.lines if line.get_linestyle() == "None" for x in line.get_xdata()
+    ]
+    assert len(points) == 4
+    assert all(left <= x <= right for x in points)
+    assert [text.get_text() for text in axes.texts] == ["arrows: below −0.5, see the numbers"]
+    assert not plain.texts
 
 
 def test_values_read_from_figures_print_their_true_digits(tmp_path: Path, capsys: Told) -> None:
