@@ -77,15 +77,19 @@ class Panel:
 
 
 def plot(panels: Sequence[Panel]) -> Figure:
-    """Return the figure: panels of 90 mm side by side; those with groups a page wide each."""
+    """Return the figure: panels of 90 mm, two a row; those with groups a page wide each."""
     grouped = any(panel.groups for panel in panels)
-    rows, columns = (len(panels), 2) if grouped else (1, len(panels))
+    columns = 2 if grouped else min(len(panels), 2)
+    rows = len(panels) if grouped else -(-len(panels) // columns)
     most = max(max(len(panel.bars), groups.height(panel.groups)) for panel in panels)
     figure = style.new_figure(style.COLUMN * columns, style.height_of(max(most, 3), rows))
     every = figure.subplots(rows, columns, squeeze=False)
     shown = [result for panel in panels for result in _results_of(panel)]
     beside = compared.mixed(shown)
-    of_panels = every[:, 0] if grouped else every[0]
+    of_panels = every[:, 0] if grouped else every.ravel()[: len(panels)]
+    beside_each = 2 if grouped else 1
+    for axes in every.ravel()[len(panels) * beside_each :]:
+        axes.set_visible(False)
     for axes, panel in zip(of_panels, panels, strict=True):
         places = [-float(place) for place in range(len(panel.bars))]
         compared.draw_bars(axes, panel.bars, places, beside)
@@ -94,8 +98,8 @@ def plot(panels: Sequence[Panel]) -> Figure:
     if grouped:
         for axes, panel in zip(every[:, 1], panels, strict=True):
             groups.draw(axes, panel.groups, beside, most)
-    for number, axes in enumerate(every.ravel()):
-        panel = panels[number // 2 if grouped else number]
+    for number, axes in enumerate(every.ravel()[: len(panels) * beside_each]):
+        panel = panels[number // beside_each]
         axes.set_xlabel(panel.unit)
         axes.set_title(panel.benchmark)
     entries = [*compared.source_entries(shown, bars=True), *style.entries_of(of_panels)]

@@ -19,6 +19,7 @@ from brainbench_audio.errors import DataError
 from brainbench_audio.report.category_errors import CategoryError
 from brainbench_audio.report.figures import (
     agreement,
+    bars,
     categories,
     courses,
     layer_weights,
@@ -158,6 +159,23 @@ def test_categories_far_below_zero_are_arrows_at_the_edge() -> None:
     assert all(left <= x <= right for x in points)
     assert [text.get_text() for text in axes.texts] == ["arrows: below −0.5, see the numbers"]
     assert not plain.texts
+
+
+@pytest.mark.parametrize(("count", "rows"), [(1, 1), (2, 1), (3, 2), (4, 2), (5, 3)])
+def test_bars_of_many_benchmarks_stay_on_the_page(count: int, rows: int) -> None:
+    results = [
+        result(f"m{model}", f"B{place}-x", 0.1 * model)
+        for place in range(count)
+        for model in range(4)
+    ]
+    panels = [bars.Panel.of(results, f"B{place}-x") for place in range(count)]
+    with style.look():
+        figure = bars.plot(panels)
+    width, height = figure.get_size_inches() * 25.4
+    assert width == pytest.approx(90 * min(count, 2))
+    assert height == pytest.approx(style.height_of(4, rows))
+    shown = [axes.get_title() for axes in figure.axes if axes.get_visible()]
+    assert shown == [panel.benchmark for panel in panels]
 
 
 def test_values_read_from_figures_print_their_true_digits(tmp_path: Path, capsys: Told) -> None:
