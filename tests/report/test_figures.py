@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,25 @@ def test_the_panels_show_the_numbers() -> None:
     image = axes[1].images[0]
     shares = numbers["mean_share"].transpose("layer", "region")
     np.testing.assert_allclose(image.get_array(), shares)
+
+
+@pytest.mark.parametrize("count", [2, 4, 12])
+def test_names_of_regions_do_not_overlap(count: int) -> None:
+    pytest.importorskip("matplotlib")
+    names = ("Primary", "Lateral", "Anterior", "Posterior")
+    many = tuple(f"ctx_transversetemporal_{place}" for place in range(count))
+    with style.look():
+        figure = layer_regions_figure.plot(found(names[:count] if count < 5 else many), "title")
+        figure.draw_without_rendering()
+        renderer = figure.canvas.get_renderer()
+        for axes in figure.axes[:2]:
+            boxes = [text.get_window_extent(renderer) for text in axes.get_xticklabels()]
+            for one, other in pairwise(boxes):
+                assert not one.overlaps(other)
+            for box in boxes:
+                assert box.x0 >= 0
+                assert box.y0 >= 0
+                assert box.x1 <= figure.bbox.width
 
 
 def test_other_formats_are_refused(tmp_path: Path) -> None:

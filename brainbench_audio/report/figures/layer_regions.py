@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,10 @@ from brainbench_audio.report.layer_regions import region_rows
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+# letters that fit below a panel of half a page, and those of a count of voxels
+_LETTERS, _COUNT = 52, 10
 
 
 def draw_layer_regions(found: xr.Dataset, title: str, path: Path) -> None:
@@ -58,7 +63,9 @@ def plot(found: xr.Dataset, title: str) -> Figure:
     error over subjects. Right: the share of voxels that each layer predicts best.
     """
     layers = found.sizes["layer"]
-    figure = style.new_figure(style.PAGE, max(70.0, 18 + 3.2 * layers))
+    regions = found["region"].values.tolist()
+    room = 1.3 * max(map(len, regions)) if _turned(regions) else 0.0
+    figure = style.new_figure(style.PAGE, max(70.0, 18 + 3.2 * layers) + room)
     positions, shares = figure.subplots(1, 2, width_ratios=(1, 1.3))
     draw_positions(positions, found)
     image = draw_shares(shares, found)
@@ -87,19 +94,32 @@ def draw_positions(axes: Any, found: xr.Dataset) -> None:
     )
     counts = found["voxels"].sum("subject").values.tolist()
     many = f"{found.attrs['target']}s"
-    names = [f"{name}\n{count} {many}" for name, count in zip(regions, counts, strict=True)]
-    axes.set_xticks(places, names)
+    turned = _turned(regions)
+    names = [
+        f"{name} ({count})" if turned else f"{name}\n{count} {many}"
+        for name, count in zip(regions, counts, strict=True)
+    ]
+    axes.set_xticks(places, names, rotation=turned)
+    if turned:
+        axes.set_xlabel(f"region ({many})")
     axes.set_xlim(-0.5, len(regions) - 0.5)
     axes.set_ylim(-0.05, 1.05)
     axes.set_ylabel("relative position of best layer")
     style.legend(axes.figure, style.entries_of([axes]), loc="outside lower left", ncols=2)
 
 
+def _turned(regions: Sequence[str]) -> float:
+    """Return by how many degrees names are turned: upright where they have no room side by side."""
+    letters = max(*map(len, regions), _COUNT)
+    return 90.0 if letters * len(regions) > _LETTERS else 0.0
+
+
 def draw_shares(axes: Any, found: xr.Dataset) -> Any:
     """Draw the right panel; return the image."""
     shares = found["mean_share"].transpose("layer", "region").values
     image = axes.imshow(shares, cmap=style.SHADES, aspect="auto", vmin=0, origin="lower")
-    axes.set_xticks(np.arange(found.sizes["region"]), found["region"].values.tolist())
+    regions = found["region"].values.tolist()
+    axes.set_xticks(np.arange(len(regions)), regions, rotation=_turned(regions))
     axes.set_yticks(np.arange(found.sizes["layer"]), found["layer"].values.tolist())
     axes.set_ylabel("layer, from sound to output")
     return image
