@@ -164,13 +164,16 @@ def plot(panels: Sequence[Panel]) -> Figure:
             place = axes.get_position()
             room = labels.column_width(axes, names) / figure.bbox.width
             axes.set_position((place.x0, place.y0, place.width - room, place.height))
-        labels.place(
+        written = labels.place(
             axes,
             [(point.x, point.result.value) for point in panel.points],
             names,
             _lines_of(panel),
             column=crowded,
         )
+        if lost := len(names) - len(written):
+            told = f"{axes.get_title(loc='left')}; {lost} name{'s' if lost > 1 else ''} left out"
+            axes.set_title(told, loc="left", fontsize=7)
     return figure
 
 

@@ -57,6 +57,25 @@ def test_every_model_of_a_scatter_has_its_name(labels: str, name: str) -> None:
         assert not any(box.contains(x, y) for x, y in points)
 
 
+@pytest.mark.parametrize("count", [2, 12, 100])
+def test_a_scatter_says_how_many_names_find_no_room(count: int) -> None:
+    values = 0.5 + 1e-3 * np.random.default_rng(0).normal(size=(count, 2))
+    results = [
+        result(f"encodecmae-variant-{place:03}", name, float(values[place, column]))
+        for place in range(count)
+        for column, name in enumerate(("A-x", "B-x"))
+    ]
+    panels = [scatter.Panel.of(results, *names) for names in (("A-x", "B-x"), ("B-x", "A-x"))]
+    with style.look():
+        figure = scatter.plot(panels)
+    for axes in figure.axes:
+        lost = count - len(axes.texts)
+        title = axes.get_title(loc="left")
+        assert title.endswith(f"; {lost} name{'s' * (lost > 1)} left out") == (lost > 0)
+        assert ("left out" in title) == (lost > 0)
+    assert any(len(axes.texts) < count for axes in figure.axes) == (count > 2)
+
+
 def text_box(text: Any, renderer: Any) -> Any:
     """Return the box of the letters alone, without the line that leads to them."""
     from matplotlib.text import Text
