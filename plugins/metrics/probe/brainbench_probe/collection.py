@@ -52,7 +52,8 @@ def collect(
     ContractError
         A layer is not (clip, feature) with as many rows as there are clips.
     DataError
-        A layer is not finite, or there are too few training clips for principal components.
+        A layer is not finite or too large, or there are too few training clips for principal
+        components.
     """
     sizes: list[int] = []
     with ExitStack() as opened:

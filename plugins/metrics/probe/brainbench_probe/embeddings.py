@@ -23,6 +23,8 @@ from brainbench_audio.errors import DataError
 _HALF = 2
 _ROWS = 1024  # clips that are converted at a time
 _LARGEST = 15  # stored values are below 2 ** 15
+# sums of squares over clips and features are to stay below 3e38, too
+_LARGEST_SQUARED = 1e15
 
 
 class Embeddings:
@@ -81,17 +83,10 @@ class Embeddings:
         Raises
         ------
         DataError
-            It holds NaN or infinite values.
+            As `largest_of`.
         """
         pieces = range(0, self.clips, _ROWS)
-        largest = max(float(np.abs(values[start : start + _ROWS]).max()) for start in pieces)
-        finite = all(np.isfinite(values[start : start + _ROWS]).all() for start in pieces)
-        if not finite:
-            clip, feature = np.argwhere(~np.isfinite(values))[0]
-            raise DataError(
-                f"Layer {name!r} holds NaN or infinite activations (the first for clip {clip}, "
-                f"feature {feature}): extract it again."
-            )
+        largest = largest_of(name, values)
         power = _LARGEST - int(np.frexp(largest)[1]) if largest else 0
         self.scale[layer] = 2.0**-power
         for start in pieces:
@@ -132,6 +127,31 @@ class Embeddings:
             self._file.seek(place * size)
             if self._file.readinto(memoryview(row).cast("B")) != size:
                 raise DataError("The temporary file of the embeddings was cut short.")
+
+
+def largest_of(name: str, values: npt.NDArray[np.floating[Any]]) -> float:
+    """Return the largest size of a layer's activations, (clip, feature).
+
+    Raises
+    ------
+    DataError
+        Some are NaN or infinite, or too large for the networks, which compute in single precision
+        and square them.
+    """
+    pieces = [values[start : start + _ROWS] for start in range(0, len(values), _ROWS)]
+    if not all(np.isfinite(piece).all() for piece in pieces):
+        clip, feature = np.argwhere(~np.isfinite(values))[0]
+        raise DataError(
+            f"Layer {name!r} holds NaN or infinite activations (the first for clip {clip}, "
+            f"feature {feature}): extract it again."
+        )
+    largest = max(float(np.abs(piece).max()) for piece in pieces)
+    if largest > _LARGEST_SQUARED:
+        raise DataError(
+            f"Layer {name!r} holds activations up to {largest:.0e}, too large to be squared in "
+            f"single precision: divide them by a power of 10."
+        )
+    return largest
 
 
 @contextmanager

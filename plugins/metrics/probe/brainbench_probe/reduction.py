@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from brainbench_audio.errors import DataError
 
+from .embeddings import largest_of
+
 _PIECE = 4096
 
 
@@ -43,7 +45,7 @@ def principal_components(
     Raises
     ------
     DataError
-        There are fewer than two training clips, or the layer is not finite.
+        There are fewer than two training clips, or the layer is as `largest_of` says.
     """
     from sklearn.decomposition import IncrementalPCA
 
@@ -52,13 +54,14 @@ def principal_components(
             f"{len(train)} training clips are too few for the principal components that layers of "
             f"different size need: at least 2."
         )
+    largest_of(name, values)
     pieces = np.array_split(train, max(1, len(train) // max(piece, 2 * components)))
     model = IncrementalPCA(n_components=components)
     for rows in pieces:
         part = values[rows].astype(np.float32)
-        if not np.isfinite(part).all():
-            raise DataError(f"Layer {name!r} holds NaN or infinite activations: extract it again.")
-        model.partial_fit(part, check_input=False)
+        # a layer that is constant over these clips has no variance to have a share of
+        with np.errstate(invalid="ignore"):
+            model.partial_fit(part, check_input=False)
     reduced = np.empty((len(values), components), dtype=np.float32)
     for start in range(0, len(values), piece):
         part = values[start : start + piece].astype(np.float32)

@@ -164,7 +164,8 @@ def _macro(values: Array) -> float:
 
 
 def _share(hits: Array, weights: Array) -> float:
-    return float(hits @ weights / weights.sum())
+    total = weights.sum()
+    return float(hits @ weights / total) if total > 0 else float("nan")
 
 
 METRICS: dict[str, Callable[[Predictions, Array], float]] = {

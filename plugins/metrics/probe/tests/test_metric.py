@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -403,6 +404,38 @@ def test_unknown_metrics_are_left_out_unless_first() -> None:
         scored(target=task(known, evaluation=""))
     with pytest.warns(UserWarning, match="chroma_acc"):  # labels are no notes
         scored(target=task(known, evaluation="mAP,chroma_acc"), max_epochs=1)
+
+
+@pytest.mark.parametrize("size", [1e16, 1e30, 1e100])
+def test_layers_that_single_precision_cannot_square_are_refused(size: float) -> None:
+    values, _ = made_up(CLIPS)
+    values["l1"] = values["l1"].astype(np.float64) * size / np.abs(values["l1"]).max()
+    with pytest.raises(DataError, match=re.escape(f"'l1' holds activations up to {size:.0e}")):
+        scored(layers=values)
+    values["small"] = values["l0"][:, :5]  # so that principal components are taken
+    with pytest.raises(DataError, match=r"'l1' holds activations up to .*, too large"):
+        scored(layers=values)
+
+
+def test_large_layers_score_as_others() -> None:
+    values, _ = made_up(CLIPS)
+    large = {name: layer.astype(np.float64) * 2.0**46 for name, layer in values.items()}
+    assert np.abs(large["l1"]).max() > 1e14
+    assert scored(layers=large).value == pytest.approx(scored(layers=values).value, abs=0.1)
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_layer_that_is_constant_and_of_another_size_is_no_trouble() -> None:
+    values, _ = made_up(CLIPS)
+    assert scored(layers=values | {"constant": np.zeros((CLIPS, 5))}).error is not None
+
+
+@pytest.mark.filterwarnings("error")
+def test_one_test_clip_has_a_score_and_no_error() -> None:
+    numbers = (*[0] * 80, *[1] * 39, 2)
+    score = scored(folds=Folds(tuple(STIMULI), numbers, "made up", ("train", "valid", "test")))
+    assert score.value in (0.0, 1.0)
+    assert "not defined without some test clips" in score.provenance["error_withheld"]
 
 
 @pytest.mark.parametrize("name", ["--5", "²", "c sharp"])
