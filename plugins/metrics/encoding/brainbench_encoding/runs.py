@@ -53,7 +53,9 @@ class Runs:
         step = repetition_time(target)
         labels = fold_labels(folds, len(target))
         if labels.dtype.kind not in "iuf":
-            raise DataError(f"Folds in time are numbers, one a row, not {labels.dtype}.")
+            raise DataError(
+                f"Folds need one number a row: {len(target)} rows, {labels.dtype} of labels."
+            )
         every: dict[str, list[IndexArray]] = {}
         for (run, _), rows in presentations(target).items():
             every.setdefault(run, []).append(rows)

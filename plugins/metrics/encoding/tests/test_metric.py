@@ -232,6 +232,8 @@ def test_what_is_refused() -> None:
     assert "is (240, 0)" in _refused(metric, {"l": np.ones((240, 0))}, target, folds)
     assert "is (), the responses" in _refused(metric, {"l": np.ones(())}, target, folds)
     assert "240 rows, <U21" in _refused(metric, layers, target, folds.astype(str))
+    lacking = np.where(np.arange(len(folds)) == 5, np.nan, folds)
+    assert "1 of 240 stimuli have no fold" in _refused(metric, layers, target, lacking)
     late = Encoding(delays=(1, 45))
     assert "the longest run has 45: leave out `delays` of 45" in _refused(
         late, layers, target, folds
