@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from brainbench_audio.registry.lookup import find_metric
+from brainbench_audio.scores.options import LEAST
 from brainbench_audio.testing.conformance import Check, checks
 
 PLUGINS = {
@@ -44,9 +45,12 @@ def one_home(isolated: None, home: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take few groups for errors of maps, and a narrow probe: checks look at neither."""
+    """Take few groups for errors of maps, few permutations, a narrow probe: no check looks."""
     monkeypatch.setattr("brainbench_mapping.nested.GROUPS", 5)
+    monkeypatch.setattr("brainbench_mapping.nested.LEAST_STIMULI", 5)
     monkeypatch.setitem(find_metric("probe")[0].card.check_options, "hidden_units", 64)
+    for name in ("ridge", "rsa"):
+        monkeypatch.setitem(find_metric(name)[0].card.check_options, "permutations", LEAST)
 
 
 def found() -> list[object]:
