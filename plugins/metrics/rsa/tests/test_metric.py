@@ -101,8 +101,7 @@ def test_the_ceiling_is_each_subject_with_the_mean_of_the_others() -> None:
     assert score.ceiling == pytest.approx(np.mean(lower), abs=1e-10)
     np.testing.assert_allclose(score.raw["ceiling_lower"], lower, atol=1e-10)
     np.testing.assert_allclose(score.raw["ceiling_upper"], upper, atol=1e-10)
-    # three subjects are few: it is 3.7 of its standard errors
-    assert score.normalised is None
+    assert score.normalised == pytest.approx(score.value / np.mean(lower))
     two = RSA()(layers, target[:, :24], FOLDS)
     rho = spearmanr(*rdms[:2]).statistic
     assert two.ceiling == pytest.approx(rho, abs=1e-14)
@@ -117,7 +116,7 @@ def test_no_score_is_divided_by_a_ceiling_of_noise(variant: str | None) -> None:
     found = RSA(variant=variant, permutations=0)(layers, silent, FOLDS)
     assert found.ceiling is not None
     assert found.normalised is None
-    assert "(jackknife over subjects), is below 0.05 or 5 of its" in found.provenance[WITHHELD]
+    assert "is below 0.05, so it is too uncertain" in found.provenance[WITHHELD]
 
 
 def test_no_model_exceeds_the_upper_ceiling() -> None:
