@@ -21,7 +21,7 @@ from brainbench_audio.errors import CacheError, ContractError, DataError
 from brainbench_audio.files import hash_file, locked
 from brainbench_audio.hash_cache import hash_files
 from brainbench_audio.hub import SCHEME, HubPath
-from brainbench_audio.names import as_on_disk
+from brainbench_audio.names import as_on_disk, from_home
 
 _log = logging.getLogger(__name__)
 _LARGEST = 8_000_000_000  # bytes of one model's file in an archive; larger is a mistake
@@ -56,7 +56,7 @@ def local_weights(card: ModelCard, weights: str | Path | None = None) -> list[Pa
                 f"Weights of {card.id} are given as {type(weights).__name__}, expected a path of a "
                 f"file or folder, or a mapping of names to tensors: weights=model.state_dict()."
             )
-        return _given(card, as_on_disk(Path(weights).expanduser()))
+        return _given(card, as_on_disk(from_home(weights)))
     paths = [local_file(card, published) for published in card.weights]
     there = [path for path in paths if path is not None]
     return there if len(there) == len(paths) else None

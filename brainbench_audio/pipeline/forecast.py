@@ -135,7 +135,8 @@ def forecast(work: Workload, *, recompute: bool = False) -> list[Forecast]:
             counted.add((model.key, target.stimuli))
         sized = _sized(card, target, state, extract=extract)
         # what is replaced is removed first
-        forecasts.append(replace(sized, disk=0) if _is_heard(identity, target) else sized)
+        replaced = recompute and _is_heard(identity, target)
+        forecasts.append(replace(sized, disk=0) if replaced else sized)
     return forecasts
 
 

@@ -96,23 +96,25 @@ def _data(provenance: Mapping[str, Any]) -> Any:
     Not the sounds: models of other sample rates may have heard other recordings of them. These only
     where nothing is known of responses, as of benchmarks that are no data set with a metric.
     """
-    inputs = provenance.get("inputs")
-    if isinstance(inputs, dict):
+    if inputs := _inputs(provenance):
         return inputs.get("assembly"), inputs.get("folds")
     return provenance.get("stimuli")
 
 
 def _measure(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
-    inputs = provenance.get("inputs")
-    known = inputs if isinstance(inputs, dict) else {}
-    return known.get("given"), known.get("second"), other_options(provenance)
+    inputs = _inputs(provenance)
+    return inputs.get("given"), inputs.get("second"), other_options(provenance)
 
 
 def _code(provenance: Mapping[str, Any]) -> tuple[Any, ...]:
     """Return revisions, or hashes, of the core's statistics and of the metric, where known."""
+    inputs = _inputs(provenance)
+    return inputs.get("revision"), inputs.get("metric")
+
+
+def _inputs(provenance: Mapping[str, Any]) -> dict[str, Any]:
     inputs = provenance.get("inputs")
-    known = inputs if isinstance(inputs, dict) else {}
-    return known.get("revision"), known.get("metric")
+    return inputs if isinstance(inputs, dict) else {}
 
 
 def unit(result: Result) -> str | None:

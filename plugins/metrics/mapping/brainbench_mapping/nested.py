@@ -161,12 +161,12 @@ class Problem:
     def _groups(self) -> Iterator[Places]:
         """Yield the places of stimuli that are left out together."""
         sizes = np.bincount(self.folds)
-        together = max(1, -(-len(self.folds) // GROUPS))
-        counts = np.maximum(1, np.rint(sizes / together).astype(int))
-        # rounded in each fold, so of 34 stimuli there may be 16 groups, too few for an error
-        while together > 1 and counts.sum() < LEAST_STIMULI:
-            together -= 1
+        counts = sizes
+        # rounded in each fold, so of 34 stimuli there may be 16 pairs, too few for an error
+        for together in range(max(1, -(-len(self.folds) // GROUPS)), 0, -1):
             counts = np.maximum(1, np.rint(sizes / together).astype(int))
+            if counts.sum() >= LEAST_STIMULI:
+                break
         for fold, count in enumerate(counts.tolist()):
             yield from np.array_split(np.flatnonzero(self.folds == fold), count)
 
